@@ -1,0 +1,123 @@
+package config
+
+import (
+	"io/fs"
+	"time"
+)
+
+// A Config is one validated file. Immutable: a reload makes a new one.
+type Config struct {
+	Path    string  // the file it was read from
+	Format  string  // "toml" or "nutcracker"
+	Log     Log     //
+	Admin   Admin   //
+	Runtime Runtime //
+	Pools   []Pool  // in the order of the file
+}
+
+// Log says what is written and how.
+type Log struct {
+	Level  string // debug, info, warn, error
+	Format string // auto (text on a terminal, else json), text, json
+	Output string // a file to append to, reopened on SIGHUP; "" is stderr
+}
+
+// Admin says where the process can be watched. An empty address switches a listener off.
+type Admin struct {
+	HTTP  string // "host:port" of /metrics, /livez, /readyz, /debug/pprof
+	Stats string // "host:port" of twemproxy's JSON
+}
+
+// Runtime is what the process as a whole uses.
+type Runtime struct {
+	EventLoops   int           // 0: as many as GOMAXPROCS
+	MaxClients   int           // over all pools; 0: as many as the descriptor limit allows
+	MemoryLimit  int64         // bytes, for GOMEMLIMIT; 0: leave it to the environment
+	DrainTimeout time.Duration // how long a stop waits for replies that are owed
+	PIDFile      string        // "" for none
+}
+
+// A Pool is one key space behind one or more listening addresses.
+type Pool struct {
+	Name   string
+	Listen []Listen
+
+	// Placement.
+	Hash         string // see shard
+	HashTag      string // "" or two characters
+	Distribution string // see shard
+	RingLabels   string // "group" or "seed": what the seed of 2013 hashed onto its ring
+
+	// twemproxy's options, with its meaning.
+	Timeout            time.Duration // for a server's reply, and for connecting; 0: for ever
+	Backlog            int           // listen(2)
+	ClientConnections  int           // 0: no limit but the process's
+	ServerConnections  int           // links per server and worker
+	Preconnect         bool
+	TCPKeepalive       bool
+	ReusePort          bool
+	Password           Secret // asked of clients; "" is none
+	ServerPassword     Secret // sent to servers; "" is none
+	ServerUser         string // with ServerPassword: AUTH user password
+	DB                 int    // SELECTed on every link
+	AutoEjectHosts     bool
+	ServerRetryTimeout time.Duration
+	ServerFailureLimit int
+
+	// Reads.
+	ReadPolicy     string        // master, prefer-replica, replica-only, nearest
+	ReadYourWrites bool          //
+	MaxLag         time.Duration // a replica further behind serves no reads
+	MaxLagBytes    int64         // likewise
+
+	// Faults.
+	HoldTimeout   time.Duration // how long a request that was not executed waits for a server
+	HoldBytes     int64         // per group and worker
+	ProbeInterval time.Duration // between two health probes of a server
+
+	Limits Limits
+	Groups []Group
+}
+
+// Limits bound what one client, and all of them, can make the proxy hold.
+type Limits struct {
+	RequestBytes      int64         // a whole request
+	BulkBytes         int64         // one argument
+	Args              int           // arguments of one request
+	InlineBytes       int           // one inline line
+	Pipeline          int           // requests in flight per client; more waits in the client's socket
+	OutputBytes       int64         // unread replies per client: closed at once
+	OutputSoftBytes   int64         // unread replies per client: closed when over it for OutputSoftTime
+	OutputSoftTime    time.Duration //
+	LinkQueueBytes    int64         // bytes waiting for one server: its clients wait
+	RequestTime       time.Duration // a request must be complete within it; 0: for ever
+	IdleTime          time.Duration // 0: for ever
+	AuthTime          time.Duration // a client must authenticate within it
+}
+
+// A Listen is one address that a pool serves.
+type Listen struct {
+	Network string      // "tcp" or "unix"
+	Address string      // "host:port" or "/path"
+	Mode    fs.FileMode // of a unix socket; 0: as the umask says
+}
+
+// A Group is servers that hold the same data.
+type Group struct {
+	Name    string // unique in the pool
+	GID     int    // the seed's number; 0 stands alone
+	Label   string // identity on the ring
+	Weight  int
+	Servers []Server
+}
+
+// A Server is one member of a group.
+type Server struct {
+	Addr   string // "host:port" or "/path"
+	Name   string // "" if none was given
+	Weight int
+	Role   byte // 'm', 'n' or 's'
+}
+
+// A Secret prints as *** wherever it is formatted; Reveal is the one way to its text.
+type Secret struct{ text string }

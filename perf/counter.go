@@ -1,0 +1,61 @@
+package perf
+
+// Counters are plain integers with one owner, the worker; nothing on the data path is
+// atomic. A reader asks the worker for a copy (loop.Engine.Snapshot posts the request to
+// each loop) and adds the copies up with Add.
+
+// PoolCounters are what one worker counted for one pool. Owner: the worker.
+type PoolCounters struct {
+	ClientConnections int64 // gauge: sessions open now
+	Accepted          uint64
+	RejectedClients   uint64 // told "max number of clients reached" and closed
+	ClientEOF         uint64 // closed by the client
+	ClientErr         uint64 // closed on a socket error
+	ClosedProtocol    uint64 // closed by us: broken framing
+	ClosedIdle        uint64 // closed by us: idle or too slow with a request
+	ClosedOutput      uint64 // closed by us: did not read its replies
+	ClosedAuth        uint64 // closed by us: not authenticated in time, or too many attempts
+	ClosedDrain       uint64 // closed by us: shutting down
+	Requests          uint64 // requests taken from clients
+	RequestBytes      uint64
+	Replies           uint64 // replies given to clients, errors included
+	ReplyBytes        uint64
+	Local             uint64 // answered here
+	Split             uint64 // requests that went to more than one server
+	Fragments         uint64 // the parts of those
+	ErrorReplies      uint64 // error replies made here, by any cause
+	NotExecuted       uint64 // of those: certainly not executed
+	Unknown           uint64 // of those: outcome unknown
+	TimedOut          uint64 // of those: the server did not answer in time
+	Refused           uint64 // unsupported, disabled or malformed commands
+	CrossSlot         uint64 // keys of one command in several groups
+	Retried           uint64 // requests sent a second time, to another server or after a switch
+	Held              uint64 // requests that waited for a master
+	Paused            uint64 // times a session's reading was suspended (back-pressure)
+	ReadsMaster       uint64 // reads served by masters
+	ReadsReplica      uint64 // reads served by secondaries and replicas
+	Bugs              uint64 // broken invariants survived
+	Latency           Histogram // request in to reply out, all commands
+	Overhead          Histogram // of that, the part spent in this process
+}
+
+// ServerCounters are what one worker counted for one server. Owner: the worker.
+type ServerCounters struct {
+	Links        int64 // gauge: links up now
+	InFlight     int64 // gauge: requests sent and not answered
+	QueueBytes   int64 // gauge: bytes waiting to be sent
+	Connects     uint64
+	ConnectFails uint64
+	EOF          uint64 // closed by the server
+	Errs         uint64 // closed on a socket error
+	Desyncs      uint64 // closed by us: bytes that no request asked for, or no valid reply
+	Stalls       uint64 // closed by us: silent for too long
+	Requests     uint64
+	RequestBytes uint64
+	Replies      uint64
+	ReplyBytes   uint64
+	Errors       uint64 // error replies from the server
+	TimedOut     uint64
+	Sinks        uint64 // late replies swallowed
+	Latency      Histogram // sent to answered
+}

@@ -1,0 +1,24 @@
+package shard
+
+import "sync/atomic"
+
+// Vitals are what probes learnt of one server. Counted: one writer (the monitor), any
+// reader; a reader may see a value that is one probe old. The pointer is shared by every
+// table in which the server stands.
+type Vitals struct {
+	// CoveredAt is a monotonic time in nanoseconds (loop and monitor share one clock, see
+	// perf.Now): every write that its master had acknowledged by then is in this server's
+	// data. 0 while unknown. For a master it has no meaning.
+	CoveredAt atomic.Int64
+}
+
+// A ReadPolicy says which members of a group may serve a read.
+type ReadPolicy uint8
+
+// The policies.
+const (
+	ReadMaster    ReadPolicy = iota // the master alone
+	PreferReplica                   // a readable replica; the master when there is none
+	ReplicaOnly                     // a readable replica or an error
+	Nearest                         // any member, the cheapest of two drawn
+)
