@@ -4,11 +4,30 @@ package codec
 // arguments are.
 //
 // The frame aliases the buffer that was scanned; it is dead when that buffer is.
-// A Request is meant to be reused: Scan overwrites it and keeps the capacity of its spans.
+// A Request is meant to be reused: a Scanner overwrites it and keeps its capacity.
 type Request struct {
 	Frame []byte // the whole multi-bulk request, *N to the last CRLF
 	spans []span // the arguments, name first, as offsets into Frame
+	own   []byte // an inline request's words and, behind them, its frame
 }
+
+// Trim gives back memory that an unusual request made the Request keep.
+func (r *Request) Trim() {
+	if cap(r.spans) > keepSpans {
+		r.spans = nil
+	}
+	if cap(r.own) > keepOwn {
+		r.own = nil
+	}
+	r.Frame = nil
+}
+
+// What a Request may keep between two uses: enough for an MGET of 1000 keys and for an
+// inline line of a few kilobytes.
+const (
+	keepSpans = 1024
+	keepOwn   = 16 << 10
+)
 
 // A span is half open: Frame[from:to].
 type span struct{ from, to uint32 }

@@ -1,0 +1,46 @@
+package codec
+
+import "errors"
+
+// ErrShort means that the buffer ends inside a frame: read more and call again. It is the
+// only error here that is nobody's fault.
+var ErrShort = errors.New("codec: frame is not complete yet")
+
+// A SyntaxError means that a stream is not RESP from here on.
+type SyntaxError struct {
+	Text   string // for the peer, without "-ERR ": "Protocol error: …"; "" when it deserves no answer
+	Reason string // for counters and logs, one word or two
+}
+
+// Error returns the reason.
+func (e *SyntaxError) Error() string { return "codec: " + e.Reason }
+
+// The ways in which a request stream can be wrong. Texts are those of Redis where it has one.
+var (
+	errArgCount      = &SyntaxError{"Protocol error: invalid multibulk length", "argument count"}
+	errBulkLength    = &SyntaxError{"Protocol error: invalid bulk length", "bulk length"}
+	errRequestLength = &SyntaxError{"Protocol error: request too large", "request length"}
+	errCountLine     = &SyntaxError{"Protocol error: too big mbulk count string", "count line"}
+	errBulkLine      = &SyntaxError{"Protocol error: too big bulk count string", "bulk line"}
+	errNotBulk       = &SyntaxError{"Protocol error: expected '$' before an argument", "no bulk"}
+	errNoCRLF        = &SyntaxError{"Protocol error: expected CRLF after an argument", "no CRLF"}
+	errInlineLength  = &SyntaxError{"Protocol error: too big inline request", "inline length"}
+	errQuotes        = &SyntaxError{"Protocol error: unbalanced quotes in request", "quotes"}
+	errInlineNUL     = &SyntaxError{"Protocol error: NUL in an inline request", "inline NUL"}
+	errUnauthArgs    = &SyntaxError{"Protocol error: unauthenticated multibulk length", "unauthenticated size"}
+	errUnauthBulk    = &SyntaxError{"Protocol error: unauthenticated bulk length", "unauthenticated size"}
+
+	// errOtherProtocol: HTTP, TLS, SSH, SMTP or a PROXY header on a Redis port. Redis
+	// closes such a connection without a word, because a browser tricked into talking to
+	// it must not get anything executed (CVE-2016-10517).
+	errOtherProtocol = &SyntaxError{"", "other protocol"}
+)
+
+// The ways in which a reply stream can be wrong.
+var (
+	errReplyType   = &SyntaxError{"", "unknown reply type"}
+	errReplyLength = &SyntaxError{"", "reply length"}
+	errReplyDepth  = &SyntaxError{"", "reply nested too deep"}
+	errReplyLine   = &SyntaxError{"", "reply line too long"}
+	errReplyCRLF   = &SyntaxError{"", "reply without CRLF"}
+)
