@@ -6,8 +6,10 @@ package perf
 
 // PoolCounters are what one worker counted for one pool. Owner: the worker.
 type PoolCounters struct {
-	ClientConnections int64 // gauge: sessions open now
-	Accepted          uint64
+	// Sessions.
+
+	ClientConnections int64  // gauge: sessions open now
+	Accepted          uint64 // sessions opened
 	RejectedClients   uint64 // told "max number of clients reached" and closed
 	ClientEOF         uint64 // closed by the client
 	ClientErr         uint64 // closed on a socket error
@@ -16,46 +18,53 @@ type PoolCounters struct {
 	ClosedOutput      uint64 // closed by us: did not read its replies
 	ClosedAuth        uint64 // closed by us: not authenticated in time, or too many attempts
 	ClosedDrain       uint64 // closed by us: shutting down
-	Requests          uint64 // requests taken from clients
-	RequestBytes      uint64
-	Replies           uint64 // replies given to clients, errors included
-	ReplyBytes        uint64
-	Local             uint64 // answered here
-	Split             uint64 // requests that went to more than one server
-	Fragments         uint64 // the parts of those
-	ErrorReplies      uint64 // error replies made here, by any cause
-	NotExecuted       uint64 // of those: certainly not executed
-	Unknown           uint64 // of those: outcome unknown
-	TimedOut          uint64 // of those: the server did not answer in time
-	Refused           uint64 // unsupported, disabled or malformed commands
-	CrossSlot         uint64 // keys of one command in several groups
-	Retried           uint64 // requests sent a second time, to another server or after a switch
-	Held              uint64 // requests that waited for a master
 	Paused            uint64 // times a session's reading was suspended (back-pressure)
-	ReadsMaster       uint64 // reads served by masters
-	ReadsReplica      uint64 // reads served by secondaries and replicas
-	Bugs              uint64 // broken invariants survived
-	Latency           Histogram // request in to reply out, all commands
-	Overhead          Histogram // of that, the part spent in this process
+
+	// Requests and what became of them.
+
+	Requests     uint64 // requests taken from clients
+	RequestBytes uint64 // of those, as framed by the clients
+	Replies      uint64 // replies given to clients, errors included
+	ReplyBytes   uint64 // of those, as framed for the clients
+	Local        uint64 // answered here
+	Split        uint64 // requests that went to more than one server
+	Fragments    uint64 // the parts of those
+	ErrorReplies uint64 // error replies made here, by any cause
+	NotExecuted  uint64 // of those: certainly not executed
+	Unknown      uint64 // of those: outcome unknown
+	TimedOut     uint64 // of those: the server did not answer in time
+	Refused      uint64 // unsupported, disabled or malformed commands
+	CrossSlot    uint64 // keys of one command in several groups
+	Retried      uint64 // requests sent a second time, to another server or after a switch
+	Held         uint64 // requests that waited for a master
+	ReadsMaster  uint64 // reads served by masters
+	ReadsReplica uint64 // reads served by secondaries and replicas
+	Bugs         uint64 // broken invariants survived
+
+	Latency  Histogram // request in to reply out, all commands
+	Overhead Histogram // of that, the part spent in this process
 }
 
 // ServerCounters are what one worker counted for one server. Owner: the worker.
 type ServerCounters struct {
-	Links        int64 // gauge: links up now
-	InFlight     int64 // gauge: requests sent and not answered
-	QueueBytes   int64 // gauge: bytes waiting to be sent
-	Connects     uint64
-	ConnectFails uint64
-	EOF          uint64 // closed by the server
-	Errs         uint64 // closed on a socket error
+	Links      int64 // gauge: links up now
+	InFlight   int64 // gauge: requests sent and not answered
+	QueueBytes int64 // gauge: bytes waiting to be sent
+
+	Connects     uint64 // links opened
+	ConnectFails uint64 // links that could not be opened
+	EOF          uint64 // links closed by the server
+	Errs         uint64 // links closed on a socket error
 	Desyncs      uint64 // closed by us: bytes that no request asked for, or no valid reply
 	Stalls       uint64 // closed by us: silent for too long
-	Requests     uint64
-	RequestBytes uint64
-	Replies      uint64
-	ReplyBytes   uint64
+
+	Requests     uint64 // requests sent
+	RequestBytes uint64 // of those
+	Replies      uint64 // replies received, error replies included
+	ReplyBytes   uint64 // of those
 	Errors       uint64 // error replies from the server
-	TimedOut     uint64
+	TimedOut     uint64 // requests that were not answered in time
 	Sinks        uint64 // late replies swallowed
-	Latency      Histogram // sent to answered
+
+	Latency Histogram // sent to answered
 }

@@ -1,0 +1,88 @@
+package perf
+
+import "time"
+
+// A Snapshot is everything counted so far, added up over the workers. It belongs to
+// whoever asked for it and is never changed by its maker afterwards.
+type Snapshot struct {
+	Pools []PoolSnapshot // in the order of the configuration
+}
+
+// A PoolSnapshot is what was counted for one pool.
+type PoolSnapshot struct {
+	Name     string          // as configured
+	Counters PoolCounters    // summed over the workers
+	Epoch    uint64          // of the routing table in force; rises with every new master
+	Ejects   uint64          // times auto_eject_hosts took a server off the ring
+	Commands []CommandCount  // commands that were called at least once
+	Groups   []GroupSnapshot // in the order of the configuration
+}
+
+// A CommandCount is how often one command of the command table was called.
+type CommandCount struct {
+	Name   string // in capitals, from the table; what is in no table counts as "other"
+	Calls  uint64 // requests settled, those with error replies included
+	Errors uint64 // of those, error replies from the server or made here
+}
+
+// A GroupSnapshot is what was counted for one group.
+type GroupSnapshot struct {
+	Name    string           // as configured
+	Master  string           // address of the server that takes writes; "" while there is none
+	Servers []ServerSnapshot // in the order of the configuration
+}
+
+// A ServerSnapshot is what was counted for one server.
+type ServerSnapshot struct {
+	Addr      string         // as configured: "host:port" or "/path"
+	Name      string         // the configured name, or Addr
+	Role      byte           // 'm', 'n' or 's' as it is now
+	State     ServerState    // what probes and links say of it
+	EjectedAt time.Time      // when auto_eject_hosts last took it off the ring; zero: never
+	Counters  ServerCounters // summed over the workers
+}
+
+// Total returns the counters of all the group's servers added up.
+func (g *GroupSnapshot) Total() ServerCounters {
+	var total ServerCounters
+	for i := range g.Servers {
+		total.Add(&g.Servers[i].Counters)
+	}
+	return total
+}
+
+// A ServerState says whether a server can be used.
+type ServerState uint8
+
+// The states of a server, in the order of growing trouble.
+const (
+	StateUnknown ServerState = iota // not asked yet
+	StateUp                         // answers
+	StateLagging                    // answers, but is too far behind its master to serve reads
+	StateLoading                    // answers that it is not ready: loading, or syncing at first
+	StateDown                       // does not answer
+	StateEjected                    // off the ring by auto_eject_hosts
+)
+
+// stateNames are what String answers, by state.
+var stateNames = [...]string{"unknown", "up", "lagging", "loading", "down", "ejected"}
+
+// String returns the state in lower case, "invalid" for a value that is none.
+func (s ServerState) String() string {
+	if int(s) >= len(stateNames) {
+		return "invalid"
+	}
+	return stateNames[s]
+}
+
+// roleNames spell the role letters out, for labels.
+var roleNames = map[byte]string{'m': "master", 'n': "secondary", 's': "replica"}
+
+// RoleName returns "master", "secondary" or "replica" for the letter of a configuration
+// line, and "unknown" for any other.
+func RoleName(letter byte) string {
+	if name, ok := roleNames[letter]; ok {
+		return name
+	}
+	return "unknown"
+}
