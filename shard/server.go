@@ -25,9 +25,19 @@ type Server struct {
 // A Group is the servers that hold the same data. Immutable.
 type Group struct {
 	Name    string   // what logs, metrics and error texts call it
-	Label   string   // its identity on the ring; never depends on the members
+	Label   string   // its identity on the ring; never depends on the members, see Label
 	Weight  int      // its share of the keys, relative to the other groups; 1 or more
 	Servers []Server // in the order of the configuration
 	Master  int32    // ID of the server that takes writes, -1 while there is none
 	Readers []int32  // IDs of the members, the master excluded, that may serve reads now
+
+	// Fixed by appoint; what Reader draws from.
+	replicas []candidate // Readers with their weights
+	all      []candidate // the same, and the master
+}
+
+// A candidate is a server that may be drawn for a read.
+type candidate struct {
+	id     int32
+	weight uint32 // at most weightMax, so that the sum over a group stays within 32 bits
 }

@@ -11,14 +11,3 @@ type Vitals struct {
 	// data. 0 while unknown. For a master it has no meaning.
 	CoveredAt atomic.Int64
 }
-
-// A ReadPolicy says which members of a group may serve a read.
-type ReadPolicy uint8
-
-// The policies.
-const (
-	ReadMaster    ReadPolicy = iota // the master alone
-	PreferReplica                   // a readable replica; the master when there is none
-	ReplicaOnly                     // a readable replica or an error
-	Nearest                         // any member, the cheapest of two drawn
-)

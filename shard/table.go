@@ -1,0 +1,76 @@
+package shard
+
+// A Table is where every key of a pool belongs, and who takes its writes and reads.
+// Immutable, and safe for any number of goroutines: a change is a new Table, made by the
+// With methods, that shares with the old one all that is the same. The slices reached
+// through it must not be written to.
+type Table struct {
+	Groups []Group // in the order of the configuration; Locate returns an index into it
+
+	// Epoch rises by one with each change of a group's master. Of two tables of a pool the
+	// one with the higher epoch is right about masters.
+	Epoch uint64
+
+	// Fixed when built; shared by all tables derived from this one.
+	hash    Hash
+	tag     hashTag
+	dist    distribution
+	members []member  // of all groups, ejected or not, in the order of byLabel
+	servers []*Server // by ID; nil for an ID whose address is in no group of this table
+	groupOf []int32   // by ID; -1 likewise
+	vitals  []*Vitals // by ID; never nil
+
+	// Fixed by the last WithEjected.
+	ejected []int // indexes into Groups, ascending
+	ring    ring
+	sum     func([]byte) uint64 // hash.Sum, or noHash where the ring does not ask
+}
+
+// Locate returns the group a key belongs to, as an index into Groups, or -1 when every group
+// is ejected. It hashes what the hash tag leaves of the key and asks the ring; under the
+// distribution random it draws. It allocates nothing.
+func (t *Table) Locate(key []byte) int {
+	return t.ring.place(t.sum(t.tag.of(key)))
+}
+
+// noHash is the hash of a table whose ring does not depend on the key.
+func noHash([]byte) uint64 { return 0 }
+
+// Servers returns how many IDs were given in this pool when the table was built: the length
+// of an array indexed by ID. Some of them may belong to servers of earlier tables.
+func (t *Table) Servers() int { return len(t.servers) }
+
+// Server returns the server with that ID, or nil when it is in no group of this table.
+func (t *Table) Server(id int32) *Server {
+	if uint32(id) >= uint32(len(t.servers)) {
+		return nil
+	}
+	return t.servers[id]
+}
+
+// GroupOf returns the index of the group the server is in, or -1 when it is in none.
+func (t *Table) GroupOf(id int32) int {
+	if uint32(id) >= uint32(len(t.groupOf)) {
+		return -1
+	}
+	return int(t.groupOf[id])
+}
+
+// Vitals returns what is known of the server's health, the same pointer from every table of
+// the pool. id is in [0, Servers()).
+func (t *Table) Vitals(id int32) *Vitals { return t.vitals[id] }
+
+// Ejected returns the indexes of the groups that WithEjected took off the ring, ascending.
+func (t *Table) Ejected() []int { return t.ejected }
+
+// Has tells whether the server is a member of the group.
+func (g *Group) Has(id int32) bool { return g.server(id) != nil }
+
+func (g *Group) server(id int32) *Server {
+	for i := range g.Servers {
+		if g.Servers[i].ID == id {
+			return &g.Servers[i]
+		}
+	}
+	return nil
+}
