@@ -45,6 +45,13 @@ type PoolCounters struct {
 	Overhead Histogram // of that, the part spent in this process
 }
 
+// CommandCounters are what one worker counted for one command of one pool. Owner: the
+// worker, which keeps them by command ID.
+type CommandCounters struct {
+	Calls  uint64 // requests settled, those with error replies included
+	Errors uint64 // of those, error replies from the server or made here
+}
+
 // ServerCounters are what one worker counted for one server. Owner: the worker.
 type ServerCounters struct {
 	Links      int64 // gauge: links up now

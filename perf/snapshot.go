@@ -20,9 +20,9 @@ type PoolSnapshot struct {
 
 // A CommandCount is how often one command of the command table was called.
 type CommandCount struct {
-	Name   string // in capitals, from the table; what is in no table counts as "other"
-	Calls  uint64 // requests settled, those with error replies included
-	Errors uint64 // of those, error replies from the server or made here
+	Name   string // from the table; what is in no table counts as "other"
+	Calls  uint64 // as in CommandCounters
+	Errors uint64 // likewise
 }
 
 // A GroupSnapshot is what was counted for one group.

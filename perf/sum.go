@@ -5,6 +5,9 @@ import "reflect"
 // Add adds what another worker counted for the same pool.
 func (c *PoolCounters) Add(o *PoolCounters) { sum(c, o) }
 
+// Add adds what another worker counted for the same command.
+func (c *CommandCounters) Add(o *CommandCounters) { sum(c, o) }
+
 // Add adds what another worker counted for the same server, or another server's counters
 // to make a group's.
 func (c *ServerCounters) Add(o *ServerCounters) { sum(c, o) }

@@ -13,6 +13,12 @@ func TestAddSumsEveryField(t *testing.T) {
 	p.Add(&onePool)
 	checkDoubled(t, &p, &onePool)
 
+	var c, oneCommand CommandCounters
+	fill(&oneCommand)
+	c.Add(&oneCommand)
+	c.Add(&oneCommand)
+	checkDoubled(t, &c, &oneCommand)
+
 	var s, oneServer ServerCounters
 	fill(&oneServer)
 	s.Add(&oneServer)
