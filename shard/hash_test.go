@@ -75,7 +75,9 @@ func TestXXH3(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]uint64{
-		"": 0x2d06800538d394c2,
+		"":    0x2d06800538d394c2,
+		"a":   0xe6c632b61e964e1f,
+		"abc": 0x78af5f94892f3950,
 	} {
 		if got := h.Sum([]byte(key)); got != want {
 			t.Errorf("xxh3 of %q: got %#x; want %#x", key, got, want)
@@ -126,7 +128,7 @@ func TestNutcrackerHashes(t *testing.T) {
 	keys := vectorKeys()
 	for _, hash := range twemproxyHashes() {
 		for i, value := range f.ask(t, hash, keys) {
-			fmt.Fprintf(&text, "%s %x %q\n", hash, value, hex.EncodeToString(keys[i]))
+			fmt.Fprintf(&text, "%s %08x %q\n", hash, value, hex.EncodeToString(keys[i]))
 		}
 	}
 	if *rewrite {
@@ -169,7 +171,7 @@ func (f fleet) ask(t *testing.T, hash string, keys [][]byte) []uint64 {
 // vectorKeys are keys of every length up to 24 with and without bytes over 0x7f, and a few
 // that look like keys.
 func vectorKeys() [][]byte {
-	keys := [][]byte{[]byte("foo"), []byte("user:1000"), []byte("{user1000}.following"), []byte("\x80"),
+	keys := [][]byte{{}, []byte("foo"), []byte("user:1000"), []byte("{user1000}.following"), []byte("\x80"),
 		[]byte("\xff\xff\xff\xff\xff\xff\xff"), []byte("a\x00b"), []byte("größe"), []byte(strings.Repeat("long", 60))}
 	r := rand.New(rand.NewPCG(5, 7))
 	for n := 1; n <= 24; n++ {
@@ -182,10 +184,10 @@ func vectorKeys() [][]byte {
 	return keys
 }
 
-// randomKey returns a key of 1 to 40 bytes: letters, all bytes, or with some of the special
+// randomKey returns a key of 0 to 40 bytes: letters, all bytes, or with some of the special
 // ones strewn in.
 func randomKey(r *rand.Rand, special []byte) []byte {
-	key := make([]byte, 1+r.IntN(40))
+	key := make([]byte, r.IntN(41))
 	kind := r.IntN(3)
 	for i := range key {
 		switch {

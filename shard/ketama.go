@@ -3,7 +3,6 @@ package shard
 import (
 	"crypto/md5"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"math/bits"
@@ -31,23 +30,6 @@ type point struct {
 
 // pointsPerDigest is how many points one MD5 digest yields, four bytes each.
 const pointsPerDigest = 4
-
-// ketamaLabelMax is the longest label whose points twemproxy computes from the label alone.
-// It formats "label-number" into 86 bytes with snprintf and hashes as many bytes as that
-// would have liked to write, so a longer label is cut and then padded with what the stack
-// happens to hold. Two bytes are for the dash and the terminator, four for the number.
-const ketamaLabelMax = 86 - 2 - 4
-
-func refuseKetama(members []member) error {
-	var errs []error
-	for _, m := range members {
-		if len(m.label) > ketamaLabelMax {
-			errs = append(errs, fmt.Errorf("distribution ketama: label %q has %d bytes, at most %d can be placed as twemproxy would; shorten it",
-				m.label, len(m.label), ketamaLabelMax))
-		}
-	}
-	return errors.Join(errs...)
-}
 
 func newKetama(members []member) ring {
 	total := 0

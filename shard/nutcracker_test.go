@@ -165,7 +165,7 @@ func startNutcracker(t *testing.T, pools []poolConf) []string {
 func dial(t *testing.T, socket string) net.Conn {
 	t.Helper()
 	give := time.Now().Add(10 * time.Second)
-	for {
+	for pause := time.NewTicker(2 * time.Millisecond); ; <-pause.C {
 		c, err := net.Dial("unix", socket)
 		if err == nil {
 			c.SetDeadline(time.Now().Add(time.Minute))

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"bufio"
 	"cmp"
 	"fmt"
 	"math/rand/v2"
@@ -9,8 +10,14 @@ import (
 	"time"
 )
 
-// placementKeys is how many keys each pool is asked for.
-const placementKeys = 20_000
+// placementKeys is how many keys each pool is asked for: 20 000, which takes most of a minute
+// over all pools, or 1 000 with -short.
+func placementKeys() int {
+	if testing.Short() {
+		return 1_000
+	}
+	return 20_000
+}
 
 // A line is one of nutcracker's server lines, "host:port:weight name".
 type line struct {
@@ -41,6 +48,7 @@ func families(t *testing.T, r *rand.Rand) []family {
 		weighted = append(weighted, line{f.addr(i), "", 1 + r.IntN(9)})
 		tagged = append(tagged, line{f.addr(i), name, 1})
 	}
+	named[0].name = strings.Repeat("long", 40)
 	for i := range f {
 		many = append(many, line{f.addr(i), "", 1 + r.IntN(1000)})
 	}
@@ -128,12 +136,12 @@ func compare(t *testing.T, table *Table, keys [][]byte, want []int) {
 func TestPlacement(t *testing.T) {
 	needNutcracker(t)
 	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d, %d keys a pool", seed, placementKeys)
+	t.Logf("seed %d, %d keys a pool", seed, placementKeys())
 	r := rand.New(rand.NewPCG(seed, 0))
 	kinds := families(t, r)
 	for _, hash := range twemproxyHashes() {
 		t.Run(hash, func(t *testing.T) {
-			keys := randomKeys(r, placementKeys, "{}:")
+			keys := randomKeys(r, placementKeys(), "{}:")
 			var pools []poolConf
 			for _, f := range kinds {
 				pools = append(pools, f.conf(hash, "ketama"), f.conf(hash, "modula"))
@@ -146,5 +154,55 @@ func TestPlacement(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// TestPlacementEjected compares the rings that are left when nutcracker, under
+// auto_eject_hosts, has thrown out a server that does not listen.
+func TestPlacementEjected(t *testing.T) {
+	needNutcracker(t)
+	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+	addrs := anyAddrs(6)
+	f := newFleet(t, addrs...)
+	fam := family{name: "ejected"}
+	for i := range f {
+		fam.lines = append(fam.lines, line{f.addr(i), "", 1 + r.IntN(5)})
+	}
+	const dead = 2
+	f[dead].Close()
+	var pools []poolConf
+	for _, distribution := range []string{"ketama", "modula"} {
+		p := fam.conf("fnv1a_64", distribution)
+		p.more = []string{"auto_eject_hosts: true", "server_failure_limit: 1", "server_retry_timeout: 600000"}
+		pools = append(pools, p)
+	}
+	keys := randomKeys(r, placementKeys(), "")
+	for i, socket := range startNutcracker(t, pools) {
+		t.Run(pools[i].distribution, func(t *testing.T) {
+			table := fam.table(t, "fnv1a_64", pools[i].distribution)
+			refused(t, socket, keyOf(table, keys, dead))
+			compare(t, table.WithEjected([]int{dead}), keys, placed(t, socket, keys))
+		})
+	}
+}
+
+// keyOf returns a key that the table places in the group.
+func keyOf(table *Table, keys [][]byte, group int) []byte {
+	for _, key := range keys {
+		if table.Locate(key) == group {
+			return key
+		}
+	}
+	panic("no key belongs to the group")
+}
+
+// refused asks nutcracker for a key whose server does not listen.
+func refused(t *testing.T, socket string, key []byte) {
+	t.Helper()
+	c := dial(t, socket)
+	c.Write(pipeline([][]byte{key}))
+	reply, err := bufio.NewReader(c).ReadString('\n')
+	if err != nil || !strings.HasPrefix(reply, "-") {
+		t.Fatalf("key %q: got %q, %v; want an error reply", key, reply, err)
 	}
 }

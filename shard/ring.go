@@ -36,7 +36,7 @@ type distribution struct {
 
 // distributions is the one table of what a pool may name. The first three are twemproxy's.
 var distributions = [...]distribution{
-	{"ketama", true, newKetama, refuseKetama},
+	{"ketama", true, newKetama, refuseNone},
 	{"modula", true, newModula, refuseModula},
 	{"random", false, newRandom, refuseNone},
 	{"rendezvous", true, newRendezvous, refuseNone},
