@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"regexp"
@@ -26,6 +27,8 @@ type settings struct {
 	budget   time.Duration  // of the whole run; what is measured by then is reported
 	huntaway string         // path of the program
 	out      string         // directory of report.md and raw.json
+	report   io.Writer      // takes the report as well
+	progress io.Writer      // takes a line for each measurement
 }
 
 // A mode is one kind of measurement.
@@ -89,7 +92,7 @@ func (s settings) runs(mode string) bool {
 }
 
 func parse(args []string) (settings, error) {
-	var s settings
+	s := settings{report: os.Stdout, progress: os.Stderr}
 	var loads, subjects string
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.StringVar(&s.mode, "mode", "all", "all, "+modeNames())

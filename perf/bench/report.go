@@ -34,7 +34,7 @@ two.
 // save prints the report and writes report.md and raw.json.
 func (b *bench) save() error {
 	text := b.markdown()
-	fmt.Print(text)
+	fmt.Fprint(b.report, text)
 	if err := os.MkdirAll(b.out, 0o755); err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 )
@@ -85,7 +84,7 @@ func (b *bench) interleave(ctx context.Context, rounds int, ls []load, groups []
 			}
 			s.Round = round
 			got = append(got, s)
-			fmt.Fprintf(os.Stderr, "round %d/%d  %-10s %-11s groups=%-2d %9.0f/s  p99 %.3f ms  CPU %6.2f us\n",
+			fmt.Fprintf(b.progress, "round %d/%d  %-10s %-11s groups=%-2d %9.0f/s  p99 %.3f ms  CPU %6.2f us\n",
 				round+1, rounds, s.Load, s.Subject, s.Groups, s.Rate, s.P99, s.CPU)
 		}
 	}
