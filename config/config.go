@@ -5,15 +5,25 @@ import (
 	"time"
 )
 
-// A Config is one validated file. Immutable: a reload makes a new one.
+// A Config is one validated file. Immutable once ApplyEnv has run: a reload makes a new one.
 type Config struct {
-	Path    string  // the file it was read from
-	Format  string  // "toml" or "nutcracker"
-	Log     Log     //
-	Admin   Admin   //
-	Runtime Runtime //
-	Pools   []Pool  // in the order of the file
+	Path     string   // the file it was read from, as it was named
+	Format   Format   // how that file is written
+	Warnings Problems // what is legal in it and still doubtful; never an error
+	Log      Log
+	Admin    Admin
+	Runtime  Runtime
+	Pools    []Pool // in the order of the file; at least one
 }
+
+// A Format is one of the two languages a configuration is written in.
+type Format string
+
+// The formats.
+const (
+	TOML       Format = "toml"
+	Nutcracker Format = "nutcracker" // twemproxy's nutcracker.yml
+)
 
 // Log says what is written and how.
 type Log struct {
@@ -40,12 +50,12 @@ type Runtime struct {
 // A Pool is one key space behind one or more listening addresses.
 type Pool struct {
 	Name   string
-	Listen []Listen
+	Listen []Listen // at least one
 
 	// Placement.
-	Hash         string // see shard
-	HashTag      string // "" or two characters
-	Distribution string // see shard
+	Hash         string // one of Hashes
+	HashTag      string // "" or two bytes
+	Distribution string // one of Distributions
 	RingLabels   string // "group" or "seed": what the seed of 2013 hashed onto its ring
 
 	// twemproxy's options, with its meaning.
@@ -53,22 +63,22 @@ type Pool struct {
 	Backlog            int           // listen(2)
 	ClientConnections  int           // 0: no limit but the process's
 	ServerConnections  int           // links per server and worker
-	Preconnect         bool
-	TCPKeepalive       bool
-	ReusePort          bool
-	Password           Secret // asked of clients; "" is none
-	ServerPassword     Secret // sent to servers; "" is none
-	ServerUser         string // with ServerPassword: AUTH user password
-	DB                 int    // SELECTed on every link
-	AutoEjectHosts     bool
-	ServerRetryTimeout time.Duration
-	ServerFailureLimit int
+	Preconnect         bool          // dial every server at start
+	TCPKeepalive       bool          // on the links
+	ReusePort          bool          // SO_REUSEPORT on the listeners
+	Password           Secret        // asked of clients; "" is none
+	ServerPassword     Secret        // sent to servers; "" is none
+	ServerUser         string        // with ServerPassword: AUTH user password
+	DB                 int           // SELECTed on every link
+	AutoEjectHosts     bool          // a failing server leaves the ring, and its keys move
+	ServerRetryTimeout time.Duration // until an ejected server is tried again
+	ServerFailureLimit int           // failures in a row until it is ejected
 
 	// Reads.
 	ReadPolicy     string        // master, prefer-replica, replica-only, nearest
-	ReadYourWrites bool          //
-	MaxLag         time.Duration // a replica further behind serves no reads
-	MaxLagBytes    int64         // likewise
+	ReadYourWrites bool          // a client's reads see its own last write
+	MaxLag         time.Duration // a replica further behind serves no reads; 0: no bound
+	MaxLagBytes    int64         // likewise, in bytes of the replication stream
 
 	// Faults.
 	HoldTimeout   time.Duration // how long a request that was not executed waits for a server
@@ -76,29 +86,29 @@ type Pool struct {
 	ProbeInterval time.Duration // between two health probes of a server
 
 	Limits Limits
-	Groups []Group
+	Groups []Group // in the order of the file; at least one
 }
 
 // Limits bound what one client, and all of them, can make the proxy hold.
 type Limits struct {
-	RequestBytes      int64         // a whole request
-	BulkBytes         int64         // one argument
-	Args              int           // arguments of one request
-	InlineBytes       int           // one inline line
-	Pipeline          int           // requests in flight per client; more waits in the client's socket
-	OutputBytes       int64         // unread replies per client: closed at once
-	OutputSoftBytes   int64         // unread replies per client: closed when over it for OutputSoftTime
-	OutputSoftTime    time.Duration //
-	LinkQueueBytes    int64         // bytes waiting for one server: its clients wait
-	RequestTime       time.Duration // a request must be complete within it; 0: for ever
-	IdleTime          time.Duration // 0: for ever
-	AuthTime          time.Duration // a client must authenticate within it
+	RequestBytes    int64         // a whole request
+	BulkBytes       int64         // one argument
+	Args            int           // arguments of one request
+	InlineBytes     int           // one inline line
+	Pipeline        int           // requests in flight per client; more waits in the client's socket
+	OutputBytes     int64         // unread replies per client: closed at once
+	OutputSoftBytes int64         // unread replies per client: closed when over it for OutputSoftTime
+	OutputSoftTime  time.Duration // see OutputSoftBytes
+	LinkQueueBytes  int64         // bytes waiting for one server: its clients wait
+	RequestTime     time.Duration // a request must be complete within it; 0: for ever
+	IdleTime        time.Duration // a client that sends nothing is closed; 0: never
+	AuthTime        time.Duration // a client must authenticate within it; 0: for ever
 }
 
 // A Listen is one address that a pool serves.
 type Listen struct {
 	Network string      // "tcp" or "unix"
-	Address string      // "host:port" or "/path"
+	Address string      // "host:port" as net.Listen takes it, or "/path"
 	Mode    fs.FileMode // of a unix socket; 0: as the umask says
 }
 
@@ -106,18 +116,22 @@ type Listen struct {
 type Group struct {
 	Name    string // unique in the pool
 	GID     int    // the seed's number; 0 stands alone
-	Label   string // identity on the ring
-	Weight  int
+	Label   string // identity on the ring, unique in the pool, at least one byte
+	Weight  int    // share of the keys, at least 1
 	Servers []Server
 }
 
 // A Server is one member of a group.
 type Server struct {
-	Addr   string // "host:port" or "/path"
+	Addr   string // "host:port" as net.Dial takes it, or "/path"
 	Name   string // "" if none was given
-	Weight int
-	Role   byte // 'm', 'n' or 's'
+	Weight int    // share of the reads among its group's replicas, at least 1
+	Role   byte   // 'm', 'n' or 's'; exactly one 'm' in a group
 }
 
-// A Secret prints as *** wherever it is formatted; Reveal is the one way to its text.
-type Secret struct{ text string }
+// Roles of a server in its group.
+const (
+	RoleMaster    byte = 'm' // takes writes
+	RoleSecondary byte = 'n' // first in line for promotion, serves reads
+	RoleReplica   byte = 's' // serves reads
+)

@@ -1,0 +1,274 @@
+package config
+
+import (
+	"slices"
+	"time"
+)
+
+// Hashes returns the names of the hash functions, twemproxy's twelve first.
+func Hashes() []string { return slices.Clone(hashes) }
+
+// Distributions returns the names of the ways to place hashed keys, twemproxy's three first.
+func Distributions() []string { return slices.Clone(distributions) }
+
+// ReadPolicies returns the names of the ways to choose a server for a read.
+func ReadPolicies() []string { return slices.Clone(readPolicies) }
+
+var (
+	hashes = []string{"one_at_a_time", "md5", "crc16", "crc32", "crc32a", "fnv1_64", "fnv1a_64",
+		"fnv1_32", "fnv1a_32", "hsieh", "murmur", "jenkins", "xxh3"}
+	distributions = []string{"ketama", "modula", "random", "rendezvous"}
+	readPolicies  = []string{"master", "prefer-replica", "replica-only", "nearest"}
+)
+
+const (
+	kib = 1 << 10
+	mib = 1 << 20
+	gib = 1 << 30
+)
+
+var logSection = section{
+	path: "log",
+	doc:  "What is written. SIGHUP reopens the file.",
+	rows: []row{
+		{name: "level", kind: kindWord, at: ofLog(func(l *Log) any { return &l.Level }),
+			words: []string{"debug", "info", "warn", "error"}, initial: "info",
+			when: onReload, env: "HUNTAWAY_LOG_LEVEL",
+			doc: "The least serious events that are written: debug, info, warn or error."},
+		{name: "format", kind: kindWord, at: ofLog(func(l *Log) any { return &l.Format }),
+			words: []string{"auto", "text", "json"}, initial: "auto",
+			when: onRestart, env: "HUNTAWAY_LOG_FORMAT",
+			doc: "text, json, or auto: text on a terminal and json elsewhere."},
+		{name: "output", kind: kindText, at: ofLog(func(l *Log) any { return &l.Output }),
+			when: onRestart,
+			doc:  "A file to append to. Empty: standard error."},
+	},
+}
+
+var adminSection = section{
+	path: "admin",
+	doc:  "Where the process can be watched. An empty address or \"off\" switches a listener off.",
+	rows: []row{
+		{name: "http", kind: kindAddress, at: ofAdmin(func(a *Admin) any { return &a.HTTP }),
+			initial: "127.0.0.1:22224", twemproxy: "-", when: onRestart, env: "HUNTAWAY_ADMIN_HTTP",
+			doc: "host:port of /metrics, /livez, /readyz and /debug/pprof. It asks nobody for a password: keep it on loopback or a private network."},
+		{name: "stats", kind: kindAddress, at: ofAdmin(func(a *Admin) any { return &a.Stats }),
+			when: onRestart,
+			doc:  "host:port of twemproxy's statistics as JSON (nutcracker served them on port 22222), for monitors that already read them."},
+	},
+}
+
+var runtimeSection = section{
+	path: "runtime",
+	doc:  "What the process as a whole uses.",
+	rows: []row{
+		{name: "event_loops", kind: kindNumber, at: ofRuntime(func(r *Runtime) any { return &r.EventLoops }),
+			most: 1024, initial: "0", when: onRestart, env: "HUNTAWAY_EVENT_LOOPS",
+			doc: "Event loops, each a thread with its own clients and server connections. 0: one for each CPU that Go may use (GOMAXPROCS)."},
+		{name: "max_clients", kind: kindNumber, at: ofRuntime(func(r *Runtime) any { return &r.MaxClients }),
+			initial: "0", when: onRestart,
+			doc: "Clients over all pools; one more is told so and closed. 0: as many as the limit on open files allows."},
+		{name: "memory_limit", kind: kindSize, at: ofRuntime(func(r *Runtime) any { return &r.MemoryLimit }),
+			initial: "0B", when: onRestart,
+			doc: "Soft limit of the heap, as GOMEMLIMIT. 0B: what the environment says."},
+		{name: "drain_timeout", kind: kindDuration, at: ofRuntime(func(r *Runtime) any { return &r.DrainTimeout }),
+			initial: "30s", when: onReload,
+			doc: "How long a stop waits for replies that clients are still owed."},
+		{name: "pid_file", kind: kindText, at: ofRuntime(func(r *Runtime) any { return &r.PIDFile }),
+			when: onRestart,
+			doc:  "A file for the process id. Empty: none."},
+	},
+}
+
+var poolSection = section{
+	path: "pools.NAME",
+	doc:  "A pool is one key space behind one or more listening addresses. There can be several.",
+	rows: slices.Concat(listenRows, placementRows, serverRows, readRows, faultRows, memberRows),
+}
+
+var listenRows = []row{
+	{name: "listen", kind: kindListen, when: onRestart, show: `["127.0.0.1:22121"]`,
+		doc: "Where clients connect: \"host:port\" (\":port\" for all addresses), or \"unix:/path?mode=0660\"; twemproxy's \"/path 0660\" is understood too. One address or a list. Required."},
+	{name: "backlog", kind: kindNumber, at: ofPool(func(p *Pool) any { return &p.Backlog }),
+		initial: "4096", twemproxy: "512", when: onRestart,
+		doc: "Connections that may wait to be accepted. The kernel's net.core.somaxconn bounds it."},
+	{name: "reuse_port", yaml: "reuseport", kind: kindFlag, at: ofPool(func(p *Pool) any { return &p.ReusePort }),
+		initial: "false", when: onRestart,
+		doc: "SO_REUSEPORT: another process may listen on the same address, for a change of binaries without a gap."},
+	{name: "client_connections", kind: kindNumber, at: ofPool(func(p *Pool) any { return &p.ClientConnections }),
+		initial: "0", when: onReload,
+		doc: "Clients of this pool. 0: runtime.max_clients alone decides."},
+	{name: "password", kind: kindSecret, at: ofPool(func(p *Pool) any { return &p.Password }),
+		when: onReload,
+		doc:  "What clients must AUTH with: the text itself, \"env:NAME\" or \"file:PATH\" (\"literal:TEXT\" for a text that starts so). Empty: nothing is asked."},
+}
+
+var placementRows = []row{
+	{name: "hash", kind: kindWord, at: ofPool(func(p *Pool) any { return &p.Hash }),
+		words: hashes, initial: "xxh3", twemproxy: "fnv1a_64", when: onReload,
+		doc: "The hash function over a key: one_at_a_time, md5, crc16, crc32, crc32a, fnv1_64, fnv1a_64, fnv1_32, fnv1a_32, hsieh, murmur, jenkins (all as twemproxy computes them) or xxh3. Another one moves nearly all keys."},
+	{name: "hash_tag", kind: kindTag, at: ofPool(func(p *Pool) any { return &p.HashTag }),
+		initial: "{}", twemproxy: "-", when: onReload,
+		doc: "Two characters. What stands between them in a key is hashed instead of the whole key, so that keys can be kept together. Empty: always the whole key."},
+	{name: "distribution", kind: kindWord, at: ofPool(func(p *Pool) any { return &p.Distribution }),
+		words: distributions, initial: "rendezvous", twemproxy: "ketama", when: onReload,
+		doc: "How hashes become groups: ketama, modula and random are twemproxy's, key by key; rendezvous balances better and moves the fewest keys when groups come and go."},
+	{name: "ring_labels", kind: kindWord, at: ofPool(func(p *Pool) any { return &p.RingLabels }),
+		words: []string{"group", "seed"}, initial: "group", when: onReload,
+		doc: "What stands for a group on the ring. group: its name or gid, whoever its members are. seed: the name of the last line of the group, as the first Huntaway (2013) had it; for moving from that one only."},
+	{name: "auto_eject_hosts", kind: kindFlag, at: ofPool(func(p *Pool) any { return &p.AutoEjectHosts }),
+		initial: "false", when: onReload,
+		doc: "twemproxy's answer to a dead server: take it off the ring for a while. Its keys move to other servers and back; right for caches only."},
+	{name: "server_failure_limit", kind: kindNumber, at: ofPool(func(p *Pool) any { return &p.ServerFailureLimit }),
+		initial: "2", when: onReload,
+		doc: "With auto_eject_hosts: failures in a row until a server is taken off."},
+	{name: "server_retry_timeout", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.ServerRetryTimeout }),
+		millis: true, initial: "30s", when: onReload,
+		doc: "With auto_eject_hosts: how long it stays off before it is tried again."},
+}
+
+var serverRows = []row{
+	{name: "timeout", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.Timeout }),
+		millis: true, initial: "1s", twemproxy: "0s", when: onReload,
+		doc: "How long a server may take to accept a connection or to answer a request; blocking commands have their own. 0s: for ever, and then a dead server hangs its clients."},
+	{name: "server_connections", kind: kindNumber, at: ofPool(func(p *Pool) any { return &p.ServerConnections }),
+		least: 1, most: 1024, initial: "1", when: onRestart,
+		doc: "Connections to each server, for each event loop. Clients share them; one is nearly always enough."},
+	{name: "preconnect", kind: kindFlag, at: ofPool(func(p *Pool) any { return &p.Preconnect }),
+		initial: "true", twemproxy: "false", when: onRestart,
+		doc: "Connect to every server at start instead of at the first request for it."},
+	{name: "tcp_keepalive", yaml: "tcpkeepalive", kind: kindFlag, at: ofPool(func(p *Pool) any { return &p.TCPKeepalive }),
+		initial: "true", twemproxy: "false", when: onRestart,
+		doc: "TCP keepalive on connections to servers."},
+	{name: "server_password", kind: kindSecret, at: ofPool(func(p *Pool) any { return &p.ServerPassword }),
+		when: onRestart,
+		doc:  "What servers are sent with AUTH; spelled as password is. Clients never see it."},
+	{name: "server_user", kind: kindText, at: ofPool(func(p *Pool) any { return &p.ServerUser }),
+		when: onRestart,
+		doc:  "The ACL user that server_password belongs to. Empty: the default user."},
+	{name: "db", yaml: "redis_db", kind: kindNumber, at: ofPool(func(p *Pool) any { return &p.DB }),
+		initial: "0", when: onRestart,
+		doc: "The database that is SELECTed on the servers. Clients see it as 0."},
+}
+
+var readRows = []row{
+	{name: "read_policy", kind: kindWord, at: ofPool(func(p *Pool) any { return &p.ReadPolicy }),
+		words: readPolicies, initial: "master", when: onReload,
+		doc: "Who serves reads. master: the master alone. prefer-replica: a secondary or replica, the master when there is none. replica-only: a secondary or replica, or an error. nearest: any member, the quickest of two drawn."},
+	{name: "read_your_writes", kind: kindFlag, at: ofPool(func(p *Pool) any { return &p.ReadYourWrites }),
+		initial: "false", when: onReload,
+		doc: "A client that has written reads from the master until the replicas have caught up with that write."},
+	{name: "max_lag", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.MaxLag }),
+		initial: "3s", when: onReload,
+		doc: "A replica that is further behind its master serves no reads. 0s: no bound."},
+	{name: "max_lag_bytes", kind: kindSize, at: ofPool(func(p *Pool) any { return &p.MaxLagBytes }),
+		initial: "64MiB", when: onReload,
+		doc: "The same in bytes of the replication stream. 0B: no bound."},
+}
+
+var faultRows = []row{
+	{name: "hold_timeout", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.HoldTimeout }),
+		initial: "2.5s", when: onReload,
+		doc: "While a group has no master, how long a request that was not executed waits for one before the client gets TRYAGAIN. Keep it under the clients' own time-out. 0s: it does not wait; that is also the default of a pool in which every group has one server."},
+	{name: "hold_bytes", kind: kindSize, at: ofPool(func(p *Pool) any { return &p.HoldBytes }),
+		initial: "32MiB", when: onReload,
+		doc: "Most that may wait so, for each group and event loop; what comes on top gets TRYAGAIN at once."},
+	{name: "probe_interval", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.ProbeInterval }),
+		least: int64(10 * time.Millisecond), initial: "500ms", when: onReload,
+		doc: "Time between two health probes of a server."},
+	{name: "limits", kind: kindTable, when: onReload,
+		doc: "Bounds on what a client can make the proxy hold; see the next table."},
+}
+
+var memberRows = []row{
+	{name: "servers", kind: kindLines, when: onReload,
+		show: `["10.0.2.80:6379:1 cache-a", "10.0.2.81:6379:1|7:1:m", "10.0.2.82:6379:1|7:1:s"]`,
+		doc:  "Servers as lines. twemproxy's \"host:port:weight [name]\" is a group of its own. The first Huntaway's \"host:port:weight|gid:group-weight:role [name]\" makes groups: lines of equal gid hold the same data, gid 0 stands alone, roles are m (master), n (secondary, first in line) and s (replica)."},
+	{name: "groups", yaml: "-", kind: kindTables, when: onReload,
+		doc: "Groups of servers that hold the same data, a table each; see the next table but one. A pool has servers, groups or both."},
+}
+
+// nutcrackerSection holds the keys that only nutcracker.yml has.
+var nutcrackerSection = section{
+	path: "nutcracker",
+	doc:  "Keys of nutcracker.yml that TOML spells otherwise or has no need of.",
+	rows: []row{
+		{yaml: "redis", kind: kindFlag, when: onRestart,
+			doc: "Must be true: memcached pools are not served."},
+		{yaml: "redis_auth", kind: kindSecret, when: onRestart,
+			doc: "Both password and server_password, taken as it stands."},
+		{yaml: "sentinels", kind: kindLines, when: onRestart,
+			doc: "Refused: Sentinel is not followed yet."},
+	},
+}
+
+var limitsSection = section{
+	path: "pools.NAME.limits",
+	doc:  "Bounds on what one client, and all of them, can make the proxy hold.",
+	rows: []row{
+		{name: "request_bytes", kind: kindSize, at: ofLimits(func(l *Limits) any { return &l.RequestBytes }),
+			least: kib, most: 2 * gib, initial: "128MiB", when: onReload,
+			doc: "A whole request. A larger one is an error and closes the client."},
+		{name: "bulk_bytes", kind: kindSize, at: ofLimits(func(l *Limits) any { return &l.BulkBytes }),
+			least: kib, most: 512 * mib, initial: "64MiB", when: onReload,
+			doc: "One argument of a request, such as a value."},
+		{name: "args", kind: kindNumber, at: ofLimits(func(l *Limits) any { return &l.Args }),
+			least: 16, most: 1 << 20, initial: "131072", when: onReload,
+			doc: "Arguments of one request."},
+		{name: "inline_bytes", kind: kindSize, at: ofLimits(func(l *Limits) any { return &l.InlineBytes }),
+			least: 64, most: mib, initial: "64KiB", when: onReload,
+			doc: "A request that is typed as a line."},
+		{name: "pipeline", kind: kindNumber, at: ofLimits(func(l *Limits) any { return &l.Pipeline }),
+			least: 1, most: 1 << 20, initial: "1024", when: onReload,
+			doc: "Requests of one client that may be under way; what it sends on top waits in its socket."},
+		{name: "output_bytes", kind: kindSize, at: ofLimits(func(l *Limits) any { return &l.OutputBytes }),
+			least: 64 * kib, initial: "64MiB", when: onReload,
+			doc: "Replies that a client has not read; at more it is closed at once."},
+		{name: "output_soft_bytes", kind: kindSize, at: ofLimits(func(l *Limits) any { return &l.OutputSoftBytes }),
+			least: 16 * kib, initial: "16MiB", when: onReload,
+			doc: "The same; at more for longer than output_soft_time it is closed."},
+		{name: "output_soft_time", kind: kindDuration, at: ofLimits(func(l *Limits) any { return &l.OutputSoftTime }),
+			initial: "10s", when: onReload,
+			doc: "See output_soft_bytes."},
+		{name: "link_queue_bytes", kind: kindSize, at: ofLimits(func(l *Limits) any { return &l.LinkQueueBytes }),
+			least: 64 * kib, initial: "8MiB", when: onReload,
+			doc: "Requests that wait to be sent over one connection to a server; at more the clients that feed it wait."},
+		{name: "request_time", kind: kindDuration, at: ofLimits(func(l *Limits) any { return &l.RequestTime }),
+			initial: "30s", when: onReload,
+			doc: "From a request's first byte to its last. 0s: for ever."},
+		{name: "idle_time", kind: kindDuration, at: ofLimits(func(l *Limits) any { return &l.IdleTime }),
+			initial: "0s", when: onReload,
+			doc: "A client that sends nothing for so long is closed. 0s: never."},
+		{name: "auth_time", kind: kindDuration, at: ofLimits(func(l *Limits) any { return &l.AuthTime }),
+			initial: "10s", when: onReload,
+			doc: "A client of a pool with a password must have authenticated by then. 0s: for ever."},
+	},
+}
+
+var groupSection = section{
+	path: "pools.NAME.groups",
+	doc:  "A group of servers that hold the same data. It needs a name or a gid, and either master (with secondary and replicas as there are) or server lines.",
+	rows: []row{
+		{name: "name", kind: kindText, at: ofGroup(func(g *Group) any { return &g.Name }),
+			when: onReload, show: `"users-1"`,
+			doc: "What logs and metrics call it, and its place on the ring unless label says otherwise. Without a name the gid is the name."},
+		{name: "gid", kind: kindNumber, at: ofGroup(func(g *Group) any { return &g.GID }),
+			initial: "0", when: onReload,
+			doc: "The number of the group in server lines. 0: none."},
+		{name: "label", kind: kindText, at: ofGroup(func(g *Group) any { return &g.Label }),
+			when: onReload, show: `"users-1"`,
+			doc: "Its place on the ring, if that is not to be its name: another label moves the group's keys."},
+		{name: "weight", kind: kindNumber, at: ofGroup(func(g *Group) any { return &g.Weight }),
+			least: 1, most: heaviest, initial: "1", when: onReload,
+			doc: "Its share of the keys, relative to the other groups."},
+		{name: "master", kind: kindMember, when: onReload, show: `"10.0.2.70:6379"`,
+			doc: "\"host:port\", or \"/path\" of a unix socket; a name may follow after a space. It takes the writes."},
+		{name: "secondary", kind: kindMembers, when: onReload, show: `"10.0.2.71:6379"`,
+			doc: "First in line to become the master; serves reads. One or a list."},
+		{name: "replicas", kind: kindMembers, when: onReload, show: `["10.0.2.72:6379", "10.0.2.73:6379"]`,
+			doc: "Serve reads. One or a list."},
+		{name: "servers", kind: kindLines, when: onReload,
+			show: `["10.0.2.74:6379:1|2:1:m", "10.0.2.75:6379:2|2:1:s"]`,
+			doc:  "Instead of the three above: server lines with roles."},
+	},
+}
