@@ -42,6 +42,67 @@ type ServerSnapshot struct {
 	Counters  ServerCounters // summed over the workers
 }
 
+// Merge adds what another worker counted for the same pool. Groups, servers and commands
+// are matched by their names, since a new table may have come between two workers' copies. A
+// group or server that p lacks has left the table and is not added; a command is.
+func (p *PoolSnapshot) Merge(o *PoolSnapshot) {
+	p.Counters.Add(&o.Counters)
+	p.Epoch = max(p.Epoch, o.Epoch)
+	p.Ejects += o.Ejects
+	for i := range o.Commands {
+		p.command(i, o.Commands[i].Name).add(&o.Commands[i])
+	}
+	for i := range o.Groups {
+		g := &o.Groups[i]
+		at := find(p.Groups, i, func(mine *GroupSnapshot) bool { return mine.Name == g.Name })
+		if at != nil {
+			at.merge(g)
+		}
+	}
+}
+
+// merge adds what another worker counted for the same group.
+func (g *GroupSnapshot) merge(o *GroupSnapshot) {
+	for i := range o.Servers {
+		s := &o.Servers[i]
+		at := find(g.Servers, i, func(mine *ServerSnapshot) bool { return mine.Addr == s.Addr })
+		if at != nil {
+			at.Counters.Add(&s.Counters)
+		}
+	}
+}
+
+// command returns the count of the named command, a new one if there is none. at is where
+// it probably stands.
+func (p *PoolSnapshot) command(at int, name string) *CommandCount {
+	c := find(p.Commands, at, func(c *CommandCount) bool { return c.Name == name })
+	if c == nil {
+		p.Commands = append(p.Commands, CommandCount{Name: name})
+		c = &p.Commands[len(p.Commands)-1]
+	}
+	return c
+}
+
+// add adds what another worker counted for the same command.
+func (c *CommandCount) add(o *CommandCount) {
+	c.Calls += o.Calls
+	c.Errors += o.Errors
+}
+
+// find returns the element that is meant, nil if there is none. at is where it probably
+// stands: two copies that were made under one table have the same order.
+func find[T any](from []T, at int, meant func(*T) bool) *T {
+	if at < len(from) && meant(&from[at]) {
+		return &from[at]
+	}
+	for i := range from {
+		if meant(&from[i]) {
+			return &from[i]
+		}
+	}
+	return nil
+}
+
 // Total returns the counters of all the group's servers added up.
 func (g *GroupSnapshot) Total() ServerCounters {
 	var total ServerCounters
