@@ -73,6 +73,9 @@ func whole(buf []byte) int {
 	}
 	switch buf[0] {
 	case '$':
+		if string(buf[:min(len(buf), 5)]) == "$-1\r\n" {
+			return 5
+		}
 		size, p := 0, 1
 		for ; p < min(len(buf), 10) && buf[p]-'0' <= 9; p++ {
 			size = size*10 + int(buf[p]-'0')

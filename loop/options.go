@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
 
@@ -14,6 +15,55 @@ type Options struct {
 	MaxClients int          // sessions over all pools; default: what the descriptor limit allows
 	Logger     *slog.Logger // default: discards
 	Version    string       // for INFO and HELLO
+	Reporter   Reporter     // hears of links; default: nobody
+}
+
+// withDefaults fills in what was left out.
+func (o PoolOptions) withDefaults() PoolOptions {
+	o.ServerConnections = max(o.ServerConnections, 1)
+	if o.ConnectTimeout == 0 {
+		o.ConnectTimeout = time.Second
+		if o.Timeout > 0 {
+			o.ConnectTimeout = o.Timeout
+		}
+	}
+	if o.HoldBytes == 0 {
+		o.HoldBytes = 32 << 20
+	}
+	o.Limits = o.Limits.withDefaults()
+	return o
+}
+
+// DefaultLimits are what a limit of 0 means.
+var DefaultLimits = Limits{
+	RequestBytes:    128 << 20,
+	BulkBytes:       64 << 20,
+	Args:            131072,
+	InlineBytes:     64 << 10,
+	Pipeline:        1024,
+	OutputBytes:     64 << 20,
+	OutputSoftBytes: 16 << 20,
+	OutputSoftTime:  10 * time.Second,
+	LinkQueueBytes:  4 << 20,
+	RequestTime:     30 * time.Second,
+	AuthTime:        10 * time.Second,
+}
+
+// withDefaults replaces every 0.
+func (l Limits) withDefaults() Limits {
+	d := &DefaultLimits
+	l.RequestBytes = cmp.Or(l.RequestBytes, d.RequestBytes)
+	l.BulkBytes = cmp.Or(l.BulkBytes, d.BulkBytes)
+	l.Args = cmp.Or(l.Args, d.Args)
+	l.InlineBytes = cmp.Or(l.InlineBytes, d.InlineBytes)
+	l.Pipeline = cmp.Or(l.Pipeline, d.Pipeline)
+	l.OutputBytes = cmp.Or(l.OutputBytes, d.OutputBytes)
+	l.OutputSoftBytes = cmp.Or(l.OutputSoftBytes, d.OutputSoftBytes)
+	l.OutputSoftTime = cmp.Or(l.OutputSoftTime, d.OutputSoftTime)
+	l.LinkQueueBytes = cmp.Or(l.LinkQueueBytes, d.LinkQueueBytes)
+	l.RequestTime = cmp.Or(l.RequestTime, d.RequestTime)
+	l.AuthTime = cmp.Or(l.AuthTime, d.AuthTime)
+	return l
 }
 
 // PoolOptions are what one pool needs to know. Durations of 0 mean "for ever" and limits

@@ -1,0 +1,258 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"net"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"huntaway/codec"
+)
+
+// How the acceptor waits when the process has no descriptor left.
+const (
+	firstAcceptPause = 5 * time.Millisecond
+	lastAcceptPause  = time.Second
+)
+
+// reservedDescriptors are kept for links, logs and admin pages.
+const reservedDescriptors = 64
+
+// Serve accepts clients on ln and hands each to the worker with the fewest. It returns nil
+// when ln is closed by Drain, Stop or its owner. Running out of descriptors makes it wait,
+// not fail.
+func (p *Pool) Serve(ln net.Listener) error {
+	if !p.engine.listens(ln) {
+		return net.ErrClosed
+	}
+	defer p.engine.forget(ln)
+	var pause time.Duration
+	for {
+		c, err := ln.Accept()
+		switch {
+		case err == nil:
+			pause = 0
+			p.admit(c)
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		default:
+			pause = min(max(2*pause, firstAcceptPause), lastAcceptPause)
+			p.engine.opt.Logger.Warn("accept failed", "pool", p.opt.Name, "cause", err, "retry", pause)
+			if !p.engine.rest(pause) {
+				return nil
+			}
+		}
+	}
+}
+
+// admit hands a client to a worker, or tells it that there is no room.
+func (p *Pool) admit(c net.Conn) {
+	e := p.engine
+	p.accepts.Add(1)
+	if int(e.clients.Add(1)) > e.opt.MaxClients || p.full() {
+		p.clients.Add(-1)
+		e.clients.Add(-1)
+		p.turnAway(c)
+		return
+	}
+	if t, ok := c.(*net.TCPConn); ok {
+		_ = t.SetKeepAlive(p.opt.TCPKeepalive) // fails only when the client has gone already
+	}
+	w := e.lightest()
+	w.load.Add(1)
+	s := &session{w: w, id: e.lastID.Add(1)}
+	if err := e.reactor.enroll(w.id, c, &arrival{s, p}); err != nil {
+		w.load.Add(-1)
+		p.clients.Add(-1)
+		e.clients.Add(-1)
+		e.opt.Logger.Warn("client lost before it was served", "pool", p.opt.Name, "cause", err)
+	}
+}
+
+// full counts the client in and reports whether the pool's own limit is exceeded.
+func (p *Pool) full() bool {
+	n := p.clients.Add(1)
+	return p.opt.ClientConnections > 0 && int(n) > p.opt.ClientConnections
+}
+
+// turnAway says what Redis says when it has too many clients.
+func (p *Pool) turnAway(c net.Conn) {
+	p.rejects.Add(1)
+	_ = c.SetWriteDeadline(time.Now().Add(time.Second))
+	_, _ = c.Write(codec.AppendError(nil, textMaxClients)) // whether it hears us or not
+	c.Close()
+}
+
+// lightest returns the worker with the fewest sessions. gnet's own balancing looks at a
+// count that lags behind, and gives a burst of connections to one loop.
+func (e *Engine) lightest() *worker {
+	best := e.workers[0]
+	for _, w := range e.workers[1:] {
+		if w.load.Load() < best.load.Load() {
+			best = w
+		}
+	}
+	return best
+}
+
+// listens remembers a listener, so that Drain can close it; false once it is too late.
+func (e *Engine) listens(ln net.Listener) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		ln.Close()
+		return false
+	}
+	e.listeners[ln] = struct{}{}
+	return true
+}
+
+// forget is the opposite of listens.
+func (e *Engine) forget(ln net.Listener) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.listeners, ln)
+}
+
+// rest waits; false when the engine has been stopped meanwhile.
+func (e *Engine) rest(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-e.done:
+		return false
+	}
+}
+
+// maxClientsByDescriptors leaves some descriptors for everything that is not a client.
+func maxClientsByDescriptors() int {
+	var lim unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) != nil {
+		return 1024
+	}
+	return int(min(max(int64(lim.Cur)-reservedDescriptors, 1), 1<<20))
+}
+
+// An arrival is a session on its way to its worker: the endpoint of its socket.
+type arrival struct {
+	s *session
+	p *Pool
+}
+
+func (a *arrival) opened(c wire) {
+	w := a.s.w
+	w.begin()
+	a.s.pw = w.pools[a.p.index]
+	a.s.open(c)
+	if w.draining {
+		a.s.lastWord(endDrain)
+	}
+	w.end()
+}
+
+func (a *arrival) arrived(in []byte) {
+	w := a.s.w
+	w.begin()
+	a.s.readable(in)
+	w.end()
+}
+
+func (a *arrival) closed(cause error, polite bool) {
+	w := a.s.w
+	w.begin()
+	a.s.lost(cause, polite)
+	w.end()
+}
+
+// A call is a link's connection: the endpoint of its socket. A new one is made per dial, so
+// that what comes late from an old connection cannot be taken for the new one's.
+type call struct {
+	l    *link
+	wire wire
+}
+
+func (c *call) opened(w wire) {
+	c.l.w.begin()
+	c.wire = w
+	c.l.open(w)
+	c.l.w.end()
+}
+
+func (c *call) arrived(in []byte) {
+	c.l.w.begin()
+	if c.l.wire == c.wire {
+		c.l.readable(in)
+	}
+	c.l.w.end()
+}
+
+func (c *call) closed(cause error, _ bool) {
+	c.l.w.begin()
+	if c.l.wire == c.wire {
+		c.l.lost(cause)
+	}
+	c.l.w.end()
+}
+
+// dial connects a link on a goroutine of its own, and hands the connection to the link's
+// worker. Called on the worker.
+func (e *Engine) dial(l *link) {
+	if e.reactor == nil {
+		return // a worker without an engine: a test dials for itself
+	}
+	o := &l.pw.pool.opt
+	go func() {
+		d := net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: -1, Control: linkSocket(o)}
+		c, err := d.DialContext(context.Background(), l.server.Network, l.server.Addr)
+		if err == nil {
+			err = e.reactor.enroll(l.w.id, c, &call{l: l})
+		}
+		if err != nil {
+			l.w.post(func() {
+				l.w.begin()
+				l.dialFailed(err)
+				l.w.end()
+			})
+		}
+	}()
+}
+
+// linkSocket sets what a link's socket needs before it connects. A peer that has vanished
+// without a word is noticed by the kernel within the pool's timeout plus probes.
+func linkSocket(o *PoolOptions) func(network, address string, c syscall.RawConn) error {
+	return func(network, _ string, c syscall.RawConn) error {
+		if network[0] != 't' {
+			return nil
+		}
+		var err error
+		ctl := c.Control(func(fd uintptr) { err = setLinkSocket(int(fd), o) })
+		return errors.Join(ctl, err)
+	}
+}
+
+// setLinkSocket sets keepalive and the time after which unacknowledged bytes break the
+// connection.
+func setLinkSocket(fd int, o *PoolOptions) error {
+	if o.TCPKeepalive {
+		for _, opt := range [][3]int{
+			{unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 30},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 10},
+			{unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 3},
+		} {
+			if err := unix.SetsockoptInt(fd, opt[0], opt[1], opt[2]); err != nil {
+				return err
+			}
+		}
+	}
+	if o.Timeout == 0 {
+		return nil
+	}
+	gone := max(3*o.Timeout, 3*time.Second)
+	return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(gone/time.Millisecond))
+}

@@ -1,0 +1,117 @@
+package loop
+
+import "huntaway/codec"
+
+// admit takes one complete request: it gets its slot, and is answered here, refused, or
+// sent on. r is dead when admit returns.
+func (s *session) admit(r *codec.Request) {
+	if r.Len() == 0 {
+		return // a blank line or "*0": Redis ignores them too
+	}
+	s.requests++
+	s.pw.counters.Requests++
+	s.pw.counters.RequestBytes += uint64(len(r.Frame))
+
+	cmd := s.pw.pool.opt.Commands.Find(r)
+	switch {
+	case !s.authed && !openTo(cmd):
+		s.refuse(textNoAuth)
+	case cmd == nil:
+		s.refuseWith(codec.AppendUnknown(s.w.scratch[:0], r))
+	case !cmd.CheckArity(r.Len()):
+		s.refuseWith(codec.AppendArity(s.w.scratch[:0], cmd.Name))
+	default:
+		s.lastCmd = cmd.ID
+		s.serve(cmd, r)
+	}
+	if s.window.len() >= s.pw.pool.opt.Limits.Pipeline {
+		s.stop(stopWindow)
+	}
+}
+
+// openTo reports whether a client that has not authenticated may use cmd.
+func openTo(cmd *codec.Command) bool {
+	return cmd != nil && cmd.Flags&codec.FlagNoAuth != 0
+}
+
+// serve does what the command's policy says.
+func (s *session) serve(cmd *codec.Command, r *codec.Request) {
+	switch {
+	case cmd.IsContainer():
+		s.refuseWith(codec.AppendUnknownSub(s.w.scratch[:0], r))
+	case cmd.Policy == codec.Forward && cmd.FirstKey(r) > 0 && cmd.First == cmd.Last:
+		s.forward(cmd, r, s.pw.table.Locate(r.Arg(int(cmd.First))))
+	case cmd.Blocks(r):
+		s.refuse(notServed(codec.Blocking))
+	case cmd.Policy == codec.Forward:
+		s.together(cmd, r)
+	case cmd.Policy == codec.Split:
+		s.split(cmd, r)
+	case cmd.Policy == codec.Local:
+		s.local(cmd, r)
+	case cmd.Policy == codec.Keyless && len(s.pw.table.Groups) == 1:
+		s.forward(cmd, r, 0)
+	case cmd.Reason != "":
+		s.refuse(cmd.Reason)
+	case cmd.Policy == codec.Refused:
+		s.refuse(refusedText(cmd))
+	default:
+		s.refuse(notServed(cmd.Policy))
+	}
+}
+
+// notServed is the error for commands whose kind this release does not serve.
+func notServed(p codec.Policy) string {
+	switch p {
+	case codec.Transaction:
+		return "ERR huntaway: transactions (MULTI, EXEC, DISCARD, WATCH) are not supported by this proxy"
+	case codec.Blocking:
+		return "ERR huntaway: blocking commands are not supported by this proxy; use the form that does not block"
+	case codec.PubSub:
+		return "ERR huntaway: publish and subscribe are not supported by this proxy"
+	case codec.ScriptAdmin:
+		return "ERR huntaway: SCRIPT and FUNCTION are not supported by this proxy; EVAL works with at least one key"
+	case codec.Scan:
+		return "ERR huntaway: SCAN over a pool is not supported by this proxy; HSCAN, SSCAN and ZSCAN are"
+	case codec.Keyless:
+		return "ERR huntaway: a command without a key can only be sent to a pool with one group"
+	}
+	return "ERR huntaway: commands that concern every server are not supported by this proxy"
+}
+
+// refusedText is the error for operators' commands.
+func refusedText(cmd *codec.Command) string {
+	return "NOPERM huntaway: '" + cmd.Name + "' is not allowed through the proxy; send it to the server itself"
+}
+
+// refuse answers with an error whose text begins with its code.
+func (s *session) refuse(text string) {
+	s.refuseWith(codec.AppendError(s.w.scratch[:0], text))
+}
+
+// refuseWith answers with a complete error reply, made in the worker's scratch memory.
+func (s *session) refuseWith(reply []byte) {
+	s.pw.counters.Refused++
+	s.pw.counters.ErrorReplies++
+	s.answer(s.expect(slot{join: noJoin}), reply)
+}
+
+// noJoin is the join of a slot that waits for one reply.
+const noJoin = -1
+
+// expect gives the request that is being admitted its slot.
+func (s *session) expect(sl slot) (seq uint32) { return s.window.push(sl) }
+
+// answer settles a slot with a reply that was made here, in memory that will be used
+// again in this event.
+func (s *session) answer(seq uint32, reply []byte) {
+	s.w.scratch = reply[:0]
+	s.pw.counters.Replies++
+	if seq != s.window.head {
+		s.park(seq, reply)
+		return
+	}
+	s.sayOwn(reply)
+	s.window.pop()
+	s.unpark()
+}

@@ -1,0 +1,190 @@
+package loop
+
+import (
+	"time"
+
+	"huntaway/perf"
+)
+
+// How long things may take that have no option of their own.
+const (
+	tickBusy     = 10 * time.Millisecond  // between ticks while something is pending
+	tickQuiet    = 100 * time.Millisecond // otherwise
+	leastSilence = 2 * time.Second        // a server that owes replies may be silent for this long, or
+	silences     = 4                      // this many of its pool's timeouts, if that is longer
+	mostSinks    = 4096                   // late replies a link may owe before it is given up
+	sweepAll     = 64                     // ticks in which every session is looked at once
+	slowBody     = 5 * time.Second        // from then on a large request must make progress
+	slowRate     = 1 << 10                // bytes per second that count as progress
+	slowSize     = 16 << 10               // what counts as a large request
+)
+
+// tick is posted by the ticker: it looks at everything that can run out of time.
+func (w *worker) tick() {
+	w.begin()
+	w.beat.Store(w.now)
+	for _, pw := range w.pools {
+		for _, l := range pw.links {
+			if l != nil {
+				l.tick()
+			}
+		}
+		pw.tickHolds()
+	}
+	w.drainSlow()
+	w.sweep()
+	w.end()
+	w.quiet.Store(w.still())
+}
+
+// still reports whether nothing is pending that a tick would have to look at soon.
+func (w *worker) still() bool {
+	if len(w.slow) > 0 || w.draining {
+		return false
+	}
+	for _, pw := range w.pools {
+		for _, l := range pw.links {
+			if l != nil && (l.busy() || l.state != linkReady && l.state != linkIdle && l.state != linkClosed) {
+				return false
+			}
+		}
+		for _, h := range pw.holds {
+			if h != nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// tick looks at what the link waits for.
+func (l *link) tick() {
+	switch l.state {
+	case linkCooling:
+		if l.w.now >= l.retryAt {
+			l.on(evRested)
+			l.warm()
+		}
+	case linkGreeting:
+		if l.w.now-l.heard > int64(l.pw.pool.opt.ConnectTimeout) {
+			l.breakUp(faultTimeout)
+		}
+	case linkReady, linkLeaving:
+		l.expire()
+		if l.wire != nil && l.sent < l.log.len() {
+			l.flush()
+		}
+		if l.wire != nil {
+			l.trim()
+		}
+	}
+	if l.shunned > 0 && l.w.now >= l.shunned {
+		l.shunned = 0
+		l.rate()
+	}
+}
+
+// expire answers requests whose time is over. Their entries become sinks: the connection
+// is shared, and the late replies belong to nobody. Only a link that owes too many or has
+// been silent for too long is given up.
+func (l *link) expire() {
+	timeout := int64(l.pw.pool.opt.Timeout)
+	if timeout == 0 || l.fifo.len() == 0 {
+		return
+	}
+	for l.expired < l.fifo.len() {
+		e := l.fifo.at(l.fifo.head + uint32(l.expired))
+		if l.w.now-e.sent < timeout || l.expired == 0 && l.flows {
+			break
+		}
+		l.expired++
+		if e.marks.has(isSink) {
+			continue
+		}
+		l.sink(e)
+	}
+	silence := max(int64(leastSilence), silences*timeout)
+	if l.expired > mostSinks || l.w.now-l.heard > silence && l.busy() {
+		l.breakUp(faultTimeout)
+	}
+}
+
+// sink answers the request of e with a time-out and leaves e to swallow the late reply.
+func (l *link) sink(e *entry) {
+	late := *e
+	e.marks |= isSink
+	l.count.TimedOut++
+	l.pw.counters.TimedOut++
+	l.w.fail(&late, faultTimeout, l)
+}
+
+// trim gives memory back that a quiet link does not need.
+func (l *link) trim() {
+	if l.fifo.len() == 0 && l.log.len() == 0 {
+		l.fifo.release()
+		l.log.release()
+		l.waiters = nil
+	}
+}
+
+// sweep looks at one part of the sessions: who has been idle, who dawdles with a request,
+// who has nothing left to say while the process is going down.
+func (w *worker) sweep() {
+	n := len(w.sessions)/sweepAll + 1
+	for range n {
+		if len(w.sessions) == 0 {
+			return
+		}
+		w.sweepAt = (w.sweepAt + 1) % uint32(len(w.sessions))
+		if s := w.sessions[w.sweepAt]; s != nil && s.wire != nil {
+			s.inspect()
+		}
+	}
+}
+
+// inspect looks at one session.
+func (s *session) inspect() {
+	l := &s.pw.pool.opt.Limits
+	idle := s.w.now - s.active
+	switch {
+	case s.state == sessionClosing:
+		if idle > int64(lastWordTime) {
+			s.hangUp()
+		}
+	case !s.authed && l.AuthTime > 0 && s.w.now-s.since > int64(l.AuthTime):
+		s.cutOff(endAuth)
+	case s.dawdles(l):
+		s.cutOff(endIdle)
+	case l.IdleTime > 0 && s.window.len() == 0 && idle > int64(l.IdleTime):
+		s.cutOff(endIdle)
+	case s.window.len() == 0 && idle > int64(time.Second):
+		s.window.release()
+	}
+}
+
+// lastWordTime is how long a client may take to read its last replies.
+const lastWordTime = 30 * time.Second
+
+// dawdles reports whether the session has been sending one request for too long: past the
+// limit, or a large one at less than slowRate.
+func (s *session) dawdles(l *Limits) bool {
+	t := s.tail
+	if t == nil || s.stops != 0 || l.RequestTime < 0 {
+		return false
+	}
+	took := s.w.now - t.born
+	if took > int64(l.RequestTime) {
+		return true
+	}
+	got := int64(t.buf.len() - t.used)
+	return got > slowSize && took > int64(slowBody) && got*int64(time.Second)/took < slowRate
+}
+
+// age turns nanoseconds into something a log can show.
+func age(ns int64) time.Duration { return time.Duration(ns).Round(time.Millisecond) }
+
+// heartbeatLimit is how old the last tick of a worker may be before it counts as stuck.
+const heartbeatLimit = 5 * time.Second
+
+// alive reports whether the worker has ticked lately.
+func (w *worker) alive() bool { return perf.Now()-w.beat.Load() < int64(heartbeatLimit) }

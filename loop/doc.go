@@ -1,0 +1,66 @@
+// Package loop is the data path: from a client's bytes to a server's and back.
+//
+// # The life of a request
+//
+//		client bytes                                                      reply bytes
+//		    │ 1 readable                                                       ▲ 8 flush
+//		    ▼                                                                  │
+//		 2 admit ──── answered here (local) ───────────────────────────▶ 7 settle
+//		    │                                                                  ▲
+//		 3 route: table → group → server ◀──── held, retried ──────┐     6 match
+//		    │                                                       │          ▲
+//		 4 split: one command, several groups (join)                └──────────┤
+//		    ▼                                                                  │
+//		 5 send: log and FIFO of a link ── one write per link per turn ─▶ redis-server
+//
+//	 1. A session's bytes arrive in the event loop's read buffer; [session.readable] finds
+//	    the frames in place. Only an incomplete tail is copied.
+//	 2. [session.admit] gives the request its slot in the session's reply order, asks who
+//	    the client is and what the command may do, and answers at once what needs no server.
+//	 3. [session.forward] finds the keys, the table names the group, and [poolWorker.pick]
+//	    chooses the server: the master for a write, the cheaper of two for a read.
+//	 4. [session.split] turns one command over several groups into one part per group;
+//	    [join] waits for their replies.
+//	 5. [link.send] copies the frame into the link's log, once, and puts an entry into its
+//	    FIFO; [worker.end] writes each link that got work with one system call.
+//	 6. [link.readable] finds the end of each reply; it belongs to the oldest entry.
+//	    What proves that the command did not run goes back to 3 ([poolWorker.refused]).
+//	 7. [worker.settle] is the one exit of every request: it counts, and gives the reply
+//	    to its slot. [worker.fail] settles with a fault.
+//	 8. [session.flush] writes what is next in order, one system call per session and turn.
+//
+// # Who owns what
+//
+// A [worker] is what one gnet event loop owns: its sessions, its links, its clock and its
+// counters. Nothing of it is touched by another goroutine, so there is no lock and no
+// channel on this path. The ways in from outside are three: publish a table
+// ([Pool.Publish], an atomic pointer), post a task ([worker.post]), and enrol a connection.
+//
+//	goroutine        started by        stopped by       owns
+//	event loop       gnet, [New]       [Engine.Stop]    one worker
+//	acceptor         the caller of     closing the      nothing; hands connections over
+//	                 [Pool.Serve]      listener
+//	ticker           [Engine.Start]    [Engine.Stop]    nothing; posts ticks
+//	dialer           [link.dial]       its timeout      the connection until it is enrolled
+//	farewell         [newFarewell]     its deadline     a half-closed client's descriptor
+//
+// Bytes: a frame and a reply alias the loop's read buffer and are dead when the event
+// ends. A request is copied once, into the log of its link, where it stays until it is
+// answered, because a refusal must be able to send it elsewhere. A reply that is next in
+// order is written from the read buffer without a copy; one that is early is copied once,
+// into its session's parked buffer.
+//
+// # Order
+//
+// A session has one slot per request, and replies leave in slot order. A session uses one
+// link per server, so its requests reach a server in order. A link's replies match its
+// FIFO's entries, oldest first; an entry whose answer nobody wants any more becomes a sink
+// and swallows the late reply. An entry names its session by index and generation, never
+// by pointer: one that has gone is recognised, and the FIFO holds nothing for the garbage
+// collector to follow.
+//
+// # What it refuses
+//
+// It knows nothing of files, probes or promotion, and imports neither config nor ha. What
+// it notices about servers it tells a [Reporter]; what they decide reaches it as a table.
+package loop

@@ -1,0 +1,228 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"huntaway/perf"
+	"huntaway/shard"
+)
+
+// An Engine is the event loops, and the pools that they serve.
+//
+// Call New, AddPool for each pool, Start, and Pool.Serve for each listener; then Drain and
+// Stop. AddPool must not be called after Start.
+type Engine struct {
+	// Fixed when made.
+	opt    Options
+	report Reporter
+
+	// Fixed by Start.
+	reactor *reactor
+	workers []*worker
+	pools   []*Pool
+	done    chan struct{} // closed by Stop
+
+	// Counted.
+	clients atomic.Int64  // sessions open or being opened
+	lastID  atomic.Uint64 // of a session
+
+	mu        sync.Mutex // guards the listeners; never taken on an event loop
+	listeners map[net.Listener]struct{}
+	closed    bool
+}
+
+// New makes an engine that serves nothing yet.
+func New(opt Options) (*Engine, error) {
+	if opt.Workers <= 0 {
+		opt.Workers = runtime.GOMAXPROCS(0)
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opt.Reporter == nil {
+		opt.Reporter = deaf{}
+	}
+	if opt.MaxClients <= 0 {
+		opt.MaxClients = maxClientsByDescriptors()
+	}
+	return &Engine{opt: opt, report: opt.Reporter, done: make(chan struct{}),
+		listeners: make(map[net.Listener]struct{})}, nil
+}
+
+// deaf is the Reporter of an engine that nobody listens to.
+type deaf struct{}
+
+func (deaf) LinkUp(string, int32)            {}
+func (deaf) LinkFailed(string, int32, error) {}
+func (deaf) Demoted(string, int32)           {}
+
+// AddPool adds a pool. It serves when the engine has started and it has a listener.
+func (e *Engine) AddPool(opt PoolOptions) (*Pool, error) {
+	switch {
+	case e.workers != nil:
+		return nil, errors.New("loop: AddPool after Start")
+	case opt.Table == nil || opt.Commands == nil:
+		return nil, errors.New("loop: a pool needs a table and a command table")
+	}
+	p := newPool(e, len(e.pools), opt)
+	e.pools = append(e.pools, p)
+	return p, nil
+}
+
+// Start starts the event loops.
+func (e *Engine) Start() error {
+	r, err := newReactor(e.opt.Workers, gnetLog{e.opt.Logger})
+	if err != nil {
+		return err
+	}
+	e.reactor = r
+	workers := make([]*worker, e.opt.Workers)
+	for i := range workers {
+		w := newWorker(e, i, func(task func()) { r.post(i, task) })
+		workers[i] = w
+	}
+	e.workers = workers
+	e.postAll(func(w *worker) {
+		w.begin()
+		for _, p := range e.pools {
+			w.pools = append(w.pools, newPoolWorker(w, p))
+		}
+		for _, pw := range w.pools {
+			pw.preconnect()
+		}
+		w.end()
+	})
+	go e.tick()
+	return nil
+}
+
+// postAll runs f on every worker, later.
+func (e *Engine) postAll(f func(*worker)) {
+	for _, w := range e.workers {
+		w.post(func() { f(w) })
+	}
+}
+
+// tick is the ticker's goroutine. Event loops have no timers of their own.
+func (e *Engine) tick() {
+	t := time.NewTicker(tickBusy)
+	defer t.Stop()
+	ticks := make([]func(), len(e.workers))
+	for i, w := range e.workers {
+		ticks[i] = w.tick
+	}
+	for n := 0; ; n++ {
+		select {
+		case <-e.done:
+			return
+		case <-t.C:
+		}
+		for i, w := range e.workers {
+			if !w.quiet.Load() || n%int(tickQuiet/tickBusy) == 0 {
+				w.post(ticks[i])
+			}
+		}
+	}
+}
+
+// Alive reports whether every event loop has ticked within the last 5 s.
+func (e *Engine) Alive() bool {
+	for _, w := range e.workers {
+		if !w.alive() {
+			return false
+		}
+	}
+	return true
+}
+
+// Drain closes the listeners, lets every session end when nothing is owed to it, and
+// returns when all have ended or ctx is over.
+func (e *Engine) Drain(ctx context.Context) error {
+	e.mu.Lock()
+	e.closed = true
+	for ln := range e.listeners {
+		ln.Close()
+	}
+	e.mu.Unlock()
+	e.postAll((*worker).drain)
+	t := time.NewTicker(tickBusy)
+	defer t.Stop()
+	for e.clients.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+		}
+	}
+	return nil
+}
+
+// Stop closes everything at once. The engine cannot be started again.
+func (e *Engine) Stop() error {
+	e.mu.Lock()
+	e.closed = true
+	for ln := range e.listeners {
+		ln.Close()
+	}
+	e.mu.Unlock()
+	select {
+	case <-e.done:
+		return nil
+	default:
+	}
+	close(e.done)
+	if e.reactor == nil {
+		return nil
+	}
+	return e.reactor.stop()
+}
+
+// Snapshot asks every worker for a copy of its counters and adds them up. It fails when an
+// event loop does not answer before ctx is over.
+func (e *Engine) Snapshot(ctx context.Context) (perf.Snapshot, error) {
+	copies := make(chan []tally, len(e.workers))
+	e.postAll(func(w *worker) { copies <- w.tallies() })
+	sum := make([]tally, len(e.pools))
+	for range e.workers {
+		select {
+		case c := <-copies:
+			for i := range c {
+				sum[i].add(&c[i])
+			}
+		case <-ctx.Done():
+			return perf.Snapshot{}, fmt.Errorf("an event loop does not answer: %w", ctx.Err())
+		case <-e.done:
+			return perf.Snapshot{}, net.ErrClosed
+		}
+	}
+	var s perf.Snapshot
+	for i, p := range e.pools {
+		s.Pools = append(s.Pools, p.snapshot(&sum[i]))
+	}
+	return s, nil
+}
+
+// blankGroup names a group and its servers.
+func blankGroup(g *shard.Group) perf.GroupSnapshot {
+	out := perf.GroupSnapshot{Name: g.Name}
+	for i := range g.Servers {
+		s := &g.Servers[i]
+		role := byte(s.Role)
+		switch {
+		case s.ID == g.Master:
+			out.Master, role = s.Addr, byte(shard.Master)
+		case s.Role == shard.Master:
+			role = byte(shard.Replica) // it was configured as master and is not any more
+		}
+		out.Servers = append(out.Servers, perf.ServerSnapshot{Addr: s.Addr, Name: s.Name, Role: role})
+	}
+	return out
+}

@@ -1,0 +1,298 @@
+package loop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"reflect"
+	"syscall"
+
+	"github.com/panjf2000/gnet/v2"
+	"github.com/panjf2000/gnet/v2/pkg/logging"
+	"golang.org/x/sys/unix"
+)
+
+// This file is the only one that knows gnet. What gnet 2.10.0 demands is kept here:
+//
+//   - level-triggered, default build tags, no LockOSThread: poll_opt frees memory that is
+//     still in use, edge-triggered mode reads closed descriptors;
+//   - no gnet listener: one failed accept would stop the whole engine, so connections are
+//     accepted elsewhere and enrolled;
+//   - after OnClose a connection's descriptor number may belong to somebody else: the
+//     socket's conn is nil from then on, and every write looks at it;
+//   - a write can call OnClose before it returns;
+//   - everything is consumed in OnTraffic, so gnet's own inbound buffer never exists;
+//   - the result of Enroll is never awaited on an event loop.
+
+// readBuffer is what one read of a socket takes at most, per event loop.
+const readBuffer = 64 << 10
+
+// A reactor is gnet's side of an engine.
+type reactor struct {
+	gnet.BuiltinEventEngine
+	client *gnet.Client
+	loops  []gnet.EventLoop
+	anchor []gnet.Conn // one connection per loop, kept open: it is how a loop is named
+	peers  []*os.File  // the other ends of the anchors
+	opened chan gnet.Conn
+	epolls []int // by loop: its epoll descriptor, -1 when reading cannot be suspended
+}
+
+// A socket is a wire over a gnet connection. Owner: the worker whose loop it is on.
+type socket struct {
+	conn   gnet.Conn // nil once closed
+	owner  endpoint
+	epoll  int // the loop's epoll descriptor, -1 when reading cannot be suspended
+	paused bool
+}
+
+// An endpoint is who a connection belongs to: a session or a link.
+type endpoint interface {
+	opened(wire)
+	arrived(in []byte)
+	closed(cause error, polite bool)
+}
+
+// newReactor starts n event loops.
+func newReactor(n int, log logging.Logger) (*reactor, error) {
+	r := &reactor{opened: make(chan gnet.Conn, 1)}
+	client, err := gnet.NewClient(r, gnet.WithNumEventLoop(n), gnet.WithReadBufferCap(readBuffer), gnet.WithLogger(log))
+	if err != nil {
+		return nil, fmt.Errorf("making %d event loops: %w", n, err)
+	}
+	r.client = client
+	if err := client.Start(); err != nil {
+		return nil, fmt.Errorf("starting %d event loops: %w", n, err)
+	}
+	for range n {
+		if err := r.addLoop(); err != nil {
+			return nil, errors.Join(err, client.Stop())
+		}
+	}
+	return r, nil
+}
+
+// addLoop enrols one end of a socket pair. gnet gives it to the loop with the fewest
+// connections, which is one that has no anchor yet; the connection is the only way to get
+// hold of the loop.
+func (r *reactor) addLoop() error {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return err
+	}
+	conn, err := r.client.EnrollContext(theirs, r)
+	if err != nil {
+		return fmt.Errorf("enrolling the first connection of an event loop: %w", err)
+	}
+	r.peers = append(r.peers, ours)
+	<-r.opened
+	for _, el := range r.loops {
+		if el == conn.EventLoop() {
+			return errors.New("two anchors on one event loop: gnet's balancing has changed")
+		}
+	}
+	r.loops = append(r.loops, conn.EventLoop())
+	r.anchor = append(r.anchor, conn)
+	r.epolls = append(r.epolls, epollOf(conn))
+	return nil
+}
+
+// socketPair returns two connected unix sockets.
+func socketPair() (a *os.File, b net.Conn, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
+	a = os.NewFile(uintptr(fds[0]), "anchor")
+	other := os.NewFile(uintptr(fds[1]), "anchor")
+	defer other.Close()
+	b, err = net.FileConn(other)
+	return a, b, err
+}
+
+// epollOf returns the descriptor of the epoll instance that watches a connection, or -1.
+// gnet has no way to suspend reading, so this reads a private field, and believes it only
+// if the kernel agrees that the descriptor watches this connection.
+func epollOf(c gnet.Conn) (fd int) {
+	defer func() {
+		if recover() != nil {
+			fd = -1 // gnet's fields have other names: reading cannot be suspended
+		}
+	}()
+	poller := reflect.ValueOf(c.EventLoop()).Elem().FieldByName("poller").Elem()
+	fd = int(poller.FieldByName("fd").Int())
+	ev := unix.EpollEvent{Fd: int32(c.Fd()), Events: unix.EPOLLIN | unix.EPOLLPRI}
+	if unix.EpollCtl(fd, unix.EPOLL_CTL_MOD, c.Fd(), &ev) != nil {
+		return -1
+	}
+	return fd
+}
+
+// post runs task on loop i, after the events that are waiting.
+func (r *reactor) post(i int, task func()) {
+	_ = r.loops[i].Execute(context.Background(), runnable(task)) // fails only when stopped
+}
+
+// A runnable is a function that gnet can run.
+type runnable func()
+
+// Run calls the function.
+func (f runnable) Run(context.Context) error {
+	f()
+	return nil
+}
+
+// enroll hands a connection to loop i for its owner. It returns when the loop has it; must
+// not be called on an event loop.
+func (r *reactor) enroll(i int, c net.Conn, owner endpoint) error {
+	s := &socket{owner: owner, epoll: r.epolls[i]}
+	result, err := r.loops[i].Enroll(gnet.NewContext(context.Background(), s), c)
+	if err != nil {
+		c.Close()
+		return err
+	}
+	return (<-result).Err
+}
+
+// stop ends the loops and closes every connection.
+func (r *reactor) stop() error {
+	err := r.client.Stop()
+	for _, f := range r.peers {
+		err = errors.Join(err, f.Close())
+	}
+	return err
+}
+
+// OnOpen gives an enrolled connection to its owner.
+func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
+	switch x := c.Context().(type) {
+	case *socket:
+		x.conn = c
+		x.owner.opened(x)
+	case *reactor:
+		r.opened <- c
+	}
+	return nil, gnet.None
+}
+
+// OnTraffic gives what has arrived to the connection's owner, all of it.
+func (r *reactor) OnTraffic(c gnet.Conn) gnet.Action {
+	s, ok := c.Context().(*socket)
+	if !ok {
+		_, _ = c.Discard(-1)
+		return gnet.None
+	}
+	in, _ := c.Peek(-1)
+	s.owner.arrived(in)
+	if s.conn != nil {
+		_, _ = c.Discard(-1)
+	}
+	return gnet.None
+}
+
+// OnClose tells the owner. The descriptor is still ours until it returns, and never after.
+func (r *reactor) OnClose(c gnet.Conn, cause error) gnet.Action {
+	s, ok := c.Context().(*socket)
+	if !ok || s.conn == nil {
+		return gnet.None
+	}
+	polite := errors.Is(cause, io.EOF)
+	if polite {
+		cause = nil
+	}
+	s.owner.closed(cause, polite)
+	s.conn = nil
+	return gnet.None
+}
+
+// write implements wire.
+func (s *socket) write(b []byte) {
+	if s.conn != nil && len(b) > 0 {
+		_, _ = s.conn.Write(b) // an error has closed the connection, and OnClose has told
+	}
+}
+
+// writev implements wire.
+func (s *socket) writev(a, b []byte) {
+	if s.conn != nil {
+		_, _ = s.conn.Writev([][]byte{a, b})
+	}
+}
+
+// backlog implements wire.
+func (s *socket) backlog() int {
+	if s.conn == nil {
+		return 0
+	}
+	return s.conn.OutboundBuffered()
+}
+
+// pause implements wire. gnet turns reading on again when a backlog has drained; then one
+// more event comes, and arrived pauses anew.
+func (s *socket) pause() { s.interest(0) }
+
+// resume implements wire.
+func (s *socket) resume() { s.interest(unix.EPOLLIN | unix.EPOLLPRI) }
+
+// interest changes what the loop waits for on this connection.
+func (s *socket) interest(read uint32) {
+	if s.conn == nil || s.epoll < 0 {
+		return
+	}
+	s.paused = read == 0
+	if s.conn.OutboundBuffered() > 0 {
+		read |= unix.EPOLLOUT
+	}
+	ev := unix.EpollEvent{Fd: int32(s.conn.Fd()), Events: read}
+	_ = unix.EpollCtl(s.epoll, unix.EPOLL_CTL_MOD, s.conn.Fd(), &ev) // fails only when closed
+}
+
+// close implements wire.
+func (s *socket) close() {
+	if s.conn != nil {
+		_ = s.conn.EventLoop().Close(s.conn)
+	}
+}
+
+// linger implements wire: a duplicate of the descriptor keeps the connection open after
+// gnet has closed its own. What gnet had not written yet would be cut off in the middle,
+// so with a backlog there is nothing to be saved.
+func (s *socket) linger() wire {
+	if s.conn == nil || s.conn.OutboundBuffered() > 0 {
+		return nil
+	}
+	fd, err := s.conn.Dup()
+	if err != nil {
+		return nil
+	}
+	return newFarewell(fd, s.owner)
+}
+
+// addresses implements wire.
+func (s *socket) addresses() (remote, local string) {
+	return addressText(s.conn.RemoteAddr()), addressText(s.conn.LocalAddr())
+}
+
+// addressText prints an address; that of an unnamed unix socket is empty.
+func addressText(a net.Addr) string {
+	if a == nil {
+		return ""
+	}
+	return a.String()
+}
+
+// keepAlive turns TCP keepalive on or off.
+func keepAlive(c syscall.Conn, on int) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_KEEPALIVE, on)
+	})
+	return errors.Join(err, failed)
+}

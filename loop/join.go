@@ -1,0 +1,157 @@
+package loop
+
+import "huntaway/codec"
+
+// A join waits for the replies to the parts of one command and makes one of them.
+//
+// Owner: the worker. It belongs to a slot from scatter until the last part has settled, or
+// until the session is gone.
+type join struct {
+	how    codec.Join
+	left   int      // parts that have not settled
+	parts  []buffer // by part: its reply, kept for ArrayByKey
+	owners []uint16 // by key: its part
+	sum    int64
+	ran    bool   // some part was executed, or may have been
+	writes bool   // the command changes data
+	bad    buffer // the first error reply; it becomes the whole command's
+}
+
+// newJoin returns the index of a join for the parts in sp.
+func (w *worker) newJoin(cmd *codec.Command, sp *splitter) int32 {
+	var at int32
+	if n := len(w.freeJoin); n > 0 {
+		at = w.freeJoin[n-1]
+		w.freeJoin = w.freeJoin[:n-1]
+	} else {
+		at = int32(len(w.joins))
+		w.joins = append(w.joins, join{})
+	}
+	j := &w.joins[at]
+	j.how, j.left, j.sum, j.ran = cmd.Join, len(sp.groups), 0, false
+	j.writes = cmd.Flags&codec.FlagWrite != 0
+	j.owners = append(j.owners[:0], sp.owners...)
+	for len(j.parts) < len(sp.groups) {
+		j.parts = append(j.parts, buffer{})
+	}
+	return at
+}
+
+// dropJoin makes a join free for the next command. An unusually long one is forgotten.
+func (w *worker) dropJoin(at int32) {
+	j := &w.joins[at]
+	for i := range j.parts {
+		j.parts[i].release()
+	}
+	j.bad.release()
+	if cap(j.owners) > 1024 {
+		*j = join{}
+	}
+	w.freeJoin = append(w.freeJoin, at)
+}
+
+// releaseJoins drops the joins of a session that has gone.
+func (s *session) releaseJoins() {
+	for p := s.window.head; p != s.window.tail; p++ {
+		if sl := s.window.at(p); sl.join != noJoin {
+			s.w.dropJoin(sl.join)
+		}
+	}
+}
+
+// joinReply takes the server's reply to a part.
+func (s *session) joinReply(e *entry, b []byte) {
+	j := &s.w.joins[s.window.at(e.seq).join]
+	switch {
+	case b[0] == '-':
+		j.spoil(b)
+	case j.how == codec.ArrayByKey:
+		j.ran = true
+		j.parts[e.part].add(b)
+	case j.how == codec.Sum:
+		n, ok := codec.Integer(b)
+		j.ran = true
+		j.sum += n
+		if !ok {
+			j.spoil(s.w.misfit(s, e))
+		}
+	default:
+		j.ran = true
+	}
+	s.joined(e, j)
+}
+
+// joinFault takes the fault of a part that got no reply.
+func (s *session) joinFault(e *entry, f *fault, reply []byte) {
+	j := &s.w.joins[s.window.at(e.seq).join]
+	if f.class == unknown {
+		j.ran = true
+		j.bad.clear() // of several errors the one that says "may have been executed" counts
+	}
+	j.spoil(reply)
+	s.joined(e, j)
+}
+
+// spoil makes b the reply of the whole command, unless another error came first.
+func (j *join) spoil(b []byte) {
+	if j.bad.len() == 0 {
+		j.bad.add(b)
+	}
+}
+
+// joined counts a part, and answers the command with the last one.
+func (s *session) joined(e *entry, j *join) {
+	if j.left--; j.left > 0 {
+		return
+	}
+	reply := s.w.scratch[:0]
+	switch {
+	case j.bad.len() > 0 && j.writes && j.ran && codeIs(j.bad.bytes(), "TRYAGAIN"):
+		// "not executed" is true of one part only: the client must not simply try again.
+		reply = appendFault(reply, faultPartly, place{pool: s.pw.pool.opt.Name})
+	case j.bad.len() > 0:
+		reply = append(reply, j.bad.bytes()...)
+	case j.how == codec.Sum:
+		reply = codec.AppendInt(reply, j.sum)
+	case j.how == codec.ArrayByKey:
+		reply = s.weave(e, j, reply)
+	default:
+		reply = codec.AppendSimple(reply, "OK")
+	}
+	at := s.window.at(e.seq).join
+	s.window.at(e.seq).join = noJoin
+	s.w.dropJoin(at)
+	s.answer(e.seq, reply)
+}
+
+// weave puts the elements of the parts' arrays back into the order of the request's keys.
+func (s *session) weave(e *entry, j *join, dst []byte) []byte {
+	at := s.w.cursors[:0]
+	for range j.parts {
+		at = append(at, 0)
+	}
+	s.w.cursors = at
+	for part := range j.parts {
+		at[part] = int32(codec.ArrayHeader(j.parts[part].bytes()))
+	}
+	start := len(dst)
+	dst = codec.AppendArray(dst, len(j.owners))
+	for _, part := range j.owners {
+		rest := j.parts[part].bytes()[at[part]:]
+		n := codec.Size(rest)
+		if n == 0 {
+			return append(dst[:start], s.w.misfit(s, e)...)
+		}
+		dst = append(dst, rest[:n]...)
+		at[part] += int32(n)
+	}
+	return dst
+}
+
+// misfit is the error for parts whose replies do not fit together.
+func (w *worker) misfit(s *session, e *entry) []byte {
+	return appendFault(nil, faultSplitReply, s.pw.place(e.group, nil))
+}
+
+// codeIs reports whether an error reply begins with the code.
+func codeIs(b []byte, code string) bool { return string(codec.ErrorCode(b)) == code }

@@ -1,0 +1,315 @@
+package loop
+
+import (
+	"math"
+	"strconv"
+
+	"huntaway/codec"
+	"huntaway/perf"
+	"huntaway/shard"
+)
+
+// A link is one connection to one server, shared by many sessions of its worker.
+//
+// Owner: the worker. Its dialer runs elsewhere and comes back by a posted task.
+//
+// Invariants:
+//  1. The log holds the frames of the FIFO's entries, whole and in order; log[:sent] was
+//     given to the wire, log[sent:] was not and so cannot have been executed.
+//  2. A reply belongs to the oldest entry. Bytes without an entry mean that the two sides
+//     disagree, and the link is closed before anybody gets a wrong answer.
+//  3. expired entries at the front of the FIFO are sinks.
+type link struct {
+	// Fixed when made.
+	w      *worker
+	pw     *poolWorker
+	server shard.Server // as it was when the link was made
+	count  *perf.ServerCounters
+
+	// Owned by the worker.
+	wire     wire // nil unless there is a connection
+	state    linkState
+	fifo     ring[entry]
+	log      buffer
+	base     int // bytes of log that were answered
+	sent     int // bytes of log that were given to the wire
+	scan     codec.ReplyScanner
+	partial  buffer      // the beginning of a reply that cannot be passed on yet
+	flows    bool        // the reply that is arriving is passed on piece by piece
+	eager    bool        // is on worker.pressed
+	isQueued bool        // is on worker.queued
+	expired  int         // sinks at the front of the FIFO
+	greets   int         // replies of the handshake still to come
+	heard    int64       // when bytes last came, or the first request went out after silence
+	written  ring[stamp] // when what is in flight was written
+	retryAt  int64       // when it may be dialed again
+	pause    int64       // how long it rests after the next failure
+	downAt   int64       // since when it cannot carry requests; 0 while it can
+	shunned  int64       // until when no read is sent here, because the server said it is not ready
+	latency  int64       // moving average of the time from write to reply, ns
+	waiters  []waiter    // sessions stopped because the queue is too long
+}
+
+// A waiter names a session that may be gone by the time it is looked for.
+type waiter struct{ session, gen uint32 }
+
+// A stamp says when every entry before a FIFO position had been written.
+type stamp struct {
+	upTo uint32
+	at   int64
+}
+
+// linkState is where a link is in its life.
+//
+//	           dialed    greeted   failed    rested    retired
+//	idle       -         -         -         -         closed
+//	dialing    greeting  -         cooling   -         closed
+//	greeting   -         ready     cooling   -         closed
+//	ready      -         -         cooling   -         leaving
+//	cooling    -         -         cooling   idle      closed
+//	leaving    -         -         closed    closed    leaving
+//	closed     closed    -         closed    -         closed
+//
+// idle: nobody has needed it. failed: the dial failed or the connection was lost. rested:
+// the pause after a failure is over, or (leaving) the last reply has come. retired: the
+// server has left the table.
+//
+// A "-" cannot happen.
+type linkState uint8
+
+const (
+	linkIdle linkState = iota
+	linkDialing
+	linkGreeting
+	linkReady
+	linkCooling
+	linkLeaving
+	linkClosed
+	never linkState = 255
+)
+
+// linkEvent is what happens to a link.
+type linkEvent uint8
+
+const (
+	evDialed linkEvent = iota
+	evGreeted
+	evFailed
+	evRested
+	evRetired
+	evDial // somebody needs the link
+)
+
+// linkNext is the table of the comment of linkState, with the one event that the link
+// itself decides on: dialing.
+var linkNext = [...][6]linkState{
+	linkIdle:     {never, never, never, never, linkClosed, linkDialing},
+	linkDialing:  {linkGreeting, never, linkCooling, never, linkClosed, never},
+	linkGreeting: {never, linkReady, linkCooling, never, linkClosed, never},
+	linkReady:    {never, never, linkCooling, never, linkLeaving, never},
+	linkCooling:  {never, never, linkCooling, linkIdle, linkClosed, never},
+	linkLeaving:  {never, never, linkClosed, linkClosed, linkLeaving, never},
+	linkClosed:   {linkClosed, never, linkClosed, never, linkClosed, never},
+}
+
+// on is the only place where a link changes state.
+func (l *link) on(ev linkEvent) {
+	next := linkNext[l.state][ev]
+	if next == never {
+		l.w.bug("link: event in a state where it cannot happen", "state", l.state, "event", ev)
+		return
+	}
+	l.state = next
+}
+
+// newLink makes a link to a server; it is dialed when somebody needs it.
+func newLink(pw *poolWorker, server *shard.Server) *link {
+	l := &link{w: pw.w, pw: pw, server: *server, count: pw.servers[server.ID]}
+	l.scan.RESP3 = false
+	return l
+}
+
+// usable reports whether requests may be given to it: it is connected, or about to be.
+func (l *link) usable() bool {
+	switch l.state {
+	case linkIdle, linkDialing, linkGreeting, linkReady:
+		return true
+	}
+	return false
+}
+
+// busy reports whether something is in flight or waiting.
+func (l *link) busy() bool { return l.fifo.len() > 0 }
+
+// warm dials an idle link.
+func (l *link) warm() {
+	if l.state == linkIdle {
+		l.on(evDial)
+		l.w.engine.dial(l)
+	}
+}
+
+// send takes a request: its frame is copied into the log and e into the FIFO. It goes out
+// at the end of this event when the link is idle, with the next posted flush when it is not.
+func (l *link) send(frame []byte, e entry) {
+	if l.state == linkIdle {
+		l.warm()
+	}
+	if l.fifo.len() == 0 {
+		l.heard = l.w.now
+	}
+	if l.state == linkReady {
+		l.press()
+	}
+	e.size = uint32(len(frame))
+	l.log.add(frame)
+	l.fifo.push(e)
+	l.count.Requests++
+	l.count.RequestBytes += uint64(len(frame))
+}
+
+// press sees to it that the link is written.
+func (l *link) press() {
+	switch {
+	case l.isQueued || l.eager:
+	case l.fifo.len() == 0:
+		l.eager = true
+		l.w.pressed = append(l.w.pressed, l)
+	default:
+		l.isQueued = true
+		l.w.queued = append(l.w.queued, l)
+	}
+}
+
+// unsent returns the bytes that are waiting here.
+func (l *link) unsent() int {
+	n := l.log.len() - l.sent
+	if l.wire != nil {
+		n += l.wire.backlog()
+	}
+	return n
+}
+
+// flush writes what is waiting, with one system call. What does not fit in the kernel's
+// buffer stays in the log, where it counts as not sent.
+func (l *link) flush() {
+	l.eager, l.isQueued = false, false
+	if l.state != linkReady && l.state != linkLeaving || l.sent == l.log.len() {
+		return
+	}
+	if l.wire.backlog() > handOver {
+		return // the tick and the next reply come back to it
+	}
+	l.written.push(stamp{l.fifo.tail, perf.Now()})
+	waiting := l.log.bytes()[l.sent:]
+	l.sent = l.log.len()
+	l.wire.write(waiting)
+	l.relieve()
+}
+
+// crowded makes s wait when the queue is too long.
+func (l *link) crowded(s *session) {
+	if int64(l.log.len()-l.sent) < l.pw.pool.opt.Limits.LinkQueueBytes || s.stops&stopLink != 0 {
+		return
+	}
+	s.stop(stopLink)
+	l.waiters = append(l.waiters, waiter{s.index, s.gen})
+}
+
+// relieve lets the waiting sessions go on when the queue is short enough.
+func (l *link) relieve() {
+	if len(l.waiters) == 0 || int64(l.unsent()) > l.pw.pool.opt.Limits.LinkQueueBytes/2 {
+		return
+	}
+	for _, r := range l.waiters {
+		if s := l.w.sessions[r.session]; s != nil && s.gen == r.gen {
+			s.release(stopLink)
+		}
+	}
+	l.waiters = l.waiters[:0]
+}
+
+// open takes the connection over from the dialer and greets the server.
+func (l *link) open(c wire) {
+	if l.state != linkDialing {
+		l.on(evDialed)
+		c.close()
+		return
+	}
+	l.wire = c
+	l.on(evDialed)
+	l.heard = l.w.now
+	l.greets = l.pw.pool.greets
+	l.count.Connects++
+	l.count.Links++
+	l.wire.write(l.pw.pool.greeting)
+}
+
+// greeted takes one reply of the handshake.
+func (l *link) greeted(reply []byte) {
+	if reply[0] == '-' {
+		l.w.log.Warn("server refused the handshake", "server", l.server.Addr,
+			"pool", l.pw.pool.opt.Name, "reply", string(reply[1:len(reply)-2]))
+		l.breakUp(refusal(reply))
+		return
+	}
+	if l.greets--; l.greets > 0 {
+		return
+	}
+	l.on(evGreeted)
+	l.ready()
+}
+
+// ready begins to carry requests.
+func (l *link) ready() {
+	l.w.log.Info("link up", "server", l.server.Addr, "pool", l.pw.pool.opt.Name)
+	l.pause, l.downAt, l.shunned = 0, 0, 0
+	l.rate()
+	l.w.engine.report.LinkUp(l.pw.pool.opt.Name, l.server.ID)
+	if l.sent < l.log.len() {
+		l.isQueued = true
+		l.flush()
+	}
+	l.pw.linkReady(l)
+}
+
+// rate publishes what a read would cost here.
+func (l *link) rate() {
+	cost := &l.pw.cost[l.server.ID]
+	switch {
+	case !l.usable() || l.shunned > l.w.now:
+		*cost = math.MaxUint64
+	default:
+		*cost = uint64(max(l.latency, 1)) * uint64(l.fifo.len()+1)
+	}
+}
+
+// retire lets the link finish and go.
+func (l *link) retire() {
+	was := l.state
+	l.on(evRetired)
+	l.rate()
+	switch {
+	case was == linkReady && !l.busy():
+		l.on(evRested)
+		l.wire.close()
+	case was == linkReady || was == linkLeaving:
+	default:
+		l.settleAll(faultConnect)
+		if l.wire != nil {
+			l.wire.close()
+		}
+	}
+}
+
+// refusal chooses the fault for a handshake that the server refused.
+func refusal(reply []byte) *fault {
+	switch string(codec.ErrorCode(reply)) {
+	case "NOAUTH", "WRONGPASS", "NOPERM":
+		return faultAuth
+	}
+	return faultConnect
+}
+
+// decimal formats n.
+func decimal(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,135 @@
+package loop
+
+import (
+	"errors"
+	"math/rand/v2"
+	"time"
+)
+
+// What a link rests after it failed: it doubles from the first to the last, and a random
+// half of it is left out so that workers and proxies do not dial in step.
+const (
+	firstPause = 50 * time.Millisecond
+	lastPause  = 2 * time.Second
+)
+
+// errSilent is the cause when a server answered nothing for too long.
+var errSilent = errors.New("the server has been silent for too long")
+
+// errDesync is the cause when a server's bytes match no request, or are no RESP.
+var errDesync = errors.New("the server's replies do not match the requests")
+
+// errRefused is the cause when the handshake was answered with an error.
+var errRefused = errors.New("the server refused the handshake")
+
+// dialFailed comes from the dialer.
+func (l *link) dialFailed(cause error) {
+	if l.state != linkDialing {
+		return
+	}
+	l.count.ConnectFails++
+	l.failed(cause, faultConnect)
+}
+
+// lost is called when the connection has gone, possibly from inside one of its writes.
+func (l *link) lost(cause error) {
+	if l.wire == nil {
+		return
+	}
+	l.wire = nil
+	l.count.Links--
+	if cause == nil {
+		l.count.EOF++
+	} else {
+		l.count.Errs++
+	}
+	if cause == nil {
+		cause = errors.New("closed by the server")
+	}
+	l.w.buried = append(l.w.buried, func() { l.failed(cause, faultLost) })
+}
+
+// breakUp closes the connection because of what the server did.
+func (l *link) breakUp(f *fault) {
+	cause := errRefused
+	switch f {
+	case faultReply:
+		cause = errDesync
+		l.count.Desyncs++
+	case faultTimeout:
+		cause = errSilent
+		l.count.Stalls++
+	}
+	old := l.wire
+	l.wire = nil
+	l.count.Links--
+	l.failed(cause, f)
+	if old != nil {
+		old.close()
+	}
+}
+
+// failed settles everything on the link by class and lets it rest.
+func (l *link) failed(cause error, f *fault) {
+	wasLeaving := l.state == linkLeaving || l.state == linkClosed
+	l.on(evFailed)
+	if l.downAt == 0 {
+		l.downAt = l.w.now
+	}
+	l.pause = min(max(2*l.pause, int64(firstPause)), int64(lastPause))
+	l.retryAt = l.w.now + l.pause/2 + rand.Int64N(l.pause/2+1)
+	l.rate()
+	if !wasLeaving {
+		l.w.engine.report.LinkFailed(l.pw.pool.opt.Name, l.server.ID, cause)
+		l.w.log.Warn("link down", "server", l.server.Addr, "pool", l.pw.pool.opt.Name,
+			"cause", cause, "unanswered", l.fifo.len()-l.expired, "retry", time.Duration(l.retryAt-l.w.now))
+	}
+	l.settleAll(f)
+}
+
+// settleAll empties the link: what was sent is settled as f says, what was not is routed
+// again. The entries are taken out first, because routing may come back to this link.
+func (l *link) settleAll(f *fault) {
+	fifo, log, at, sent := l.fifo, l.log, l.base, l.sent
+	l.fifo = ring[entry]{head: fifo.tail, tail: fifo.tail} // gates compare positions
+	l.log, l.base, l.sent, l.expired, l.greets = buffer{}, 0, 0, 0, 0
+	l.scan.Reset()
+	l.partial.release()
+	flowed := l.flows
+	l.flows, l.written = false, ring[stamp]{}
+	for fifo.len() > 0 {
+		e := *fifo.front()
+		fifo.pop()
+		frame := log.bytes()[at : at+int(e.size)]
+		at += int(e.size)
+		switch {
+		case flowed: // half of its reply has been passed on: the rest can never come
+			l.w.truncated(&e)
+			flowed = false
+		case at > sent || f == faultConnect || f == faultAuth:
+			l.pw.again(&e, frame, l, f)
+		default:
+			l.pw.lostInFlight(&e, frame, l, f)
+		}
+	}
+	l.relieveAll()
+	log.release()
+}
+
+// relieveAll lets every waiting session go on: their queue is gone.
+func (l *link) relieveAll() {
+	for _, r := range l.waiters {
+		if s := l.w.sessions[r.session]; s != nil && s.gen == r.gen {
+			s.release(stopLink)
+		}
+	}
+	l.waiters = l.waiters[:0]
+}
+
+// truncated closes the session that has had the first part of a reply whose rest is lost.
+func (w *worker) truncated(e *entry) {
+	if s := w.sessionOf(e); s != nil {
+		w.pools[s.pw.pool.index].counters.Unknown++
+		s.cutOff(endError)
+	}
+}

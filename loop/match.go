@@ -1,0 +1,182 @@
+package loop
+
+// passOn is the size from which an unfinished reply is passed on as it arrives instead of
+// being collected. A smaller one costs less to copy than a second system call.
+const passOn = 64 << 10
+
+// readable takes what has arrived from the server. in is dead when it returns.
+func (l *link) readable(in []byte) {
+	l.heard = l.w.now
+	l.count.ReplyBytes += uint64(len(in))
+	for len(in) > 0 && l.wire != nil {
+		if l.greets == 0 && l.fifo.len() == 0 {
+			l.stray(in)
+			return
+		}
+		n, done, err := l.scan.Next(in)
+		if err != nil {
+			l.stray(in)
+			return
+		}
+		if !done {
+			l.piece(in)
+			return
+		}
+		l.whole(in[:n])
+		in = in[n:]
+	}
+	l.after()
+}
+
+// stray closes a link on which bytes came that belong to no request or are no reply.
+func (l *link) stray(in []byte) {
+	l.w.log.Error("server out of step", "server", l.server.Addr, "pool", l.pw.pool.opt.Name,
+		"state", l.state, "unanswered", l.fifo.len(), "bytes", len(in))
+	l.breakUp(faultReply)
+}
+
+// after ends a round of replies.
+func (l *link) after() {
+	if l.wire == nil {
+		return
+	}
+	if l.base == l.log.len() {
+		l.log.clear()
+		l.base, l.sent = 0, 0
+	}
+	l.rate()
+	if l.sent < l.log.len() && l.state != linkGreeting {
+		l.press()
+	}
+	l.relieve()
+	if l.state == linkLeaving && !l.busy() {
+		l.on(evRested)
+		l.wire.close()
+	}
+}
+
+// whole takes a reply, or the last piece of one.
+func (l *link) whole(b []byte) {
+	if l.greets > 0 {
+		l.partial.add(b)
+		l.greeted(l.partial.bytes())
+		l.partial.clear()
+		return
+	}
+	e := l.take()
+	switch {
+	case l.flows:
+		l.flows = false
+		l.lastPiece(&e, b)
+	case l.partial.len() > 0:
+		l.partial.add(b)
+		l.match(&e, l.partial.bytes())
+		l.w.orphan(&l.partial)
+	default:
+		l.match(&e, b)
+	}
+}
+
+// take pops the oldest entry and forgets its frame.
+func (l *link) take() entry {
+	e := *l.fifo.front()
+	l.fifo.pop()
+	l.base += int(e.size)
+	if l.expired > 0 {
+		l.expired--
+	}
+	l.count.Replies++
+	return e
+}
+
+// match gives a whole reply to the request it answers. The frame is still in the log,
+// before base.
+func (l *link) match(e *entry, b []byte) {
+	l.observe(e)
+	if b[0] == '-' {
+		l.count.Errors++
+		l.pw.commands[e.cmd].Errors++
+		if l.pw.refused(e, l.frameOf(e), b, l) {
+			return
+		}
+	}
+	l.w.settle(e, b)
+	l.pw.taken(e)
+}
+
+// frameOf returns the frame of the entry that was just taken.
+func (l *link) frameOf(e *entry) []byte { return l.log.bytes()[l.base-int(e.size) : l.base] }
+
+// observe books how long the server took for the entry that was just taken, and what the
+// proxy itself added: the wait for the write, and a turn of the loop for the reply.
+func (l *link) observe(e *entry) {
+	for l.written.len() > 0 && int32(l.written.front().upTo-l.fifo.head) < 0 {
+		l.written.pop()
+	}
+	written := e.sent
+	if l.written.len() > 0 {
+		written = l.written.front().at
+	}
+	took := l.w.now - written
+	l.count.Latency.Observe(took)
+	l.latency += (took - l.latency) / 8
+	l.pw.counters.Overhead.Observe(written - e.sent + l.w.turn)
+}
+
+// piece takes bytes of a reply that is not complete.
+func (l *link) piece(b []byte) {
+	if l.greets > 0 {
+		l.partial.add(b)
+		return
+	}
+	e := l.fifo.front()
+	s := l.w.sessionOf(e)
+	if l.flows {
+		if s != nil {
+			s.say(b)
+		}
+		return
+	}
+	if s == nil {
+		l.flows = true // nobody waits: let it flow into nothing
+		l.partial.release()
+		return
+	}
+	if l.mayFlow(e, s, b) {
+		l.flows = true
+		if l.partial.len() > 0 {
+			s.sayOwn(l.partial.bytes())
+			l.partial.release()
+		}
+		s.say(b)
+		return
+	}
+	l.partial.add(b)
+}
+
+// mayFlow reports whether a reply may be passed on before it is complete: it is large, it
+// is next in order, and neither an error that may be absorbed nor a part to be joined.
+func (l *link) mayFlow(e *entry, s *session, b []byte) bool {
+	first := b[0]
+	if l.partial.len() > 0 {
+		first = l.partial.bytes()[0]
+	}
+	return l.partial.len()+len(b) >= passOn && first != '-' &&
+		!e.marks.has(isPart) && e.seq == s.window.head
+}
+
+// lastPiece ends a reply that was passed on as it came.
+func (l *link) lastPiece(e *entry, b []byte) {
+	l.observe(e)
+	if s := l.w.sessionOf(e); s != nil {
+		l.w.settle(e, b)
+		return
+	}
+	l.count.Sinks++
+}
+
+// orphan keeps a buffer alive until the event ends, because a session's run may alias it.
+func (w *worker) orphan(b *buffer) {
+	w.orphans = append(w.orphans, *b)
+	*b = buffer{}
+}

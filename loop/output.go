@@ -1,0 +1,172 @@
+package loop
+
+// handOver is how much the kernel may leave behind before output is kept here instead:
+// gnet keeps a node per write, and a hundred thousand small ones cost megabytes per event.
+const handOver = 256 << 10
+
+// pauseOutput is how many unread bytes of replies make a session take no more requests.
+const pauseOutput = 1 << 20
+
+// touch puts s on the list of sessions with something to write.
+func (w *worker) touch(s *session) {
+	if !s.touched {
+		s.touched = true
+		w.touched = append(w.touched, s)
+	}
+}
+
+// flush writes what is next in order, with one system call.
+func (s *session) flush() {
+	s.touched = false
+	if s.wire == nil || s.state == sessionGone {
+		return
+	}
+	s.write()
+	if s.wire == nil {
+		return
+	}
+	s.compact()
+	s.overLimit()
+	if s.window.len() <= s.pw.pool.opt.Limits.Pipeline/2 {
+		s.release(stopWindow)
+	}
+	s.finish()
+}
+
+// write hands the output to the wire, or keeps it while the wire has too much already.
+func (s *session) write() {
+	run := s.run
+	s.run = nil
+	n := s.out.len() + len(run)
+	if n == 0 {
+		return
+	}
+	if s.wire.backlog() > handOver && s.out.len() < handOver {
+		s.out.add(run)
+		s.lag()
+		return
+	}
+	s.bytesOut += uint64(n)
+	s.pw.counters.ReplyBytes += uint64(n)
+	switch {
+	case s.out.len() == 0:
+		s.wire.write(run)
+	case len(run) == 0:
+		s.wire.write(s.out.bytes())
+	case len(run) < 4<<10:
+		s.out.add(run)
+		s.wire.write(s.out.bytes())
+	default:
+		s.wire.writev(s.out.bytes(), run)
+	}
+	s.out.release()
+	if s.wire != nil && s.wire.backlog() > 0 {
+		s.lag()
+	}
+}
+
+// lag puts the session on the list of those whose backlog the tick looks at: gnet does not
+// tell when one has drained.
+func (s *session) lag() {
+	if !s.isSlow {
+		s.isSlow = true
+		s.w.slow = append(s.w.slow, s)
+	}
+}
+
+// unread returns the bytes of replies that the client has not taken.
+func (s *session) unread() int64 {
+	n := s.out.len() + s.parkedLive
+	if s.wire != nil {
+		n += s.wire.backlog()
+	}
+	return int64(n)
+}
+
+// overLimit stops a session that does not read, and closes it over the hard limit.
+func (s *session) overLimit() {
+	if s.out.len()+s.parkedLive < handOver && !s.isSlow {
+		return // the ordinary case costs two loads
+	}
+	l, n := &s.pw.pool.opt.Limits, s.unread()
+	switch {
+	case n > l.OutputBytes:
+		s.cutOff(endOutput)
+	case n > pauseOutput:
+		s.stop(stopOutput)
+		s.lag()
+	default:
+		s.release(stopOutput)
+	}
+	s.softLimit(n)
+}
+
+// softLimit closes a session that has been over the soft limit for too long.
+func (s *session) softLimit(n int64) {
+	l := &s.pw.pool.opt.Limits
+	switch {
+	case n <= l.OutputSoftBytes:
+		s.softSince = 0
+	case s.softSince == 0:
+		s.softSince = s.w.now
+	case s.w.now-s.softSince > int64(l.OutputSoftTime):
+		s.cutOff(endOutput)
+	}
+}
+
+// cutOff closes a session that breaks a limit.
+func (s *session) cutOff(why ending) {
+	if s.state == sessionGone || s.wire == nil {
+		return
+	}
+	s.ending = why
+	s.w.log.Warn("session cut off", "session", s.id, "peer", s.peer, "why", endingNames[why],
+		"unread", s.unread())
+	s.hangUp()
+}
+
+// finish closes a session that has said its last word and has been heard.
+func (s *session) finish() {
+	if s.state != sessionClosing || s.window.len() > 0 || s.out.len() > 0 || len(s.run) > 0 {
+		return
+	}
+	if s.wire.backlog() > 0 {
+		s.lag() // closing now would cut the backlog off
+		return
+	}
+	s.hangUp()
+}
+
+// drainSlow looks again at the sessions whose client was slow. The tick calls it.
+func (w *worker) drainSlow() {
+	list := w.slow
+	w.slow = w.slowSpare[:0]
+	for i, s := range list {
+		list[i] = nil
+		s.isSlow = false
+		s.lookAgain()
+	}
+	w.slowSpare = list
+}
+
+// lookAgain writes on, and puts the session back on the list while its client is behind.
+func (s *session) lookAgain() {
+	if s.wire == nil || s.state == sessionGone {
+		return
+	}
+	if s.out.len() > 0 && s.wire.backlog() < handOver {
+		s.write()
+	}
+	if s.wire == nil {
+		return
+	}
+	s.overLimit()
+	if s.wire == nil || s.isSlow {
+		return
+	}
+	if s.wire.backlog() > 0 || s.out.len() > 0 {
+		s.lag()
+		return
+	}
+	s.finish()
+}

@@ -1,0 +1,177 @@
+package loop
+
+import (
+	"sync/atomic"
+
+	"huntaway/codec"
+	"huntaway/perf"
+	"huntaway/shard"
+)
+
+// A Pool is one key space served by every worker of an engine.
+type Pool struct {
+	// Fixed when added.
+	engine   *Engine
+	index    int
+	opt      PoolOptions
+	limits   codec.Limits // of an authenticated client's request
+	strange  codec.Limits // of a client that has yet to authenticate
+	greeting []byte       // what a link says first
+	greets   int          // how many replies it owes before it may carry requests
+
+	// Published. One writer at a time: the monitor, or a reload.
+	table atomic.Pointer[shard.Table]
+
+	// Counted. Written by acceptors and workers.
+	clients atomic.Int64 // sessions open or being opened
+	accepts atomic.Uint64
+	rejects atomic.Uint64
+}
+
+// newPool fixes what follows from the options.
+func newPool(e *Engine, index int, opt PoolOptions) *Pool {
+	p := &Pool{engine: e, index: index, opt: opt.withDefaults()}
+	l := &p.opt.Limits
+	p.limits = codec.Limits{Args: l.Args, Bulk: int(l.BulkBytes), Request: int(l.RequestBytes), Inline: l.InlineBytes}
+	p.strange = codec.Limits{Args: min(10, l.Args), Bulk: min(16<<10, int(l.BulkBytes)),
+		Request: 64 << 10, Inline: min(16<<10, l.InlineBytes), Strange: true}
+	p.greeting, p.greets = greeting(&p.opt)
+	p.table.Store(opt.Table)
+	return p
+}
+
+// greeting is what a link says before it carries requests: credentials first (a failing
+// AUTH behind another command gets no reply from some servers), then the database, then a
+// PING, because a connection that was accepted proves nothing.
+func greeting(o *PoolOptions) (bytes []byte, replies int) {
+	if o.ServerPassword != "" {
+		if o.ServerUser != "" {
+			bytes = codec.AppendCommand(bytes, "AUTH", o.ServerUser, o.ServerPassword)
+		} else {
+			bytes = codec.AppendCommand(bytes, "AUTH", o.ServerPassword)
+		}
+		replies++
+	}
+	if o.DB != 0 {
+		bytes = codec.AppendCommand(bytes, "SELECT", decimal(o.DB))
+		replies++
+	}
+	return codec.AppendCommand(bytes, "PING"), replies + 1
+}
+
+// Name returns the pool's name.
+func (p *Pool) Name() string { return p.opt.Name }
+
+// Table returns the table that is in force.
+func (p *Pool) Table() *shard.Table { return p.table.Load() }
+
+// Publish puts a new table in force. Requests in flight are answered by the server they
+// were sent to; requests that come later follow the new table. May be called from any
+// goroutine, by one at a time.
+func (p *Pool) Publish(t *shard.Table) {
+	p.table.Store(t)
+	p.engine.postAll(func(w *worker) { w.pools[p.index].adopt(t) })
+}
+
+// A poolWorker is one worker's share of one pool: its links, what it knows of the cost of
+// each server, and its counters. Owner: the worker.
+type poolWorker struct {
+	// Fixed when made.
+	w    *worker
+	pool *Pool
+
+	// Owned by the worker.
+	table    *shard.Table
+	links    []*link  // by server ID × ServerConnections; nil until first used
+	cost     []uint64 // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
+	holds    []*hold  // by group; nil while nothing is held
+	counters perf.PoolCounters
+	commands []perf.CommandCounters // by command ID
+	servers  []*perf.ServerCounters // by server ID
+}
+
+// newPoolWorker makes a worker's share of p.
+func newPoolWorker(w *worker, p *Pool) *poolWorker {
+	pw := &poolWorker{w: w, pool: p, commands: make([]perf.CommandCounters, p.opt.Commands.Len())}
+	pw.adopt(p.table.Load())
+	return pw
+}
+
+// adopt makes t the table that requests are routed by from now on.
+func (pw *poolWorker) adopt(t *shard.Table) {
+	if t == pw.table {
+		return
+	}
+	if newer := pw.pool.table.Load(); newer != t {
+		t = newer // a later Publish has overtaken this task
+	}
+	was := pw.table
+	pw.table = t
+	for len(pw.servers) < t.Servers() {
+		pw.servers = append(pw.servers, new(perf.ServerCounters))
+		pw.cost = append(pw.cost, 0)
+		for range pw.pool.opt.ServerConnections {
+			pw.links = append(pw.links, nil)
+		}
+	}
+	for len(pw.holds) < len(t.Groups) {
+		pw.holds = append(pw.holds, nil)
+	}
+	pw.retire()
+	pw.mastersMoved(was)
+	pw.preconnect()
+}
+
+// retire lets go of the links to servers that have left the table: they finish what is in
+// flight and close.
+func (pw *poolWorker) retire() {
+	for _, l := range pw.links {
+		if l != nil && pw.table.Server(l.server.ID) == nil {
+			l.retire()
+		}
+	}
+}
+
+// preconnect dials every server of the table when the pool is configured so.
+func (pw *poolWorker) preconnect() {
+	if !pw.pool.opt.Preconnect {
+		return
+	}
+	for g := range pw.table.Groups {
+		for i := range pw.table.Groups[g].Servers {
+			id := pw.table.Groups[g].Servers[i].ID
+			for k := range pw.pool.opt.ServerConnections {
+				pw.link(id, k).warm()
+			}
+		}
+	}
+}
+
+// link returns the k-th link to a server of the table, made on first use.
+func (pw *poolWorker) link(id int32, k int) *link {
+	at := int(id)*pw.pool.opt.ServerConnections + k
+	l := pw.links[at]
+	if l == nil {
+		l = newLink(pw, pw.table.Server(id))
+		pw.links[at] = l
+	}
+	return l
+}
+
+// linkOf returns the link that s uses for a server: always the same one, so that its
+// requests reach the server in order.
+func (pw *poolWorker) linkOf(s *session, id int32) *link {
+	return pw.link(id, int(s.index)%pw.pool.opt.ServerConnections)
+}
+
+// place names a group, and a server when l is not nil, for error texts.
+func (pw *poolWorker) place(group uint16, l *link) place {
+	at := place{pool: pw.pool.opt.Name}
+	if int(group) < len(pw.table.Groups) {
+		at.group = pw.table.Groups[group].Name
+	}
+	if l != nil {
+		at.addr = l.server.Addr
+	}
+	return at
+}

@@ -1,0 +1,173 @@
+package loop
+
+import (
+	"math/rand/v2"
+
+	"huntaway/codec"
+	"huntaway/shard"
+)
+
+// forward sends a request whose keys are all of one group; -1 means that there is none.
+func (s *session) forward(cmd *codec.Command, r *codec.Request, group int) {
+	e := entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: uint16(group)}
+	e.marks = s.pw.marksOf(cmd)
+	e.seq = s.expect(slot{join: noJoin})
+	if e.marks.has(isWrite) {
+		s.writes++
+	}
+	if group < 0 {
+		s.w.fail(&e, faultNoGroup, nil)
+		return
+	}
+	s.pw.dispatch(s, &e, r.Frame)
+}
+
+// marksOf says how a command is routed.
+func (pw *poolWorker) marksOf(cmd *codec.Command) marks {
+	switch {
+	case cmd.IsRead():
+		return viaRead
+	case cmd.Flags&codec.FlagReadOnly != 0:
+		return 0 // reads, but only the master's answer will do
+	}
+	return isWrite
+}
+
+// together sends a command whose keys must all be of one group.
+func (s *session) together(cmd *codec.Command, r *codec.Request) {
+	keys, err := cmd.Keys(r, s.w.keys[:0])
+	if err != nil {
+		s.refuse(err.Error())
+		return
+	}
+	s.w.keys = keys
+	if len(keys) == 0 {
+		s.keyless(cmd, r)
+		return
+	}
+	group := s.pw.table.Locate(r.Arg(int(keys[0])))
+	for _, k := range keys[1:] {
+		if s.pw.table.Locate(r.Arg(int(k))) != group {
+			s.pw.counters.CrossSlot++
+			s.refuse(textCrossSlot)
+			return
+		}
+	}
+	s.forward(cmd, r, group)
+}
+
+// keyless serves a command that could have keys and has none, such as EVAL with 0 keys.
+func (s *session) keyless(cmd *codec.Command, r *codec.Request) {
+	if len(s.pw.table.Groups) == 1 {
+		s.forward(cmd, r, 0)
+		return
+	}
+	s.refuse(notServed(codec.Keyless))
+}
+
+// dispatch finds the server for a request that has its slot, and gives it to a link. What
+// cannot be sent now is held or fails.
+func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
+	if int(e.group) >= len(pw.table.Groups) {
+		pw.w.fail(e, faultNoGroup, nil)
+		return
+	}
+	if h := pw.holds[e.group]; h != nil && h.waits(s, e) {
+		pw.hold(s, e, frame, faultHoldTime)
+		return
+	}
+	id := pw.pick(s, e)
+	if id < 0 {
+		pw.postpone(s, e, frame, nil)
+		return
+	}
+	l := pw.linkOf(s, id)
+	if !l.usable() {
+		pw.postpone(s, e, frame, l)
+		return
+	}
+	l.send(frame, *e)
+	l.crowded(s)
+}
+
+// pick chooses the server: the master, or for a read whoever the policy and the costs say.
+// -1 means that nobody may serve it.
+func (pw *poolWorker) pick(s *session, e *entry) int32 {
+	g := &pw.table.Groups[e.group]
+	if !e.marks.has(viaRead) || pw.pool.opt.ReadPolicy == shard.ReadMaster {
+		return pw.steady(g, e)
+	}
+	if pw.pool.opt.ReadYourWrites && s.writes > 0 {
+		return g.Master
+	}
+	id := g.Reader(pw.pool.opt.ReadPolicy, pw.cost, rand.Uint64())
+	if id < 0 || id == g.Master {
+		pw.counters.ReadsMaster++
+		return id
+	}
+	if pw.pool.opt.ReadYourWrites && s.wrote > 0 && pw.table.Vitals(id).CoveredAt.Load() <= s.wrote {
+		pw.counters.ReadsMaster++
+		return g.Master // the replica may not have this client's last write yet
+	}
+	pw.counters.ReadsReplica++
+	return id
+}
+
+// steady is the server for writes, and for reads that must stay where they began: a cursor
+// is only understood by the server that issued it, so cursor commands stay with the master.
+func (pw *poolWorker) steady(g *shard.Group, e *entry) int32 {
+	if !e.marks.has(isWrite) {
+		pw.counters.ReadsMaster++
+	}
+	return g.Master
+}
+
+// again routes a request that provably was not executed.
+func (pw *poolWorker) again(e *entry, frame []byte, l *link, f *fault) {
+	s := pw.w.sessionOf(e)
+	switch {
+	case s == nil:
+	case f == faultAuth:
+		pw.w.fail(e, f, l)
+	default:
+		pw.counters.Retried++
+		e.marks |= retried
+		pw.dispatch(s, e, frame)
+	}
+}
+
+// lostInFlight settles a request that was sent and will not be answered: a read is sent
+// once more, elsewhere; of a write nobody can say whether it ran.
+func (pw *poolWorker) lostInFlight(e *entry, frame []byte, l *link, f *fault) {
+	if e.marks.has(isWrite | retried | isSink | isGreet) {
+		pw.w.fail(e, f, l)
+		return
+	}
+	pw.again(e, frame, l, f)
+}
+
+// refused looks at an error reply. It returns true when the reply says that the command
+// did not run and the request has been routed again or held.
+func (pw *poolWorker) refused(e *entry, frame, b []byte, l *link) bool {
+	s := pw.w.sessionOf(e)
+	if s == nil {
+		return false
+	}
+	code := notNow
+	switch string(codec.ErrorCode(b)) {
+	case "READONLY":
+		code = demoted
+		pw.w.engine.report.Demoted(pw.pool.opt.Name, l.server.ID)
+	case "LOADING", "MASTERDOWN":
+		l.shunned = pw.w.now + int64(shunTime)
+		l.rate()
+		if e.marks.has(viaRead) && !e.marks.has(retried) {
+			pw.again(e, frame, l, nil)
+			return true
+		}
+	case "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN":
+	default:
+		return false
+	}
+	return pw.holdRefused(s, e, frame, code)
+}

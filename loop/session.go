@@ -1,0 +1,352 @@
+package loop
+
+import (
+	"huntaway/codec"
+	"huntaway/perf"
+)
+
+// A session is one client connection and its reply order.
+//
+// Owner: the worker. It is made by an acceptor and handed over when it is enrolled.
+//
+// Invariants:
+//  1. Replies leave in the order of the window's slots, and a slot that was said is gone.
+//  2. run aliases memory of the current event; end leaves it empty.
+//  3. While tail is not nil every byte that arrives goes behind it.
+type session struct {
+	// Fixed when opened.
+	w     *worker
+	pw    *poolWorker
+	index uint32 // in worker.sessions
+	gen   uint32 // of that index
+	id    uint64 // what CLIENT ID says; unique in the process's life
+	since int64  // when it was opened
+	peer  string // its address, for CLIENT LIST
+	here  string // ours
+
+	// Owned by the worker.
+	wire       wire // nil once the connection is lost
+	window     ring[slot]
+	run        []byte // what to write after out, aliasing the read buffer of a link
+	out        buffer // what to write first
+	parked     buffer // replies that came early
+	parkedLive int    // bytes of it that are still to be said
+	tail       *tail  // bytes that came and cannot be used yet
+	stops      stops  // why it takes no more requests
+	state      sessionState
+	ending     ending // why it ends, for counters
+	touched    bool   // is on worker.touched
+	hungry     bool   // is on worker.hungry
+	isSlow     bool   // is on worker.slow
+	authed     bool
+	tries      uint8 // wrong passwords so far
+	writes     int32 // writes in flight
+	held       int32 // requests that wait in a hold
+	wrote      int64 // when the last write was answered
+	active     int64 // when bytes last came
+	softSince  int64 // since when its output is over the soft limit; 0 if it is not
+	name       string
+	lib        [2]string // CLIENT SETINFO: LIB-NAME, LIB-VER
+	requests   uint64
+	bytesIn    uint64
+	bytesOut   uint64
+	lastCmd    uint16
+}
+
+// sessionState is where a session is in its life.
+//
+//	           opened    said     lost     drained
+//	arriving   open      -        gone     -
+//	open       -         closing  gone     -
+//	closing    -         -        gone     gone
+//
+// opened: the event loop has it. said: the last word is chosen (QUIT, a protocol error,
+// shutting down): nothing more is read. lost: the connection is gone. drained: everything
+// that was owed has been written.
+type sessionState uint8
+
+const (
+	sessionArriving sessionState = iota
+	sessionOpen
+	sessionClosing
+	sessionGone
+)
+
+// stops are reasons for a session not to take requests. It reads again when none is left.
+type stops uint8
+
+const (
+	stopWindow  stops = 1 << iota // too many requests in flight
+	stopOutput                    // its replies are not being read
+	stopLink                      // a server's queue is full
+	stopClosing                   // the last word is said
+)
+
+// ending is why a session ended.
+type ending uint8
+
+const (
+	endPeer ending = iota
+	endError
+	endProtocol
+	endIdle
+	endOutput
+	endAuth
+	endDrain
+	endQuit
+	endKilled
+)
+
+// A tail is what a session keeps of its input: the beginning of a request, or requests
+// that have to wait.
+type tail struct {
+	buf  buffer
+	used int // bytes of buf that were taken
+	scan codec.Scanner
+	req  codec.Request
+	born int64 // when the unfinished request began
+}
+
+// keepRead is the size from which input that was kept is worth compacting.
+const keepRead = 64 << 10
+
+// readable takes what has arrived as far as it will go. in is dead when it returns.
+func (s *session) readable(in []byte) {
+	s.active = s.w.now
+	s.bytesIn += uint64(len(in))
+	if s.state != sessionOpen {
+		return
+	}
+	if s.tail != nil {
+		s.tail.buf.add(in)
+		s.takeTail()
+		s.stayStopped()
+		return
+	}
+	var scan codec.Scanner
+	used := s.take(in, &scan, &s.w.req)
+	if used < len(in) && s.state == sessionOpen {
+		s.keep(in[used:], scan)
+	}
+	s.stayStopped()
+}
+
+// stayStopped suspends reading anew, which gnet resumes on its own when a backlog has
+// drained. Where reading cannot be suspended at all, who sends on regardless is cut off.
+func (s *session) stayStopped() {
+	if s.stops == 0 || s.wire == nil {
+		return
+	}
+	s.wire.pause()
+	if s.tail != nil && int64(s.tail.buf.len()-s.tail.used) > s.pw.pool.opt.Limits.RequestBytes {
+		s.cutOff(endOutput)
+	}
+}
+
+// take admits the complete requests in buf and returns how many bytes they took.
+func (s *session) take(buf []byte, scan *codec.Scanner, req *codec.Request) (used int) {
+	for used < len(buf) && s.stops == 0 {
+		n, err := scan.Next(buf[used:], req, s.limits())
+		if err == codec.ErrShort {
+			break
+		}
+		if err != nil {
+			s.garbled(err.(*codec.SyntaxError))
+			return len(buf)
+		}
+		used += n
+		s.admit(req)
+	}
+	return used
+}
+
+// keep copies what could not be used. The scanner and the request that it fills move into
+// the tail, so that what was looked at is not looked at again.
+func (s *session) keep(rest []byte, scan codec.Scanner) {
+	t := &tail{scan: scan, born: s.w.now}
+	if !scan.Idle() {
+		t.req, s.w.req = s.w.req, codec.Request{}
+	}
+	t.buf.add(rest)
+	s.tail = t
+}
+
+// takeTail goes on with the kept bytes.
+func (s *session) takeTail() {
+	t := s.tail
+	before := t.used
+	t.used += s.take(t.buf.bytes()[t.used:], &t.scan, &t.req)
+	switch {
+	case s.tail != t: // closed meanwhile
+	case t.used == t.buf.len():
+		s.dropTail()
+	case t.used > before:
+		t.born = s.w.now
+		if t.used >= keepRead {
+			t.buf.cut(t.used)
+			t.used = 0
+		}
+	}
+}
+
+// dropTail gives the kept bytes back.
+func (s *session) dropTail() {
+	if s.tail != nil {
+		s.tail.buf.release()
+		s.tail = nil
+	}
+}
+
+// limits returns what a request of this client may be.
+func (s *session) limits() *codec.Limits {
+	if s.authed {
+		return &s.pw.pool.limits
+	}
+	return &s.pw.pool.strange
+}
+
+// stop makes the session take no more requests for the reason given.
+func (s *session) stop(why stops) {
+	if s.stops == 0 && s.wire != nil {
+		s.wire.pause()
+		s.pw.counters.Paused++
+	}
+	s.stops |= why
+}
+
+// release takes a reason away; without any left the session goes on at the end of the event.
+func (s *session) release(why stops) {
+	if s.stops&why == 0 {
+		return
+	}
+	s.stops &^= why
+	if s.stops == 0 && !s.hungry {
+		s.hungry = true
+		s.w.hungry = append(s.w.hungry, s)
+	}
+}
+
+// goOn takes what was kept, and reads again when that did not stop the session anew.
+func (s *session) goOn() {
+	s.hungry = false
+	if s.state != sessionOpen || s.stops != 0 {
+		return
+	}
+	if s.tail != nil {
+		s.takeTail()
+	}
+	if s.stops == 0 && s.wire != nil {
+		s.wire.resume()
+	}
+}
+
+// open takes the connection over from the acceptor.
+func (s *session) open(c wire) {
+	s.wire = c
+	s.state = sessionOpen
+	s.since, s.active = s.w.now, s.w.now
+	s.peer, s.here = c.addresses()
+	s.authed = s.pw.pool.opt.Password == ""
+	s.w.enter(s)
+	s.pw.counters.ClientConnections++
+	s.pw.counters.Accepted++
+}
+
+// garbled ends a session whose input is not RESP: what is owed, the error, and nothing more.
+func (s *session) garbled(e *codec.SyntaxError) {
+	if e.Text == "" {
+		s.ending = endProtocol
+		s.hangUp()
+		return
+	}
+	s.refuse("ERR " + e.Text)
+	s.lastWord(endProtocol)
+}
+
+// lastWord lets what is owed be written and closes then.
+func (s *session) lastWord(why ending) {
+	if s.state != sessionOpen {
+		return
+	}
+	s.state = sessionClosing
+	s.ending = why
+	s.stop(stopClosing)
+	s.dropTail()
+	s.w.touch(s)
+}
+
+// hangUp closes at once.
+func (s *session) hangUp() {
+	if s.wire != nil {
+		s.wire.close()
+	}
+}
+
+// lost is called when the connection has gone, possibly from inside one of its writes:
+// from here on the wire belongs to nobody. A client that closed only its half still gets
+// the replies it is owed.
+func (s *session) lost(cause error, polite bool) {
+	old := s.wire
+	s.wire = nil
+	if polite && s.state == sessionOpen && (s.window.len() > 0 || s.out.len() > 0 || len(s.run) > 0) {
+		if last := old.linger(); last != nil {
+			s.wire = last
+			s.lastWord(endPeer)
+			return
+		}
+	}
+	s.w.buried = append(s.w.buried, func() { s.gone(cause) })
+}
+
+// gone cleans up after the connection. Entries that name the session find nobody from now
+// on; requests of its that were not sent yet are never sent.
+func (s *session) gone(cause error) {
+	if s.state == sessionGone {
+		return
+	}
+	s.count(cause)
+	s.state = sessionGone
+	s.w.leave(s)
+	s.releaseJoins()
+	s.dropTail()
+	s.run = nil
+	s.out.release()
+	s.parked.release()
+	s.window = ring[slot]{}
+	s.w.load.Add(-1)
+	s.pw.pool.clients.Add(-1)
+	s.pw.pool.engine.clients.Add(-1)
+	s.pw.counters.ClientConnections--
+}
+
+// count books the end under its cause and logs the session's life in one line.
+func (s *session) count(cause error) {
+	c := &s.pw.counters
+	switch s.ending {
+	case endPeer:
+		if cause == nil {
+			c.ClientEOF++
+		} else {
+			c.ClientErr++
+		}
+	case endProtocol:
+		c.ClosedProtocol++
+	case endIdle:
+		c.ClosedIdle++
+	case endOutput:
+		c.ClosedOutput++
+	case endAuth:
+		c.ClosedAuth++
+	case endDrain:
+		c.ClosedDrain++
+	}
+	s.w.log.Debug("session ended", "session", s.id, "peer", s.peer, "pool", s.pw.pool.opt.Name,
+		"requests", s.requests, "in", s.bytesIn, "out", s.bytesOut,
+		"age", age(perf.Now()-s.since), "why", endingNames[s.ending], "cause", cause)
+}
+
+var endingNames = [...]string{
+	endPeer: "closed by peer", endError: "error", endProtocol: "protocol error", endIdle: "idle",
+	endOutput: "did not read its replies", endAuth: "not authenticated", endDrain: "shutting down",
+	endQuit: "quit", endKilled: "killed",
+}

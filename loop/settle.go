@@ -1,0 +1,59 @@
+package loop
+
+// settle is the one exit of a request that was answered: b is its reply, or the last piece
+// of it. It is counted, and goes to its slot or to the join of its command.
+func (w *worker) settle(e *entry, b []byte) {
+	s := w.sessionOf(e)
+	if s == nil {
+		return
+	}
+	s.pw.answered(e)
+	s.done(e)
+	if e.marks.has(isPart) {
+		s.joinReply(e, b)
+		return
+	}
+	s.reply(e.seq, b)
+}
+
+// done takes a request out of its session's books.
+func (s *session) done(e *entry) {
+	if e.marks.has(isWrite) {
+		s.writes--
+		s.wrote = s.w.now
+	}
+}
+
+// fail is the one exit of a request that gets no reply from a server. l may be nil.
+func (w *worker) fail(e *entry, f *fault, l *link) {
+	s := w.sessionOf(e)
+	if s == nil {
+		return
+	}
+	c := &s.pw.counters
+	c.ErrorReplies++
+	if f.class == notExecuted {
+		c.NotExecuted++
+	} else {
+		c.Unknown++
+	}
+	at := s.pw.place(e.group, l)
+	if f == faultTimeout {
+		at.afterMS = (w.now - e.sent) / 1e6
+	}
+	s.done(e)
+	reply := appendFault(w.scratch[:0], f, at)
+	if e.marks.has(isPart) {
+		w.scratch = reply[:0]
+		s.joinFault(e, f, reply)
+		return
+	}
+	s.answer(e.seq, reply)
+}
+
+// answered books a reply under its request's command.
+func (pw *poolWorker) answered(e *entry) {
+	pw.commands[e.cmd].Calls++
+	pw.counters.Replies++
+	pw.counters.Latency.Observe(pw.w.now - e.sent)
+}

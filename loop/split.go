@@ -1,0 +1,120 @@
+package loop
+
+import "huntaway/codec"
+
+// A splitter is the memory in which one command becomes one part per group. Owner: the
+// worker; it is used within one call of session.split.
+type splitter struct {
+	partOf []int32 // by group: its part in the current command, plus one; 0: none yet
+	groups []int32 // by part: its group
+	counts []int32 // by part: its keys
+	frames []buffer
+	owners []uint16 // by key, in the order of the request: its part
+}
+
+// maxParts bounds how many groups one command may be split over; a part's number has 16 bits.
+const maxParts = 1 << 16
+
+// split sends a command over several groups as one part per group. A command whose keys
+// are all of one group goes as it is.
+func (s *session) split(cmd *codec.Command, r *codec.Request) {
+	keys, err := cmd.Keys(r, s.w.keys[:0])
+	if err != nil {
+		s.refuse(err.Error())
+		return
+	}
+	s.w.keys = keys
+	sp := &s.w.split
+	if !sp.assign(s.pw, r, keys) {
+		sp.reset()
+		s.forward(cmd, r, -1)
+		return
+	}
+	if len(sp.groups) == 1 {
+		group := sp.groups[0]
+		sp.reset()
+		s.forward(cmd, r, int(group))
+		return
+	}
+	sp.build(r, keys, len(keys) > 0 && cmd.Step == 2)
+	s.scatter(cmd, sp)
+	sp.reset()
+}
+
+// assign finds the part of every key; false when a key has no group.
+func (sp *splitter) assign(pw *poolWorker, r *codec.Request, keys []int32) bool {
+	for len(sp.partOf) < len(pw.table.Groups) {
+		sp.partOf = append(sp.partOf, 0)
+	}
+	for _, k := range keys {
+		group := pw.table.Locate(r.Arg(int(k)))
+		if group < 0 {
+			return false
+		}
+		if sp.partOf[group] == 0 {
+			sp.groups = append(sp.groups, int32(group))
+			sp.counts = append(sp.counts, 0)
+			sp.partOf[group] = int32(len(sp.groups))
+		}
+		part := sp.partOf[group] - 1
+		sp.counts[part]++
+		sp.owners = append(sp.owners, uint16(part))
+	}
+	return true
+}
+
+// build writes the parts' frames. In pairs (MSET) a key is followed by its value.
+func (sp *splitter) build(r *codec.Request, keys []int32, pairs pairing) {
+	for len(sp.frames) < len(sp.groups) {
+		sp.frames = append(sp.frames, buffer{})
+	}
+	width := 1
+	if pairs {
+		width = 2
+	}
+	for part, n := range sp.counts {
+		f := &sp.frames[part]
+		f.grown(codec.AppendBulk(codec.AppendArray(f.room(), 1+width*int(n)), r.Arg(0)))
+	}
+	for i, k := range keys {
+		f := &sp.frames[sp.owners[i]]
+		for j := range width {
+			f.grown(codec.AppendBulk(f.room(), r.Arg(int(k)+j)))
+		}
+	}
+}
+
+// pairing tells whether values stand between the keys.
+type pairing = bool
+
+// reset makes the splitter ready for the next command.
+func (sp *splitter) reset() {
+	for i, group := range sp.groups {
+		sp.partOf[group] = 0
+		if i < len(sp.frames) {
+			sp.frames[i].release()
+		}
+	}
+	sp.groups, sp.counts, sp.owners = sp.groups[:0], sp.counts[:0], sp.owners[:0]
+}
+
+// scatter sends the parts. The join is complete before the first is sent, because a part
+// can fail at once.
+func (s *session) scatter(cmd *codec.Command, sp *splitter) {
+	e := entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID}
+	e.marks = s.pw.marksOf(cmd) | isPart
+	e.seq = s.expect(slot{join: s.w.newJoin(cmd, sp)})
+	s.pw.counters.Split++
+	s.pw.counters.Fragments += uint64(len(sp.groups))
+	for part, group := range sp.groups {
+		if s.state == sessionGone {
+			return
+		}
+		e.part, e.group = uint16(part), uint16(group)
+		if e.marks.has(isWrite) {
+			s.writes++
+		}
+		one := e
+		s.pw.dispatch(s, &one, sp.frames[part].bytes())
+	}
+}

@@ -1,0 +1,111 @@
+package loop
+
+// A slot is one request's place in its session's reply order.
+type slot struct {
+	at    uint32 // parked: where its reply begins in the parked buffer
+	size  uint32 // parked: how long it is
+	join  int32  // joining: index of the join; otherwise -1
+	state slotState
+	write bool // counts in session.writes until it is settled
+}
+
+// slotState is how far a slot's reply has come.
+//
+//	          settled   its turn
+//	waiting   parked    -          no reply yet (or it is passing through, piece by piece)
+//	parked    -         (gone)     complete, copied, not next in order
+type slotState uint8
+
+const (
+	waiting slotState = iota
+	parked
+)
+
+// reply gives slot seq its whole reply. b aliases memory that lives until the end of this
+// event: what is next in order is written from there, what is early is copied.
+func (s *session) reply(seq uint32, b []byte) {
+	if seq != s.window.head {
+		s.park(seq, b)
+		return
+	}
+	s.say(b)
+	s.window.pop()
+	s.unpark()
+}
+
+// park keeps an early reply.
+func (s *session) park(seq uint32, b []byte) {
+	sl := s.window.at(seq)
+	sl.state, sl.at, sl.size = parked, uint32(s.parked.len()), uint32(len(b))
+	s.parked.add(b)
+	s.parkedLive += len(b)
+	s.overLimit()
+}
+
+// unpark says the replies that have become next in order.
+func (s *session) unpark() {
+	for s.window.len() > 0 {
+		sl := s.window.front()
+		if sl.state != parked {
+			break
+		}
+		s.say(s.parked.bytes()[sl.at : sl.at+sl.size])
+		s.parkedLive -= int(sl.size)
+		s.window.pop()
+	}
+	s.w.touch(s)
+}
+
+// compact drops parked replies that were said, when they are most of the buffer. Without
+// it a session that always has one early reply would grow for ever.
+func (s *session) compact() {
+	const enough = 64 << 10
+	switch {
+	case s.parkedLive == 0:
+		s.parked.release()
+	case s.parked.len() > enough && s.parkedLive < s.parked.len()/2:
+		var fresh buffer
+		for p := s.window.head; p != s.window.tail; p++ {
+			if sl := s.window.at(p); sl.state == parked {
+				at := uint32(fresh.len())
+				fresh.add(s.parked.bytes()[sl.at : sl.at+sl.size])
+				sl.at = at
+			}
+		}
+		s.parked.release()
+		s.parked = fresh
+	}
+}
+
+// say puts b next in the output. A run that continues the last one is only made longer, so
+// that replies which lie together in a link's read buffer leave without a copy.
+func (s *session) say(b []byte) {
+	switch {
+	case len(s.run) == 0:
+		s.run = b
+	case follows(s.run, b):
+		s.run = s.run[:len(s.run)+len(b)]
+	default:
+		s.out.add(s.run)
+		s.run = b
+	}
+	s.w.touch(s)
+}
+
+// sayOwn puts b next in the output and copies it, because it lies in scratch memory.
+func (s *session) sayOwn(b []byte) {
+	if len(s.run) > 0 {
+		s.out.add(s.run)
+		s.run = nil
+	}
+	s.out.add(b)
+	s.w.touch(s)
+}
+
+// follows reports whether b lies directly behind run in the same array.
+func follows(run, b []byte) bool {
+	if len(b) == 0 || cap(run)-len(run) < len(b) {
+		return false
+	}
+	return &run[:len(run)+1][len(run)] == &b[0]
+}

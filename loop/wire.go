@@ -1,0 +1,27 @@
+package loop
+
+// A wire is a connection as sessions and links see it. gnet's connections implement it in
+// engine.go; tests implement it in memory.
+//
+// Every method runs on the worker's goroutine. write and writev may find out that the
+// connection is broken and call lost of its owner before they return: look again at your
+// wire (it is nil then) before you go on.
+type wire interface {
+	// write sends b or keeps what cannot be sent now. b is the caller's again afterwards.
+	write(b []byte)
+	// writev sends both, in order, with one system call.
+	writev(a, b []byte)
+	// backlog returns the bytes that were written and not yet taken by the kernel.
+	backlog() int
+	// pause stops reading; at most one more event may come.
+	pause()
+	// resume reads again.
+	resume()
+	// close closes at once; lost is called before it returns.
+	close()
+	// linger returns a wire on which the rest can be said after the peer has closed its
+	// half, or nil. To be called from lost only.
+	linger() wire
+	// addresses returns the peer's and our address, for logs and CLIENT LIST.
+	addresses() (remote, local string)
+}

@@ -1,0 +1,191 @@
+package loop
+
+import (
+	"log/slog"
+	"sync/atomic"
+
+	"huntaway/codec"
+	"huntaway/perf"
+	"huntaway/perf/invariant"
+)
+
+// A worker is what one event loop owns. Every callback of the loop runs between begin and
+// end; end does the writing and the burying.
+//
+// Owner: its event loop's goroutine, except for the block that is counted.
+type worker struct {
+	// Fixed when started.
+	engine *Engine
+	id     int
+	post   func(func()) // runs a function on this worker's goroutine, later
+	log    *slog.Logger
+	owner  invariant.Owner
+
+	// Owned by the worker.
+	now       int64 // perf.Now, read when the event began
+	turn      int64 // how long the last event took that wrote to a client
+	depth     int   // callbacks under way: a write inside an event may call back
+	armed     bool  // a flush has been posted and has not run yet
+	draining  bool  // the process is going down: sessions close when nothing is owed
+	pools     []*poolWorker
+	sessions  []*session // by index; nil where free
+	gens      []uint32   // generation of each index
+	free      []uint32   // indexes to use again
+	joins     []join     // by index
+	freeJoin  []int32
+	touched   []*session // have something to write
+	hungry    []*session // stopped taking requests and may go on
+	pressed   []*link    // got requests while idle: written at the end of this event
+	queued    []*link    // got requests while busy: written by the posted flush
+	slow      []*session // have output that their client does not take
+	slowSpare []*session // the other array of slow, while it is walked
+	buried    []func()   // what is left to do about connections that were lost in this event
+	sweepAt   uint32     // where the next look for idle sessions begins
+	flush     func()     // w.flushQueued, made once
+	scratch   []byte     // one reply that is being made
+	req       codec.Request
+	keys      []int32 // argument indexes of the keys of req
+	split     splitter
+	cursors   []int32  // of weave: where each part's next element begins
+	orphans   []buffer // to be given back when the event ends
+
+	// Counted. Written by the worker, read by the ticker and the acceptors.
+	beat  atomic.Int64 // perf.Now of the last tick
+	load  atomic.Int64 // sessions it has or will soon have
+	quiet atomic.Bool  // nothing is pending: ticks may be rare
+}
+
+// newWorker makes a worker whose tasks are posted through post.
+func newWorker(e *Engine, id int, post func(func())) *worker {
+	w := &worker{engine: e, id: id, post: post, log: e.opt.Logger.With("worker", id)}
+	w.flush = w.flushQueued
+	w.beat.Store(perf.Now())
+	return w
+}
+
+// begin opens an event.
+func (w *worker) begin() {
+	w.owner.Check("worker")
+	w.depth++
+	if w.depth == 1 {
+		w.now = perf.Now()
+	}
+}
+
+// end closes an event: what it made ready is written, with one system call per connection,
+// and what it broke is cleaned up. Both can make more of each, hence the loop.
+func (w *worker) end() {
+	if w.depth > 1 {
+		w.depth--
+		return
+	}
+	wrote := len(w.touched) > 0
+	for w.flushTouched() || w.flushPressed() || w.bury() || w.feed() {
+	}
+	if wrote {
+		w.turn = perf.Now() - w.now
+	}
+	for i := range w.orphans {
+		w.orphans[i].release()
+	}
+	w.orphans = w.orphans[:0]
+	w.arm()
+	w.depth--
+}
+
+// flushTouched writes what sessions have to say.
+func (w *worker) flushTouched() (some bool) {
+	for i := 0; i < len(w.touched); i++ {
+		w.touched[i].flush()
+	}
+	some = len(w.touched) > 0
+	w.touched = w.touched[:0]
+	return some
+}
+
+// flushPressed writes links that were idle when they got their first request of this event:
+// nothing else would come to carry it, and waiting for the posted flush would cost two
+// system calls (7.2 instead of 11.2 per request of a lone client).
+func (w *worker) flushPressed() (some bool) {
+	for i := 0; i < len(w.pressed); i++ {
+		w.pressed[i].flush()
+	}
+	some = len(w.pressed) > 0
+	w.pressed = w.pressed[:0]
+	return some
+}
+
+// bury does what connections lost in this event left to do.
+func (w *worker) bury() (some bool) {
+	for i := 0; i < len(w.buried); i++ {
+		w.buried[i]()
+		w.buried[i] = nil
+	}
+	some = len(w.buried) > 0
+	w.buried = w.buried[:0]
+	return some
+}
+
+// feed lets sessions that had stopped taking requests go on.
+func (w *worker) feed() (some bool) {
+	for i := 0; i < len(w.hungry); i++ {
+		w.hungry[i].goOn()
+	}
+	some = len(w.hungry) > 0
+	w.hungry = w.hungry[:0]
+	return some
+}
+
+// arm posts one flush for all busy links. It runs after the events that are already
+// waiting, so that requests of many clients share one write.
+func (w *worker) arm() {
+	if w.armed || len(w.queued) == 0 {
+		return
+	}
+	w.armed = true
+	w.post(w.flush)
+}
+
+// flushQueued is the posted flush.
+func (w *worker) flushQueued() {
+	w.begin()
+	w.armed = false
+	for i := 0; i < len(w.queued); i++ {
+		w.queued[i].flush()
+	}
+	w.queued = w.queued[:0]
+	w.end()
+}
+
+// enter gives s its index and generation.
+func (w *worker) enter(s *session) {
+	if n := len(w.free); n > 0 {
+		s.index = w.free[n-1]
+		w.free = w.free[:n-1]
+	} else {
+		s.index = uint32(len(w.sessions))
+		w.sessions = append(w.sessions, nil)
+		w.gens = append(w.gens, 0)
+	}
+	w.gens[s.index]++
+	s.gen = w.gens[s.index]
+	w.sessions[s.index] = s
+}
+
+// leave takes s out. Entries that name it find nobody from now on.
+func (w *worker) leave(s *session) {
+	w.sessions[s.index] = nil
+	w.free = append(w.free, s.index)
+}
+
+// sessionOf returns the session that waits for e, or nil if nobody does.
+func (w *worker) sessionOf(e *entry) *session {
+	if e.marks.has(isSink|isGreet) || int(e.session) >= len(w.sessions) {
+		return nil
+	}
+	s := w.sessions[e.session]
+	if s == nil || s.gen != e.gen {
+		return nil
+	}
+	return s
+}
