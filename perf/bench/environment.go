@@ -11,15 +11,15 @@ import (
 
 // An environment is what the figures depend on.
 type environment struct {
-	Date     string
-	Command  string // how to make this report again
-	Revision string // of this repository
-	Go       string
-	Kernel   string
-	CPU      string
-	Cores    int
-	Load     string // the machine's load average before the first measurement
-	Programs []string
+	Date     string   // of the start, UTC
+	Command  string   // how to make this report again
+	Revision string   // of this repository
+	Go       string   // version that built this program
+	Kernel   string   // and its release
+	CPU      string   // model name
+	Cores    int      // that Go may use
+	Load     string   // the machine's load average before the first measurement
+	Programs []string // what redis-server, nutcracker and huntaway say of their versions
 	Missing  []string // subjects that could not be measured, and why
 }
 

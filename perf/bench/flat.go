@@ -21,7 +21,7 @@ func (b *bench) groups(ctx context.Context) error {
 		counts = []int{2, 8, 64}
 	}
 	ls := []load{named("get"), named("get-p16")}
-	got, err := b.interleave(ctx, min(b.rounds, 3), ls, counts, b.proxies())
+	got, err := b.interleave(ctx, plan{min(b.rounds, 3), ls, counts, b.proxies()})
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (b *bench) clients(ctx context.Context) error {
 	for _, n := range clientCounts {
 		ls = append(ls, named("get").withClients(n))
 	}
-	got, err := b.interleave(ctx, min(b.rounds, 3), ls, []int{2}, b.proxies())
+	got, err := b.interleave(ctx, plan{min(b.rounds, 3), ls, []int{2}, b.proxies()})
 	if err != nil {
 		return err
 	}

@@ -4,9 +4,9 @@ import "fmt"
 
 // A goal is a figure that was asked for, beside the one that was measured.
 type goal struct {
-	what string
-	want string
-	got  string
+	what string // is asked for, and of whom
+	want string // a limit with its direction
+	got  string // in the same unit
 	met  string // "met", "within 10 %", "missed"
 }
 

@@ -11,10 +11,10 @@ import (
 
 // A section is one table of the report with what a reader must know to read it.
 type section struct {
-	title string
-	notes []string
-	head  []string
-	rows  [][]string
+	title string     //
+	notes []string   // paragraphs in front of the table
+	head  []string   // of the columns
+	rows  [][]string // as many cells as head has
 }
 
 // method is what a reader of the figures must know.

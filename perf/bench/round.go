@@ -10,21 +10,29 @@ import (
 
 // A sample is one measurement: one subject under one load in one round.
 type sample struct {
-	Load     string
-	Subject  string
-	Groups   int // behind the subject
-	Round    int
-	Requests int
+	Load     string  // its name
+	Subject  string  // its name
+	Groups   int     // behind the subject
+	Round    int     // from 0
+	Requests int     // that were measured, without the warm-up
 	Rate     float64 // requests per second
 	P50, P99 float64 // milliseconds, as redis-benchmark sees them
 	CPU      float64 // microseconds of the proxy per request; 0 without a proxy
 	RSS      int64   // bytes of the proxy afterwards; 0 without a proxy
 }
 
-// A task is what takes its place in every round.
+// A plan is every combination of its loads, numbers of groups and subjects.
+type plan struct {
+	rounds   int       // how often each combination is measured
+	loads    []load    //
+	groups   []int     // behind the subject
+	subjects []subject // in the order of the first round
+}
+
+// A task is one combination; it has its place in every round.
 type task struct {
 	load    load
-	groups  int
+	groups  int // behind the subject
 	subject subject
 }
 
@@ -55,7 +63,7 @@ func (b *bench) matrix(ctx context.Context) error {
 	if len(wanted) == 0 {
 		return fmt.Errorf("-loads %q selects none of the loads", b.settings.loads)
 	}
-	got, err := b.interleave(ctx, b.rounds, wanted, []int{2}, b.present())
+	got, err := b.interleave(ctx, plan{b.rounds, wanted, []int{2}, b.present()})
 	b.samples = got
 	return err
 }
@@ -70,14 +78,14 @@ func (b *bench) proxies() []subject {
 	return slices.DeleteFunc(b.present(), func(s subject) bool { return s.kind == direct })
 }
 
-// interleave measures every combination once per round. Within a round the subjects of one
+// interleave measures every task of the plan once per round. Within a round the subjects of one
 // load follow each other directly, so that they meet the same weather; the order of the
 // subjects is turned by one from round to round. What was measured before an error is
 // returned with it.
-func (b *bench) interleave(ctx context.Context, rounds int, ls []load, groups []int, subjects []subject) ([]sample, error) {
+func (b *bench) interleave(ctx context.Context, p plan) ([]sample, error) {
 	var got []sample
-	for round := range rounds {
-		for _, t := range order(round, ls, groups, subjects) {
+	for round := range p.rounds {
+		for _, t := range p.order(round) {
 			s, err := b.measureFresh(ctx, t)
 			if err != nil {
 				return got, fmt.Errorf("round %d, %s, %s: %w", round+1, t.load.name, t.subject.name, err)
@@ -85,19 +93,19 @@ func (b *bench) interleave(ctx context.Context, rounds int, ls []load, groups []
 			s.Round = round
 			got = append(got, s)
 			fmt.Fprintf(b.progress, "round %d/%d  %-10s %-11s groups=%-2d %9.0f/s  p99 %.3f ms  CPU %6.2f us\n",
-				round+1, rounds, s.Load, s.Subject, s.Groups, s.Rate, s.P99, s.CPU)
+				round+1, p.rounds, s.Load, s.Subject, s.Groups, s.Rate, s.P99, s.CPU)
 		}
 	}
 	return got, nil
 }
 
 // order lists the tasks of one round.
-func order(round int, ls []load, groups []int, subjects []subject) []task {
+func (p plan) order(round int) []task {
 	var tasks []task
-	for _, l := range ls {
-		for _, g := range groups {
-			for i := range subjects {
-				tasks = append(tasks, task{l, g, subjects[(i+round)%len(subjects)]})
+	for _, l := range p.loads {
+		for _, g := range p.groups {
+			for i := range p.subjects {
+				tasks = append(tasks, task{l, g, p.subjects[(i+round)%len(p.subjects)]})
 			}
 		}
 	}

@@ -41,10 +41,10 @@ func TestRatiosStayWithinARound(t *testing.T) {
 }
 
 func TestOrderTurnsEachRound(t *testing.T) {
-	subjects := []subject{{name: "a"}, {name: "b"}, {name: "c"}}
+	p := plan{loads: []load{named("get")}, groups: []int{2}, subjects: []subject{{name: "a"}, {name: "b"}, {name: "c"}}}
 	for round, want := range []string{"abc", "bca", "cab", "abc"} {
 		got := ""
-		for _, task := range order(round, []load{named("get")}, []int{2}, subjects) {
+		for _, task := range p.order(round) {
 			got += task.subject.name
 		}
 		if got != want {

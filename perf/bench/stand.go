@@ -24,7 +24,7 @@ const (
 
 // A subject is what is measured.
 type subject struct {
-	name    string
+	name    string // as -subjects spells it
 	kind    kind
 	loops   int    // event loops of huntaway
 	program string // path of huntaway
@@ -64,11 +64,11 @@ func subjectsNamed(list, program string) ([]subject, error) {
 // A stand is one subject with its servers, all started for it. Owner: the measurement.
 type stand struct {
 	subject subject
-	groups  int // behind it
-	rig     *rig.Rig
-	servers []*rig.Child
-	proxy   *rig.Child // nil for direct
-	addr    string     // where the load goes
+	groups  int          // behind it
+	rig     *rig.Rig     // owns the processes
+	servers []*rig.Child // at most four
+	proxy   *rig.Child   // nil for direct
+	addr    string       // where the load goes
 }
 
 // proxyTimeout is far above anything that a sound measurement meets.

@@ -16,9 +16,9 @@ import (
 
 // A callCount is how often a proxy called the kernel during one run.
 type callCount struct {
-	Load     string
-	Subject  string
-	Requests int
+	Load     string         // its name
+	Subject  string         // its name
+	Requests int            // sent while strace watched
 	Calls    map[string]int // by name of the system call
 }
 

@@ -14,6 +14,7 @@ import (
 type Pool struct {
 	Timeout time.Duration // for a server's reply
 	Servers []string      // "host:port:weight" or "host:port:weight|gid:gweight:role"
+	Options []string      // more lines, such as "read_policy: nearest"
 }
 
 // Loopback returns 127.0.0.host:port.
@@ -80,7 +81,11 @@ func (r *Rig) writePool(addr string, p Pool) (string, error) {
 func (p Pool) yaml(listen string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "bench:\n  listen: %s\n  hash: fnv1a_64\n  distribution: ketama\n", listen)
-	fmt.Fprintf(&b, "  redis: true\n  backlog: 4096\n  timeout: %d\n  servers:\n", p.Timeout.Milliseconds())
+	fmt.Fprintf(&b, "  redis: true\n  backlog: 4096\n  timeout: %d\n", p.Timeout.Milliseconds())
+	for _, o := range p.Options {
+		fmt.Fprintf(&b, "  %s\n", o)
+	}
+	b.WriteString("  servers:\n")
 	for _, s := range p.Servers {
 		fmt.Fprintf(&b, "   - %s\n", s)
 	}

@@ -18,12 +18,13 @@ const (
 	classCount              // how many there are
 )
 
+// String names the class; what must not be is in capitals.
 func (c class) String() string {
 	return [...]string{"served", "error", "CROSSED", "MALFORMED", "UNDOCUMENTED ERROR"}[c]
 }
 
 // refusals are Redis's own, given before a command ran; a proxy may pass them on.
-var refusals = regexp.MustCompile(`^(LOADING|MASTERDOWN|READONLY|NOREPLICAS|BUSY|MISCONF|TRYAGAIN) `)
+var refusals = regexp.MustCompile(`^(LOADING|MASTERDOWN|READONLY|NOREPLICAS|BUSY|MISCONF) `)
 
 // check says whether a reply may be the answer to one of this script's requests. excuse
 // matches the errors that the proxy documents.
@@ -84,7 +85,7 @@ func (s *script) answers(r request, v reply) bool {
 	case wrong:
 		return v.kind == '$' && v.null || v.kind == '-' && strings.HasPrefix(string(v.text), "WRONGTYPE ")
 	case unknown:
-		return v.kind == '-' && strings.HasPrefix(string(v.text), "ERR unknown command")
+		return v.kind == '-' && strings.HasPrefix(string(v.text), "ERR unknown command 'NOSUCH."+r.tok)
 	}
 	return s.answersEach(r, v)
 }
@@ -129,6 +130,7 @@ type verdict struct {
 	reply   reply
 }
 
+// String says what was asked and what came.
 func (v verdict) String() string {
 	return fmt.Sprintf("%v: %s %s keys %v: got %v", v.class, v.request.verb, v.request.tok, v.request.keys, v.reply)
 }

@@ -59,6 +59,7 @@ func TestCheck(t *testing.T) {
 		{wrong, bulk(mine(3, 5, 0)), crossed},
 		{unknown, fail("ERR unknown command 'NOSUCH." + tok + "'"), served},
 		{unknown, fail("ERR unknown command 'NOSUCH." + other + "'"), crossed},
+		{unknown, fail("ERR unknown command"), unexcused},
 	} {
 		r := request{verb: tc.verb, tok: tok, keys: []int{3}}
 		if tc.verb == mget {

@@ -22,12 +22,12 @@ const calmReplies = 10
 // A client sends pipelines over one connection after another. Owner: its goroutine.
 type client struct {
 	script  script
-	profile profile
-	addr    string
-	tally   *tally
-	conn    *net.TCPConn // nil when the next pipeline must dial
-	replies *bufio.Reader
-	calm    atomic.Int64 // replies since the last error; others read it
+	profile profile       // what it may expect
+	addr    string        // of the proxy
+	tally   *tally        // shared by all clients
+	conn    *net.TCPConn  // nil when the next pipeline must dial
+	replies *bufio.Reader // of conn
+	calm    atomic.Int64  // replies since the last error; others read it
 }
 
 // An ending is how a pipeline is sent and left.

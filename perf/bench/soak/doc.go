@@ -13,7 +13,7 @@
 //	GET k                                 nil, or a value written to k by this client
 //	MGET k...                             the same, key by key
 //	HGET k t                              nil or -WRONGTYPE
-//	NOSUCH.t                              -ERR unknown command, with no token but t
+//	NOSUCH.t                              -ERR unknown command 'NOSUCH.t'
 //	any of them                           or an error that the proxy documents
 //
 // Each client has keys of its own, and a value names its key, so a value under another key

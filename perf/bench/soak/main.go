@@ -14,14 +14,14 @@ import (
 // Settings are what the command line says.
 type settings struct {
 	duration time.Duration // of the faults
-	clients  int
-	seed     uint64 // 0: drawn
-	groups   int
-	replicas int // of each group, beside its master
-	loops    int // event loops of huntaway
-	proxy    string
-	program  string // path of huntaway
-	verbs    string // "": those of the profile
+	clients  int           // connections at a time
+	seed     uint64        // of everything that is drawn
+	groups   int           // of servers
+	replicas int           // of each group, beside its master
+	loops    int           // event loops of huntaway
+	proxy    string        // name of a profile
+	program  string        // path of huntaway
+	verbs    string        // "": those of the profile
 }
 
 func main() {

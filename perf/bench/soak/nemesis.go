@@ -11,13 +11,13 @@ import (
 
 // A nemesis hurts one server at a time. Owner: its goroutine, which also owns the servers.
 type nemesis struct {
-	servers []*rig.Child
-	random  *rand.Rand
-	tally   *tally
-	say     func(format string, args ...any)
-	done    int // faults injected
-	bit     int // of those: a client got an error while it lasted
-	failed  error
+	servers []*rig.Child         // any of them may be hurt
+	random  *rand.Rand           //
+	tally   *tally               // shows whether clients feel it
+	say     func(string, ...any) // prints a line
+	done    int                  // faults injected
+	bit     int                  // of those: a client got an error while it lasted
+	failed  error                // why it gave up
 }
 
 // A fault hurts a server for about as long as told and heals it again.

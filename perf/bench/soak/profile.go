@@ -19,6 +19,10 @@ type profile struct {
 	start     func(context.Context, *rig.Rig, rig.Pool) (*rig.Child, error)
 }
 
+// documented are Huntaway's two classes of errors: certainly not executed, and unknown.
+var documented = regexp.MustCompile(
+	`^(TRYAGAIN huntaway: .*; not executed|ERR huntaway: .*; the command may have been executed)$`)
+
 // never matches no error: Redis alone needs no excuse.
 var never = regexp.MustCompile(`[^\s\S]`)
 
@@ -28,10 +32,11 @@ func profileNamed(name, program string, loops int) (profile, error) {
 	switch name {
 	case "huntaway":
 		start := func(ctx context.Context, r *rig.Rig, p rig.Pool) (*rig.Child, error) {
+			p.Options = append(p.Options, "read_policy: prefer-replica")
 			return r.Huntaway(ctx, program, loops, p)
 		}
 		return profile{name: name, verbs: all, halfClose: true, start: start,
-			errors: regexp.MustCompile(`^(ERR|TRYAGAIN) huntaway: `)}, nil
+			errors: documented}, nil
 	case "nutcracker":
 		// It closes a client on a command that it does not know, and has no ECHO.
 		return profile{name: name, verbs: "set,get,mget,eval,evalerr,wrong", closes: true,

@@ -32,17 +32,17 @@ const mostKeys = 8
 // A request is what its reply is checked against.
 type request struct {
 	verb verb
-	tok  string
-	keys []int // of this client: one, or several of mget
+	tok  string // unique
+	keys []int  // of this client: one, or several of mget
 }
 
 // A script writes a client's requests. Owner: the client's goroutine.
 type script struct {
-	run    uint64
-	client int
-	conn   int // the current connection's number
-	seq    int // of the last request
-	verbs  []verb
+	run    uint64 // the run's number
+	client int    // the client's number
+	conn   int    // the current connection's number
+	seq    int    // of the last request
+	verbs  []verb // to draw from
 	random *rand.Rand
 }
 

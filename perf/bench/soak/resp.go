@@ -16,6 +16,7 @@ type reply struct {
 	items []reply // of *
 }
 
+// String shows the reply with its kind; long text is cut.
 func (r reply) String() string {
 	switch {
 	case r.null:

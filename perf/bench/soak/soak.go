@@ -17,10 +17,10 @@ const calmWithin = 10 * time.Second
 
 // A field is the servers and what stands in front of them. Owner: soak.
 type field struct {
-	rig     *rig.Rig
-	servers []*rig.Child
-	proxy   *rig.Child // nil when clients talk to a server
-	addr    string     // where clients connect
+	rig     *rig.Rig     // owns the processes
+	servers []*rig.Child // group by group, the master first; the nemesis's while it runs
+	proxy   *rig.Child   // nil when clients talk to a server
+	addr    string       // where clients connect
 }
 
 // soak runs once and returns why it failed; the error is for what kept it from running.
@@ -130,8 +130,8 @@ type siege struct {
 	field   *field
 	clients []*client
 	nemesis *nemesis
-	tally   *tally
-	say     func(string, ...any)
+	tally   *tally               // of the clients
+	say     func(string, ...any) // prints a line
 }
 
 // besiege lets the clients run, hurts servers for that long, and waits until every client

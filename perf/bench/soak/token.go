@@ -17,6 +17,7 @@ type token struct {
 	random uint64
 }
 
+// String is what stands in the request.
 func (t token) String() string {
 	return fmt.Sprintf("tok.%016x.%d.%d.%d.%016x.kot", t.run, t.client, t.conn, t.seq, t.random)
 }
