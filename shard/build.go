@@ -31,6 +31,9 @@ func Label(name, addr string) string {
 	if name != "" {
 		return name
 	}
+	if networkOf(addr) == "unix" {
+		return addr
+	}
 	return strings.TrimSuffix(addr, ":11211")
 }
 

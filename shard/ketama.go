@@ -15,7 +15,8 @@ import (
 // twemproxy searches the points by halving. Here the hash's top bits name the first point
 // that can be the one: start has a power of two of entries, at least twice as many as there
 // are points, so that the walk from there is mostly no step at all. The result is the same.
-// BenchmarkKetamaSearch, 16 384 random hashes: halving 64 groups 70 ns, this 5 ns.
+// BenchmarkKetamaSearch, 16 384 random values: halving 72 ns at 2 groups and 112 ns at 64,
+// this 6 ns at both.
 type ketama struct {
 	points []point // ascending; equal values in the order of byLabel; the first again at the end
 	start  []uint32

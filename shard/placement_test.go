@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,10 +60,21 @@ func families(t *testing.T, r *rand.Rand) []family {
 		{"port 11211", "", portFamily(t, r)},
 		{"hash tag", "{}", tagged},
 		{"hash tag of one letter", "::", tagged},
-		{"two servers", "", weighted[:2]},
+		{"two servers", "", weighing(plain, 7, 3)},
+		{"rounding", "", weighing(plain, 1, 2, 3, 6, 13)},
 		{"one server", "", plain[:1]},
 		{"31 servers", "", many},
 	}
+}
+
+// weighing gives weights to the first lines. Those above are where ketama's point counts
+// come out differently in exact arithmetic, or in 64 bits, than in C's float.
+func weighing(lines []line, weights ...int) []line {
+	lines = slices.Clone(lines[:len(weights)])
+	for i, w := range weights {
+		lines[i].weight = w
+	}
+	return lines
 }
 
 // portFamily makes servers of which all but one listen on port 11211, on a loopback network

@@ -66,6 +66,8 @@ func TestKetamaDigests(t *testing.T) {
 	}{
 		{1, 2, 2, 40}, {1, 3, 3, 40}, {1, 7, 7, 40}, {2, 3, 2, 53}, {1, 3, 2, 26},
 		{1, 1000, 2, 0}, {999, 1000, 2, 79},
+		{7, 10, 2, 56}, {19, 20, 2, 76}, // 64 bits would say 55 and 75
+		{1, 25, 5, 7}, {6, 25, 5, 47}, {29, 60, 3, 57}, // exactly 8, 48 and 58
 	} {
 		if got := ketamaDigests(c.weight/c.total, c.groups); got != c.want {
 			t.Errorf("weight %v of %v over %d groups: got %d; want %d", c.weight, c.total, c.groups, got, c.want)

@@ -195,7 +195,7 @@ func TestLabel(t *testing.T) {
 	for _, c := range []struct{ name, addr, want string }{
 		{"s1", "10.0.0.1:11211", "s1"}, {"", "10.0.0.1:6379", "10.0.0.1:6379"},
 		{"", "10.0.0.1:11211", "10.0.0.1"}, {"", "/tmp/redis.sock", "/tmp/redis.sock"},
-		{"", "10.0.0.1:1121", "10.0.0.1:1121"},
+		{"", "/tmp/s:11211", "/tmp/s:11211"}, {"", "10.0.0.1:1121", "10.0.0.1:1121"},
 	} {
 		if got := Label(c.name, c.addr); got != c.want {
 			t.Errorf("%q, %q: got %q; want %q", c.name, c.addr, got, c.want)
