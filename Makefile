@@ -1,0 +1,50 @@
+# Recipes are short; what takes more than a few lines is a script in .ci/.
+
+.DEFAULT_GOAL := help
+
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+GO       ?= go
+GOBUILD   = CGO_ENABLED=0 $(GO) build -trimpath
+FUZZTIME ?= 2m
+SOAK     ?= -duration 10m -clients 64
+BENCH    ?=
+
+# Debian keeps nutcracker in /usr/sbin, which is not in everybody's PATH.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+.PHONY: help run build test fuzz soak bench bench-quick micro clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build, and start a proxy with servers of its own to try it on
+	bin/huntaway demo
+
+build: ## build bin/huntaway (needs Go and nothing else)
+	$(GOBUILD) -ldflags '-X main.version=$(VERSION)' -o bin/huntaway ./cmd/huntaway
+
+test: ## everything a change must pass: format, vet, layers, unit, race, end to end
+	.ci/tools
+	$(MAKE) --no-print-directory build
+	.ci/test
+
+fuzz: ## fuzz every target in the tree, FUZZTIME=2m each
+	.ci/fuzz $(FUZZTIME)
+
+soak: build ## hurt servers and check that every reply reaches its client, SOAK='-duration 10m -clients 64'
+	$(GOBUILD) -o .bench/soak ./perf/bench/soak
+	.bench/soak $(SOAK)
+
+bench: build ## measure against no proxy and nutcracker, write .bench/report.md (up to 25 minutes)
+	$(GOBUILD) -o .bench/bench ./perf/bench
+	.bench/bench $(BENCH)
+
+bench-quick: build ## the main loads in two rounds (up to 3 minutes)
+	$(GOBUILD) -o .bench/bench ./perf/bench
+	.bench/bench -mode matrix -rounds 2 -loads '^(get|set|get-p16|get-p100)$$' -budget 3m $(BENCH)
+
+micro: ## run the Go benchmarks beside the code
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean: ## remove what make built and measured
+	rm -rf bin .bench
