@@ -1,0 +1,271 @@
+package codec
+
+import "strings"
+
+// flagNames are COMMAND's words, by bit.
+var flagNames = [...]string{
+	"write", "readonly", "denyoom", "module", "admin", "pubsub", "noscript", "blocking",
+	"loading", "stale", "skip_monitor", "skip_slowlog", "asking", "fast", "no_auth",
+	"no_mandatory_keys", "no_async_loading", "no_multi", "allow_busy", "movablekeys",
+}
+
+// words returns the flags as COMMAND says them; those it does not know are left out.
+func (f Flags) words() (words []string) {
+	for i, w := range flagNames {
+		if f&(1<<i) != 0 {
+			words = append(words, w)
+		}
+	}
+	return words
+}
+
+// categories returns the ACL categories: the family's, which containers do not have, and
+// those that follow from the flags.
+func (c *Command) categories() (names []string) {
+	if !c.IsContainer() {
+		names = append(names, c.family.acl...)
+	}
+	has := func(f Flags, name string) {
+		if c.Flags&f != 0 {
+			names = append(names, name)
+		}
+	}
+	has(FlagWrite, "write")
+	if c.family.group != "scripting" {
+		has(FlagReadOnly, "read")
+	}
+	has(FlagAdmin, "admin")
+	has(FlagAdmin|FlagDangerous, "dangerous")
+	has(FlagPubSub, "pubsub")
+	has(FlagBlocking, "blocking")
+	if c.Flags&FlagFast == 0 {
+		return append(names, "slow")
+	}
+	return append(names, "fast")
+}
+
+// listed tells whether COMMAND speaks of the command: only of what a client can use here.
+func (c *Command) listed() bool { return c.Policy.Served() && c.Flags&FlagHidden == 0 }
+
+// listed returns those that COMMAND speaks of.
+func listed(commands []*Command) (some []*Command) {
+	for _, c := range commands {
+		if c.listed() {
+			some = append(some, c)
+		}
+	}
+	return some
+}
+
+// AppendReply appends the RESP2 reply to COMMAND, COMMAND COUNT, LIST, INFO, DOCS, GETKEYS
+// and HELP, from what this set knows and the proxy serves; GETKEYS speaks of every command.
+func (c *Commands) AppendReply(dst []byte, r *Request) []byte {
+	if r.Len() == 1 {
+		return appendRows(dst, listed(c.tops))
+	}
+	sub := c.Lookup([]byte("command")).Sub(r.Arg(1))
+	switch {
+	case sub == nil || !sub.listed():
+		return AppendUnknownSub(dst, r)
+	case !sub.CheckArity(r.Len()):
+		return AppendArity(dst, sub.Name)
+	}
+	switch sub.Name {
+	case "command|count":
+		return AppendInt(dst, int64(len(listed(c.tops))))
+	case "command|list":
+		return c.appendList(dst, r)
+	case "command|info":
+		return c.appendRowsOf(dst, r)
+	case "command|docs":
+		return c.appendDocs(dst, r)
+	case "command|getkeys":
+		return c.appendKeys(dst, r)
+	}
+	return appendHelp(dst)
+}
+
+func appendHelp(dst []byte) []byte {
+	lines := []string{
+		"COMMAND [<subcommand> [<arg> ...]]. Without one: every command this proxy serves.",
+		"COUNT", "    How many commands it serves.",
+		"DOCS [<name> ...]", "    Group, version and sub-commands.",
+		"GETKEYS <command>", "    The keys of a whole command.",
+		"INFO [<name> ...]", "    Arity, flags and key positions.",
+		"LIST [FILTERBY MODULE <m> | ACLCAT <c> | PATTERN <p>]", "    Names alone.",
+		"HELP", "    This text.",
+	}
+	dst = AppendArray(dst, len(lines))
+	for _, l := range lines {
+		dst = AppendSimple(dst, l)
+	}
+	return dst
+}
+
+// named returns the command of a name as COMMAND INFO takes it, "get" or "config|get", or
+// nil when there is none or it is not served.
+func (c *Commands) named(name string) *Command {
+	parent, sub, isSub := strings.Cut(name, "|")
+	cmd := c.Lookup([]byte(parent))
+	if cmd != nil && isSub {
+		cmd = cmd.Sub([]byte(sub))
+	}
+	if cmd == nil || !cmd.listed() {
+		return nil
+	}
+	return cmd
+}
+
+// appendList answers LIST; names of sub-commands stand in it like any other.
+func (c *Commands) appendList(dst []byte, r *Request) []byte {
+	keep, ok := listFilter(r)
+	if !ok {
+		return AppendError(dst, textSyntax)
+	}
+	var names []string
+	for _, cmd := range c.all {
+		if cmd.listed() && keep(cmd) {
+			names = append(names, cmd.Name)
+		}
+	}
+	return appendBulks(dst, names)
+}
+
+// listFilter reads the arguments behind COMMAND LIST.
+func listFilter(r *Request) (keep func(*Command) bool, ok bool) {
+	if r.Len() == 2 {
+		return func(*Command) bool { return true }, true
+	}
+	if r.Len() != 5 || !equalFold(r.Arg(2), "filterby") {
+		return nil, false
+	}
+	want := string(r.Arg(4))
+	switch by := r.Arg(3); {
+	case equalFold(by, "module"):
+		return func(c *Command) bool { return c.family.module == want }, true
+	case equalFold(by, "aclcat"):
+		return func(c *Command) bool { return c.inCategory(want) }, true
+	case equalFold(by, "pattern"):
+		want = strings.ToLower(want)
+		return func(c *Command) bool { return matchGlob(want, c.Name) }, true
+	}
+	return nil, false
+}
+
+func (c *Command) inCategory(name string) bool {
+	for _, category := range c.categories() {
+		if strings.EqualFold(category, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// appendRowsOf answers INFO: a null array for a name that is not served.
+func (c *Commands) appendRowsOf(dst []byte, r *Request) []byte {
+	if r.Len() == 2 {
+		return appendRows(dst, listed(c.tops))
+	}
+	dst = AppendArray(dst, r.Len()-2)
+	for i := 2; i < r.Len(); i++ {
+		if cmd := c.named(string(r.Arg(i))); cmd != nil {
+			dst = appendRow(dst, cmd)
+			continue
+		}
+		dst = AppendNullArray(dst)
+	}
+	return dst
+}
+
+// appendDocs answers DOCS, a flattened map; names that are not served are left out.
+func (c *Commands) appendDocs(dst []byte, r *Request) []byte {
+	commands := listed(c.tops)
+	if r.Len() > 2 {
+		commands = nil
+		for i := 2; i < r.Len(); i++ {
+			if cmd := c.named(string(r.Arg(i))); cmd != nil {
+				commands = append(commands, cmd)
+			}
+		}
+	}
+	return appendDocsOf(dst, commands)
+}
+
+func appendDocsOf(dst []byte, commands []*Command) []byte {
+	dst = AppendArray(dst, 2*len(commands))
+	for _, c := range commands {
+		dst = AppendBulk(dst, c.Name)
+		dst = appendDoc(dst, c)
+	}
+	return dst
+}
+
+// appendDoc appends what is known of a command. The summary is empty: it would be Redis'
+// text, and redis-cli needs no more than that the entry is there.
+func appendDoc(dst []byte, c *Command) []byte {
+	entries := []string{"summary", "", "since", c.since, "group", c.family.group}
+	if c.family.module != "" {
+		entries = append(entries, "module", c.family.module)
+	}
+	subs := listed(c.subs)
+	n := len(entries)
+	if len(subs) > 0 {
+		n += 2
+	}
+	dst = AppendArray(dst, n)
+	for _, e := range entries {
+		dst = AppendBulk(dst, e)
+	}
+	if len(subs) == 0 {
+		return dst
+	}
+	dst = AppendBulk(dst, "subcommands")
+	return appendDocsOf(dst, subs)
+}
+
+// The errors of COMMAND GETKEYS, as Redis words them.
+const (
+	textNoCommand   = "ERR Invalid command specified"
+	textKeyless     = "ERR The command has no key arguments"
+	textWrongNumber = "ERR Invalid number of arguments specified for command"
+	textNoKeysFound = "ERR Invalid arguments specified for command"
+)
+
+// appendKeys answers GETKEYS.
+func (c *Commands) appendKeys(dst []byte, r *Request) []byte {
+	inner := &Request{Frame: r.Frame, spans: r.spans[2:]}
+	cmd := c.Find(inner)
+	switch {
+	case cmd == nil || cmd.IsContainer() && inner.Len() > 1:
+		return AppendError(dst, textNoCommand)
+	case !cmd.hasKeys():
+		return AppendError(dst, textKeyless)
+	case !cmd.CheckArity(inner.Len()):
+		return AppendError(dst, textWrongNumber)
+	}
+	keys, err := cmd.Keys(inner, nil)
+	if err != nil || len(keys) == 0 && cmd.Flags&FlagOptionalKeys == 0 {
+		return AppendError(dst, textNoKeysFound)
+	}
+	dst = AppendArray(dst, len(keys))
+	for _, k := range keys {
+		dst = AppendBulk(dst, inner.Arg(int(k)))
+	}
+	return dst
+}
+
+// hasKeys tells whether requests of the command can have keys.
+func (c *Command) hasKeys() bool {
+	if c.finder == fixed {
+		return c.First != 0
+	}
+	return c.finder != channels
+}
+
+func appendBulks(dst []byte, texts []string) []byte {
+	dst = AppendArray(dst, len(texts))
+	for _, t := range texts {
+		dst = AppendBulk(dst, t)
+	}
+	return dst
+}
