@@ -34,17 +34,33 @@ func (w *worker) tick() {
 	w.drainSlow()
 	w.sweep()
 	w.end()
+	w.busy.Store(w.carrying())
 	w.quiet.Store(w.still())
+}
+
+// carrying reports whether requests are in flight or replies wait for their client.
+func (w *worker) carrying() bool {
+	if len(w.slow) > 0 {
+		return true
+	}
+	for _, pw := range w.pools {
+		for _, l := range pw.links {
+			if l != nil && l.busy() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // still reports whether nothing is pending that a tick would have to look at soon.
 func (w *worker) still() bool {
-	if len(w.slow) > 0 || w.draining {
+	if w.draining || w.carrying() {
 		return false
 	}
 	for _, pw := range w.pools {
 		for _, l := range pw.links {
-			if l != nil && (l.busy() || l.state != linkReady && l.state != linkIdle && l.state != linkClosed) {
+			if l != nil && l.state != linkReady && l.state != linkIdle && l.state != linkClosed {
 				return false
 			}
 		}

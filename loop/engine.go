@@ -143,6 +143,16 @@ func (e *Engine) Alive() bool {
 	return true
 }
 
+// Busy reports whether some event loop has requests in flight or clients that are behind.
+func (e *Engine) Busy() bool {
+	for _, w := range e.workers {
+		if w.busy.Load() {
+			return true
+		}
+	}
+	return false
+}
+
 // Drain closes the listeners, lets every session end when nothing is owed to it, and
 // returns when all have ended or ctx is over.
 func (e *Engine) Drain(ctx context.Context) error {

@@ -61,18 +61,18 @@ type stamp struct {
 
 // linkState is where a link is in its life.
 //
-//	           dialed    greeted   failed    rested    retired
-//	idle       -         -         -         -         closed
-//	dialing    greeting  -         cooling   -         closed
-//	greeting   -         ready     cooling   -         closed
-//	ready      -         -         cooling   -         leaving
-//	cooling    -         -         cooling   idle      closed
-//	leaving    -         -         closed    closed    leaving
-//	closed     closed    -         closed    -         closed
+//	           needed    dialed    greeted   failed    rested    retired   returned
+//	idle       dialing   -         -         -         -         closed    -
+//	dialing    -         greeting  -         cooling   -         closed    -
+//	greeting   -         -         ready     cooling   -         closed    -
+//	ready      -         -         -         cooling   -         leaving   -
+//	cooling    -         -         -         cooling   idle      closed    -
+//	leaving    -         -         -         closed    closed    leaving   ready
+//	closed     -         -         -         closed    -         closed    idle
 //
-// idle: nobody has needed it. failed: the dial failed or the connection was lost. rested:
-// the pause after a failure is over, or (leaving) the last reply has come. retired: the
-// server has left the table.
+// failed: the dial failed, or the connection was lost or given up. rested: the pause after
+// a failure is over, or (leaving) the last reply has come. retired: the server has left the
+// table. returned: it is in the table again.
 //
 // A "-" cannot happen.
 type linkState uint8
@@ -92,24 +92,24 @@ const (
 type linkEvent uint8
 
 const (
-	evDialed linkEvent = iota
+	evNeeded linkEvent = iota
+	evDialed
 	evGreeted
 	evFailed
 	evRested
 	evRetired
-	evDial // somebody needs the link
+	evReturned
 )
 
-// linkNext is the table of the comment of linkState, with the one event that the link
-// itself decides on: dialing.
-var linkNext = [...][6]linkState{
-	linkIdle:     {never, never, never, never, linkClosed, linkDialing},
-	linkDialing:  {linkGreeting, never, linkCooling, never, linkClosed, never},
-	linkGreeting: {never, linkReady, linkCooling, never, linkClosed, never},
-	linkReady:    {never, never, linkCooling, never, linkLeaving, never},
-	linkCooling:  {never, never, linkCooling, linkIdle, linkClosed, never},
-	linkLeaving:  {never, never, linkClosed, linkClosed, linkLeaving, never},
-	linkClosed:   {linkClosed, never, linkClosed, never, linkClosed, never},
+// linkNext is the table in linkState's comment; TestLinkTable compares them.
+var linkNext = [...][7]linkState{
+	linkIdle:     {linkDialing, never, never, never, never, linkClosed, never},
+	linkDialing:  {never, linkGreeting, never, linkCooling, never, linkClosed, never},
+	linkGreeting: {never, never, linkReady, linkCooling, never, linkClosed, never},
+	linkReady:    {never, never, never, linkCooling, never, linkLeaving, never},
+	linkCooling:  {never, never, never, linkCooling, linkIdle, linkClosed, never},
+	linkLeaving:  {never, never, never, linkClosed, linkClosed, linkLeaving, linkReady},
+	linkClosed:   {never, never, never, linkClosed, never, linkClosed, linkIdle},
 }
 
 // on is the only place where a link changes state.
@@ -129,11 +129,14 @@ func newLink(pw *poolWorker, server *shard.Server) *link {
 	return l
 }
 
-// usable reports whether requests may be given to it: it is connected, or about to be.
+// usable reports whether requests may be given to it: it is connected, or it is about to
+// be and has not failed since it last was.
 func (l *link) usable() bool {
 	switch l.state {
-	case linkIdle, linkDialing, linkGreeting, linkReady:
+	case linkReady:
 		return true
+	case linkIdle, linkDialing, linkGreeting:
+		return l.downAt == 0
 	}
 	return false
 }
@@ -144,7 +147,7 @@ func (l *link) busy() bool { return l.fifo.len() > 0 }
 // warm dials an idle link.
 func (l *link) warm() {
 	if l.state == linkIdle {
-		l.on(evDial)
+		l.on(evNeeded)
 		l.w.engine.dial(l)
 	}
 }
@@ -231,8 +234,7 @@ func (l *link) relieve() {
 
 // open takes the connection over from the dialer and greets the server.
 func (l *link) open(c wire) {
-	if l.state != linkDialing {
-		l.on(evDialed)
+	if l.state != linkDialing { // retired while it was being dialed
 		c.close()
 		return
 	}

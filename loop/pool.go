@@ -123,11 +123,16 @@ func (pw *poolWorker) adopt(t *shard.Table) {
 }
 
 // retire lets go of the links to servers that have left the table: they finish what is in
-// flight and close.
+// flight and close. Those to servers that are in it again are taken back.
 func (pw *poolWorker) retire() {
 	for _, l := range pw.links {
-		if l != nil && pw.table.Server(l.server.ID) == nil {
+		switch {
+		case l == nil:
+		case pw.table.Server(l.server.ID) == nil:
 			l.retire()
+		case l.state == linkLeaving || l.state == linkClosed:
+			l.on(evReturned)
+			l.rate()
 		}
 	}
 }

@@ -145,7 +145,7 @@ func (s *session) stayStopped() {
 
 // take admits the complete requests in buf and returns how many bytes they took.
 func (s *session) take(buf []byte, scan *codec.Scanner, req *codec.Request) (used int) {
-	for used < len(buf) && s.stops == 0 {
+	for used < len(buf) && s.stops == 0 && s.wire != nil {
 		n, err := scan.Next(buf[used:], req, s.limits())
 		if err == codec.ErrShort {
 			break
@@ -163,9 +163,10 @@ func (s *session) take(buf []byte, scan *codec.Scanner, req *codec.Request) (use
 // keep copies what could not be used. The scanner and the request that it fills move into
 // the tail, so that what was looked at is not looked at again.
 func (s *session) keep(rest []byte, scan codec.Scanner) {
-	t := &tail{scan: scan, born: s.w.now}
+	t := s.w.newTail()
+	t.scan, t.born, t.used = scan, s.w.now, 0
 	if !scan.Idle() {
-		t.req, s.w.req = s.w.req, codec.Request{}
+		t.req, s.w.req = s.w.req, t.req
 	}
 	t.buf.add(rest)
 	s.tail = t
@@ -192,10 +193,33 @@ func (s *session) takeTail() {
 // dropTail gives the kept bytes back.
 func (s *session) dropTail() {
 	if s.tail != nil {
-		s.tail.buf.release()
+		s.w.freeTail(s.tail)
 		s.tail = nil
 	}
 }
+
+// newTail returns a tail, a used one if there is one.
+func (w *worker) newTail() *tail {
+	n := len(w.tails)
+	if n == 0 {
+		return new(tail)
+	}
+	t := w.tails[n-1]
+	w.tails = w.tails[:n-1]
+	return t
+}
+
+// freeTail keeps a tail, without its bytes, for the next use.
+func (w *worker) freeTail(t *tail) {
+	t.buf.release()
+	t.req.Trim()
+	if len(w.tails) < mostTails {
+		w.tails = append(w.tails, t)
+	}
+}
+
+// mostTails bounds how many unused tails a worker keeps: about 200 bytes each.
+const mostTails = 256
 
 // limits returns what a request of this client may be.
 func (s *session) limits() *codec.Limits {

@@ -46,6 +46,7 @@ type worker struct {
 	req       codec.Request
 	keys      []int32 // argument indexes of the keys of req
 	split     splitter
+	tails     []*tail  // to be used again
 	cursors   []int32  // of weave: where each part's next element begins
 	orphans   []buffer // to be given back when the event ends
 
@@ -53,6 +54,7 @@ type worker struct {
 	beat  atomic.Int64 // perf.Now of the last tick
 	load  atomic.Int64 // sessions it has or will soon have
 	quiet atomic.Bool  // nothing is pending: ticks may be rare
+	busy  atomic.Bool  // requests are in flight, or clients are behind with their replies
 }
 
 // newWorker makes a worker whose tasks are posted through post.
