@@ -1,0 +1,348 @@
+package ha
+
+import (
+	"slices"
+	"time"
+)
+
+// Limits are the detector's timers and thresholds. The zero value of a field means what its
+// comment says.
+type Limits struct {
+	ProbeInterval int64 // nanoseconds from one probe of a server to the next
+	ProbeTimeout  int64 // nanoseconds a probe may take, all in all
+	FastInterval  int64 // likewise for a server in doubt; and the least distance of two probes
+	Rejoin        int   // good probes in a row before a server that was out serves again
+	MaxLag        int64 // nanoseconds a reader may be behind; 0: no limit
+	MaxLagBytes   int64 // bytes a reader may be behind; 0: no limit
+	History       int   // samples of a master that are kept
+
+	AutoEject    bool  // auto_eject_hosts
+	FailureLimit int   // server_failure_limit: failures in a row that eject a group
+	RetryTimeout int64 // server_retry_timeout: nanoseconds an ejected group stays out at least
+}
+
+// What a replica that flaps has to sit out (reliability catalogue, F44).
+const (
+	flapWindow = int64(60 * time.Second) // out again within it of its return: it flaps
+	holdFirst  = int64(10 * time.Second)
+	holdMost   = int64(5 * time.Minute)
+)
+
+// A Detector decides which servers are well, from events alone: it has no clock, no socket
+// and no goroutine.
+//
+// Owner: the goroutine that feeds it.
+//
+// Invariants: a reader is a server that is in, or suspect with its master to settle the
+// doubt, or, when the group has nobody well, suspect; the master is never a reader; at
+// least one group is not ejected; every server has a probe out or due.
+type Detector struct {
+	limits  Limits            // fixed
+	groups  []*group          // in the order of the layout
+	servers map[int32]*server // all members of all groups, by ID
+	now     int64             // of the event being worked on
+	acts    []Action          // what has come of it so far
+}
+
+// A group is what the detector knows of servers that hold the same data.
+//
+// Owner: the Detector.
+type group struct {
+	index   int       // in the layout
+	name    string    // likewise
+	master  *server   // nil while there is none
+	members []*server // master included, in the order of the layout
+	readers []int32   // as last given to the driver
+	samples history   // of the master
+	masterLife
+	ejection
+}
+
+// masterLife is when the master was last known to live and known not to: the times
+// at which the probes that found it so were sent. 0: never.
+type masterLife struct{ aliveAt, deadAt int64 }
+
+// silent tells whether the newest evidence says that the master does not answer.
+func (m masterLife) silent() bool { return m.deadAt > m.aliveAt }
+
+// NewDetector returns a detector that knows no server; Adopt gives it some.
+func NewDetector(l Limits) *Detector { return &Detector{limits: l} }
+
+// Step takes one event and appends what is to be done because of it. An event about a server
+// that has left the layout changes nothing.
+func (d *Detector) Step(ev Event, acts []Action) []Action {
+	d.now, d.acts = ev.At, acts
+	if s := d.servers[ev.Server]; s != nil && ev.Kind != Tick {
+		d.heard(s, ev)
+		d.regroup(s.group)
+	}
+	return d.handOver()
+}
+
+// Next returns when the next Tick is wanted, on the clock of the events.
+func (d *Detector) Next() int64 {
+	next := d.now + d.limits.ProbeInterval
+	for _, g := range d.groups {
+		for _, s := range g.members {
+			if !s.flying {
+				next = min(next, s.dueAt)
+			}
+		}
+	}
+	return next
+}
+
+// handOver adds the probes that are due and gives the actions away.
+func (d *Detector) handOver() []Action {
+	for _, g := range d.groups {
+		for _, s := range g.members {
+			if !s.flying && s.dueAt <= d.now {
+				s.flying, s.sentAt = true, d.now
+				d.act(Action{Kind: SendProbe, Server: s.id})
+			}
+		}
+	}
+	acts := d.acts
+	d.acts = nil
+	return acts
+}
+
+func (d *Detector) act(a Action) { d.acts = append(d.acts, a) }
+
+// heard sorts an event about s by its kind.
+func (d *Detector) heard(s *server, ev Event) {
+	switch ev.Kind {
+	case Probed:
+		d.probed(s, ev)
+	case LinkLost:
+		s.answered = false // it may be another process already, with older data
+		d.cover(s, 0)
+		d.failed(s)
+		d.ask(s)
+	case LinkOpened:
+		d.succeeded(s)
+		if s.state != In {
+			d.ask(s)
+		}
+	case ReadOnly:
+		d.ask(s)
+	}
+}
+
+// probed takes the result of a probe: schedule, remember, judge, measure.
+func (d *Detector) probed(s *server, ev Event) {
+	s.flying = false
+	s.dueAt = max(d.now, s.sentAt+d.limits.FastInterval)
+	if ev.Fault == FaultTimeout && ev.At-ev.Sent > 2*d.limits.ProbeTimeout {
+		return // this process stood still, not the server: ask again
+	}
+	if ev.Sent < s.born {
+		return
+	}
+	s.record(ev)
+	if s.post == takesWrites {
+		d.masterProbed(s, ev)
+	} else {
+		d.replicaProbed(s, ev)
+	}
+	if !s.again && (s.state == In || s.state == Out) {
+		s.dueAt = max(d.now, s.sentAt+d.limits.ProbeInterval)
+	}
+	s.again = false
+}
+
+// record remembers what a probe brought.
+func (s *server) record(ev Event) {
+	s.answered, s.cause = ev.Fault == FaultNone, ev.Cause
+	if !s.answered {
+		return
+	}
+	s.repl, s.askedAt = ev.Repl, ev.Sent
+	if ev.Repl.LinkUp {
+		s.linkDownAt = 0
+	} else if s.linkDownAt == 0 {
+		s.linkDownAt = ev.Sent
+	}
+	if s.group.kin(ev.Repl.ID) {
+		s.strangerAt = 0
+	} else if s.strangerAt == 0 {
+		s.strangerAt = ev.Sent
+	}
+}
+
+// kin tells whether data of the lineage may be the master's, as far as is known.
+func (g *group) kin(lineage string) bool {
+	return g.samples.lineage == "" || g.samples.lineage == lineage
+}
+
+// masterProbed takes what a probe of the group's master brought, and looks again at those
+// replicas that waited for its word.
+func (d *Detector) masterProbed(s *server, ev Event) {
+	g := s.group
+	if ev.Fault.alive() {
+		g.aliveAt = ev.Sent
+	} else {
+		g.deadAt = ev.Sent
+	}
+	if ev.Fault == FaultNone && !ev.Repl.Replica {
+		g.samples.add(ev.Repl.ID, sample{ev.Sent, ev.At, ev.Repl.Offset})
+	}
+	s.behind, s.lag = 0, 0
+	d.apply(s, judgeMaster(ev))
+	d.count(s, ev.Fault)
+	for _, r := range g.members {
+		if r != s {
+			d.review(r)
+		}
+	}
+}
+
+// review applies what newer evidence of the master means for a replica.
+func (d *Detector) review(s *server) {
+	if !s.answered {
+		return
+	}
+	d.cover(s, s.covered())
+	if s.group.kin(s.repl.ID) {
+		s.strangerAt = 0
+	}
+	settled := s.state == Out || s.state == Warming
+	if !settled && (s.linkDownAt != 0 || s.reason.askMaster()) {
+		d.apply(s, d.judgeReplica(s))
+	}
+}
+
+// replicaProbed takes what a probe of any other member brought.
+func (d *Detector) replicaProbed(s *server, ev Event) {
+	if ev.Fault != FaultNone {
+		d.cover(s, 0)
+		d.apply(s, judgeFault(ev.Fault))
+		return
+	}
+	v := d.judgeReplica(s)
+	d.apply(s, v)
+	d.cover(s, s.covered())
+	if v.weight == doubted && v.reason.askMaster() && s.group.master != nil {
+		d.ask(s.group.master)
+	}
+}
+
+// covered returns up to when s has every acknowledged write, 0 when that is not known.
+func (s *server) covered() int64 {
+	if !s.answered || !s.repl.Replica || s.repl.Syncing {
+		return 0
+	}
+	return s.group.samples.covered(s.repl.ID, s.repl.Offset)
+}
+
+// cover has the driver publish a covered time, when it is another one.
+func (d *Detector) cover(s *server, at int64) {
+	if at != s.coveredAt {
+		s.coveredAt = at
+		d.act(Action{Kind: SetCovered, Server: s.id, At: at})
+	}
+}
+
+// ask has s probed as soon as the fast interval allows, after any probe that is out now:
+// what is wanted is an answer newer than this moment.
+func (d *Detector) ask(s *server) {
+	if s.flying {
+		s.again = true
+		return
+	}
+	s.dueAt = min(s.dueAt, max(d.now, s.sentAt+d.limits.FastInterval))
+}
+
+// apply moves s as the verdict says, counting towards what makes a good one proven and a
+// doubtful one certain.
+func (d *Detector) apply(s *server, v verdict) {
+	switch {
+	case v.weight == good:
+		s.goods, s.doubts = s.goods+1, 0
+		if d.mayEnter(s) {
+			v.weight = proven
+		}
+	case v.weight == doubted && !v.reason.askMaster():
+		s.goods, s.doubts = 0, s.doubts+1
+		if s.doubts > 1 {
+			v.weight = condemned
+		}
+	default:
+		s.goods, s.doubts = 0, 0
+	}
+	from, changed := s.on(v.weight, v.reason)
+	if changed {
+		d.moved(s, from)
+	}
+}
+
+// mayEnter tells whether the good probes so far are enough. The hold of a flapping server is
+// waived while its master is not well: better a doubtful reader than none.
+func (d *Detector) mayEnter(s *server) bool {
+	if s.state != Out && s.state != Warming {
+		return true
+	}
+	m := s.group.master
+	held := d.now < s.holdUntil && m != nil && m.state == In
+	return s.goods >= d.limits.Rejoin && !held
+}
+
+// moved does what a change of state entails: the hold of a flapping server, and the report.
+func (d *Detector) moved(s *server, from State) {
+	s.since = d.now
+	switch {
+	case s.state == In && (from == Out || from == Warming):
+		s.returnedAt = d.now
+	case s.state == Out && (from == In || from == Suspect):
+		s.hold = s.nextHold(d.now)
+		s.holdUntil = d.now + s.hold
+	}
+	d.act(Action{Kind: Report, Transition: Transition{
+		At: d.now, What: "server state", Group: s.group.name, Addr: s.addr,
+		From: from, To: s.state, Reason: s.reason, Cause: s.cause,
+	}})
+}
+
+// nextHold returns how long a server that goes out now has to stay: not at all, unless it came
+// back only just now, and then twice as long as the last time.
+func (s *server) nextHold(now int64) int64 {
+	if s.returnedAt == 0 || now-s.returnedAt >= flapWindow {
+		return 0
+	}
+	return min(max(2*s.hold, holdFirst), holdMost)
+}
+
+// regroup works out who may serve the group's reads, and has it published if that is news.
+func (d *Detector) regroup(g *group) {
+	readers := g.wellReaders()
+	if len(readers) == 0 && (g.master == nil || g.master.state != In) {
+		readers = g.lastResort()
+	}
+	if slices.Equal(readers, g.readers) {
+		return
+	}
+	g.readers = readers
+	d.act(Action{Kind: SetReaders, Group: g.index, IDs: slices.Clone(readers)})
+}
+
+// wellReaders returns those of whom nothing bad is known.
+func (g *group) wellReaders() []int32 {
+	var ids []int32
+	for _, s := range g.members {
+		if s != g.master && (s.state == In || s.state == Suspect && s.reason.askMaster()) {
+			ids = append(ids, s.id)
+		}
+	}
+	return ids
+}
+
+// lastResort returns those that are merely in doubt.
+func (g *group) lastResort() []int32 {
+	var ids []int32
+	for _, s := range g.members {
+		if s != g.master && s.state == Suspect {
+			ids = append(ids, s.id)
+		}
+	}
+	return ids
+}

@@ -1,0 +1,389 @@
+package ha
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"huntaway/perf"
+	"huntaway/shard"
+)
+
+// A watch keeps one pool's table right: it feeds the pool's Detector and carries out what
+// that says.
+//
+// Owner: its goroutine, which runs run; the channels are for everybody.
+type watch struct {
+	// Fixed when made.
+	o       PoolOptions
+	note    func(Transition)
+	reports chan Event    // from the data path; bounded
+	results chan Event    // from the probers; each waits until it is taken
+	calls   chan func()   // to be run on the goroutine
+	ended   chan struct{} // closed when the goroutine is gone
+
+	// Fixed when started.
+	started atomic.Bool
+	cancel  context.CancelFunc
+
+	// Counted.
+	dropped atomic.Uint64 // reports that found the queue full
+
+	// Owned by the goroutine.
+	detector *Detector
+	seen     *shard.Table      // the table that the detector has adopted
+	probers  map[int32]*prober // by server ID
+	probing  sync.WaitGroup    // their goroutines
+}
+
+func newWatch(o PoolOptions, note func(Transition)) *watch {
+	return &watch{
+		o:        o,
+		note:     note,
+		reports:  make(chan Event, reportsMost),
+		results:  make(chan Event),
+		calls:    make(chan func()),
+		ended:    make(chan struct{}),
+		detector: NewDetector(o.limits()),
+		probers:  make(map[int32]*prober),
+	}
+}
+
+// start sets the goroutine going, counted in running, until ctx ends or stop.
+func (w *watch) start(ctx context.Context, running *sync.WaitGroup) {
+	ctx, w.cancel = context.WithCancel(ctx)
+	w.started.Store(true)
+	running.Go(func() {
+		defer close(w.ended)
+		defer w.cancel()
+		w.run(ctx)
+	})
+}
+
+// stop ends the goroutine, if there is one, and returns when it is gone.
+func (w *watch) stop() {
+	if w.started.Load() {
+		w.cancel()
+		<-w.ended
+	}
+}
+
+// call runs f on the watch's goroutine and returns when it has. It reports false, without
+// having run f, when there is no such goroutine.
+func (w *watch) call(f func()) bool {
+	if !w.started.Load() {
+		return false
+	}
+	done := make(chan struct{})
+	select {
+	case w.calls <- func() { defer close(done); f() }:
+		<-done
+		return true
+	case <-w.ended:
+		return false
+	}
+}
+
+// status returns the status of the pool's servers, nothing when it is not running.
+func (w *watch) status() (all []ServerStatus) {
+	w.call(func() {
+		all = w.detector.Status(perf.Now())
+		for i := range all {
+			all[i].Pool = w.o.Name
+		}
+	})
+	return all
+}
+
+// run is the watch's goroutine: one event at a time, until ctx ends and the probers with it.
+func (w *watch) run(ctx context.Context) {
+	defer w.probing.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case f := <-w.calls:
+			f()
+			w.follow(ctx)
+		case ev := <-w.reports:
+			w.step(ctx, ev)
+		case ev := <-w.results:
+			w.step(ctx, ev)
+		case <-timer.C:
+			w.step(ctx, Event{Kind: Tick})
+		}
+		timer.Reset(time.Duration(w.detector.Next() - perf.Now()))
+	}
+}
+
+// step feeds one event, which is known from this moment on, to a detector that is up to date
+// with the table.
+func (w *watch) step(ctx context.Context, ev Event) {
+	w.follow(ctx)
+	ev.At = perf.Now()
+	w.perform(w.detector.Step(ev, nil))
+	w.follow(ctx) // somebody else may have published while perform did
+}
+
+// follow adopts the pool's table, if it is not the one adopted already, and has a prober for
+// every server of it. What the detector wants changed in it is performed at once.
+func (w *watch) follow(ctx context.Context) {
+	for {
+		t := w.o.Publisher.Table()
+		if t == w.seen {
+			return
+		}
+		w.seen = t
+		acts := w.detector.Adopt(layoutOf(t), perf.Now(), nil)
+		w.recruit(ctx, t)
+		w.perform(acts)
+	}
+}
+
+// recruit starts a prober for every new server and ends those of servers that are gone.
+func (w *watch) recruit(ctx context.Context, t *shard.Table) {
+	for id, p := range w.probers {
+		if s := t.Server(id); s == nil || s.Addr != p.addr {
+			p.cancel()
+			delete(w.probers, id)
+		}
+	}
+	for id := range int32(t.Servers()) {
+		if s := t.Server(id); s != nil && w.probers[id] == nil {
+			w.probers[id] = w.hire(ctx, s)
+		}
+	}
+}
+
+// hire starts the prober of one server.
+func (w *watch) hire(ctx context.Context, s *shard.Server) *prober {
+	p := &prober{
+		id: s.ID, network: s.Network, addr: s.Addr, access: w.o.Access,
+		orders: make(chan struct{}, 1), results: w.results,
+	}
+	ctx, p.cancel = context.WithCancel(ctx)
+	w.probing.Go(func() { p.run(ctx) })
+	return p
+}
+
+// perform carries out actions. Those that name groups by index are meant for the adopted
+// table; if that has been replaced they are left out, and follow has the detector say anew
+// what is to be changed in the new one.
+func (w *watch) perform(acts []Action) {
+	for _, a := range acts {
+		switch a.Kind {
+		case SendProbe:
+			w.probers[a.Server].orders <- struct{}{} // has room: at most one probe is out
+		case SetReaders:
+			w.publish(func(t *shard.Table) *shard.Table { return t.WithReaders(a.Group, a.IDs) })
+		case SetEjected:
+			w.publish(func(t *shard.Table) *shard.Table { return t.WithEjected(a.Groups) })
+		case SetCovered:
+			w.seen.Vitals(a.Server).CoveredAt.Store(a.At)
+		case Report:
+			a.Transition.Pool = w.o.Name
+			w.note(a.Transition)
+		}
+	}
+}
+
+// publish replaces the adopted table by a changed one, unless it has been replaced already.
+func (w *watch) publish(change func(*shard.Table) *shard.Table) {
+	if t := w.o.Publisher.Table(); t == w.seen {
+		w.seen = change(t)
+		w.o.Publisher.Publish(w.seen)
+	}
+}
+
+// A prober asks one server how it is, whenever it is ordered to.
+//
+// Owner: its goroutine, which runs run.
+type prober struct {
+	// Fixed when made.
+	id            int32
+	network, addr string
+	access        Access
+	orders        chan struct{} // one is one probe; room for one
+	results       chan<- Event  // the watch's
+	cancel        context.CancelFunc
+
+	// Owned by the goroutine.
+	client *redis.Client // nil while there is no connection worth keeping
+}
+
+// run answers each order with one result, until ctx ends.
+func (p *prober) run(ctx context.Context) {
+	defer p.hangUp()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.orders:
+		}
+		ev := p.probe(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case p.results <- ev:
+		}
+	}
+}
+
+// probe asks once. A connection that was lost since the last time says nothing about the
+// server of today, so it is asked again on a new one.
+func (p *prober) probe(ctx context.Context) Event {
+	fresh := p.client == nil
+	ev := p.attempt(ctx)
+	if ev.Fault == faultLost && !fresh {
+		ev = p.attempt(ctx)
+	}
+	if ev.Fault == faultLost {
+		ev.Fault = FaultTimeout // it accepts and hangs up: no answer is no answer
+	}
+	return ev
+}
+
+// faultLost is a connection that was closed; it does not leave this file.
+const faultLost = Fault(len(faultNames))
+
+// attempt makes one try within the time limit.
+func (p *prober) attempt(ctx context.Context) Event {
+	ctx, cancel := context.WithTimeout(ctx, p.access.Timeout)
+	defer cancel()
+	if p.client == nil {
+		p.client = p.access.open(p.network, p.addr)
+	}
+	ev := Event{Kind: Probed, Server: p.id, Sent: perf.Now()}
+	var err error
+	if ev.Repl, err = inquire(ctx, p.client); err != nil {
+		ev.Fault, ev.Cause = classify(err), err.Error()
+	}
+	if ev.Fault == faultLost || ev.Fault == FaultRefused || ev.Fault == FaultTimeout {
+		p.hangUp()
+	}
+	return ev
+}
+
+// hangUp gives the client away, since after a failed dial its pool pauses for a second.
+func (p *prober) hangUp() {
+	if p.client != nil {
+		_ = p.client.Close() // nothing is in flight, nothing is left to lose
+		p.client = nil
+	}
+}
+
+// inquire sends the probe: PING, which a server that loads, is busy or stale refuses, and INFO,
+// which it mostly answers.
+func inquire(ctx context.Context, c *redis.Client) (Replication, error) {
+	pipe := c.Pipeline()
+	ping := pipe.Ping(ctx)
+	text := pipe.Info(ctx, "replication")
+	_, _ = pipe.Exec(ctx) // each command has its own error, below
+	if err := text.Err(); err != nil {
+		return Replication{}, err
+	}
+	if err := ping.Err(); redis.IsLoadingError(err) {
+		return Replication{}, err
+	}
+	r, ok := ParseReplication(text.Val())
+	if !ok {
+		return r, replyError("INFO replication names no role")
+	}
+	r.Stale = redis.IsMasterDownError(ping.Err())
+	return r, nil
+}
+
+// A replyError is an answer that is no use.
+type replyError string
+
+func (e replyError) Error() string { return string(e) }
+
+// RedisError makes it one of the errors a server answered with.
+func (replyError) RedisError() {}
+
+// classify sorts the error of a probe. What is not a server's own answer is silence, unless it
+// is a refusal: a name that does not resolve, say, proves nothing about the server.
+func classify(err error) Fault {
+	var answered redis.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
+		return FaultRefused
+	case redis.IsLoadingError(err):
+		return FaultLoading
+	case redis.IsAuthError(err), redis.IsPermissionError(err):
+		return FaultAuth
+	case errors.As(err, &answered) && strings.HasPrefix(answered.Error(), "BUSY "):
+		return FaultBusy
+	case errors.As(err, &answered):
+		return FaultOther
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return FaultTimeout
+	}
+	return faultLost
+}
+
+// open returns a client that dials at its first command. It has one connection, speaks RESP2,
+// introduces itself to nobody and tries nothing twice; SELECT is left out, for a probe
+// touches no key.
+func (a Access) open(network, addr string) *redis.Client {
+	return redis.NewClient(&redis.Options{
+		Network:                  network,
+		Addr:                     addr,
+		Username:                 a.User,
+		Password:                 a.Password,
+		Protocol:                 2,
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+		PoolSize:                 1,
+		PipelinePoolSize:         -1,
+		MaxRetries:               -1,
+		DialerRetries:            1,
+		DialTimeout:              a.Timeout,
+		ReadTimeout:              a.Timeout,
+		WriteTimeout:             a.Timeout,
+		ContextTimeoutEnabled:    true,
+		ConnMaxIdleTime:          -1,
+		ReadBufferSize:           8 << 10,
+		WriteBufferSize:          1 << 10,
+	})
+}
+
+// silenceLibrary keeps go-redis from printing what the probers report.
+func silenceLibrary() { logging.Disable() }
+
+// LearnCommands returns the reply to COMMAND of the first of the servers that gives one, as
+// the nested []any that codec.ParseCommandReply takes. Each server has Access.Timeout to
+// answer in. The error joins what was wrong with each of them; a caller goes on without.
+func LearnCommands(ctx context.Context, servers []shard.Server, a Access) (any, error) {
+	a = a.complete()
+	var errs []error
+	for i := range servers {
+		reply, err := a.commands(ctx, &servers[i])
+		if err == nil {
+			return reply, nil
+		}
+		errs = append(errs, fmt.Errorf("asking %s for its commands: %w", servers[i].Addr, err))
+	}
+	return nil, errors.Join(append(errs, ctx.Err())...)
+}
+
+// commands asks one server.
+func (a Access) commands(ctx context.Context, s *shard.Server) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
+	defer cancel()
+	c := a.open(s.Network, s.Addr)
+	defer c.Close()
+	return c.Do(ctx, "COMMAND").Result()
+}

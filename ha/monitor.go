@@ -1,0 +1,205 @@
+package ha
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"huntaway/shard"
+)
+
+const (
+	reportsMost = 256 // reports of the data path that may wait, per pool
+	journalMost = 100 // transitions that are remembered
+)
+
+// A Monitor watches the servers of all pools and keeps their tables right. It is a
+// loop.Reporter. Its methods may be called from any goroutine; none blocks for longer than
+// one event takes, and those of the Reporter never do.
+type Monitor struct {
+	// Fixed when made.
+	log *slog.Logger
+
+	// Published. By name; the one writer holds mu.
+	pools atomic.Pointer[map[string]*watch]
+
+	mu      sync.Mutex      // guards the following, and is held across a change of pools
+	ctx     context.Context // of Run; nil before it
+	running sync.WaitGroup  // the watch goroutines; none is added once ctx has ended
+
+	journal journal
+}
+
+// A journal is the newest transitions.
+type journal struct {
+	mu   sync.Mutex   // guards kept; held for no longer than a copy takes
+	kept []Transition // newest last, at most journalMost
+}
+
+// NewMonitor returns a monitor that watches nothing yet. It silences the log of the go-redis
+// library for the whole process: what its connections suffer is reported here.
+func NewMonitor(o Options) *Monitor {
+	silenceLibrary()
+	m := &Monitor{log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler))}
+	m.pools.Store(&map[string]*watch{})
+	return m
+}
+
+// Run watches until ctx ends, and returns when everything it started has ended. It is
+// called once.
+func (m *Monitor) Run(ctx context.Context) {
+	m.mu.Lock()
+	m.ctx = ctx
+	for _, w := range *m.pools.Load() {
+		m.start(w)
+	}
+	m.mu.Unlock()
+	<-ctx.Done()
+	m.mu.Lock() // no Watch is between its look at ctx and running.Add
+	m.mu.Unlock()
+	m.running.Wait()
+}
+
+// start sets w going. The caller holds mu.
+func (m *Monitor) start(w *watch) {
+	if m.ctx == nil || m.ctx.Err() != nil {
+		return
+	}
+	w.start(m.ctx, &m.running)
+}
+
+// Watch adds a pool, before Run or while it runs. A pool of the same name is replaced: its
+// watch has ended before the new one begins. Afterwards nobody but the monitor may publish a
+// table to o.Publisher, except through Change.
+func (m *Monitor) Watch(o PoolOptions) error {
+	complete, err := o.complete()
+	if err != nil {
+		return fmt.Errorf("watching pool %q: %w", o.Name, err)
+	}
+	if complete.MaxLag != o.MaxLag {
+		m.log.Warn("max_lag raised", "pool", o.Name, "max_lag", o.MaxLag,
+			"to", complete.MaxLag, "probe_interval", complete.ProbeInterval)
+	}
+	w := newWatch(complete, m.note)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.exchange(o.Name, w)
+	m.start(w)
+	return nil
+}
+
+// Forget ends the watch of a pool. Its table stays as it is.
+func (m *Monitor) Forget(pool string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.exchange(pool, nil)
+}
+
+// exchange puts w, if any, in the place of the named pool's watch and ends that one. The caller
+// holds mu.
+func (m *Monitor) exchange(name string, w *watch) {
+	pools := maps.Clone(*m.pools.Load())
+	old := pools[name]
+	delete(pools, name)
+	if w != nil {
+		pools[name] = w
+	}
+	m.pools.Store(&pools)
+	if old != nil {
+		old.stop()
+	}
+}
+
+// LinkUp hears that the data path opened a link. It never blocks.
+func (m *Monitor) LinkUp(pool string, server int32) { m.report(pool, server, LinkOpened) }
+
+// LinkFailed hears that the data path lost a link or could not open one; the cause is for
+// the data path's own log. It never blocks.
+func (m *Monitor) LinkFailed(pool string, server int32, _ error) { m.report(pool, server, LinkLost) }
+
+// Demoted hears that a server refused a write with READONLY. It never blocks.
+func (m *Monitor) Demoted(pool string, server int32) { m.report(pool, server, ReadOnly) }
+
+// report queues an event for the pool's watch, or drops and counts it.
+func (m *Monitor) report(pool string, server int32, kind EventKind) {
+	w := (*m.pools.Load())[pool]
+	if w == nil {
+		return
+	}
+	select {
+	case w.reports <- Event{Kind: kind, Server: server}:
+	default:
+		w.dropped.Add(1)
+	}
+}
+
+// Dropped returns how many reports of the data path were dropped because a queue was full.
+func (m *Monitor) Dropped() (n uint64) {
+	for _, w := range *m.pools.Load() {
+		n += w.dropped.Load()
+	}
+	return n
+}
+
+// Status returns what is thought of every server of every running pool, the pools in the
+// order of their names.
+func (m *Monitor) Status() []ServerStatus {
+	var all []ServerStatus
+	pools := *m.pools.Load()
+	for _, name := range slices.Sorted(maps.Keys(pools)) {
+		all = append(all, pools[name].status()...)
+	}
+	return all
+}
+
+// Transitions returns the last hundred changes, oldest first.
+func (m *Monitor) Transitions() []Transition {
+	m.journal.mu.Lock()
+	defer m.journal.mu.Unlock()
+	return slices.Clone(m.journal.kept)
+}
+
+// Change replaces the pool's table by what change makes of it, with no chance that the
+// monitor overwrites the new table or the change overwrites the monitor's. A reload goes
+// through here: build the new table, Inherit from the one given, return it. nil changes nothing.
+// change runs on the pool's watch goroutine. Change reports false when no such pool is being
+// watched; then change did not run and the caller may publish itself.
+func (m *Monitor) Change(pool string, change func(*shard.Table) *shard.Table) bool {
+	w := (*m.pools.Load())[pool]
+	return w != nil && w.call(func() {
+		if t := change(w.o.Publisher.Table()); t != nil {
+			w.o.Publisher.Publish(t)
+		}
+	})
+}
+
+// note logs a transition and keeps it for Transitions.
+func (m *Monitor) note(t Transition) {
+	level := slog.LevelInfo
+	if t.To == Out || t.To == Suspect || t.What == ejectedText {
+		level = slog.LevelWarn
+	}
+	keys := []any{"pool", t.Pool, "group", t.Group}
+	if t.Addr != "" {
+		keys = append(keys, "server", t.Addr, "from", t.From, "to", t.To, "reason", t.Reason)
+	}
+	if t.Cause != "" {
+		keys = append(keys, "err", t.Cause)
+	}
+	m.log.Log(context.Background(), level, t.What, keys...)
+	m.journal.add(t)
+}
+
+func (j *journal) add(t Transition) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if len(j.kept) == journalMost {
+		j.kept = slices.Delete(j.kept, 0, 1)
+	}
+	j.kept = append(j.kept, t)
+}

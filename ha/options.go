@@ -1,0 +1,117 @@
+package ha
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"huntaway/shard"
+)
+
+// A Publisher holds the routing table of a pool: loop.Pool, seen from here. Table returns
+// what Publish was given last, to any goroutine.
+type Publisher interface {
+	Publish(*shard.Table)
+	Table() *shard.Table
+}
+
+// Options are what a Monitor needs to know.
+type Options struct {
+	Logger *slog.Logger // default: discards
+}
+
+// Access is how servers are talked to. The zero value is no password, and its default
+// timeout.
+type Access struct {
+	User     string        // with Password: AUTH user password
+	Password string        // "" sends no AUTH
+	Timeout  time.Duration // of dialing, handshake and answer together; default 500 ms
+}
+
+// PoolOptions are what the monitor needs to know of one pool. The zero value of a field
+// means its default.
+type PoolOptions struct {
+	Name      string    // as the data path reports it
+	Publisher Publisher // whose table is kept right
+	Access    Access    // Timeout is the probes'
+
+	ProbeInterval time.Duration // default 500 ms
+	Rejoin        int           // good probes before a server that was out serves again; default 2
+
+	// MaxLag is how far a reader may be behind; 0: no limit. It is measured to within one
+	// probe interval, so less than two of them is raised to two.
+	MaxLag      time.Duration
+	MaxLagBytes int64 // likewise in bytes; 0: no limit
+
+	AutoEject    bool          // auto_eject_hosts
+	FailureLimit int           // server_failure_limit; default 2
+	RetryTimeout time.Duration // server_retry_timeout; default 30 s
+}
+
+// Bounds of the history of a master: it has to reach back over MaxLag, and twice that is kept.
+const (
+	historyLeast = 64
+	historyMost  = 8192
+)
+
+// complete returns o with its defaults filled in, or what is wrong with it.
+func (o PoolOptions) complete() (PoolOptions, error) {
+	if o.Publisher == nil {
+		return o, errors.New("no Publisher")
+	}
+	for name, d := range map[string]time.Duration{
+		"ProbeInterval": o.ProbeInterval, "Access.Timeout": o.Access.Timeout, "MaxLag": o.MaxLag,
+		"MaxLagBytes": time.Duration(o.MaxLagBytes), "RetryTimeout": o.RetryTimeout,
+		"Rejoin": time.Duration(o.Rejoin), "FailureLimit": time.Duration(o.FailureLimit),
+	} {
+		if d < 0 {
+			return o, fmt.Errorf("%s is %d, want 0 or more", name, d)
+		}
+	}
+	o.ProbeInterval = cmp.Or(o.ProbeInterval, 500*time.Millisecond)
+	o.Access = o.Access.complete()
+	o.Rejoin = cmp.Or(o.Rejoin, 2)
+	o.FailureLimit = cmp.Or(o.FailureLimit, 2)
+	o.RetryTimeout = cmp.Or(o.RetryTimeout, 30*time.Second)
+	if o.MaxLag > 0 {
+		o.MaxLag = max(o.MaxLag, 2*o.ProbeInterval)
+	}
+	return o, nil
+}
+
+func (a Access) complete() Access {
+	a.Timeout = cmp.Or(a.Timeout, 500*time.Millisecond)
+	return a
+}
+
+// limits translates complete options for the core.
+func (o PoolOptions) limits() Limits {
+	return Limits{
+		ProbeInterval: int64(o.ProbeInterval),
+		ProbeTimeout:  int64(o.Access.Timeout),
+		FastInterval:  int64(o.ProbeInterval / 5),
+		Rejoin:        o.Rejoin,
+		MaxLag:        int64(o.MaxLag),
+		MaxLagBytes:   o.MaxLagBytes,
+		History:       min(max(historyLeast, int(2*o.MaxLag/o.ProbeInterval)), historyMost),
+		AutoEject:     o.AutoEject,
+		FailureLimit:  o.FailureLimit,
+		RetryTimeout:  int64(o.RetryTimeout),
+	}
+}
+
+// layoutOf is what the core needs to know of a table.
+func layoutOf(t *shard.Table) Layout {
+	l := Layout{Ejected: t.Ejected()}
+	for i := range t.Groups {
+		g := &t.Groups[i]
+		m := Members{Name: g.Name, Master: g.Master, Readers: g.Readers}
+		for j := range g.Servers {
+			m.Servers = append(m.Servers, Member{ID: g.Servers[j].ID, Addr: g.Servers[j].Addr})
+		}
+		l.Groups = append(l.Groups, m)
+	}
+	return l
+}
