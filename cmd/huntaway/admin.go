@@ -1,0 +1,118 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"huntaway/perf/export"
+)
+
+// admin is what the pages of the admin listener are made from.
+type admin struct {
+	source export.Source
+	alive  func() bool      // whether every worker has ticked lately
+	ready  func() []verdict // what a load balancer wants to know
+	log    *slog.Logger
+}
+
+// A verdict is one line of /readyz.
+type verdict struct {
+	name string // what was looked at
+	bad  string // what is wrong with it; "" when it is well
+}
+
+// mux returns the pages. Nothing here changes anything, and nothing is served elsewhere.
+func (a *admin) mux() http.Handler {
+	m := http.NewServeMux()
+	m.Handle("GET /metrics", a.metrics())
+	m.HandleFunc("GET /livez", a.livez)
+	m.HandleFunc("GET /healthz", a.livez)
+	m.HandleFunc("GET /readyz", a.readyz)
+	m.HandleFunc("GET /{$}", index)
+	m.HandleFunc("GET /debug/pprof/", pprof.Index)
+	m.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	m.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	m.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	m.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
+	m.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return m
+}
+
+// metrics is the Prometheus page: the table of perf, the Go runtime and the process.
+func (a *admin) metrics() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		export.NewCollector(a.source, build()),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		EnableOpenMetrics:   true,
+		MaxRequestsInFlight: 4,
+		ErrorLog:            slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	})
+}
+
+// livez is about this process alone: a dead server must not get a proxy restarted.
+func (a *admin) livez(w http.ResponseWriter, _ *http.Request) {
+	if !a.alive() {
+		http.Error(w, "an event loop has not ticked for 5 s", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// readyz tells whether clients should be sent here; with ?verbose it says why.
+func (a *admin) readyz(w http.ResponseWriter, r *http.Request) {
+	status, lines := http.StatusOK, ""
+	for _, v := range a.ready() {
+		sign, text := "+", "ok"
+		if v.bad != "" {
+			status, sign, text = http.StatusServiceUnavailable, "-", v.bad
+		}
+		if v.bad != "" || r.URL.Query().Has("verbose") {
+			lines += fmt.Sprintf("[%s] %s: %s\n", sign, v.name, text)
+		}
+	}
+	if status == http.StatusOK {
+		lines += "ok\n"
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	fmt.Fprint(w, lines)
+}
+
+// index lists the pages.
+func index(w http.ResponseWriter, _ *http.Request) {
+	fmt.Fprintln(w, versionLine())
+	fmt.Fprint(w, "\n/metrics\n/livez\n/readyz?verbose\n/debug/pprof/\n")
+}
+
+// newAdminServer returns the HTTP server of a. Profiles take half a minute to write, so the
+// answer has no time limit; reading a request has.
+func newAdminServer(a *admin) *http.Server {
+	return &http.Server{
+		Handler:           a.mux(),
+		ReadHeaderTimeout: 5 * time.Second,
+		IdleTimeout:       time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
+}
+
+// serveHTTP serves ln until the server is closed.
+func serveHTTP(s *http.Server, ln net.Listener) error {
+	if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

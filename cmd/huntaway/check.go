@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"huntaway/config"
+)
+
+func newCheck() *cobra.Command {
+	var conf *string
+	format := "text"
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check a configuration without touching the network",
+		Long: `check reads a configuration and says everything that is wrong with it, with line
+and column. The exit status is 0 when it can be served, 3 when it cannot.`,
+		Example: "  huntaway check -c huntaway.toml\n  huntaway check -c nutcracker.yml --format json",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if format != "text" && format != "json" {
+				return usage(fmt.Errorf("--format %s: want text or json", format))
+			}
+			file, err := confFile(*conf)
+			if err != nil {
+				return err
+			}
+			return check(cmd, file, format)
+		},
+	}
+	conf = addConf(cmd)
+	cmd.Flags().StringVar(&format, "format", format, "text or json")
+	return cmd
+}
+
+// check says what is wrong with a file, and that nothing is.
+func check(cmd *cobra.Command, file, format string) error {
+	if format == "json" {
+		return checkJSON(cmd, file)
+	}
+	cfg, err := load(cmd, file)
+	if err != nil {
+		return err
+	}
+	if err := wireable(cfg); err != nil {
+		return &failure{exitInvalid, fmt.Errorf("%s: %w", file, err)}
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: ok (%s)\n", file, summary(cfg))
+	return nil
+}
+
+// checkJSON writes all problems, warnings included, as one JSON array.
+func checkJSON(cmd *cobra.Command, file string) error {
+	var problems config.Problems
+	cfg, err := read(file)
+	switch {
+	case err == nil:
+		problems = cfg.Warnings
+		if err := wireable(cfg); err != nil {
+			problems = append(problems, config.Problem{File: file, Severity: config.Error, Text: err.Error()})
+		}
+	case !errors.As(err, &problems):
+		return err
+	}
+	if err := problems.WriteJSON(cmd.OutOrStdout()); err != nil {
+		return err
+	}
+	if problems.Fatal() {
+		return &failure{status: exitInvalid}
+	}
+	return nil
+}
+
+// summary counts what a configuration has.
+func summary(cfg *config.Config) string {
+	groups, servers := 0, 0
+	for _, p := range cfg.Pools {
+		groups += len(p.Groups)
+		for _, g := range p.Groups {
+			servers += len(g.Servers)
+		}
+	}
+	return fmt.Sprintf("%s, %s, %s", plural(len(cfg.Pools), "pool"), plural(groups, "group"), plural(servers, "server"))
+}

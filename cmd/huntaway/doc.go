@@ -1,0 +1,55 @@
+// Command huntaway is a Redis proxy. This package is its command line and its wiring: it
+// reads the configuration, builds what serves it, joins the parts, and ends them.
+//
+// # Who is joined to whom
+//
+//	config.Config ──specOf──▶ shard.Spec ──▶ shard.Table ──▶ loop.Pool ◀── listeners (door)
+//	     │                                                     ▲   │
+//	     ├──poolOptions──▶ loop.PoolOptions                    │   │ reports
+//	     └──watchOptions─▶ ha.PoolOptions                 ledger   ▼
+//	                                                           └─ ha.Monitor
+//
+// loop and ha do not know each other: the monitor is the engine's loop.Reporter, and a pool,
+// behind a ledger that counts ejections, is the monitor's ha.Publisher. Only this package
+// reads config. layering_test.go holds the whole map of imports.
+//
+// # The life of the process
+//
+//	load ─▶ listeners open ─▶ loops start ─▶ READY ─▶ signal ─▶ drain ─▶ exit 0
+//	  │            │                            │                 │ second signal
+//	  └ exit 3     └ exit 1                     └ failure: 1      └ exit 1
+//
+// Exit statuses: 0 done, 1 failed while running, 2 the command line is wrong, 3 the
+// configuration is wrong. Errors are on standard error, answers on standard output.
+//
+// # Goroutines
+//
+// All goroutines of the process, by the file that starts them, with the number of places
+// there. TestGoroutinesAreListed counts them. Those of the libraries (gnet's event loops,
+// one per worker; net/http's, one per admin connection; go-redis' per probing client) come
+// on top.
+//
+//	started in                 n  what runs                        ends
+//	cmd/huntaway/proxy.go      1  acceptors, admin pages, stats    with their listener
+//	                              port, monitor, watchdog          with the proxy's context
+//	cmd/huntaway/run.go        1  the drain                        when drained, or aborted
+//	cmd/huntaway/demo.go       1  waits for Ctrl-C during start    when the servers are there
+//	cmd/huntaway/cast.go       1  waits for a demo's server        with that server
+//	ha/driver.go               2  one watch per pool, one prober   with Monitor.Run, or when
+//	                              per server                       the pool is forgotten
+//	loop/accept.go             1  dials one link                   after its connect timeout
+//	loop/engine.go             1  the ticker                       with Engine.Stop
+//	loop/farewell.go           1  last replies to a half-closed    after ten seconds at most
+//	                              client
+//	perf/export/statsserver.go 1  answers one stats connection     after six seconds at most
+//
+// Who may touch what is said at each type. The proxy itself belongs to the goroutine that
+// called startProxy: signals are handled there, one at a time, so a reload cannot meet a
+// drain.
+//
+// # What it refuses
+//
+// It does not become a daemon, change its user or write its own log rotation: systemd, a
+// container and logrotate do that. It opens no port that its configuration does not name.
+// It never serves a configuration that has an error in it.
+package main

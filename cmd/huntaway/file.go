@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"huntaway/config"
+)
+
+// confVariable names the configuration file when no option does.
+const confVariable = "HUNTAWAY_CONFIG"
+
+// confFile returns the file that was named by the option -c or by the environment.
+func confFile(option string) (string, error) {
+	if option != "" {
+		return option, nil
+	}
+	if file := os.Getenv(confVariable); file != "" {
+		return file, nil
+	}
+	return "", usage(fmt.Errorf("no configuration: give one with -c FILE or in %s; 'huntaway demo' needs none", confVariable))
+}
+
+// addConf declares -c and returns where its value will be.
+func addConf(cmd *cobra.Command) *string {
+	return cmd.Flags().StringP("conf-file", "c", "", "configuration file: huntaway.toml or nutcracker.yml (default: $"+confVariable+")")
+}
+
+// load reads a configuration with what the environment lays over it. Warnings and problems
+// are written to standard error as a compiler would.
+func load(cmd *cobra.Command, file string) (*config.Config, error) {
+	cfg, err := read(file)
+	if err != nil {
+		return nil, explained(cmd, file, err)
+	}
+	if err := cfg.Warnings.Write(cmd.ErrOrStderr()); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// read reads a configuration and the environment.
+func read(file string) (*config.Config, error) {
+	cfg, err := config.Load(file)
+	if err != nil {
+		return nil, err
+	}
+	if problems := cfg.ApplyEnv(os.Getenv); problems.Fatal() {
+		return nil, problems
+	}
+	return cfg, nil
+}
+
+// explained writes the problems of a file, if err is such, and gives them their exit status.
+func explained(cmd *cobra.Command, file string, err error) error {
+	var problems config.Problems
+	if !errors.As(err, &problems) {
+		return err
+	}
+	if err := problems.Write(cmd.ErrOrStderr()); err != nil {
+		return err
+	}
+	n, _ := problems.Count()
+	return &failure{exitInvalid, fmt.Errorf("%s: %s", file, plural(n, "error"))}
+}
+
+// plural counts things: "1 error", "2 errors".
+func plural(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"huntaway/config"
+)
+
+// A door says how a listening socket is opened.
+type door struct {
+	config.Listen
+	Backlog   int  // listen(2); 0: the kernel's bound
+	ReusePort bool // SO_REUSEPORT
+}
+
+// open opens the listening socket. A stale unix socket in its place is removed, anything
+// else there is not.
+func (d door) open() (net.Listener, error) {
+	if d.Network == "unix" {
+		return d.openUnix()
+	}
+	lc := net.ListenConfig{Control: d.control}
+	lc.SetMultipathTCP(false) // Redis clients do not speak it, and it costs every accepted socket
+	ln, err := lc.Listen(context.Background(), d.Network, d.Address)
+	if err != nil {
+		return nil, d.explain(err)
+	}
+	return ln, d.shorten(ln.(*net.TCPListener))
+}
+
+// control sets what must be set before bind(2).
+func (d door) control(_, _ string, c syscall.RawConn) error {
+	if !d.ReusePort {
+		return nil
+	}
+	var failed error
+	err := c.Control(func(fd uintptr) {
+		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	})
+	return errors.Join(err, failed)
+}
+
+// shorten sets the backlog: package net always asks for the most the kernel allows, and
+// listen(2) on a listening socket only changes that.
+func (d door) shorten(ln syscall.Conn) error {
+	if d.Backlog <= 0 {
+		return nil
+	}
+	raw, err := ln.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = raw.Control(func(fd uintptr) { failed = unix.Listen(int(fd), d.Backlog) })
+	return errors.Join(err, failed)
+}
+
+// explain adds to a failed bind what can be done about it.
+func (d door) explain(err error) error {
+	var hint string
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		hint = "; another process serves it: choose another address, or set reuse_port in both"
+	case errors.Is(err, syscall.EACCES):
+		hint = "; ports below 1024 need CAP_NET_BIND_SERVICE"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		hint = "; no interface of this machine has that address"
+	}
+	return fmt.Errorf("listening on %s: %w%s", d.Address, err, hint)
+}
+
+// openUnix opens a unix socket with its mode from the first moment on.
+func (d door) openUnix() (net.Listener, error) {
+	if err := removeStale(d.Address); err != nil {
+		return nil, fmt.Errorf("listening on %s: %w", d.Address, err)
+	}
+	if d.Mode != 0 {
+		// The umask is the process's; nothing else makes files while listeners open.
+		defer unix.Umask(unix.Umask(0o777 &^ int(d.Mode.Perm())))
+	}
+	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: d.Address, Net: "unix"})
+	if err != nil {
+		return nil, d.explain(err)
+	}
+	ln.SetUnlinkOnClose(false)
+	made, err := os.Lstat(d.Address)
+	if err = errors.Join(err, d.shorten(ln)); err != nil {
+		ln.Close()
+		return nil, fmt.Errorf("listening on %s: %w", d.Address, err)
+	}
+	return &unixListener{UnixListener: ln, path: d.Address, made: made}, nil
+}
+
+// removeStale removes the socket that a dead process left at path. It refuses to remove
+// what is no socket, and a socket that somebody answers on.
+func removeStale(path string) error {
+	there, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if there.Mode()&os.ModeSocket == 0 {
+		return fmt.Errorf("%s is there and no socket; it stays, move it away", kindOf(there))
+	}
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		conn.Close()
+		return errors.New("another process serves this socket")
+	}
+	if !errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("cannot tell whether the socket there is in use: %w", err)
+	}
+	return os.Remove(path)
+}
+
+// kindOf names what stands in a socket's place.
+func kindOf(f fs.FileInfo) string {
+	switch {
+	case f.IsDir():
+		return "a directory"
+	case f.Mode()&os.ModeSymlink != 0:
+		return "a symbolic link"
+	default:
+		return "a file"
+	}
+}
+
+// A unixListener removes its socket when it is closed, if the socket there is still its own:
+// a successor may have taken the path meanwhile.
+type unixListener struct {
+	*net.UnixListener
+	path string
+	made fs.FileInfo // of the socket at path when it was made
+}
+
+// Close closes the socket and removes it.
+func (l *unixListener) Close() error {
+	there, err := os.Lstat(l.path)
+	if err == nil && os.SameFile(there, l.made) && there.ModTime().Equal(l.made.ModTime()) {
+		os.Remove(l.path) // inode numbers are used again, hence the time
+	}
+	return l.UnixListener.Close()
+}

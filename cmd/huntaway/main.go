@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// execute runs one command line and returns the exit status.
+func execute(args []string, stdout, stderr io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	begun := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { begun = true }
+	err := root.ExecuteContext(context.Background())
+	if err != nil && !begun {
+		err = usage(err) // cobra refused the line before any command began
+	}
+	return report(stderr, err)
+}
+
+// newRoot is the table of contents: every command, in the order of the help text.
+func newRoot() *cobra.Command {
+	root := newBare()
+	root.AddCommand(
+		newRun(),
+		newDemo(),
+		newCheck(),
+		newImport(),
+		newConfig(),
+		newRoute(),
+		newMetrics(),
+		newVersion(),
+		newMan(),
+	)
+	root.InitDefaultCompletionCmd()
+	return root
+}
+
+// The exit statuses.
+const (
+	exitOK      = 0
+	exitFailed  = 1 // something went wrong while running
+	exitUsage   = 2 // the command line is wrong
+	exitInvalid = 3 // the configuration is wrong
+)
+
+// A failure is an error with the exit status it leads to.
+type failure struct {
+	status int
+	err    error // nil when everything has been said already
+}
+
+func (f *failure) Error() string {
+	if f.err == nil {
+		return "failed"
+	}
+	return f.err.Error()
+}
+
+func (f *failure) Unwrap() error { return f.err }
+
+// usage makes err a fault of the command line.
+func usage(err error) error { return &failure{exitUsage, err} }
+
+// report says what went wrong, where to read on, and returns the exit status.
+func report(stderr io.Writer, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	f := &failure{exitFailed, err}
+	errors.As(err, &f)
+	if f.err != nil {
+		fmt.Fprintf(stderr, "huntaway: %v\n", f.err)
+	}
+	if f.status == exitUsage {
+		fmt.Fprintln(stderr, "Run 'huntaway --help' for the commands, 'huntaway COMMAND --help' for one of them.")
+	}
+	return f.status
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"huntaway/config"
+	"huntaway/ha"
+	"huntaway/loop"
+	"huntaway/perf/export"
+	"huntaway/shard"
+)
+
+// A proxy is everything that serves one configuration.
+type proxy struct {
+	// Fixed by startProxy.
+
+	cfg     *config.Config // in force; reload replaces it
+	log     *logbook
+	engine  *loop.Engine
+	monitor *ha.Monitor
+	pools   []*served // in the order of the configuration
+	doors   []entrance
+	admin   *http.Server // nil when there is none
+	stats   net.Listener // nil when there is none
+	systemd notifier
+
+	failed   chan error     // what ends the proxy although nobody asked; holds one
+	running  sync.WaitGroup // everything that spawn started
+	draining atomic.Bool
+	closing  sync.Once
+
+	ctx    context.Context // ends when the proxy closes
+	cancel context.CancelFunc
+	hurry  context.CancelFunc // ends a drain that is under way
+	grace  context.Context    // what hurry ends
+}
+
+// A served pool is one that is being served.
+type served struct {
+	name   string
+	pool   *loop.Pool
+	ledger *ledger
+	ids    shard.IDs // owner: the goroutine that reloads
+}
+
+// An entrance is an open listener and the pool behind it.
+type entrance struct {
+	net.Listener
+	pool *loop.Pool
+}
+
+// startProxy opens everything and serves. What it had opened is closed again if it fails.
+func startProxy(cfg *config.Config, log *logbook) (*proxy, error) {
+	p := &proxy{cfg: cfg, log: log, systemd: notifier{log.Logger}, failed: make(chan error, 1)}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	p.grace, p.hurry = context.WithCancel(context.Background())
+	for _, step := range []func() error{p.build, p.listen, p.open, p.watch} {
+		if err := step(); err != nil {
+			p.close()
+			return nil, err
+		}
+	}
+	for _, e := range p.doors {
+		p.spawn("accepting on "+e.Addr().String(), func() error { return e.pool.Serve(e.Listener) })
+	}
+	p.announce()
+	return p, nil
+}
+
+// spawn runs f on a goroutine of its own. An error of f ends the proxy.
+func (p *proxy) spawn(what string, f func() error) {
+	p.running.Go(func() {
+		err := f()
+		if err == nil || p.ctx.Err() != nil || p.draining.Load() {
+			return
+		}
+		select {
+		case p.failed <- fmt.Errorf("%s: %w", what, err):
+		default: // one reason is enough
+		}
+	})
+}
+
+// build makes the engine and its pools.
+func (p *proxy) build() (err error) {
+	p.monitor = ha.NewMonitor(ha.Options{Logger: p.log.Logger})
+	p.engine, err = loop.New(loop.Options{
+		Workers: p.cfg.Runtime.EventLoops, MaxClients: p.cfg.Runtime.MaxClients,
+		Logger: p.log.Logger, Version: version, Reporter: p.monitor,
+	})
+	if err != nil {
+		return err
+	}
+	for i := range p.cfg.Pools {
+		if err := p.addPool(&p.cfg.Pools[i]); err != nil {
+			return fmt.Errorf("pool %s: %w", p.cfg.Pools[i].Name, err)
+		}
+	}
+	return nil
+}
+
+// addPool makes one pool and puts it under the monitor's eyes.
+func (p *proxy) addPool(c *config.Pool) error {
+	s := &served{name: c.Name}
+	table, err := tableOf(c, &s.ids)
+	if err != nil {
+		return err
+	}
+	options, err := poolOptions(c, table)
+	if err != nil {
+		return err
+	}
+	if s.pool, err = p.engine.AddPool(options); err != nil {
+		return err
+	}
+	s.ledger = &ledger{pool: s.pool, ejectedAt: map[string]time.Time{}}
+	p.pools = append(p.pools, s)
+	return p.monitor.Watch(watchOptions(c, s.ledger))
+}
+
+// listen opens every listener before anything is served, so that a port which is taken
+// stops the start and not a pool in the middle of it.
+func (p *proxy) listen() error {
+	for i := range p.cfg.Pools {
+		c := &p.cfg.Pools[i]
+		for _, l := range c.Listen {
+			ln, err := door{Listen: l, Backlog: c.Backlog, ReusePort: c.ReusePort}.open()
+			if err != nil {
+				return fmt.Errorf("pool %s: %w", c.Name, err)
+			}
+			p.doors = append(p.doors, entrance{ln, p.pools[i].pool})
+		}
+	}
+	return p.openAdmin()
+}
+
+// openAdmin opens the listeners of the admin pages and of twemproxy's statistics.
+func (p *proxy) openAdmin() error {
+	if at := p.cfg.Admin.HTTP; at != "" {
+		ln, err := tcpDoor(at).open()
+		if err != nil {
+			return fmt.Errorf("admin pages: %w", err)
+		}
+		p.admin = newAdminServer(&admin{source: p.snapshot, alive: p.engine.Alive, ready: p.verdicts, log: p.log.Logger})
+		p.spawn("serving admin pages", func() error { return serveHTTP(p.admin, ln) })
+	}
+	if at := p.cfg.Admin.Stats; at != "" {
+		ln, err := tcpDoor(at).open()
+		if err != nil {
+			return fmt.Errorf("statistics: %w", err)
+		}
+		p.stats = ln
+		p.spawn("serving statistics", func() error { return export.NewStatsServer(p.snapshot, version).Serve(ln) })
+	}
+	return nil
+}
+
+// tcpDoor is the door of an address in the section admin.
+func tcpDoor(address string) door {
+	return door{Listen: config.Listen{Network: "tcp", Address: address}}
+}
+
+// open starts the event loops.
+func (p *proxy) open() error { return p.engine.Start() }
+
+// watch starts the monitor and systemd's watchdog.
+func (p *proxy) watch() error {
+	p.spawn("watching servers", func() error { p.monitor.Run(p.ctx); return nil })
+	p.spawn("serving the watchdog", func() error { p.systemd.watchdog(p.ctx, p.engine.Alive); return nil })
+	return nil
+}
+
+// announce says what is being served.
+func (p *proxy) announce() {
+	for i, e := range p.doors {
+		p.log.Info("listening", "pool", e.pool.Name(), "address", p.doors[i].Addr().String())
+	}
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		p.log.Warn("limit of open files unknown", "err", err)
+	}
+	b := build()
+	p.log.Info("ready", "version", b.Version, "go", b.Go, "config", p.cfg.Path,
+		"serving", summary(p.cfg), "admin", p.cfg.Admin.HTTP, "open_files_limit", files.Cur)
+	p.systemd.tell(daemon.SdNotifyReady + "\nSTATUS=" + summary(p.cfg))
+}
+
+// drain stops accepting, waits until the replies that are owed have been delivered, but not
+// longer than configured, and closes everything.
+func (p *proxy) drain() error {
+	p.draining.Store(true)
+	p.systemd.tell(daemon.SdNotifyStopping + "\nSTATUS=draining")
+	ctx, cancel := context.WithTimeout(p.grace, p.cfg.Runtime.DrainTimeout)
+	defer cancel()
+	return errors.Join(p.engine.Drain(ctx), p.close())
+}
+
+// abort closes everything at once.
+func (p *proxy) abort() {
+	p.draining.Store(true)
+	p.hurry()
+	if err := p.close(); err != nil {
+		p.log.Warn("closing", "err", err)
+	}
+}
+
+// close ends everything that the proxy started and waits for its end. Of several calls one
+// does it, and the others wait for that.
+func (p *proxy) close() (err error) {
+	p.closing.Do(func() {
+		p.cancel()
+		for _, e := range p.doors {
+			e.Close() // most often closed already, by the engine's Drain
+		}
+		if p.engine != nil {
+			err = p.engine.Stop()
+		}
+		if p.admin != nil {
+			err = errors.Join(err, p.admin.Close())
+		}
+		if p.stats != nil {
+			err = errors.Join(err, p.stats.Close())
+		}
+		p.running.Wait()
+	})
+	return err
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"huntaway/config"
+)
+
+func newRun() *cobra.Command {
+	var conf *string
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Serve what a configuration describes",
+		Long: `run serves until it is told to stop.
+
+Signals:
+  TERM, INT    stop accepting, deliver the replies that are owed, exit 0; a second one
+               stops at once
+  HUP          reopen the log and read the configuration again
+  TTIN, TTOU   log more, log less
+  USR1         write the state of every server to the log
+  QUIT         write all stacks and abort`,
+		Example: "  huntaway run -c /etc/huntaway/huntaway.toml\n  HUNTAWAY_LOG_LEVEL=debug huntaway run -c nutcracker.yml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			file, err := confFile(*conf)
+			if err != nil {
+				return err
+			}
+			cfg, err := load(cmd, file)
+			if err != nil {
+				return err
+			}
+			return serve(cmd, cfg)
+		},
+	}
+	conf = addConf(cmd)
+	return cmd
+}
+
+// serve runs a proxy until a signal ends it.
+func serve(cmd *cobra.Command, cfg *config.Config) error {
+	signals := catch()
+	defer signal.Stop(signals)
+	log, err := openLog(cfg.Log, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	removePID, err := writePID(cfg.Runtime.PIDFile)
+	if err != nil {
+		return err
+	}
+	defer removePID()
+	if cfg.Runtime.MemoryLimit > 0 {
+		debug.SetMemoryLimit(cfg.Runtime.MemoryLimit)
+	}
+	p, err := startProxy(cfg, log)
+	if err != nil {
+		return err
+	}
+	return p.attend(signals)
+}
+
+// catch asks for the signals that run explains.
+func catch() chan os.Signal {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP,
+		syscall.SIGTTIN, syscall.SIGTTOU, syscall.SIGUSR1)
+	return signals
+}
+
+// writePID writes the process id into a file, if one is named, and returns what removes it.
+func writePID(path string) (remove func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	text := strconv.Itoa(os.Getpid()) + "\n"
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		return nil, fmt.Errorf("writing the process id: %w", err)
+	}
+	return func() {
+		if there, err := os.ReadFile(path); err == nil && string(there) == text {
+			os.Remove(path) // unless a successor has written its own
+		}
+	}, nil
+}
+
+// attend serves until a signal or a failure ends the proxy, and ends it.
+func (p *proxy) attend(signals <-chan os.Signal) error {
+	for {
+		select {
+		case err := <-p.failed:
+			p.log.Error("stopping", "err", err)
+			p.abort()
+			return err
+		case s := <-signals:
+			switch s {
+			case syscall.SIGHUP:
+				p.reload()
+			case syscall.SIGTTIN:
+				p.log.shift(-4)
+			case syscall.SIGTTOU:
+				p.log.shift(+4)
+			case syscall.SIGUSR1:
+				p.writeStatus()
+			default:
+				return p.stop(s, signals)
+			}
+		}
+	}
+}
+
+// errHurried is how a stop ends that was not allowed to finish.
+var errHurried = errors.New("stopped at once, before all replies were delivered")
+
+// twice is how close together two signals are taken for one: a terminal and a parent process
+// may both pass on the same Ctrl-C.
+const twice = 200 * time.Millisecond
+
+// stop drains the proxy; a second signal to stop ends the wait.
+func (p *proxy) stop(why os.Signal, signals <-chan os.Signal) error {
+	p.log.Info("draining", "signal", why.String(), "at_most", p.cfg.Runtime.DrainTimeout)
+	begun := time.Now()
+	drained := make(chan error, 1)
+	go func() { drained <- p.drain() }()
+	for {
+		select {
+		case err := <-drained:
+			if err != nil {
+				p.log.Warn("not all replies were delivered in time", "err", err)
+			}
+			p.log.Info("stopped", "after", time.Since(begun))
+			return nil
+		case s := <-signals:
+			if (s == syscall.SIGTERM || s == syscall.SIGINT) && time.Since(begun) > twice {
+				p.abort()
+				<-drained
+				return errHurried
+			}
+		}
+	}
+}
