@@ -147,7 +147,7 @@ func (t *Table) layRing(ejected []int) {
 		_, out := slices.BinarySearch(ejected, m.group)
 		return out
 	})
-	t.ejected, t.ring, t.sum = ejected, t.dist.ring(live), t.hash.Sum
+	t.ejected, t.ring, t.sum, t.laid = ejected, t.dist.ring(live), t.hash.Sum, new(layout)
 	if _, alone := t.ring.(sole); alone || !t.dist.keyed {
 		t.sum = noHash
 	}

@@ -24,7 +24,16 @@ type Table struct {
 	ejected []int // indexes into Groups, ascending
 	ring    ring
 	sum     func([]byte) uint64 // hash.Sum, or noHash where the ring does not ask
+	laid    *layout             // the same pointer in every table with this very ring
 }
+
+// A layout is one act of laying a ring. It must not be of size zero: pointers to different
+// such values may be equal.
+type layout struct{ _ byte }
+
+// SamePlaces tells whether t and old were derived from each other without a change of the
+// ring: then Locate answers the same, and group indexes mean the same, in both.
+func (t *Table) SamePlaces(old *Table) bool { return old != nil && t.laid == old.laid }
 
 // Locate returns the group a key belongs to, as an index into Groups, or -1 when every group
 // is ejected. It hashes what the hash tag leaves of the key and asks the ring; under the
