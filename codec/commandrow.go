@@ -65,11 +65,16 @@ func (c *Command) keySpecs() []keySpec {
 	if c.First == 0 {
 		return nil
 	}
+	return []keySpec{c.fixedSpec()}
+}
+
+// fixedSpec is First, Last and Step as a specification.
+func (c *Command) fixedSpec() keySpec {
 	last := int(c.Last)
 	if last >= 0 {
 		last -= int(c.First)
 	}
-	return []keySpec{{index: int(c.First), last: last, step: int(c.Step)}}
+	return keySpec{index: int(c.First), last: last, step: int(c.Step)}
 }
 
 // appendSpec appends one specification: a map, flattened as RESP2 has it.

@@ -88,7 +88,7 @@ func (s *redis) ask(args ...string) any {
 	return v
 }
 
-// readReply reads one RESP2 reply.
+// readReply reads one reply, of RESP3 as much as COMMAND uses.
 func readReply(in *bufio.Reader) (any, error) {
 	line, err := in.ReadString('\n')
 	if err != nil || len(line) < 3 {
@@ -113,8 +113,10 @@ func readReply(in *bufio.Reader) (any, error) {
 		text := make([]byte, n+2)
 		_, err := io.ReadFull(in, text)
 		return string(text[:n]), err
-	case line[0] == '*':
+	case line[0] == '*', line[0] == '~':
 		return readArray(in, int(n))
+	case line[0] == '%':
+		return readMap(in, int(n))
 	}
 	return nil, fmt.Errorf("reply line %q", line)
 }
@@ -124,11 +126,21 @@ func readArray(in *bufio.Reader, n int) (any, error) {
 	for range n {
 		v, err := readReply(in)
 		if err != nil {
-			return nil, err
+			return array, err
 		}
 		array = append(array, v)
 	}
 	return array, nil
+}
+
+// readMap reads RESP3's map as go-redis does.
+func readMap(in *bufio.Reader, n int) (any, error) {
+	flat, err := readArray(in, 2*n)
+	m := map[any]any{}
+	for list, i := flat.([]any), 0; err == nil && i < 2*n; i += 2 {
+		m[list[i]] = list[i+1]
+	}
+	return m, err
 }
 
 // requestOf makes a request as the scanner would.
