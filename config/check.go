@@ -18,7 +18,7 @@ func (r *reader) judgePool(d *poolDraft) {
 		r.warn(d.spot(d.known, "auto_eject_hosts"), join(d.path, "auto_eject_hosts"),
 			"when a server fails its keys move to the others, and back later: data other than a cache will seem lost", "")
 	}
-	if p.ServerUser != "" && !p.ServerPassword.IsSet() {
+	if e := d.known["server_password"]; p.ServerUser != "" && !p.ServerPassword.IsSet() && (e == nil || e.value.text == "") {
 		r.fail(d.spot(d.known, "server_user"), join(d.path, "server_user"), "server_user without server_password", "")
 	}
 	limits := join(d.path, "limits")
@@ -75,7 +75,7 @@ func (r *reader) judgeListeners(c *Config, drafts []*poolDraft, places map[strin
 		}
 		for _, before := range all[:i] {
 			if l.collides(before) {
-				r.fail(l.at, l.key, fmt.Sprintf("%s is taken by %s, %s", l.Listen, before.key, before.Listen), r.where(before.at))
+				r.fail(l.at, l.key, fmt.Sprintf("%s collides with %s of %s", l.Listen, before.Listen, before.key), r.where(before.at))
 				break
 			}
 		}

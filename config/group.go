@@ -12,6 +12,7 @@ type groupDraft struct {
 	members []member
 	at      span   // where it is first spoken of
 	path    string // its key, for problems
+	partial bool   // some of its lines were refused, perhaps the master's
 }
 
 // gather makes groups of server lines: a line without gid, or with gid 0, is a group of
@@ -79,7 +80,7 @@ func (r *reader) judgeRoles(d *groupDraft) {
 				master.server.Addr, m.server.Addr), r.first(master.at)+"; the second in line has role n")
 		}
 	}
-	if master != nil || len(d.members) == 0 {
+	if master != nil || len(d.members) == 0 || d.partial {
 		return
 	}
 	m := d.members[0]
@@ -124,10 +125,13 @@ func (r *reader) judgeAddresses(drafts []*groupDraft) {
 		for _, m := range d.members {
 			key := strings.ToLower(m.server.Addr)
 			other, twice := seen[key]
-			seen[key] = place{d, m.at}
+			if !twice {
+				seen[key] = place{d, m.at}
+			}
 			text := fmt.Sprintf("server %s is given twice", m.server.Addr)
 			switch {
 			case !twice:
+			case other.d.group.Label == d.group.Label && other.d != d: // judgeNames tells
 			case other.d != d && len(d.members) == 1 && len(other.d.members) == 1:
 				r.warn(m.at, d.path, text, r.first(other.at)+"; right only if it is meant to be two groups in one server")
 			default:

@@ -37,6 +37,9 @@ func parseLine(text string) (member, *wrong) {
 	if !ok {
 		return member{}, &wrong{fmt.Sprintf("%q is no server line", text), plainLine + " or " + roledLine}
 	}
+	if !strings.ContainsAny(host, ":/") {
+		return member{}, &wrong{fmt.Sprintf("%q lacks the port or the weight", address), plainLine}
+	}
 	if m.server.Weight, bad = parseWeight("weight", weight); bad != nil {
 		return member{}, bad
 	}
@@ -108,6 +111,9 @@ func (m *member) locate(address string) *wrong {
 	label := address
 	if strings.HasPrefix(address, "/") {
 		m.server.Addr, label = address, address+":"
+		if strings.Contains(address, ":") {
+			return &wrong{fmt.Sprintf("colon in the path %q", address), "a unix socket has no port"}
+		}
 		if bad := parsePath(address); bad != nil {
 			return bad
 		}
@@ -126,7 +132,7 @@ func (m *member) locate(address string) *wrong {
 func (m *member) locateTCP(address string) *wrong {
 	host, port, ok := splitPort(address)
 	if !ok {
-		return &wrong{fmt.Sprintf("%q has no port", address), `"host:port", with a weight after it in a server line`}
+		return &wrong{fmt.Sprintf("%q has no port", address), `"host:port"`}
 	}
 	if host == "" || host == "*" {
 		return &wrong{fmt.Sprintf("%q names no host", address), plainLine}

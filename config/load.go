@@ -71,7 +71,7 @@ func (r *reader) read() (*Config, error) {
 }
 
 // tomlLine matches what starts a TOML file and no nutcracker.yml: a header or key = value.
-var tomlLine = regexp.MustCompile(`^\s*(\[|[\w."'-]+\s*=)`)
+var tomlLine = regexp.MustCompile(`^\s*(\[|[\w."'-][\w."' -]*=)`)
 
 // formatOf decides by the name's ending, and by the first line that says something when
 // the ending is another one.
@@ -104,12 +104,12 @@ func (r *reader) legible() bool {
 	for i, c := range text {
 		switch {
 		case c == utf8.RuneError && !strings.HasPrefix(text[i:], "\uFFFD"):
-			r.fail(span{i, i + 1}, "", "not UTF-8", "")
+			r.illegible(span{i, i + 1}, "not UTF-8", "")
 			return false
 		case c == '\r' && !strings.HasPrefix(text[i:], "\r\n"),
 			c < ' ' && c != '\t' && c != '\n' && c != '\r', c == 0x7F,
 			c >= 0x80 && c < 0xA0, c == '\u2028', c == '\u2029', c == '\uFEFF':
-			r.fail(span{i, i + utf8.RuneLen(c)}, "", fmt.Sprintf("control character %U", c), "remove it")
+			r.illegible(span{i, i + utf8.RuneLen(c)}, fmt.Sprintf("control character %U", c), "remove it")
 			return false
 		}
 	}
@@ -209,4 +209,3 @@ func sections() []*section {
 	return []*section{&logSection, &adminSection, &runtimeSection, &poolSection,
 		&limitsSection, &groupSection}
 }
-

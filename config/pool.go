@@ -181,6 +181,9 @@ func (r *reader) readMembers(d *poolDraft) {
 	if e := d.known["servers"]; e != nil {
 		path := join(d.path, "servers")
 		d.groups = gather(r.lines(e, path), path)
+		for _, g := range d.groups {
+			g.partial = len(r.findings) > before
+		}
 	}
 	if e := d.known["groups"]; e != nil {
 		r.readGroups(d, e)
@@ -191,9 +194,7 @@ func (r *reader) readMembers(d *poolDraft) {
 	for _, g := range d.groups {
 		g.settle(d.pool.RingLabels)
 	}
-	if len(r.findings) == before {
-		r.judgeGroups(d.groups)
-	}
+	r.judgeGroups(d.groups)
 	for _, g := range d.groups {
 		d.pool.Groups = append(d.pool.Groups, g.group)
 	}
@@ -208,6 +209,10 @@ func (r *reader) howToServers() string {
 
 // lines reads a list of server lines.
 func (r *reader) lines(e *entry, key string) []member {
+	if e.value.shape == plain && e.value.text == "" {
+		r.fail(e.value.at, key, "the list is empty", r.howToServers())
+		return nil
+	}
 	if e.value.shape != list {
 		r.fail(e.value.at, key, fmt.Sprintf("%s where a list of server lines belongs", e.value.shape), "")
 		return nil
@@ -250,6 +255,8 @@ func (r *reader) readGroups(d *poolDraft, e *entry) {
 // readGroup reads one group.
 func (r *reader) readGroup(n *node, path string) *groupDraft {
 	g := &groupDraft{at: n.at, path: path}
+	before := len(r.findings)
+	defer func() { g.partial = len(r.findings) > before }()
 	groupSection.preset(&g.group, r.format)
 	known := r.fields(n, &groupSection, &g.group, path)
 	if g.group.Name == "" && g.group.GID == 0 {

@@ -34,6 +34,12 @@ func (r *reader) warn(at span, key, text, hint string) {
 		Problem{Severity: Warning, Key: key, Text: text, Suggestion: hint}, at})
 }
 
+// illegible reports that the text is not of its format.
+func (r *reader) illegible(at span, text, hint string) {
+	r.src.torn = true
+	r.fail(at, "", text, hint)
+}
+
 // reject reports a wrong value.
 func (r *reader) reject(at span, key string, w *wrong) { r.fail(at, key, w.text, w.hint) }
 
@@ -59,7 +65,7 @@ func (r *reader) problems(root *node) Problems {
 // hide marks the values of all secrets' keys, wherever they stand.
 func (r *reader) hide(n *node) {
 	for _, e := range n.entries {
-		if secretName(e.name) {
+		if secretName(e.name) && e.value.at != e.at {
 			r.src.secrets = append(r.src.secrets, wholeOf(e.value))
 		}
 		r.hide(e.value)
@@ -166,16 +172,19 @@ func (r *reader) misshapen(w *row, v *node) *wrong {
 	case w.kind == kindSecret:
 		return &wrong{fmt.Sprintf("%s where %s belongs", v.shape, want), "quote it"}
 	}
+	if v.shape == whole && (w.kind == kindDuration || w.kind == kindSize) {
+		return &wrong{v.text + " has no unit", v.respell(w)}
+	}
 	return &wrong{fmt.Sprintf("%s where %s belongs", v.shape, want.of(w)), v.respell(w)}
 }
 
 // of names what belongs somewhere: the kind says more than the shape.
 func (s shape) of(w *row) string {
 	switch w.kind {
-	case kindNumber, kindFlag, kindText:
-		return s.String()
+	case kindDuration, kindSize, kindWord, kindAddress:
+		return "a string (" + w.kind.String() + ")"
 	}
-	return fmt.Sprintf("%s (%s)", s, w.kind)
+	return s.String()
 }
 
 // respell proposes the right spelling of a value in the wrong shape.

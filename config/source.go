@@ -16,6 +16,7 @@ type source struct {
 	text    string
 	starts  []int  // offset of each line's first byte
 	secrets []span // never shown
+	torn    bool   // no parser understood all of it: secrets may be missing
 }
 
 func newSource(name, text string) *source {
@@ -59,8 +60,12 @@ func (s *source) line(n int) string {
 	return strings.TrimSuffix(text, "\r")
 }
 
-// secretKey finds keys that look like a secret's in text that no parser understood.
-var secretKey = regexp.MustCompile(`(?i)(pass\w*|auth|secrets?|tokens?|pwd)["']?\s*[=:]\s*`)
+// secretKey finds keys that look like a secret's; secretWord also where the text is so
+// broken that the sign after the key is not there.
+var (
+	secretKey  = regexp.MustCompile(`(?i)(pass\w*|auth|secrets?|tokens?|pwd)["']?\s*[=:]\s*`)
+	secretWord = regexp.MustCompile(`(?i)(pass|auth|secret|token|pwd)\w*["']?\s*[=:]?\s*`)
+)
 
 // shown returns line n with everything from a secret's first byte on replaced by ***, and
 // the number of characters that are still the file's.
@@ -72,10 +77,14 @@ func (s *source) shown(n int) (text string, honest int) {
 			cut = min(cut, max(x.from-start, 0))
 		}
 	}
-	if m := secretKey.FindStringIndex(line); m != nil {
+	pattern := secretKey
+	if s.torn {
+		pattern = secretWord
+	}
+	if m := pattern.FindStringIndex(line); m != nil {
 		cut = min(cut, m[1])
 	}
-	if n > 1 && secretKey.MatchString(s.line(n-1)) && !strings.ContainsAny(line, "=:") {
+	if n > 1 && pattern.MatchString(s.line(n-1)) && !strings.ContainsAny(line, "=:") {
 		cut = 0
 	}
 	if cut == len(line) {

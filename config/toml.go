@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -40,16 +41,29 @@ func (r *reader) tomlSyntax(document []byte, err error) {
 	case err == nil:
 	case errors.As(err, &raw):
 		at := min(max(cap(document)-cap(raw.Highlight), 0), len(document))
-		r.fail(span{at, at + len(raw.Highlight)}, "", "not TOML: "+raw.Message, "")
+		r.illegible(span{at, at + len(raw.Highlight)}, "not TOML: "+raw.Message, r.tomlHint(at))
 	case errors.As(err, &decoded):
 		at := 0
 		if line, column := decoded.Position(); line >= 1 && line <= len(r.src.starts) {
 			at = r.src.starts[line-1] + max(column-1, 0)
 		}
-		r.fail(span{at, at + 1}, "", "not TOML: "+trimTOML(decoded.Error()), "")
+		r.illegible(span{at, at + 1}, "not TOML: "+trimTOML(decoded.Error()), "")
 	default:
-		r.fail(span{}, "", "not TOML: "+trimTOML(err.Error()), "")
+		r.illegible(span{}, "not TOML: "+trimTOML(err.Error()), "")
 	}
+}
+
+// tomlHint guesses what a syntax error at an offset comes from.
+func (r *reader) tomlHint(at int) string {
+	if formatOf("", r.src.text) == Nutcracker {
+		return "it looks like YAML: nutcracker's files end in .yml"
+	}
+	line, _ := r.src.position(at)
+	before := strings.TrimRight(r.src.text[r.src.starts[line-1]:at], " \t")
+	if strings.HasSuffix(before, "=") || strings.HasSuffix(before, "[") && strings.Contains(before, "=") {
+		return "strings stand in quotes"
+	}
+	return ""
 }
 
 // trimTOML cuts the prefix that go-toml gives its texts.

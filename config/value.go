@@ -127,7 +127,8 @@ func (w *row) spell(n int64) string {
 }
 
 func parseNumber(text string) (int64, *wrong) {
-	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= -math.MaxInt32 && n <= math.MaxInt32 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err == nil && text[0] != '+' && n >= -math.MaxInt32 && n <= math.MaxInt32 {
 		return n, nil
 	}
 	if text != "" && strings.Trim(text, "0123456789") == "" {

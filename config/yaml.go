@@ -31,7 +31,7 @@ func (r *reader) treeOfYAML() (root *node) {
 	defer func() {
 		// The parser is somebody else's and meets whatever an editor saved.
 		if cause := recover(); cause != nil {
-			r.fail(span{}, "", fmt.Sprintf("not YAML: the parser gave up: %v", cause), "")
+			r.illegible(span{}, fmt.Sprintf("not YAML: the parser gave up: %v", cause), "")
 			root = nil
 		}
 	}()
@@ -63,7 +63,7 @@ func (r *reader) plainYAML(tokens token.Tokens) bool {
 			entryLine = t.Position.Line
 		}
 		if refused {
-			r.fail(r.tokenSpan(t), "", "nutcracker.yml cannot have "+what+" here", instead(t))
+			r.illegible(r.tokenSpan(t), "nutcracker.yml cannot have "+what+" here", instead(t))
 			good = false
 		}
 	}
@@ -88,10 +88,10 @@ func (r *reader) yamlSyntax(err error) {
 	var syntax yaml.Error
 	if !errors.As(err, &syntax) || syntax.GetToken() == nil {
 		text, _, _ := strings.Cut(err.Error(), "\n")
-		r.fail(span{}, "", "not YAML: "+text, "")
+		r.illegible(span{}, "not YAML: "+text, "")
 		return
 	}
-	r.fail(r.tokenSpan(syntax.GetToken()), "", "not YAML: "+syntax.GetMessage(), "")
+	r.illegible(r.tokenSpan(syntax.GetToken()), "not YAML: "+syntax.GetMessage(), "")
 }
 
 // tokenSpan returns a token's place, trusting its line and column only as far as the text goes.
