@@ -236,7 +236,7 @@ func (c *Commands) appendKeys(dst []byte, r *Request) []byte {
 	inner := &Request{Frame: r.Frame, spans: r.spans[2:]}
 	cmd := c.Find(inner)
 	switch {
-	case cmd == nil || cmd.IsContainer() && inner.Len() > 1:
+	case cmd == nil || cmd.subs != nil && inner.Len() > 1:
 		return AppendError(dst, textNoCommand)
 	case !cmd.hasKeys():
 		return AppendError(dst, textKeyless)

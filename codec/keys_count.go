@@ -78,6 +78,6 @@ var (
 	}
 	countMerge   = counting{at: 2, step: 1, lone: 1, least: 1}
 	countStreams = counting{
-		tooFew: "ERR Unbalanced '%' list of streams: for each stream key an ID or '$' must be specified.",
+		tooFew: "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.",
 	}
 )
