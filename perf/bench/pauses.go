@@ -13,8 +13,9 @@ func (b *bench) pauses(ctx context.Context) error {
 	l := named("get-p16")
 	s := section{
 		title: fmt.Sprintf("Pauses of the collector, %v at full load (%s)", b.hold, l.title),
-		notes: []string{"Stop-the-world time of each collection, its pauses added up (runtime.MemStats.PauseNs)."},
-		head:  []string{"subject", "requests", "collections", "median us", "longest us"},
+		notes: []string{"Stop-the-world time of each collection, its pauses added up (runtime.MemStats.PauseNs). " +
+			"It is wall time: where cores are short, it contains waiting for one."},
+		head: []string{"subject", "requests", "collections", "median us", "longest us"},
 	}
 	err := b.each(ctx, l, func(st *stand) error {
 		requests, got, err := b.pausesUnder(ctx, st, l)

@@ -27,16 +27,17 @@ type client struct {
 	tally   *tally        // shared by all clients
 	conn    *net.TCPConn  // nil when the next pipeline must dial
 	replies *bufio.Reader // of conn
+	turns   int           // pipelines sent on conn
 	calm    atomic.Int64  // replies since the last error; others read it
 }
 
 // An ending is how a pipeline is sent and left.
-type ending int
+type ending string
 
 const (
-	readAll   ending = iota // the ordinary way
-	abandon                 // close after some of the replies, by a reset half of the time
-	halfClose               // close the writing side behind the last request
+	readAll   ending = "read to the end"
+	abandon   ending = "abandoned" // closed after some of the replies, by a reset half of the time
+	halfClose ending = "half-closed"
 )
 
 // run sends pipelines until the context ends.
@@ -56,6 +57,7 @@ func (c *client) dial(ctx context.Context) bool {
 	conn, err := d.DialContext(ctx, "tcp", c.addr)
 	if err == nil {
 		c.script.conn++
+		c.turns = 0
 		c.conn = conn.(*net.TCPConn)
 		c.replies = bufio.NewReaderSize(conn, 64<<10)
 		return true
@@ -72,6 +74,7 @@ func (c *client) dial(ctx context.Context) bool {
 
 // turn sends one pipeline and checks its replies.
 func (c *client) turn() {
+	c.turns++
 	requests, frames := c.script.pipeline()
 	end := c.ending()
 	want := len(requests)
@@ -87,7 +90,7 @@ func (c *client) turn() {
 	conn := c.conn
 	go func() { written <- write(conn, pieces, end) }()
 	got, err := c.read(requests[:want])
-	c.finish(end, outcome{asked: len(requests), got: got, read: err}, written)
+	c.finish(outcome{end: end, pieces: len(pieces), asked: len(requests), got: got, read: err}, written)
 }
 
 // ending draws how the pipeline will end.
@@ -151,21 +154,23 @@ func (c *client) read(requests []request) (got int, err error) {
 	return got, nil
 }
 
-// An outcome is how the reading of a pipeline ended.
+// An outcome is how a pipeline was sent and how the reading of its replies ended.
 type outcome struct {
-	asked int   // requests sent
-	got   int   // replies read
-	read  error // nil when all that were wanted came
+	end    ending
+	pieces int   // writes that sent it
+	asked  int   // requests sent
+	got    int   // replies read
+	read   error // nil when all that were wanted came
 }
 
 // finish settles the connection after a pipeline.
-func (c *client) finish(end ending, o outcome, written <-chan error) {
+func (c *client) finish(o outcome, written <-chan error) {
 	if o.read != nil {
 		c.failed(o)
 		<-written
 		return
 	}
-	switch end {
+	switch o.end {
 	case abandon:
 		c.tally.left()
 		if c.script.random.IntN(2) == 0 {
@@ -209,7 +214,8 @@ func (c *client) failed(o outcome) {
 	case errors.As(o.read, &timeout) && timeout.Timeout():
 		reason = "no reply in time"
 	}
-	c.lost(reason, fmt.Errorf("after %d of %d replies: %w", o.got, o.asked, o.read))
+	c.lost(reason, fmt.Errorf("client %d, connection %d, pipeline %d, %s, sent in %d pieces, after %d of %d replies: %w",
+		c.script.client, c.script.conn, c.turns, o.end, o.pieces, o.got, o.asked, o.read))
 }
 
 // lost ends the connection and counts why: excused where the profile allows it. Silence and
