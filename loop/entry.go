@@ -27,6 +27,7 @@ const (
 	isGreet                   // part of a link's handshake
 	retried                   // was sent once before
 	viaRead                   // was routed as a read to a server that need not be the master
+	isMoved                   // its group index is of a table with another ring
 	isProbe                   // sent to see whether its group takes requests again
 )
 

@@ -37,6 +37,7 @@ var (
 	faultReply      = &fault{unknown, "the server's reply makes no sense", true}
 	faultSplitReply = &fault{unknown, "the parts of the reply do not fit together", false}
 	faultPartly     = &fault{unknown, "parts of the command could not be sent", false}
+	faultMoved      = &fault{notExecuted, "its keys have moved to several groups", false}
 	faultOverload   = &fault{notExecuted, "overloaded", false}
 	faultDrain      = &fault{notExecuted, "shutting down", false}
 )

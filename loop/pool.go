@@ -26,6 +26,9 @@ type Pool struct {
 	clients atomic.Int64 // sessions open or being opened
 	accepts atomic.Uint64
 	rejects atomic.Uint64
+
+	// Told from outside, by SetServerVersion.
+	serverVersion atomic.Pointer[string]
 }
 
 // newPool fixes what follows from the options.
@@ -118,7 +121,11 @@ func (pw *poolWorker) adopt(t *shard.Table) {
 		pw.holds = append(pw.holds, nil)
 	}
 	pw.retire()
-	pw.mastersMoved(was)
+	if was != nil && !t.SamePlaces(was) {
+		pw.ringMoved()
+	} else {
+		pw.mastersMoved(was)
+	}
 	pw.preconnect()
 }
 

@@ -68,8 +68,8 @@ func (s *session) keyless(cmd *codec.Command, r *codec.Request) {
 // dispatch finds the server for a request that has its slot, and gives it to a link. What
 // cannot be sent now is held or fails.
 func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
-	if int(e.group) >= len(pw.table.Groups) {
-		pw.w.fail(e, faultNoGroup, nil)
+	if e.marks.has(isMoved) && !pw.relocate(e, frame) {
+		pw.w.fail(e, faultMoved, nil)
 		return
 	}
 	if h := pw.holds[e.group]; h != nil && h.waits(s, e) {

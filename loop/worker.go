@@ -33,16 +33,17 @@ type worker struct {
 	free      []uint32   // indexes to use again
 	joins     []join     // by index
 	freeJoin  []int32
-	touched   []*session // have something to write
-	hungry    []*session // stopped taking requests and may go on
-	pressed   []*link    // got requests while idle: written at the end of this event
-	queued    []*link    // got requests while busy: written by the posted flush
-	slow      []*session // have output that their client does not take
-	slowSpare []*session // the other array of slow, while it is walked
-	buried    []func()   // what is left to do about connections that were lost in this event
-	sweepAt   uint32     // where the next look for idle sessions begins
-	flush     func()     // w.flushQueued, made once
-	scratch   []byte     // one reply that is being made
+	touched   []*session    // have something to write
+	hungry    []*session    // stopped taking requests and may go on
+	pressed   []*link       // got requests while idle: written at the end of this event
+	queued    []*link       // got requests while busy: written by the posted flush
+	slow      []*session    // have output that their client does not take
+	slowSpare []*session    // the other array of slow, while it is walked
+	buried    []func()      // what is left to do about connections that were lost in this event
+	sweepAt   uint32        // where the next look for idle sessions begins
+	flush     func()        // w.flushQueued, made once
+	scratch   []byte        // one reply that is being made
+	again     codec.Request // one that is looked at a second time
 	req       codec.Request
 	keys      []int32 // argument indexes of the keys of req
 	split     splitter

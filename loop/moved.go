@@ -1,0 +1,61 @@
+package loop
+
+import "huntaway/codec"
+
+// ringMoved is for a table with another ring than the one before: a reload with other
+// groups, or an ejection. What is in flight is answered by the server it was sent to; what
+// has to be sent again, or was held, must find its group anew.
+func (pw *poolWorker) ringMoved() {
+	for _, l := range pw.links {
+		if l == nil {
+			continue
+		}
+		for p := l.fifo.head; p != l.fifo.tail; p++ {
+			l.fifo.at(p).marks |= isMoved
+		}
+	}
+	var waiting []held
+	for g, h := range pw.holds {
+		if h != nil {
+			waiting = append(waiting, h.queue...)
+			pw.holds[g] = nil
+		}
+	}
+	for i := range waiting {
+		q := &waiting[i]
+		if s := pw.w.sessionOf(&q.e); s != nil {
+			s.held--
+			q.e.marks |= isMoved
+			pw.dispatch(s, &q.e, q.frame)
+		}
+	}
+}
+
+// relocate finds the group of a request again from its frame. A part of a split command
+// whose keys have come to belong to several groups cannot be sent any more.
+func (pw *poolWorker) relocate(e *entry, frame []byte) (ok bool) {
+	var scan codec.Scanner
+	r := &pw.w.again
+	if _, err := scan.Next(frame, r, &pw.pool.limits); err != nil {
+		return false
+	}
+	cmd := pw.pool.opt.Commands.Find(r)
+	if cmd == nil {
+		return false
+	}
+	keys, err := cmd.Keys(r, nil)
+	if err != nil {
+		return false
+	}
+	group := 0
+	for i, k := range keys {
+		at := pw.table.Locate(r.Arg(int(k)))
+		if at < 0 || i > 0 && at != group {
+			return false
+		}
+		group = at
+	}
+	e.group = uint16(group)
+	e.marks &^= isMoved
+	return len(keys) > 0 || len(pw.table.Groups) == 1
+}
