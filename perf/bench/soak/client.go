@@ -90,7 +90,7 @@ func (c *client) turn() {
 	conn := c.conn
 	go func() { written <- write(conn, pieces, end) }()
 	got, err := c.read(requests[:want])
-	c.finish(outcome{end: end, pieces: len(pieces), asked: len(requests), got: got, read: err}, written)
+	c.finish(outcome{end: end, pieces: len(pieces), requests: requests, got: got, read: err}, written)
 }
 
 // ending draws how the pipeline will end.
@@ -156,11 +156,11 @@ func (c *client) read(requests []request) (got int, err error) {
 
 // An outcome is how a pipeline was sent and how the reading of its replies ended.
 type outcome struct {
-	end    ending
-	pieces int   // writes that sent it
-	asked  int   // requests sent
-	got    int   // replies read
-	read   error // nil when all that were wanted came
+	end      ending
+	pieces   int       // writes that sent it
+	requests []request // all that were sent
+	got      int       // replies read
+	read     error     // nil when all that were wanted came
 }
 
 // finish settles the connection after a pipeline.
@@ -214,8 +214,9 @@ func (c *client) failed(o outcome) {
 	case errors.As(o.read, &timeout) && timeout.Timeout():
 		reason = "no reply in time"
 	}
-	c.lost(reason, fmt.Errorf("client %d, connection %d, pipeline %d, %s, sent in %d pieces, after %d of %d replies: %w",
-		c.script.client, c.script.conn, c.turns, o.end, o.pieces, o.got, o.asked, o.read))
+	missing := o.requests[o.got]
+	c.lost(reason, fmt.Errorf("client %d, connection %d, pipeline %d, %s, sent in %d pieces, after %d of %d replies, at %s of keys %v: %w",
+		c.script.client, c.script.conn, c.turns, o.end, o.pieces, o.got, len(o.requests), missing.verb, missing.keys, o.read))
 }
 
 // lost ends the connection and counts why: excused where the profile allows it. Silence and
