@@ -14,6 +14,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
@@ -50,6 +51,7 @@ func castInProcess() (*cast, error) {
 func castProcesses(ctx context.Context, program, dir string) (*cast, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, castTime, errors.New("the servers were not in sync within 30 s"))
 	defer cancel()
+	logging.Disable() // refused connections are what waiting for a server consists of
 	var started []*redisServer
 	c := &cast{kind: "redis-server processes that replicate", stop: func() { stopAll(started) }}
 	for range demoGroups {
@@ -145,16 +147,10 @@ func launch(program, dir string, members []string) (*redisServer, error) {
 
 // await asks the server until look is content, the server has ended, or ctx is over.
 func (s *redisServer) await(ctx context.Context, look func(context.Context, *redis.Client) bool) error {
-	client := redis.NewClient(&redis.Options{
-		Addr: s.addr, PoolSize: 1, MaxRetries: -1, DisableIdentity: true, Protocol: 2,
-		DialTimeout: time.Second, ReadTimeout: time.Second,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})
-	defer client.Close()
 	again := time.NewTicker(20 * time.Millisecond)
 	defer again.Stop()
 	for {
-		if look(ctx, client) {
+		if s.looks(ctx, look) {
 			return nil
 		}
 		select {
@@ -165,6 +161,18 @@ func (s *redisServer) await(ctx context.Context, look func(context.Context, *red
 		case <-again.C:
 		}
 	}
+}
+
+// looks has one look with a client of its own: one that was refused once would not dial
+// again for a second.
+func (s *redisServer) looks(ctx context.Context, look func(context.Context, *redis.Client) bool) bool {
+	client := redis.NewClient(&redis.Options{
+		Addr: s.addr, PoolSize: 1, MaxRetries: -1, DialerRetries: 1, DisableIdentity: true, Protocol: 2,
+		DialTimeout: time.Second, ReadTimeout: time.Second,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
+	defer client.Close()
+	return look(ctx, client)
 }
 
 // answers tells whether a server answers.

@@ -17,7 +17,7 @@ func newMan() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			root := cmd.Root()
-			root.DisableAutoGenTag = true // a page must not depend on the day it was made
+			root.DisableAutoGenTag = true // SOURCE_DATE_EPOCH fixes what else depends on the day
 			header := &doc.GenManHeader{Title: "HUNTAWAY", Section: "8", Source: "huntaway " + version}
 			if dir == "" {
 				return doc.GenMan(root, header, cmd.OutOrStdout())

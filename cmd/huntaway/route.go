@@ -116,7 +116,7 @@ func requestOf(args []string) (*codec.Request, error) {
 
 // routeOf finds the way of a request in one pool.
 func routeOf(p *config.Pool, request *codec.Request) (route, error) {
-	r := route{Pool: p.Name, Command: strings.ToUpper(string(request.Arg(0)))}
+	r := route{Pool: p.Name, Command: strings.ToUpper(string(request.Arg(0))), Keys: []placement{}}
 	command := codec.Default().Find(request)
 	if command == nil {
 		return r, fmt.Errorf("unknown command %q", request.Arg(0))

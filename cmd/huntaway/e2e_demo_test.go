@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// rehearse starts a demo whose temporary files are in a directory of the test's own.
+func rehearse(t *testing.T, args ...string) (p *process, listen, tmp string) {
+	t.Helper()
+	listen, tmp = free(t), t.TempDir()
+	cmd := program(t, append([]string{"demo", "--listen", listen}, args...)...)
+	cmd.Env = append(cmd.Env, "TMPDIR="+tmp)
+	return start(t, cmd), listen, tmp
+}
+
+// address matches the servers that a demo names.
+var address = regexp.MustCompile(`(?m)^  group\d  \w+ +(\S+)$`)
+
+// servers returns the addresses of a demo's servers.
+func (p *process) servers() (addrs []string) {
+	for _, m := range address.FindAllStringSubmatch(p.text(), -1) {
+		addrs = append(addrs, m[1])
+	}
+	return addrs
+}
+
+// gone demands that nothing is left of a demo.
+func (p *process) gone(tmp string) {
+	p.t.Helper()
+	for _, addr := range p.servers() {
+		if dials(addr) {
+			p.t.Errorf("the server %s is still there", addr)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(tmp, "*")); err != nil || left != nil {
+		p.t.Errorf("left in the temporary directory: %v, %v; want nothing", left, err)
+	}
+}
+
+// TestDemoOverProcesses types what the demo says to type.
+func TestDemoOverProcesses(t *testing.T) {
+	troupe(t).stop() // is there a redis-server?
+	p, listen, tmp := rehearse(t)
+	p.says("Ctrl-C ends all of it")
+	if n := len(p.servers()); n != 6 {
+		t.Errorf("%d servers; want 6", n)
+	}
+	roundTrip(t, client(t, listen), "user:42")
+	replica := client(t, p.servers()[2])
+	if info, err := replica.Info(context.Background(), "replication").Result(); err != nil || !strings.Contains(info, "master_link_status:up") {
+		t.Errorf("a replica says %q, %v; want a link to its master", info, err)
+	}
+	metrics := regexp.MustCompile(`http://\S+/metrics`).FindString(p.text())
+	if status, text := page(t, metrics); status != 200 || !strings.Contains(text, "huntaway_reads_total") {
+		t.Errorf("%s: status %d; want the metrics", metrics, status)
+	}
+	file := regexp.MustCompile(`/\S+huntaway\.toml`).FindString(p.text())
+	if got := huntaway(t, "route", "-c", file, "get", "user:42"); got.status != exitOK {
+		t.Errorf("route: %s", got.stderr)
+	}
+	p.signal(syscall.SIGINT)
+	p.ends(exitOK)
+	p.gone(tmp)
+}
+
+// TestDemoInterruptedWhileItStarts ends with nothing left.
+func TestDemoInterruptedWhileItStarts(t *testing.T) {
+	troupe(t).stop()
+	p, _, tmp := rehearse(t)
+	eventually(t, "the first server", func() bool {
+		homes, err := filepath.Glob(filepath.Join(tmp, "huntaway-demo-*", "redis-*"))
+		return err == nil && homes != nil
+	})
+	p.signal(syscall.SIGTERM)
+	p.ends(exitFailed)
+	mentions(t, "output", p.text(), errInterrupted.Error())
+	p.gone(tmp)
+}
+
+// TestDemoKilled leaves no server: the kernel ends them.
+func TestDemoKilled(t *testing.T) {
+	troupe(t).stop()
+	p, _, _ := rehearse(t)
+	p.says("Ctrl-C ends all of it")
+	p.signal(syscall.SIGKILL)
+	for _, addr := range p.servers() {
+		eventually(t, "the end of "+addr, func() bool { return !dials(addr) })
+	}
+}
+
+// TestDemoWithoutRedis says what it cannot show, and keeps the configuration when asked.
+func TestDemoWithoutRedis(t *testing.T) {
+	listen, kept := free(t), filepath.Join(t.TempDir(), "kept")
+	cmd := program(t, "demo", "--listen", listen, "--keep-config", kept)
+	cmd.Env = append(cmd.Env, "PATH=/nonexistent")
+	p := start(t, cmd)
+	p.says("Ctrl-C ends all of it")
+	mentions(t, "output", p.text(), "no redis-server on PATH", "cannot show replication, reads from replicas or failover")
+	roundTrip(t, client(t, listen), "user:42")
+	p.signal(syscall.SIGTERM)
+	p.ends(exitOK)
+	if got := huntaway(t, "check", "-c", filepath.Join(kept, "huntaway.toml")); got.status != exitOK {
+		t.Errorf("the kept configuration: %s", got.stderr)
+	}
+}
+
+// TestDemoWhosePortIsTaken says so before it starts anything.
+func TestDemoWhosePortIsTaken(t *testing.T) {
+	taken := opened(t, tcpDoor("127.0.0.1:0")).Addr().String()
+	got := huntaway(t, "demo", "--listen", taken)
+	if got.status != exitFailed {
+		t.Errorf("status %d; want 1", got.status)
+	}
+	mentions(t, "standard error", got.stderr, taken, "address already in use", "--listen")
+}
