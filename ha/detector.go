@@ -115,7 +115,7 @@ func (d *Detector) heard(s *server, ev Event) {
 	case Probed:
 		d.probed(s, ev)
 	case LinkLost:
-		s.answered = false // it may be another process already, with older data
+		s.lost = true // it may be another process already, with older data
 		d.cover(s, 0)
 		d.failed(s)
 		d.ask(s)
@@ -153,7 +153,7 @@ func (d *Detector) probed(s *server, ev Event) {
 
 // record remembers what a probe brought.
 func (s *server) record(ev Event) {
-	s.answered, s.cause = ev.Fault == FaultNone, ev.Cause
+	s.answered, s.lost, s.cause = ev.Fault == FaultNone, false, ev.Cause
 	if !s.answered {
 		return
 	}
@@ -229,7 +229,7 @@ func (d *Detector) replicaProbed(s *server, ev Event) {
 
 // covered returns up to when s has every acknowledged write, 0 when that is not known.
 func (s *server) covered() int64 {
-	if !s.answered || !s.repl.Replica || s.repl.Syncing {
+	if !s.answered || s.lost || !s.repl.Replica || s.repl.Syncing {
 		return 0
 	}
 	return s.group.samples.covered(s.repl.ID, s.repl.Offset)

@@ -108,6 +108,7 @@ func (w *watch) status() (all []ServerStatus) {
 // run is the watch's goroutine: one event at a time, until ctx ends and the probers with it.
 func (w *watch) run(ctx context.Context) {
 	defer w.probing.Wait()
+	w.follow(ctx)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -290,12 +291,14 @@ func inquire(ctx context.Context, c *redis.Client) (Replication, error) {
 	pipe := c.Pipeline()
 	ping := pipe.Ping(ctx)
 	text := pipe.Info(ctx, "replication")
-	_, _ = pipe.Exec(ctx) // each command has its own error, below
-	if err := text.Err(); err != nil {
+	_, err := pipe.Exec(ctx) // a failed handshake is in no command's own error
+	switch {
+	case text.Err() != nil:
+		return Replication{}, text.Err()
+	case text.Val() == "" && err != nil:
 		return Replication{}, err
-	}
-	if err := ping.Err(); redis.IsLoadingError(err) {
-		return Replication{}, err
+	case redis.IsLoadingError(ping.Err()):
+		return Replication{}, ping.Err()
 	}
 	r, ok := ParseReplication(text.Val())
 	if !ok {

@@ -117,7 +117,8 @@ type server struct {
 
 	repl       Replication // the newest answer
 	answered   bool        // the newest probe had one
-	cause      string      // why not
+	lost       bool        // a link of the data path broke since
+	cause      string      // why there was no answer
 	askedAt    int64       // when that probe was sent
 	linkDownAt int64       // first probe that found the link down, 0 while it is up
 	strangerAt int64       // first probe that found another lineage, 0 while it is the master's
