@@ -25,7 +25,8 @@ type Scope uint8
 
 // The scopes.
 const (
-	ProcessScope Scope = iota // once
+	BuildScope   Scope = iota // once, saying which program it is
+	ProcessScope              // once
 	PoolScope                 // for each pool
 	CommandScope              // for each command of a pool
 	ServerScope               // for each server of a group of a pool
@@ -34,6 +35,8 @@ const (
 // Labels returns the names of the labels that every figure of the scope has.
 func (s Scope) Labels() []string {
 	switch s {
+	case BuildScope:
+		return []string{"version", "revision", "goversion"}
 	case PoolScope:
 		return []string{"pool"}
 	case CommandScope:
@@ -41,7 +44,7 @@ func (s Scope) Labels() []string {
 	case ServerScope:
 		return []string{"pool", "group", "server"}
 	default:
-		return []string{"version", "revision", "goversion"}
+		return nil
 	}
 }
 
@@ -56,6 +59,7 @@ type Build struct {
 // need are nil.
 type Point struct {
 	Build   *Build
+	Config  *ConfigSnapshot
 	Pool    *PoolSnapshot
 	Command *CommandCount
 	Group   *GroupSnapshot
@@ -65,6 +69,8 @@ type Point struct {
 // Values returns the values of the labels that Scope.Labels names.
 func (p Point) Values(s Scope) []string {
 	switch s {
+	case BuildScope:
+		return []string{p.Build.Version, p.Build.Revision, p.Build.Go}
 	case PoolScope:
 		return []string{p.Pool.Name}
 	case CommandScope:
@@ -72,7 +78,7 @@ func (p Point) Values(s Scope) []string {
 	case ServerScope:
 		return []string{p.Pool.Name, p.Group.Name, p.Server.Name}
 	default:
-		return []string{p.Build.Version, p.Build.Revision, p.Build.Go}
+		return nil
 	}
 }
 
@@ -112,7 +118,8 @@ type Visit func(f *Family, g *Figure, at Point, values []string)
 
 // Each calls visit for every figure of the table at every point of s that has it.
 func (s *Snapshot) Each(build *Build, visit Visit) {
-	families(ProcessScope, Point{Build: build}, visit)
+	families(BuildScope, Point{Build: build}, visit)
+	families(ProcessScope, Point{Config: &s.Config}, visit)
 	for i := range s.Pools {
 		p := &s.Pools[i]
 		families(PoolScope, Point{Pool: p}, visit)
@@ -161,9 +168,13 @@ func WriteListing(w io.Writer) error {
 	return t.Flush()
 }
 
-// labelList names the labels, the last one with its values: "pool,reason=eof|error".
+// labelList names the labels, the last one with its values: "pool,reason=eof|error"; "-"
+// when there are none.
 func (f *Family) labelList() string {
 	list := strings.Join(f.Labels(), ",")
+	if list == "" {
+		return "-"
+	}
 	if f.Label == "" {
 		return list
 	}

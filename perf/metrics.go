@@ -1,12 +1,19 @@
 package perf
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // Families is the metric table. The order is the order of every listing; within twemproxy's
 // statistics the order is its own (stats.go).
 var Families = []Family{
-	{"huntaway_build_info", Gauge, ProcessScope, "Always 1; the labels say which program is running", "",
+	{"huntaway_build_info", Gauge, BuildScope, "Always 1; the labels say which program is running", "",
 		[]Figure{{Read: func(Point) float64 { return 1 }}}},
+	{"huntaway_config_last_reload_successful", Gauge, ProcessScope, "0 when the last reload of the configuration was refused, otherwise 1", "",
+		[]Figure{{Read: func(p Point) float64 { return truth(!p.Config.Refused) }}}},
+	{"huntaway_config_last_reload_success_timestamp_seconds", Gauge, ProcessScope, "When the configuration in force was read", "",
+		[]Figure{{Read: func(p Point) float64 { return seconds(p.Config.LoadedAt) }}}},
 
 	// Sessions.
 	{"huntaway_client_connections", Gauge, PoolScope, "Client connections open now", "",
@@ -174,10 +181,13 @@ func inFlightBytes(c *ServerCounters) float64 {
 	return math.Round(float64(c.InFlight) * requestSize(c))
 }
 
-// ejectedAt reads the time of the last ejection in seconds since 1970.
-func ejectedAt(p Point) float64 {
-	if p.Server.EjectedAt.IsZero() {
+// ejectedAt reads the time of the last ejection.
+func ejectedAt(p Point) float64 { return seconds(p.Server.EjectedAt) }
+
+// seconds is a time in seconds since 1970, 0 for none.
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
 		return 0
 	}
-	return float64(p.Server.EjectedAt.UnixMicro()) / 1e6
+	return float64(t.UnixMicro()) / 1e6
 }

@@ -15,7 +15,7 @@ import (
 func TestEveryCounterHasARow(t *testing.T) {
 	s := sample()
 	p := &s.Pools[0]
-	for _, counted := range []any{&p.Counters, &p.Commands[0], &p.Groups[0].Servers[0].Counters} {
+	for _, counted := range []any{&s.Config, &p.Counters, &p.Commands[0], &p.Groups[0].Servers[0].Counters} {
 		v := reflect.ValueOf(counted).Elem()
 		for i := range v.NumField() {
 			if v.Field(i).Kind() == reflect.String {
@@ -41,6 +41,10 @@ func raise(p any) {
 		*f++
 	case *Histogram:
 		f.Observe(1000)
+	case *bool:
+		*f = true
+	case *time.Time:
+		*f = time.Unix(1, 0)
 	}
 }
 

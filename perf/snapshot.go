@@ -5,7 +5,14 @@ import "time"
 // A Snapshot is everything counted so far, added up over the workers. It belongs to
 // whoever asked for it and is never changed by its maker afterwards.
 type Snapshot struct {
-	Pools []PoolSnapshot // in the order of the configuration
+	Config ConfigSnapshot
+	Pools  []PoolSnapshot // in the order of the configuration
+}
+
+// A ConfigSnapshot says which configuration is in force. The data path leaves it to cmd.
+type ConfigSnapshot struct {
+	LoadedAt time.Time // when the one in force was read
+	Refused  bool      // whether a later one was refused
 }
 
 // A PoolSnapshot is what was counted for one pool.
