@@ -84,19 +84,25 @@ func (b *bare) run(cmd *cobra.Command) error {
 	if b.test {
 		return check(cmd, file, "text")
 	}
-	cfg, err := b.config(cmd, file)
+	cfg, err := load(cmd, file)
 	if err != nil {
 		return err
 	}
-	return serve(cmd, cfg)
+	if err := b.overlay(cmd, cfg); err != nil {
+		return err
+	}
+	b.warn(cmd)
+	return serve(cmd, cfg, func() (*config.Config, error) {
+		cfg, err := read(file)
+		if err != nil {
+			return nil, err
+		}
+		return cfg, b.overlay(cmd, cfg)
+	})
 }
 
-// config loads the file and lays the options over it.
-func (b *bare) config(cmd *cobra.Command, file string) (*config.Config, error) {
-	cfg, err := load(cmd, file)
-	if err != nil {
-		return nil, err
-	}
+// overlay lays the options that were given over a configuration.
+func (b *bare) overlay(cmd *cobra.Command, cfg *config.Config) (err error) {
 	given := cmd.Flags().Changed
 	if given("output") {
 		cfg.Log.Output = b.output
@@ -104,21 +110,23 @@ func (b *bare) config(cmd *cobra.Command, file string) (*config.Config, error) {
 	if given("pid-file") {
 		cfg.Runtime.PIDFile = b.pid
 	}
-	if given("verbose") {
-		if cfg.Log.Level, err = levelOf(b.verbose); err != nil {
-			return nil, err
-		}
-	}
 	if given("stats-port") || given("stats-addr") {
 		cfg.Admin.Stats = net.JoinHostPort(b.statsAddr, strconv.Itoa(b.statsPort))
 	}
+	if given("verbose") {
+		cfg.Log.Level, err = levelOf(b.verbose)
+	}
+	return err
+}
+
+// warn says which of the options that were given have no effect.
+func (b *bare) warn(cmd *cobra.Command) {
 	for _, name := range []string{"stats-interval", "mbuf-size"} {
-		if given(name) {
+		if cmd.Flags().Changed(name) {
 			f := cmd.Flags().Lookup(name)
 			fmt.Fprintf(cmd.ErrOrStderr(), "huntaway: warning: -%s (%s) is %s\n", f.Shorthand, f.Name, f.Usage)
 		}
 	}
-	return cfg, nil
 }
 
 // levelOf translates nutcracker's log levels (0 emergency … 5 notice, 6 info, 7 debug … 11).

@@ -80,7 +80,7 @@ func (d *demo) run(cmd *cobra.Command, keep string) (err error) {
 	if err != nil {
 		return err
 	}
-	p, err := startProxy(cfg, log)
+	p, err := startProxy(cfg, log, func() (*config.Config, error) { return config.Load(cfg.Path) })
 	if err != nil {
 		return err
 	}

@@ -201,6 +201,9 @@ func TestSignalsWhileServing(t *testing.T) {
 	}
 	s.signal(syscall.SIGHUP)
 	s.logs("the old one stays in force")
+	if _, text := page(t, "http://"+s.admin+"/metrics"); !strings.Contains(text, "huntaway_config_last_reload_successful 0") {
+		t.Error("the metrics do not say that the reload was refused")
+	}
 	roundTrip(t, c, "still")
 	s.signal(syscall.SIGTERM)
 	s.ends(exitOK)
@@ -284,6 +287,14 @@ func TestBareCommandLine(t *testing.T) {
 	}
 	if status, text := page(t, "http://"+stats+"/"); status != 200 || !strings.Contains(text, `"one": {"server_eof"`) {
 		t.Errorf("statistics: %d %s; want the server one in its pool", status, text)
+	}
+	p.signal(syscall.SIGHUP)
+	eventually(t, "the reload", func() bool {
+		text, _ := os.ReadFile(log) // none yet: nothing in it
+		return strings.Contains(string(text), "configuration reloaded")
+	})
+	if text, err := os.ReadFile(log); err != nil || strings.Contains(string(text), "need a restart") {
+		t.Errorf("the log has\n%s, %v; want options to stay in force in a reload", text, err)
 	}
 	p.signal(syscall.SIGINT)
 	p.ends(exitOK)

@@ -16,6 +16,7 @@ import (
 	"huntaway/config"
 	"huntaway/ha"
 	"huntaway/loop"
+	"huntaway/perf"
 	"huntaway/perf/export"
 	"huntaway/shard"
 )
@@ -25,6 +26,7 @@ type proxy struct {
 	// Fixed by startProxy.
 
 	cfg     *config.Config // in force; reload replaces it
+	again   reader
 	log     *logbook
 	engine  *loop.Engine
 	monitor *ha.Monitor
@@ -33,6 +35,10 @@ type proxy struct {
 	admin   *http.Server // nil when there is none
 	stats   net.Listener // nil when there is none
 	systemd notifier
+
+	// Published. By the goroutine that reloads.
+
+	inForce atomic.Pointer[perf.ConfigSnapshot]
 
 	failed   chan error     // what ends the proxy although nobody asked; holds one
 	running  sync.WaitGroup // everything that spawn started
@@ -44,6 +50,10 @@ type proxy struct {
 	hurry  context.CancelFunc // ends a drain that is under way
 	grace  context.Context    // what hurry ends
 }
+
+// A reader reads the configuration, as it is now in the file, the environment and the
+// options that were given at start.
+type reader func() (*config.Config, error)
 
 // A served pool is one that is being served.
 type served struct {
@@ -60,10 +70,11 @@ type entrance struct {
 }
 
 // startProxy opens everything and serves. What it had opened is closed again if it fails.
-func startProxy(cfg *config.Config, log *logbook) (*proxy, error) {
-	p := &proxy{cfg: cfg, log: log, systemd: notifier{log.Logger}, failed: make(chan error, 1)}
+func startProxy(cfg *config.Config, log *logbook, again reader) (*proxy, error) {
+	p := &proxy{cfg: cfg, again: again, log: log, systemd: notifier{log.Logger}, failed: make(chan error, 1)}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.grace, p.hurry = context.WithCancel(context.Background())
+	p.inForce.Store(&perf.ConfigSnapshot{LoadedAt: time.Now()})
 	for _, step := range []func() error{p.build, p.listen, p.open, p.watch} {
 		if err := step(); err != nil {
 			p.close()
@@ -149,7 +160,7 @@ func (p *proxy) openAdmin() error {
 	if at := p.cfg.Admin.HTTP; at != "" {
 		ln, err := tcpDoor(at).open()
 		if err != nil {
-			return fmt.Errorf("admin pages: %w", err)
+			return fmt.Errorf("admin pages: %w, in admin.http or HUNTAWAY_ADMIN_HTTP (\"off\" for none)", err)
 		}
 		p.admin = newAdminServer(&admin{source: p.snapshot, alive: p.engine.Alive, ready: p.verdicts, log: p.log.Logger})
 		p.spawn("serving admin pages", func() error { return serveHTTP(p.admin, ln) })
@@ -157,7 +168,7 @@ func (p *proxy) openAdmin() error {
 	if at := p.cfg.Admin.Stats; at != "" {
 		ln, err := tcpDoor(at).open()
 		if err != nil {
-			return fmt.Errorf("statistics: %w", err)
+			return fmt.Errorf("statistics: %w, in admin.stats or with -s", err)
 		}
 		p.stats = ln
 		p.spawn("serving statistics", func() error { return export.NewStatsServer(p.snapshot, version).Serve(ln) })

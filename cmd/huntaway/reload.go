@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 	"unicode"
 
 	"huntaway/config"
+	"huntaway/perf"
 	"huntaway/shard"
 )
 
@@ -17,28 +19,37 @@ func (p *proxy) reload() {
 	if err := p.log.out.reopen(); err != nil {
 		p.log.Error("log not reopened", "err", err)
 	}
-	next, err := read(p.cfg.Path)
-	if err != nil {
+	if err := p.follow(); err != nil {
+		p.inForce.Store(&perf.ConfigSnapshot{LoadedAt: p.inForce.Load().LoadedAt, Refused: true})
 		p.log.Error("configuration not reloaded, the old one stays in force", "config", p.cfg.Path, "err", err)
 		return
+	}
+	p.inForce.Store(&perf.ConfigSnapshot{LoadedAt: time.Now()})
+	p.log.Info("configuration reloaded", "config", p.cfg.Path, "serving", summary(p.cfg))
+}
+
+// follow reads the configuration and puts in force what can change. An error means that
+// nothing has changed.
+func (p *proxy) follow() error {
+	next, err := p.again()
+	if err != nil {
+		return err
 	}
 	tables, err := p.nextTables(next)
 	if err != nil {
-		p.log.Error("configuration not reloaded, the old one stays in force", "config", p.cfg.Path, "err", err)
-		return
+		return err
 	}
 	if err := p.log.setLevel(next.Log.Level); err != nil {
-		p.log.Error("log level not changed", "err", err)
+		return err
 	}
 	for i, t := range tables {
 		p.pools[i].replace(t, p.monitor.Change)
 	}
-	frozen := difference(p.cfg, next)
-	p.cfg = adopted(p.cfg, next)
-	p.log.Info("configuration reloaded", "config", p.cfg.Path, "serving", summary(p.cfg))
-	if len(frozen) > 0 {
+	if frozen := difference(p.cfg, next); len(frozen) > 0 {
 		p.log.Warn("some changes need a restart", "keys", strings.Join(frozen, " "))
 	}
+	p.cfg = adopted(p.cfg, next)
+	return nil
 }
 
 // nextTables builds the tables of the pools whose placement differs in next, by index.

@@ -40,15 +40,15 @@ Signals:
 			if err != nil {
 				return err
 			}
-			return serve(cmd, cfg)
+			return serve(cmd, cfg, func() (*config.Config, error) { return read(file) })
 		},
 	}
 	conf = addConf(cmd)
 	return cmd
 }
 
-// serve runs a proxy until a signal ends it.
-func serve(cmd *cobra.Command, cfg *config.Config) error {
+// serve runs a proxy until a signal ends it. again reads the configuration for a reload.
+func serve(cmd *cobra.Command, cfg *config.Config, again reader) error {
 	signals := catch()
 	defer signal.Stop(signals)
 	log, err := openLog(cfg.Log, cmd.ErrOrStderr())
@@ -63,7 +63,7 @@ func serve(cmd *cobra.Command, cfg *config.Config) error {
 	if cfg.Runtime.MemoryLimit > 0 {
 		debug.SetMemoryLimit(cfg.Runtime.MemoryLimit)
 	}
-	p, err := startProxy(cfg, log)
+	p, err := startProxy(cfg, log, again)
 	if err != nil {
 		return err
 	}

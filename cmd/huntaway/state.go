@@ -15,6 +15,7 @@ func (p *proxy) snapshot(ctx context.Context) (perf.Snapshot, error) {
 	if err != nil {
 		return s, err
 	}
+	s.Config = *p.inForce.Load()
 	states := p.states()
 	for i := range s.Pools {
 		p.pools[i].complete(&s.Pools[i], states)
