@@ -6,7 +6,7 @@ package loop
 // 32 bytes and no pointer: 50 000 requests in flight are 1.6 MB that the garbage collector
 // does not look at.
 type entry struct {
-	sent    int64  // when the request was admitted (perf.Now)
+	sent    int64  // when the request was admitted, or let go by a hold (perf.Now)
 	session uint32 // index of the session
 	gen     uint32 // generation of that index
 	seq     uint32 // slot in the session's window

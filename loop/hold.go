@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"slices"
 	"time"
 
 	"huntaway/shard"
@@ -10,6 +11,7 @@ import (
 const (
 	shunTime   = time.Second           // how long a server that says it is not ready gets no reads
 	probePause = 50 * time.Millisecond // between two looks whether a group takes requests again
+	probeTime  = time.Second           // how long a look may take, if the pool's timeout is not longer
 )
 
 // A refusalCode says whether a refusal comes from a server that is no master any more.
@@ -93,17 +95,47 @@ func (pw *poolWorker) holding(group uint16, l *link) bool {
 	return pw.w.now-h.since < limit
 }
 
-// hold puts a request at the end of the group's queue.
+// hold puts a request into the group's queue.
 func (pw *poolWorker) hold(s *session, e *entry, frame []byte, f *fault) {
 	h := pw.holds[e.group]
 	if h.bytes+int64(len(frame)) > pw.pool.opt.HoldBytes {
 		pw.w.fail(e, faultHoldFull, nil)
 		return
 	}
-	h.queue = append(h.queue, held{*e, append([]byte(nil), frame...), f})
+	at := len(h.queue)
+	if e.marks.has(retried) && s.held > 0 {
+		at = h.placeOf(e)
+	}
+	h.queue = slices.Insert(h.queue, at, held{*e, append([]byte(nil), frame...), f})
 	h.bytes += int64(len(frame))
 	s.held++
 	pw.counters.Held++
+}
+
+// placeOf returns where in the queue a request belongs that was sent before: in front of
+// what its session sent later, which joined the queue while the server's refusal of this
+// one was on its way.
+func (h *hold) placeOf(e *entry) int {
+	for i := range h.queue {
+		o := &h.queue[i].e
+		if o.session == e.session && o.gen == e.gen && int32(o.seq-e.seq) > 0 {
+			return i
+		}
+	}
+	return len(h.queue)
+}
+
+// letGo sends a request that was held. Its time starts anew: what it had to wait here must
+// not count as the server's.
+func (pw *poolWorker) letGo(q *held, more marks) {
+	s := pw.w.sessionOf(&q.e)
+	if s == nil {
+		return
+	}
+	s.held--
+	q.e.sent = pw.w.now
+	q.e.marks |= more
+	pw.dispatch(s, &q.e, q.frame)
 }
 
 // holdRefused holds a request that its server refused with that code. False: it is not to
@@ -118,6 +150,7 @@ func (pw *poolWorker) holdRefused(s *session, e *entry, frame []byte, code refus
 	}
 	h := pw.holds[e.group]
 	if !e.marks.has(isProbe) {
+		e.marks |= retried
 		pw.hold(s, e, frame, faultHoldTime)
 		h.nextTry = max(h.nextTry, pw.w.now+int64(probePause))
 		return true
@@ -138,30 +171,24 @@ func (pw *poolWorker) free(group int) {
 		return
 	}
 	for i := range h.queue {
-		q := &h.queue[i]
-		if s := pw.w.sessionOf(&q.e); s != nil {
-			s.held--
-			pw.dispatch(s, &q.e, q.frame)
-		}
+		pw.letGo(&h.queue[i], 0)
 	}
 }
 
-// probe sends the first held request of a group, to see whether it is taken now.
+// probe sends the first held request of a group, to see whether it is taken now. There is
+// no second one before the first is answered or given up: both could be refused, and would
+// come back in the wrong order.
 func (pw *poolWorker) probe(group int) {
 	h := pw.holds[group]
 	for len(h.queue) > 0 {
 		q := h.queue[0]
 		h.queue = h.queue[1:]
 		h.bytes -= int64(len(q.frame))
-		s := pw.w.sessionOf(&q.e)
-		if s == nil {
-			continue
+		if pw.w.sessionOf(&q.e) != nil {
+			h.nextTry = pw.w.now + max(int64(pw.pool.opt.Timeout), int64(probeTime))
+			pw.letGo(&q, isProbe)
+			return
 		}
-		s.held--
-		q.e.marks |= isProbe
-		h.nextTry = pw.w.now + int64(probePause)
-		pw.dispatch(s, &q.e, q.frame)
-		return
 	}
 }
 
@@ -194,7 +221,8 @@ func (pw *poolWorker) mastersMoved(was *shard.Table) {
 		if was == nil || g >= len(was.Groups) || was.Groups[g].Master == now || now < 0 {
 			continue
 		}
-		if !pw.raiseGates(g, was.Groups[g].Master) {
+		raised := pw.raiseGates(g, was.Groups[g].Master)
+		if h := pw.holds[g]; !raised && (h == nil || len(h.gates) == 0) {
 			pw.free(g)
 		}
 	}

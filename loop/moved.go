@@ -22,12 +22,7 @@ func (pw *poolWorker) ringMoved() {
 		}
 	}
 	for i := range waiting {
-		q := &waiting[i]
-		if s := pw.w.sessionOf(&q.e); s != nil {
-			s.held--
-			q.e.marks |= isMoved
-			pw.dispatch(s, &q.e, q.frame)
-		}
+		pw.letGo(&waiting[i], isMoved)
 	}
 }
 

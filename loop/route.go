@@ -131,7 +131,7 @@ func (pw *poolWorker) again(e *entry, frame []byte, l *link, f *fault) {
 		pw.w.fail(e, f, l)
 	default:
 		pw.counters.Retried++
-		e.marks |= retried
+		e.marks = e.marks&^isProbe | retried
 		pw.dispatch(s, e, frame)
 	}
 }
