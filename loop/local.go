@@ -1,28 +1,113 @@
 package loop
 
-import "huntaway/codec"
+import (
+	"maps"
+	"strings"
+
+	"huntaway/codec"
+)
+
+// A localAnswer appends the whole reply to a request that needs no server. It returns nil
+// when it has given the request its slot itself: because it refused, or because the reply
+// takes a word of every worker (gather).
+type localAnswer func(s *session, dst []byte, r *codec.Request) []byte
+
+// localAnswers is by command ID, which is the same in every command table. A command with
+// the policy Local and none here is refused; TestLocalCoversTable says that there is none.
+var localAnswers []localAnswer
+
+// init and not an initializer: an answer may end an event, the event admits what had to
+// wait, and admit comes back here.
+func init() {
+	byName := map[string]localAnswer{}
+	maps.Copy(byName, connectionAnswers)
+	maps.Copy(byName, authAnswers)
+	maps.Copy(byName, clientAnswers)
+	maps.Copy(byName, serverAnswers)
+
+	localAnswers = make([]localAnswer, codec.Default().Len())
+	for _, cmd := range codec.Default().All() {
+		f := byName[cmd.Name]
+		if parent, _, isSub := strings.Cut(cmd.Name, "|"); f == nil && isSub {
+			f = byName[parent+"|*"]
+		}
+		localAnswers[cmd.ID] = f
+	}
+}
 
 // local answers a command that needs no server.
 func (s *session) local(cmd *codec.Command, r *codec.Request) {
-	reply := s.w.scratch[:0]
-	switch cmd.Name {
-	case "ping":
-		if r.Len() == 1 {
-			reply = codec.AppendSimple(reply, "PONG")
-		} else {
-			reply = codec.AppendBulk(reply, r.Arg(1))
-		}
-	case "echo":
-		reply = codec.AppendBulk(reply, r.Arg(1))
-	case "quit":
-		s.pw.counters.Local++
-		s.answer(s.expect(slot{join: noJoin}), codec.AppendSimple(reply, "OK"))
-		s.lastWord(endQuit)
-		return
-	default:
+	var f localAnswer
+	if int(cmd.ID) < len(localAnswers) {
+		f = localAnswers[cmd.ID]
+	}
+	if f == nil {
 		s.refuse(refusedText(cmd))
 		return
 	}
+	count := &s.pw.commands[cmd.ID]
+	count.Calls++
+	reply := f(s, s.w.scratch[:0], r)
+	if reply == nil {
+		return
+	}
+	if reply[0] == '-' {
+		count.Errors++
+	}
+	s.settleLocal(s.expect(slot{join: noJoin}), reply)
+}
+
+// settleLocal gives a slot the reply that was made here for it.
+func (s *session) settleLocal(seq uint32, reply []byte) {
 	s.pw.counters.Local++
-	s.answer(s.expect(slot{join: noJoin}), reply)
+	if reply[0] == '-' {
+		s.pw.counters.ErrorReplies++
+	}
+	s.answer(seq, reply)
+}
+
+// The makers of answers that depend on nothing.
+
+func alwaysOK(_ *session, dst []byte, _ *codec.Request) []byte {
+	return codec.AppendSimple(dst, "OK")
+}
+
+func alwaysError(text string) localAnswer {
+	return func(_ *session, dst []byte, _ *codec.Request) []byte {
+		return codec.AppendError(dst, text)
+	}
+}
+
+func alwaysInt(n int64) localAnswer {
+	return func(_ *session, dst []byte, _ *codec.Request) []byte {
+		return codec.AppendInt(dst, n)
+	}
+}
+
+// alwaysRefuse is for what exists and is not served: it counts as refused.
+func alwaysRefuse(text string) localAnswer {
+	return func(s *session, _ []byte, _ *codec.Request) []byte {
+		s.refuse(text)
+		return nil
+	}
+}
+
+// alwaysLines is the form of every HELP.
+func alwaysLines(lines ...string) localAnswer {
+	return func(_ *session, dst []byte, _ *codec.Request) []byte {
+		dst = codec.AppendArray(dst, len(lines))
+		for _, l := range lines {
+			dst = codec.AppendSimple(dst, l)
+		}
+		return dst
+	}
+}
+
+// appendBulks appends an array of bulk strings.
+func appendBulks(dst []byte, all ...string) []byte {
+	dst = codec.AppendArray(dst, len(all))
+	for _, one := range all {
+		dst = codec.AppendBulk(dst, one)
+	}
+	return dst
 }

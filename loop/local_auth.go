@@ -1,0 +1,196 @@
+package loop
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+
+	"huntaway/codec"
+)
+
+// authAnswers: who the client is.
+var authAnswers = map[string]localAnswer{
+	"auth":       answerAuth,
+	"hello":      answerHello,
+	"acl|cat":    answerACLCat,
+	"acl|help":   aclHelp,
+	"acl|list":   answerACLList,
+	"acl|whoami": answerWhoAmI,
+}
+
+// defaultUser is the only user there is: a pool has a password, as with twemproxy.
+const defaultUser = "default"
+
+// mostTries is how many wrong passwords a connection may offer. Then it is closed, so that
+// guessing costs a connection, and a line of the log, every few words.
+const mostTries = 10
+
+// answerAuth answers AUTH password and AUTH user password.
+func answerAuth(s *session, dst []byte, r *codec.Request) []byte {
+	switch {
+	case r.Len() > 3:
+		return codec.AppendError(dst, textSyntax)
+	case r.Len() == 2 && s.pw.pool.opt.Password == "":
+		return codec.AppendError(dst, textNoPassword)
+	case r.Len() == 2 && s.proves([]byte(defaultUser), r.Arg(1)):
+	case r.Len() == 3 && s.proves(r.Arg(1), r.Arg(2)):
+	default:
+		return codec.AppendError(dst, textWrongPass)
+	}
+	return codec.AppendSimple(dst, "OK")
+}
+
+// proves authenticates the session, or counts the attempt. Without a password any one is
+// right, as for Redis' own default user.
+func (s *session) proves(user, password []byte) bool {
+	want := s.pw.pool.opt.Password
+	if string(user) == defaultUser && (want == "" || samePassword(password, want)) {
+		s.authed, s.tries = true, 0
+		return true
+	}
+	if s.tries++; s.tries >= mostTries {
+		s.lastWord(endAuth)
+	}
+	return false
+}
+
+// samePassword compares digests, in a time that tells neither content nor length.
+func samePassword(got []byte, want string) bool {
+	a, b := sha256.Sum256(got), sha256.Sum256([]byte(want))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
+
+// answerHello answers HELLO [version [AUTH user password] [SETNAME name]].
+//
+// To HELLO 3 it says what a Redis without HELLO would say: of all refusals it is the one
+// that every client which can fall back to RESP2 understands (Lettuce and rueidis know
+// no other; NOPROTO is known to the newer ones alone). Its list of arguments ends with the
+// version, because a password may follow, and clients put errors into logs.
+func answerHello(s *session, dst []byte, r *codec.Request) []byte {
+	if r.Len() > 1 {
+		version, ok := decimalOf(r.Arg(1))
+		switch {
+		case !ok:
+			return codec.AppendError(dst, textHelloVersion)
+		case version == 3:
+			return codec.AppendError(dst, "ERR unknown command '"+string(r.Arg(0))+
+				"', with args beginning with: '3' ")
+		case version != 2:
+			return codec.AppendError(dst, textNoProto)
+		}
+	}
+	g, text := greetingOf(r)
+	if text != "" {
+		return codec.AppendError(dst, text)
+	}
+	if g.user != nil && !s.proves(g.user, g.password) {
+		return codec.AppendError(dst, textWrongPass)
+	}
+	if !s.authed {
+		return codec.AppendError(dst, textHelloNoAuth)
+	}
+	if g.name != nil {
+		s.name = string(g.name)
+	}
+	return s.appendHello(dst)
+}
+
+// greetOptions are the options of one HELLO; nil where not given.
+type greetOptions struct{ user, password, name []byte }
+
+// greetingOf reads the options of HELLO. text is the error, "" when there is none.
+func greetingOf(r *codec.Request) (g greetOptions, text string) {
+	for i := 2; i < r.Len(); {
+		left := r.Len() - i - 1
+		switch {
+		case is(r.Arg(i), "auth") && left >= 2:
+			g.user, g.password = r.Arg(i+1), r.Arg(i+2)
+			i += 3
+		case is(r.Arg(i), "setname") && left >= 1:
+			g.name = r.Arg(i + 1)
+			if text = nameError(g.name); text != "" {
+				return g, text
+			}
+			i += 2
+		default:
+			return g, "ERR Syntax error in HELLO option '" + quoted(r.Arg(i)) + "'"
+		}
+	}
+	return g, ""
+}
+
+// appendHello appends who we are: RESP2's form of a map.
+func (s *session) appendHello(dst []byte) []byte {
+	dst = codec.AppendArray(dst, 14)
+	dst = codec.AppendBulk(dst, "server")
+	dst = codec.AppendBulk(dst, "redis")
+	dst = codec.AppendBulk(dst, "version")
+	dst = codec.AppendBulk(dst, s.pw.pool.ServerVersion())
+	dst = codec.AppendBulk(dst, "proto")
+	dst = codec.AppendInt(dst, 2)
+	dst = codec.AppendBulk(dst, "id")
+	dst = codec.AppendInt(dst, int64(s.id))
+	dst = codec.AppendBulk(dst, "mode")
+	dst = codec.AppendBulk(dst, "standalone")
+	dst = codec.AppendBulk(dst, "role")
+	dst = codec.AppendBulk(dst, "master")
+	dst = codec.AppendBulk(dst, "modules")
+	return codec.AppendArray(dst, 0)
+}
+
+// answerWhoAmI knows one user.
+func answerWhoAmI(_ *session, dst []byte, _ *codec.Request) []byte {
+	return codec.AppendBulk(dst, defaultUser)
+}
+
+// answerACLList describes the one user. Redis would show a digest of the password, which
+// a client has no use for and a thief has.
+func answerACLList(s *session, dst []byte, _ *codec.Request) []byte {
+	if s.pw.pool.opt.Password == "" {
+		return appendBulks(dst, "user default on nopass ~* &* +@all")
+	}
+	return appendBulks(dst, "user default on ~* &* +@all")
+}
+
+// answerACLCat answers ACL CAT [category]. What is in a category the command table knows;
+// asked as COMMAND LIST FILTERBY ACLCAT it has the same form.
+func answerACLCat(s *session, dst []byte, r *codec.Request) []byte {
+	if r.Len() == 2 {
+		return appendBulks(dst, aclCategories...)
+	}
+	if r.Len() > 3 {
+		return codec.AppendArity(dst, "acl|cat")
+	}
+	for _, c := range aclCategories {
+		if is(r.Arg(2), c) {
+			return appendCategory(dst, s.pw.pool.opt.Commands, c)
+		}
+	}
+	return codec.AppendError(dst, "ERR Unknown category '"+quoted(r.Arg(2))+"'")
+}
+
+// appendCategory appends the names of the commands in a category.
+func appendCategory(dst []byte, all *codec.Commands, category string) []byte {
+	frame := codec.AppendCommand(nil, "COMMAND", "LIST", "FILTERBY", "ACLCAT", category)
+	var scan codec.Scanner
+	var r codec.Request
+	limits := codec.Limits{Args: 5, Bulk: len(frame), Request: len(frame), Inline: len(frame)}
+	if _, err := scan.Next(frame, &r, &limits); err != nil {
+		return codec.AppendArray(dst, 0)
+	}
+	return all.AppendReply(dst, &r)
+}
+
+// aclCategories are Redis 7.0's, in its order.
+var aclCategories = []string{
+	"keyspace", "read", "write", "set", "sortedset", "list", "hash", "string", "bitmap",
+	"hyperloglog", "geo", "stream", "pubsub", "admin", "fast", "slow", "blocking",
+	"dangerous", "connection", "transaction", "scripting",
+}
+
+var aclHelp = alwaysLines(
+	"ACL <subcommand> [<arg>]. The pool has one user, whose password is in its configuration.",
+	"CAT [<category>]", "    The categories, or the commands in one.",
+	"LIST", "    The user.",
+	"WHOAMI", "    Its name.",
+	"HELP", "    This text.",
+)

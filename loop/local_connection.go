@@ -1,0 +1,88 @@
+package loop
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"huntaway/codec"
+)
+
+// connectionAnswers: the connection, and what makes a client believe that it talks to one
+// stand-alone master.
+var connectionAnswers = map[string]localAnswer{
+	"asking":    alwaysError(textNoCluster),
+	"cluster|*": alwaysError(textNoCluster),
+	"echo":      answerEcho,
+	"ping":      answerPing,
+	"quit":      answerQuit,
+	"readonly":  alwaysOK, // what it asks for, reads from replicas, is the pool's to allow
+	"readwrite": alwaysOK,
+	"reset":     answerReset,
+	"role":      answerRole,
+	"select":    answerSelect,
+	"sentinel":  answerUnknown, // an array would make StackExchange.Redis take us for a Sentinel
+	"time":      answerTime,
+}
+
+func answerPing(_ *session, dst []byte, r *codec.Request) []byte {
+	switch r.Len() {
+	case 1:
+		return codec.AppendSimple(dst, "PONG")
+	case 2:
+		return codec.AppendBulk(dst, r.Arg(1))
+	}
+	return codec.AppendArity(dst, "ping")
+}
+
+func answerEcho(_ *session, dst []byte, r *codec.Request) []byte {
+	return codec.AppendBulk(dst, r.Arg(1))
+}
+
+// answerQuit ends the session: replies that are owed are written first, requests behind it
+// are never read.
+func answerQuit(s *session, dst []byte, _ *codec.Request) []byte {
+	s.lastWord(endQuit)
+	return codec.AppendSimple(dst, "OK")
+}
+
+// answerReset makes the session what it was when it was opened. What CLIENT SETINFO said
+// stays, as in Redis: it is about the library, not about the connection's state.
+func answerReset(s *session, dst []byte, _ *codec.Request) []byte {
+	s.authed = s.pw.pool.opt.Password == ""
+	s.name = ""
+	return codec.AppendSimple(dst, "RESET")
+}
+
+// answerSelect knows one database: which one of the servers' it is, the pool says.
+func answerSelect(_ *session, dst []byte, r *codec.Request) []byte {
+	n, ok := decimalOf(r.Arg(1))
+	switch {
+	case !ok:
+		return codec.AppendError(dst, textNotInt)
+	case n < math.MinInt32 || n > math.MaxInt32:
+		return codec.AppendError(dst, textNotInt32)
+	case n != 0:
+		return codec.AppendError(dst, textDBRange)
+	}
+	return codec.AppendSimple(dst, "OK")
+}
+
+// answerTime gives the proxy's clock: seconds, and microseconds of the second.
+func answerTime(_ *session, dst []byte, _ *codec.Request) []byte {
+	now := time.Now().UnixMicro()
+	return appendBulks(dst, strconv.FormatInt(now/1e6, 10), strconv.FormatInt(now%1e6, 10))
+}
+
+// answerRole says master, replication offset 0, no replicas.
+func answerRole(_ *session, dst []byte, _ *codec.Request) []byte {
+	dst = codec.AppendArray(dst, 3)
+	dst = codec.AppendBulk(dst, "master")
+	dst = codec.AppendInt(dst, 0)
+	return codec.AppendArray(dst, 0)
+}
+
+func answerUnknown(s *session, _ []byte, r *codec.Request) []byte {
+	s.refuseWith(codec.AppendUnknown(s.w.scratch[:0], r))
+	return nil
+}

@@ -1,0 +1,242 @@
+package loop
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"net"
+	"os"
+	"runtime"
+	"runtime/metrics"
+	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"huntaway/codec"
+	"huntaway/perf"
+)
+
+// leastVersion is reported until the servers have been asked (Pool.SetServerVersion). It
+// is the least that Sidekiq and BullMQ start with, and promises the least to all others: a
+// client that is told more than the servers are sends commands that they do not know.
+const leastVersion = "7.0.0"
+
+// SetServerVersion says what INFO and HELLO report as redis_version: the lowest of the
+// pool's servers. "" brings back the default, 7.0.0. May be called from any goroutine.
+func (p *Pool) SetServerVersion(version string) { p.serverVersion.Store(&version) }
+
+// ServerVersion returns what INFO and HELLO report as redis_version. May be called from
+// any goroutine.
+func (p *Pool) ServerVersion() string {
+	if v := p.serverVersion.Load(); v != nil && *v != "" {
+		return *v
+	}
+	return leastVersion
+}
+
+// runID is what INFO calls run_id: 40 hexadecimal digits, other ones in every process.
+var runID = newRunID()
+
+func newRunID() string {
+	var b [20]byte
+	_, _ = rand.Read(b[:]) // never fails: it ends the process instead
+	return hex.EncodeToString(b[:])
+}
+
+// answerSections answers INFO [section ...].
+func answerSections(s *session, _ []byte, r *codec.Request) []byte {
+	sections := wantedSections(r)
+	p := s.pw.pool
+	gather(s, func(w *worker) *tally { return w.tallyOf(p) },
+		func(s *session, dst []byte, parts []*tally) []byte {
+			sum := new(tally)
+			for _, t := range parts {
+				sum.add(t)
+			}
+			return codec.AppendBulk(dst, s.appendSections(nil, sections, sum))
+		})
+	return nil
+}
+
+// tallyOf copies what the worker counted for one pool. It runs on the worker.
+func (w *worker) tallyOf(p *Pool) *tally {
+	pw := w.pools[p.index]
+	return &tally{counters: pw.counters, commands: slices.Clone(pw.commands)}
+}
+
+// A section is one heading of INFO and what stands under it.
+type section struct {
+	name, title string
+	extra       bool // only when it is named, or all are asked for
+	lines       func(i *lines, s *session, sum *tally)
+}
+
+// sectionTable are in the order of Redis. What a proxy does not know of itself is left out
+// rather than invented: keys, replicas, hits.
+var sectionTable = []section{
+	{"server", "Server", false, serverLines},
+	{"clients", "Clients", false, clientLines},
+	{"memory", "Memory", false, memoryLines},
+	{"persistence", "Persistence", false, persistenceLines},
+	{"stats", "Stats", false, statsLines},
+	{"replication", "Replication", false, replicationLines},
+	{"cpu", "CPU", false, cpuLines},
+	{"commandstats", "Commandstats", true, commandLines},
+	{"cluster", "Cluster", false, clusterLines},
+}
+
+// wantedSections reads the arguments of INFO: the indexes of the sections to show.
+func wantedSections(r *codec.Request) (indexes []int) {
+	for i := range sectionTable {
+		one := &sectionTable[i]
+		wanted := r.Len() == 1 && !one.extra
+		for a := 1; a < r.Len(); a++ {
+			arg := r.Arg(a)
+			wanted = wanted || is(arg, one.name) || is(arg, "all") || is(arg, "everything") ||
+				is(arg, "default") && !one.extra
+		}
+		if wanted {
+			indexes = append(indexes, i)
+		}
+	}
+	return indexes
+}
+
+// appendSections appends the sections with an empty line between them.
+func (s *session) appendSections(dst []byte, indexes []int, sum *tally) []byte {
+	i := lines{dst}
+	for n, at := range indexes {
+		if n > 0 {
+			i.text("", "")
+		}
+		i.text("# "+sectionTable[at].title, "")
+		sectionTable[at].lines(&i, s, sum)
+	}
+	return i.b
+}
+
+// lines is the text of INFO while it is being made.
+type lines struct{ b []byte }
+
+// text appends a line: "name:" and a value.
+func (i *lines) text(name, value string) {
+	i.b = append(i.b, name...)
+	i.b = append(i.b, value...)
+	i.b = append(i.b, codec.CRLF...)
+}
+
+// number appends a line: "name:" and a value.
+func (i *lines) number(name string, value int64) { i.text(name, strconv.FormatInt(value, 10)) }
+
+// serverLines begins with redis_version: BullMQ takes the first line that ends so.
+func serverLines(i *lines, s *session, _ *tally) {
+	p := s.pw.pool
+	up := int64(time.Since(perf.Started()) / time.Second)
+	exe, _ := os.Executable() // "" where the system cannot tell
+	i.text("redis_version:", p.ServerVersion())
+	i.text("redis_mode:", "standalone")
+	i.text("os:", runtime.GOOS+" "+runtime.GOARCH)
+	i.number("arch_bits:", strconv.IntSize)
+	i.text("multiplexing_api:", "epoll")
+	i.number("process_id:", int64(os.Getpid()))
+	i.text("run_id:", runID)
+	i.text("tcp_port:", portOf(s.here))
+	i.number("server_time_usec:", time.Now().UnixMicro())
+	i.number("uptime_in_seconds:", up)
+	i.number("uptime_in_days:", up/86400)
+	i.text("executable:", exe)
+	i.text("huntaway_version:", s.w.engine.opt.Version)
+	i.text("huntaway_pool:", p.opt.Name)
+	i.number("huntaway_groups:", int64(len(s.pw.table.Groups)))
+	i.number("huntaway_workers:", int64(len(s.w.engine.workers)))
+}
+
+// portOf returns the port of an address, "0" for a unix socket.
+func portOf(addr string) string {
+	if _, port, err := net.SplitHostPort(addr); err == nil {
+		return port
+	}
+	return "0"
+}
+
+func clientLines(i *lines, s *session, _ *tally) {
+	i.number("connected_clients:", s.pw.pool.clients.Load())
+	i.number("cluster_connections:", 0)
+	i.number("maxclients:", int64(s.pw.pool.mostClients()))
+	i.number("blocked_clients:", 0)
+	i.number("tracking_clients:", 0)
+}
+
+// memoryLines are about this process, which evicts nothing. Sidekiq and BullMQ warn of
+// every other policy; the servers' must be asked of the servers.
+func memoryLines(i *lines, _ *session, _ *tally) {
+	used := heapBytes()
+	i.number("used_memory:", used)
+	i.text("used_memory_human:", strconv.FormatFloat(float64(used)/(1<<20), 'f', 2, 64)+"M")
+	i.number("maxmemory:", 0)
+	i.text("maxmemory_human:", "0B")
+	i.text("maxmemory_policy:", "noeviction")
+}
+
+// heapBytes is what the process's objects take.
+func heapBytes() int64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return int64(sample[0].Value.Uint64())
+}
+
+// persistenceLines let ioredis go on: it waits while loading is 1.
+func persistenceLines(i *lines, _ *session, _ *tally) {
+	i.number("loading:", 0)
+	i.number("async_loading:", 0)
+	i.number("rdb_bgsave_in_progress:", 0)
+	i.number("aof_enabled:", 0)
+	i.number("aof_rewrite_in_progress:", 0)
+}
+
+func statsLines(i *lines, s *session, sum *tally) {
+	c := &sum.counters
+	i.number("total_connections_received:", int64(c.Accepted))
+	i.number("total_commands_processed:", int64(c.Requests))
+	i.number("total_net_input_bytes:", int64(c.RequestBytes))
+	i.number("total_net_output_bytes:", int64(c.ReplyBytes))
+	i.number("rejected_connections:", int64(s.pw.pool.rejects.Load()))
+	i.number("total_error_replies:", int64(c.ErrorReplies))
+}
+
+func replicationLines(i *lines, _ *session, _ *tally) {
+	i.text("role:", "master")
+	i.number("connected_slaves:", 0)
+}
+
+func cpuLines(i *lines, _ *session, _ *tally) {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return
+	}
+	i.text("used_cpu_sys:", seconds(u.Stime))
+	i.text("used_cpu_user:", seconds(u.Utime))
+}
+
+// seconds prints a time with six digits behind the point.
+func seconds(t unix.Timeval) string {
+	return strconv.FormatFloat(float64(t.Nano())/1e9, 'f', 6, 64)
+}
+
+// commandLines has the fields of Redis' lines that are known here: not the time that the
+// servers took.
+func commandLines(i *lines, s *session, sum *tally) {
+	all := s.pw.pool.opt.Commands.All()
+	for id := range sum.commands {
+		if c := &sum.commands[id]; c.Calls > 0 {
+			i.text("cmdstat_"+all[id].Name+":calls="+strconv.FormatUint(c.Calls, 10),
+				",failed_calls="+strconv.FormatUint(c.Errors, 10))
+		}
+	}
+}
+
+func clusterLines(i *lines, _ *session, _ *tally) { i.number("cluster_enabled:", 0) }

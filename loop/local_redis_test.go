@@ -1,0 +1,171 @@
+package loop
+
+import (
+	"fmt"
+	"net"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"huntaway/codec"
+)
+
+// TestLocalAgreesWithRedis gives the same requests to a real server and to a session, each
+// row on a connection of its own, and compares every reply byte for byte.
+func TestLocalAgreesWithRedis(t *testing.T) {
+	addr := startRedis(t)
+	for _, row := range sameAsRedis {
+		t.Run(strings.ReplaceAll(row, " ", "_"), func(t *testing.T) {
+			real := dialRedis(t, addr)
+			st := newTestWorker(t, PoolOptions{})
+			st.e.pools[0].SetServerVersion("7.0.15")
+			ours := st.client(0, 0)
+			for _, request := range strings.Split(row, ";") {
+				args := strings.Fields(request)
+				for i := range args {
+					args[i] = strings.ReplaceAll(args[i], "_", " ")
+				}
+				want := sameIDs(real.say(t, args))
+				if got := sameIDs(ours.say(args...)); got != want {
+					t.Errorf("%s: got %.300q; want %.300q", request, got, want)
+				}
+			}
+		})
+	}
+}
+
+// sameAsRedis are rows of requests separated by ';', arguments by spaces; '_' is a space
+// within an argument.
+var sameAsRedis = []string{
+	"PING; ping x; PING a b; PING _; ECHO; ECHO x; ECHO a b",
+	"SELECT 0; SELECT 16; SELECT -1; SELECT abc; SELECT 00; SELECT +1; SELECT 1_; SELECT",
+	"SELECT 2147483648; SELECT -2147483649; SELECT 99999999999999999999",
+	"TIME x; ROLE; ROLE x; MODULE LIST; SENTINEL MASTERS",
+	"CLIENT; CLIENT NOPE; client nope; CLIENT MAINT_NOTIFICATIONS on",
+	"CLIENT GETNAME; CLIENT SETNAME bob; CLIENT GETNAME; CLIENT SETNAME a_b; CLIENT GETNAME; CLIENT SETNAME",
+	"CLIENT SETNAME bob; RESET; CLIENT GETNAME; RESET x",
+	"CLIENT ID; CLIENT ID x; CLIENT GETREDIR; CLIENT TRACKINGINFO; CLIENT TRACKING off; CLIENT TRACKING maybe",
+	"CLIENT CACHING yes; CLIENT CACHING x; CLIENT UNPAUSE; CLIENT NO-EVICT on; CLIENT NO-EVICT x",
+	"CLIENT REPLY ON; CLIENT REPLY maybe; CLIENT UNBLOCK a; CLIENT UNBLOCK 5; CLIENT UNBLOCK 5 x; CLIENT UNBLOCK 5 error",
+	"CLIENT KILL 127.0.0.1:1; CLIENT KILL id 0; CLIENT KILL id x; CLIENT KILL id 123456; CLIENT KILL id",
+	"CLIENT KILL type x; CLIENT KILL type replica; CLIENT KILL user x; CLIENT KILL user default id 123456",
+	"CLIENT KILL skipme maybe; CLIENT KILL id 1 skipme; CLIENT KILL addr 127.0.0.1:1 laddr 127.0.0.1:2",
+	"CLIENT LIST TYPE x; CLIENT LIST TYPE pubsub; CLIENT LIST ID; CLIENT LIST ID x; CLIENT LIST ID 123456; CLIENT LIST x y",
+	"AUTH; AUTH x; AUTH default x; AUTH bob x; AUTH a b c",
+	"HELLO; HELLO 2; HELLO 4; HELLO 1; HELLO x; HELLO 2 x; HELLO 2 AUTH x; HELLO 2 SETNAME",
+	"HELLO 2 SETNAME a_b; HELLO 2 SETNAME bob; CLIENT GETNAME; HELLO 2 AUTH default x SETNAME eve; CLIENT GETNAME",
+	"HELLO 2 AUTH bob x",
+	"ASKING; CLUSTER; CLUSTER NOPE; CLUSTER HELP; CLUSTER INFO; CLUSTER SLOTS; CLUSTER KEYSLOT a; CLUSTER NODES",
+	"ACL WHOAMI; ACL LIST; ACL CAT; ACL CAT x; ACL NOPE; ACL",
+	"CONFIG; CONFIG GET; CONFIG GET save; CONFIG GET SAV*; CONFIG GET nope; CONFIG GET appendonly; CONFIG GET timeout tim*",
+	"CONFIG GET slave-read-only; CONFIG GET replica-read-onl[xy]; CONFIG GET maxmemory-polic?; CONFIG GET notify-keyspace-events",
+	"CONFIG GET maxmemory; CONFIG NOPE",
+	"COMMAND NOPE; COMMAND COUNT x; COMMAND GETKEYS GET a; COMMAND GETKEYS",
+	"INFO nope; INFO cluster; INFO cluster nope",
+	"NOPE a b; GET; QUIT x",
+}
+
+var anID = regexp.MustCompile(`id\r\n:\d+|^:\d+\r\n$`)
+
+// sameIDs blanks out connection numbers.
+func sameIDs(reply string) string {
+	if strings.HasPrefix(reply, ":0") || strings.HasPrefix(reply, ":-") {
+		return reply
+	}
+	return anID.ReplaceAllString(reply, "id")
+}
+
+// startRedis starts a server on a free port and ends it with the test.
+func startRedis(t *testing.T, args ...string) (addr string) {
+	t.Helper()
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("SKIPPED: redis-server 7.0 is not installed, so nothing tells what the replies should be")
+	}
+	for range 5 { // another process may take the port first
+		addr = freeAddr(t)
+		_, port, _ := net.SplitHostPort(addr)
+		cmd := exec.Command(path, append([]string{"--port", port, "--bind", "127.0.0.1",
+			"--save", "", "--dir", t.TempDir()}, args...)...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+		if answers(addr) {
+			return addr
+		}
+	}
+	t.Fatal("no redis-server came up")
+	return ""
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// answers polls until the server takes connections.
+func answers(addr string) bool {
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
+		if c, err := net.Dial("tcp", addr); err == nil {
+			c.Close()
+			return true
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+	return false
+}
+
+// A redisConn is a connection to a real server.
+type redisConn struct{ net.Conn }
+
+func dialRedis(t *testing.T, addr string) redisConn {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return redisConn{c}
+}
+
+// say sends one request and returns its reply.
+func (c redisConn) say(t *testing.T, args []string) string {
+	t.Helper()
+	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := c.Write(codec.AppendCommand(nil, args...)); err != nil {
+		t.Fatal(err)
+	}
+	reply, err := c.reply()
+	if err != nil {
+		t.Fatalf("%q: %v", args, err)
+	}
+	return reply
+}
+
+func (c redisConn) reply() (string, error) {
+	var whole []byte
+	var scan codec.ReplyScanner
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := c.Read(buf)
+		if err != nil {
+			return "", fmt.Errorf("after %q: %w", whole, err)
+		}
+		_, done, err := scan.Next(buf[:n])
+		whole = append(whole, buf[:n]...)
+		if done || err != nil {
+			return string(whole), err
+		}
+	}
+}

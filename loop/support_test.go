@@ -1,0 +1,193 @@
+package loop
+
+import (
+	"cmp"
+	"testing"
+
+	"huntaway/codec"
+	"huntaway/shard"
+)
+
+// This file is what tests of whole workers stand on: an engine without gnet, whose
+// connections are memory and whose posted tasks run when the test says so. Everything
+// happens on the test's goroutine, so a test sees each event end before it goes on.
+
+// A stage is an engine with workers, and no reactor.
+type stage struct {
+	t     testing.TB
+	e     *Engine
+	tasks []func() // posted and not run yet, in the order of posting
+}
+
+// newStage makes an engine with n workers and one pool per options. Without a command table
+// a pool has the compiled one, without a table one group with one server.
+func newStage(t testing.TB, n int, pools ...PoolOptions) *stage {
+	t.Helper()
+	e, err := New(Options{Workers: n, MaxClients: 1000, Version: "1.2.3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := &stage{t: t, e: e}
+	for _, opt := range pools {
+		opt.Name = cmp.Or(opt.Name, "alpha")
+		opt.Commands = cmp.Or(opt.Commands, codec.Default())
+		if opt.Table == nil {
+			opt.Table = testTable(t, shard.Group{Name: "g1", Servers: []shard.Server{
+				{Addr: "127.0.0.1:6379", Role: shard.Master, Weight: 1}}})
+		}
+		if _, err := e.AddPool(opt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id := range n {
+		w := newWorker(e, id, func(task func()) { st.tasks = append(st.tasks, task) })
+		w.begin()
+		for _, p := range e.pools {
+			w.pools = append(w.pools, newPoolWorker(w, p))
+		}
+		w.end()
+		e.workers = append(e.workers, w)
+	}
+	return st
+}
+
+// newTestWorker makes a stage with one worker and one pool.
+func newTestWorker(t testing.TB, opt PoolOptions) *stage {
+	t.Helper()
+	return newStage(t, 1, opt)
+}
+
+// testTable builds a table of groups; weights of 0 become 1.
+func testTable(t testing.TB, groups ...shard.Group) *shard.Table {
+	t.Helper()
+	for g := range groups {
+		groups[g].Weight = max(groups[g].Weight, 1)
+	}
+	table, err := shard.Build(shard.Spec{Groups: groups})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+// run runs posted tasks until none is left, those that they post included.
+func (st *stage) run() {
+	for len(st.tasks) > 0 {
+		task := st.tasks[0]
+		st.tasks = st.tasks[1:]
+		task()
+	}
+}
+
+// A memWire is a wire in memory. The fields may be read and set between events.
+type memWire struct {
+	owner  endpoint
+	said   []byte // written and not taken by the test
+	writes int    // system calls it would have cost
+	kept   int    // what backlog says
+	paused bool
+	closed bool
+	remote string
+	local  string
+	last   *memWire // what linger returns; nil: nothing
+}
+
+func (m *memWire) write(b []byte) {
+	m.writes++
+	m.said = append(m.said, b...)
+}
+
+func (m *memWire) writev(a, b []byte) {
+	m.writes++
+	m.said = append(append(m.said, a...), b...)
+}
+
+func (m *memWire) backlog() int { return m.kept }
+func (m *memWire) pause()       { m.paused = true }
+func (m *memWire) resume()      { m.paused = false }
+
+func (m *memWire) close() {
+	if !m.closed {
+		m.closed = true
+		m.owner.closed(nil, false)
+	}
+}
+
+func (m *memWire) linger() wire {
+	if m.last == nil {
+		return nil
+	}
+	return m.last
+}
+
+func (m *memWire) addresses() (remote, local string) { return m.remote, m.local }
+
+// arrive is one event with bytes from the other side. They are overwritten when it ends, as
+// the event loop's read buffer is.
+func (m *memWire) arrive(in string) {
+	b := []byte(in)
+	m.owner.arrived(b)
+	for i := range b {
+		b[i] = 0xDB
+	}
+}
+
+// take returns what was written since the last take.
+func (m *memWire) take() string {
+	said := string(m.said)
+	m.said = m.said[:0]
+	return said
+}
+
+// A memClient is a client of a stage.
+type memClient struct {
+	*memWire
+	st *stage
+	s  *session
+}
+
+// client connects a client to a pool on a worker.
+func (st *stage) client(pool, worker int) *memClient {
+	p, w := st.e.pools[pool], st.e.workers[worker]
+	p.clients.Add(1)
+	st.e.clients.Add(1)
+	w.load.Add(1)
+	s := &session{w: w, id: st.e.lastID.Add(1)}
+	a := &arrival{s, p}
+	m := &memWire{owner: a, local: "127.0.0.1:22121", remote: "127.0.0.1:" + decimal(50000+int(s.id))}
+	a.opened(m)
+	return &memClient{m, st, s}
+}
+
+// ask sends bytes as they are, lets everything that follows happen, and returns what was
+// written to the client.
+func (c *memClient) ask(request string) string {
+	c.arrive(request)
+	c.st.run()
+	return c.take()
+}
+
+// say is ask for one request in multi-bulk form.
+func (c *memClient) say(args ...string) string {
+	return c.ask(string(codec.AppendCommand(nil, args...)))
+}
+
+// linkTo connects the worker's link to a server of a pool, and answers its handshake.
+func (st *stage) linkTo(pool, worker int, server int32) *memWire {
+	st.t.Helper()
+	w := st.e.workers[worker]
+	pw := w.pools[pool]
+	l := pw.link(server, 0)
+	w.begin()
+	l.warm()
+	w.end()
+	c := &call{l: l}
+	m := &memWire{owner: c, remote: l.server.Addr}
+	c.opened(m)
+	for range pw.pool.greets {
+		m.arrive("+OK\r\n")
+	}
+	st.run()
+	m.take()
+	return m
+}
