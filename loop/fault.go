@@ -26,7 +26,7 @@ type fault struct {
 // Why a request was not executed, or may have been.
 var (
 	faultNoMaster   = &fault{notExecuted, "no master", false}
-	faultNoReplica  = &fault{notExecuted, "no readable replica", false}
+	faultNoReplica  = &fault{notExecuted, "no server can take the read", false}
 	faultNoGroup    = &fault{notExecuted, "no group is in the ring", false}
 	faultConnect    = &fault{notExecuted, "cannot connect", true}
 	faultHoldFull   = &fault{notExecuted, "too many requests are waiting", false}

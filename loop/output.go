@@ -85,8 +85,8 @@ func (s *session) unread() int64 {
 
 // overLimit stops a session that does not read, and closes it over the hard limit.
 func (s *session) overLimit() {
-	if s.out.len()+s.parkedLive < handOver && !s.isSlow {
-		return // the ordinary case costs two loads
+	if s.out.len()+s.parkedLive < handOver && !s.isSlow && s.stops&stopOutput == 0 {
+		return // the ordinary case costs three loads
 	}
 	l, n := &s.pw.pool.opt.Limits, s.unread()
 	switch {
