@@ -155,3 +155,21 @@ func TestLocalAnswerOfNobody(t *testing.T) {
 		t.Errorf("the client that left: got %q; want nothing", got)
 	}
 }
+
+// TestLocalBehindServer: an answer that was made here waits for the server's that was asked
+// for before it.
+func TestLocalBehindServer(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	server := st.linkTo(0, 0, 0)
+	c := st.client(0, 0)
+	if got, want := c.ask("PING\r\nGET k\r\nECHO x\r\nCLIENT LIST ID 99\r\n"), "+PONG\r\n"; got != want {
+		t.Errorf("before the server has answered: got %q; want %q", got, want)
+	}
+	if got, want := server.take(), string(codec.AppendCommand(nil, "GET", "k")); got != want {
+		t.Fatalf("to the server: got %q; want %q", got, want)
+	}
+	server.arrive("$1\r\nv\r\n")
+	if got, want := c.take(), "$1\r\nv\r\n$1\r\nx\r\n$0\r\n\r\n"; got != want {
+		t.Errorf("afterwards: got %q; want %q", got, want)
+	}
+}
