@@ -197,8 +197,8 @@ func (l *link) unsent() int {
 // buffer stays in the log, where it counts as not sent.
 func (l *link) flush() {
 	l.eager, l.isQueued = false, false
-	if l.state != linkReady && l.state != linkLeaving || l.sent == l.log.len() {
-		return
+	if l.wire == nil || l.state != linkReady && l.state != linkLeaving || l.sent == l.log.len() {
+		return // without a wire it was lost in this event, and is about to be cleaned up
 	}
 	if l.wire.backlog() > handOver {
 		return // the tick and the next reply come back to it

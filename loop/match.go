@@ -4,12 +4,15 @@ package loop
 // being collected. A smaller one costs less to copy than a second system call.
 const passOn = 64 << 10
 
+// keepAnswered is how many bytes of answered requests a link's log may keep in any case.
+const keepAnswered = 64 << 10
+
 // readable takes what has arrived from the server. in is dead when it returns.
 func (l *link) readable(in []byte) {
 	l.heard = l.w.now
 	l.count.ReplyBytes += uint64(len(in))
 	for len(in) > 0 && l.wire != nil {
-		if l.greets == 0 && l.fifo.len() == 0 {
+		if l.greets == 0 && !l.owes() {
 			l.stray(in)
 			return
 		}
@@ -22,10 +25,19 @@ func (l *link) readable(in []byte) {
 			l.piece(in)
 			return
 		}
+		if l.greets == 1 && n < len(in) {
+			l.stray(in) // nothing has been sent yet that the rest could answer
+			return
+		}
 		l.whole(in[:n])
 		in = in[n:]
 	}
 	l.after()
+}
+
+// owes reports whether the server has been sent a request that it has not answered.
+func (l *link) owes() bool {
+	return l.fifo.len() > 0 && l.base+int(l.fifo.front().size) <= l.sent
 }
 
 // stray closes a link on which bytes came that belong to no request or are no reply.
@@ -40,10 +52,7 @@ func (l *link) after() {
 	if l.wire == nil {
 		return
 	}
-	if l.base == l.log.len() {
-		l.log.clear()
-		l.base, l.sent = 0, 0
-	}
+	l.forget()
 	l.rate()
 	if l.sent < l.log.len() && l.state != linkGreeting {
 		l.press()
@@ -52,6 +61,20 @@ func (l *link) after() {
 	if l.state == linkLeaving && !l.busy() {
 		l.on(evRested)
 		l.wire.close()
+	}
+}
+
+// forget drops the frames that were answered: at once when there are no others, and
+// otherwise when they are most of the log, so that one which is never empty stays small.
+func (l *link) forget() {
+	switch {
+	case l.base == l.log.len():
+		l.log.clear()
+		l.base, l.sent = 0, 0
+	case l.base > keepAnswered && l.base > l.log.len()/2:
+		l.log.cut(l.base)
+		l.sent -= l.base
+		l.base = 0
 	}
 }
 
@@ -99,6 +122,9 @@ func (l *link) match(e *entry, b []byte) {
 		if l.pw.refused(e, l.frameOf(e), b, l) {
 			return
 		}
+	}
+	if l.w.sessionOf(e) == nil {
+		l.count.Sinks++
 	}
 	l.w.settle(e, b)
 	l.pw.taken(e)
