@@ -102,10 +102,21 @@ const noJoin = -1
 // expect gives the request that is being admitted its slot.
 func (s *session) expect(sl slot) (seq uint32) { return s.window.push(sl) }
 
+// keepScratch makes a reply's memory that of the next one, unless it is unusually much.
+func (w *worker) keepScratch(reply []byte) {
+	w.scratch = reply[:0]
+	if cap(reply) > mostScratch {
+		w.scratch = nil
+	}
+}
+
+// mostScratch is enough for nearly every reply that is made here, joined ones included.
+const mostScratch = 64 << 10
+
 // answer settles a slot with a reply that was made here, in memory that will be used
 // again in this event.
 func (s *session) answer(seq uint32, reply []byte) {
-	s.w.scratch = reply[:0]
+	s.w.keepScratch(reply)
 	s.pw.counters.Replies++
 	if seq != s.window.head {
 		s.park(seq, reply)

@@ -121,6 +121,7 @@ func (s *session) joined(e *entry, j *join) {
 	at := s.window.at(e.seq).join
 	s.window.at(e.seq).join = noJoin
 	s.w.dropJoin(at)
+	s.pw.settled(e)
 	s.answer(e.seq, reply)
 }
 

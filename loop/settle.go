@@ -7,12 +7,13 @@ func (w *worker) settle(e *entry, b []byte) {
 	if s == nil {
 		return
 	}
-	s.pw.answered(e)
 	s.done(e)
 	if e.marks.has(isPart) {
 		s.joinReply(e, b)
 		return
 	}
+	s.pw.counters.Replies++
+	s.pw.settled(e)
 	s.reply(e.seq, b)
 }
 
@@ -42,18 +43,19 @@ func (w *worker) fail(e *entry, f *fault, l *link) {
 		at.afterMS = (w.now - e.sent) / 1e6
 	}
 	s.done(e)
+	s.pw.commands[e.cmd].Errors++
 	reply := appendFault(w.scratch[:0], f, at)
 	if e.marks.has(isPart) {
 		w.scratch = reply[:0]
 		s.joinFault(e, f, reply)
 		return
 	}
+	s.pw.settled(e)
 	s.answer(e.seq, reply)
 }
 
-// answered books a reply under its request's command.
-func (pw *poolWorker) answered(e *entry) {
+// settled books a request, once for all its parts, under its command.
+func (pw *poolWorker) settled(e *entry) {
 	pw.commands[e.cmd].Calls++
-	pw.counters.Replies++
 	pw.counters.Latency.Observe(pw.w.now - e.sent)
 }
