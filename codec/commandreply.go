@@ -243,8 +243,8 @@ func (c *Commands) appendKeys(dst []byte, r *Request) []byte {
 	case !cmd.CheckArity(inner.Len()):
 		return AppendError(dst, textWrongNumber)
 	}
-	keys, err := cmd.Keys(inner, nil)
-	if err != nil || len(keys) == 0 && cmd.Flags&FlagOptionalKeys == 0 {
+	keys, _ := cmd.Keys(inner, nil)
+	if len(keys) == 0 && cmd.Flags&FlagOptionalKeys == 0 {
 		return AppendError(dst, textNoKeysFound)
 	}
 	dst = AppendArray(dst, len(keys))

@@ -56,7 +56,7 @@ func (c *Command) keySpecs() []keySpec {
 		}
 		return []keySpec{one(c.count.lone), run}
 	case streams:
-		return []keySpec{{index: 1, keyword: "streams", last: -1, step: 1, limit: 2}}
+		return []keySpec{{index: c.count.at, keyword: "streams", last: -1, step: 1, limit: 2}}
 	case located:
 		store := keySpec{index: 5, keyword: "store", step: 1}
 		distances := keySpec{index: 5, keyword: "storedist", step: 1}

@@ -76,8 +76,11 @@ var (
 		tooFew:    "ERR invalid numkeys value",
 		tooMany:   "ERR wrong number of key-value pairs",
 	}
-	countMerge   = counting{at: 2, step: 1, lone: 1, least: 1}
-	countStreams = counting{
-		tooFew: "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.",
-	}
+	countMerge = counting{at: 2, step: 1, lone: 1, least: 1}
+	// Of these, at is where STREAMS may stand, for COMMAND's sake.
+	countStreams      = counting{at: 1, tooFew: textUnbalanced}
+	countGroupStreams = counting{at: 4, tooFew: textUnbalanced}
 )
+
+const textUnbalanced = "ERR Unbalanced XREAD list of streams: " +
+	"for each stream key an ID or '$' must be specified."

@@ -62,6 +62,7 @@ var (
 // Places that depend on the request.
 var (
 	streamsPlace   = place{finder: streams, count: &countStreams}
+	groupStreams   = place{finder: streams, count: &countGroupStreams}
 	sortStore      = place{first: 1, last: 1, step: 1, finder: sorted}
 	geoStore       = place{first: 1, last: 1, step: 1, finder: located}
 	migrated       = place{first: 3, last: 3, step: 1, finder: migrates}

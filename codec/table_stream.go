@@ -27,7 +27,7 @@ var streamRows = []row{
 	{"xpending", -3, rd, key1, forward, "5.0.0"},
 	{"xrange", -4, rd, key1, forward, "5.0.0"},
 	{"xread", -4, rd | blk | mov, streamsPlace, forward, "5.0.0"},
-	{"xreadgroup", -7, wr | blk | mov, streamsPlace, forward, "5.0.0"},
+	{"xreadgroup", -7, wr | blk | mov, groupStreams, forward, "5.0.0"},
 	{"xrevrange", -4, rd, key1, forward, "5.0.0"},
 	{"xsetid", -3, wr | oom | fast, key1, forward, "5.0.0"},
 	{"xtrim", -4, wr, key1, forward, "5.0.0"},
