@@ -174,7 +174,18 @@ func (s *session) inspect() {
 	case l.IdleTime > 0 && s.window.len() == 0 && idle > int64(l.IdleTime):
 		s.cutOff(endIdle)
 	case s.window.len() == 0 && idle > int64(time.Second):
-		s.window.release()
+		s.relax()
+	}
+}
+
+// relax gives the memory of an idle session back: what it holds then is its struct.
+func (s *session) relax() {
+	s.window.release()
+	if s.out.len() == 0 && len(s.run) == 0 {
+		s.out.release()
+	}
+	if s.parkedLive == 0 {
+		s.parked.release()
 	}
 }
 

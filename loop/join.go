@@ -41,9 +41,9 @@ func (w *worker) newJoin(cmd *codec.Command, sp *splitter) int32 {
 func (w *worker) dropJoin(at int32) {
 	j := &w.joins[at]
 	for i := range j.parts {
-		j.parts[i].release()
+		j.parts[i].rest()
 	}
-	j.bad.release()
+	j.bad.rest()
 	if cap(j.owners) > 1024 {
 		*j = join{}
 	}

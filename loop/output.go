@@ -59,7 +59,7 @@ func (s *session) write() {
 	default:
 		s.wire.writev(s.out.bytes(), run)
 	}
-	s.out.release()
+	s.out.rest()
 	if s.wire != nil && s.wire.backlog() > 0 {
 		s.lag()
 	}

@@ -211,7 +211,7 @@ func (w *worker) newTail() *tail {
 
 // freeTail keeps a tail, without its bytes, for the next use.
 func (w *worker) freeTail(t *tail) {
-	t.buf.release()
+	t.buf.rest()
 	t.req.Trim()
 	if len(w.tails) < mostTails {
 		w.tails = append(w.tails, t)

@@ -92,7 +92,7 @@ func (sp *splitter) reset() {
 	for i, group := range sp.groups {
 		sp.partOf[group] = 0
 		if i < len(sp.frames) {
-			sp.frames[i].release()
+			sp.frames[i].rest()
 		}
 	}
 	sp.groups, sp.counts, sp.owners = sp.groups[:0], sp.counts[:0], sp.owners[:0]

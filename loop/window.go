@@ -62,7 +62,7 @@ func (s *session) compact() {
 	const enough = 64 << 10
 	switch {
 	case s.parkedLive == 0:
-		s.parked.release()
+		s.parked.rest()
 	case s.parked.len() > enough && s.parkedLive < s.parked.len()/2:
 		var fresh buffer
 		for p := s.window.head; p != s.window.tail; p++ {

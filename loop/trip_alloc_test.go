@@ -1,0 +1,17 @@
+//go:build !race
+
+package loop
+
+import "testing"
+
+// TestTripAllocs: from bytes in to bytes out, a warm worker allocates nothing.
+func TestTripAllocs(t *testing.T) {
+	for name, p := range trips(t) {
+		for range 100 { // buffers grow to what this traffic needs
+			p.run()
+		}
+		if n := testing.AllocsPerRun(500, p.run); n != 0 {
+			t.Errorf("%s: got %v allocations per round; want 0", name, n)
+		}
+	}
+}
