@@ -119,7 +119,7 @@ func (r *reader) legible() bool {
 // readTOML reads Huntaway's own format.
 func (r *reader) readTOML(c *Config) *node {
 	root := r.treeOfTOML()
-	if len(r.findings) > 0 {
+	if r.found > 0 {
 		return root
 	}
 	places := map[string]span{}
@@ -143,7 +143,7 @@ func (r *reader) readTOML(c *Config) *node {
 			drafts = r.readPools(e.value, "pools")
 		}
 	}
-	if root.get("pools") == nil || len(root.get("pools").value.entries) == 0 && len(r.findings) == 0 {
+	if root.get("pools") == nil || len(root.get("pools").value.entries) == 0 && r.found == 0 {
 		r.fail(span{}, "", "the file has no pools", "[pools.NAME] with listen and servers")
 	}
 	r.judge(c, drafts, places)
@@ -167,7 +167,7 @@ func (r *reader) readAdmin(n *node, c *Config, places map[string]span) {
 // readYAML reads twemproxy's format: a map of pools.
 func (r *reader) readYAML(c *Config) *node {
 	root := r.treeOfYAML()
-	if root == nil || len(r.findings) > 0 {
+	if root == nil || r.found > 0 {
 		return root
 	}
 	c.preset()

@@ -27,8 +27,9 @@ type node struct {
 	text    string // of a scalar, decoded
 	at      span
 	entries []*entry // of a table, in the order of the file
-	items   []*node  // of a list
-	header  bool     // a TOML table that a [header] or dots opened: more may be added
+	byName  map[string]*entry
+	items   []*node // of a list
+	header  bool    // a TOML table that a [header] or dots opened: more may be added
 }
 
 // An entry is one key of a table.
@@ -38,12 +39,14 @@ type entry struct {
 	value *node
 }
 
-// get returns the first entry of that name, or nil.
-func (n *node) get(name string) *entry {
-	for _, e := range n.entries {
-		if e.name == name {
-			return e
-		}
+// get returns the entry of that name, or nil.
+func (n *node) get(name string) *entry { return n.byName[name] }
+
+// add appends an entry whose name the table does not have.
+func (n *node) add(e *entry) {
+	if n.byName == nil {
+		n.byName = map[string]*entry{}
 	}
-	return nil
+	n.byName[e.name] = e
+	n.entries = append(n.entries, e)
 }

@@ -75,7 +75,7 @@ func (r *reader) twemproxyOnly(n *node, d *poolDraft) *node {
 			r.fail(e.at, join(d.path, e.name), "Sentinel is not served yet",
 				"take the key out; groups of master and replicas in the server lines fail over without it")
 		default:
-			rest.entries = append(rest.entries, e)
+			rest.add(e)
 		}
 	}
 	switch text := served.value.text; {
@@ -177,12 +177,12 @@ func (r *reader) readLimits(d *poolDraft) {
 
 // readMembers reads the servers and the groups, judges them and gives them to the pool.
 func (r *reader) readMembers(d *poolDraft) {
-	before := len(r.findings)
+	before := r.found
 	if e := d.known["servers"]; e != nil {
 		path := join(d.path, "servers")
 		d.groups = gather(r.lines(e, path), path)
 		for _, g := range d.groups {
-			g.partial = len(r.findings) > before
+			g.partial = r.found > before
 		}
 	}
 	if e := d.known["groups"]; e != nil {
@@ -255,8 +255,8 @@ func (r *reader) readGroups(d *poolDraft, e *entry) {
 // readGroup reads one group.
 func (r *reader) readGroup(n *node, path string) *groupDraft {
 	g := &groupDraft{at: n.at, path: path}
-	before := len(r.findings)
-	defer func() { g.partial = len(r.findings) > before }()
+	before := r.found
+	defer func() { g.partial = r.found > before }()
 	groupSection.preset(&g.group, r.format)
 	known := r.fields(n, &groupSection, &g.group, path)
 	if g.group.Name == "" && g.group.GID == 0 {

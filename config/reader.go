@@ -12,6 +12,7 @@ type reader struct {
 	src      *source
 	format   Format
 	findings []finding
+	found    int // findings, those that were not kept included
 	getenv   func(string) string
 	readFile func(string) ([]byte, error) // of a secret; relative paths are the file's
 }
@@ -22,16 +23,25 @@ type finding struct {
 	at span
 }
 
+// mostFindings are kept of one file; what comes on top is counted. A file with more is not
+// a configuration, and each costs a walk along its line.
+const mostFindings = 200
+
 // fail reports an error.
 func (r *reader) fail(at span, key, text, hint string) {
-	r.findings = append(r.findings, finding{
-		Problem{Severity: Error, Key: key, Text: text, Suggestion: hint}, at})
+	r.report(finding{Problem{Severity: Error, Key: key, Text: text, Suggestion: hint}, at})
 }
 
 // warn reports a warning.
 func (r *reader) warn(at span, key, text, hint string) {
-	r.findings = append(r.findings, finding{
-		Problem{Severity: Warning, Key: key, Text: text, Suggestion: hint}, at})
+	r.report(finding{Problem{Severity: Warning, Key: key, Text: text, Suggestion: hint}, at})
+}
+
+func (r *reader) report(f finding) {
+	r.found++
+	if len(r.findings) < mostFindings {
+		r.findings = append(r.findings, f)
+	}
 }
 
 // illegible reports that the text is not of its format.
@@ -59,6 +69,9 @@ func (r *reader) problems(root *node) Problems {
 		ps = append(ps, p)
 	}
 	ps.sortByPlace()
+	if more := r.found - len(r.findings); more > 0 {
+		ps = append(ps, Problem{File: r.src.name, Severity: Error, Text: fmt.Sprintf("%d more problems are not shown", more)})
+	}
 	return ps
 }
 

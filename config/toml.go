@@ -24,9 +24,9 @@ func (r *reader) treeOfTOML() *node {
 	for t.parser.NextExpression() {
 		t.expression(t.parser.Expression())
 	}
-	before := len(r.findings)
+	before := r.found
 	r.tomlSyntax(document, t.parser.Error())
-	if len(r.findings) == before && !t.doubled {
+	if r.found == before && !t.doubled {
 		var rules map[string]any
 		r.tomlSyntax(document, toml.Unmarshal(document, &rules))
 	}
@@ -121,7 +121,7 @@ func (t *tomlTree) enter(at *node, key *unstable.Node) *node {
 	e := at.get(name)
 	if e == nil {
 		e = &entry{name: name, at: place, value: &node{shape: table, at: place, header: true}}
-		at.entries = append(at.entries, e)
+		at.add(e)
 		return e.value
 	}
 	v := e.value
@@ -149,7 +149,7 @@ func (t *tomlTree) append(n *unstable.Node) *node {
 	e := at.get(name)
 	if e == nil {
 		e = &entry{name: name, at: place, value: &node{shape: list, at: place, header: true}}
-		at.entries = append(at.entries, e)
+		at.add(e)
 	}
 	if e.value.shape != list || !e.value.header {
 		t.twice(name, place, e.at)
@@ -176,7 +176,7 @@ func (t *tomlTree) keyValue(at *node, n *unstable.Node) {
 		t.twice(name, place, e.at)
 		return
 	}
-	at.entries = append(at.entries, &entry{name, place, t.value(n.Value(), place)})
+	at.add(&entry{name, place, t.value(n.Value(), place)})
 }
 
 // twice reports a second definition.

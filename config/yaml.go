@@ -62,10 +62,10 @@ func (r *reader) plainYAML(tokens token.Tokens) bool {
 			}
 			entryLine = t.Position.Line
 		}
-		if refused {
+		if refused && r.found < mostFindings {
 			r.illegible(r.tokenSpan(t), "nutcracker.yml cannot have "+what+" here", instead(t))
-			good = false
 		}
+		good = good && !refused
 	}
 	return good
 }
@@ -145,5 +145,5 @@ func (r *reader) yamlEntry(to *node, pair *ast.MappingValueNode) {
 		r.fail(e.at, "", fmt.Sprintf("key %q is given twice", e.name), fmt.Sprintf("first on line %d", line))
 		return
 	}
-	to.entries = append(to.entries, e)
+	to.add(e)
 }
