@@ -167,7 +167,7 @@ func (s *session) inspect() {
 		if idle > int64(lastWordTime) {
 			s.hangUp()
 		}
-	case !s.authed && l.AuthTime > 0 && s.w.now-s.since > int64(l.AuthTime):
+	case !s.authed && l.AuthTime > 0 && s.w.now-s.strange > int64(l.AuthTime):
 		s.cutOff(endAuth)
 	case s.dawdles(l):
 		s.cutOff(endIdle)

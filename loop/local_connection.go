@@ -49,7 +49,7 @@ func answerQuit(s *session, dst []byte, _ *codec.Request) []byte {
 // answerReset makes the session what it was when it was opened. What CLIENT SETINFO said
 // stays, as in Redis: it is about the library, not about the connection's state.
 func answerReset(s *session, dst []byte, _ *codec.Request) []byte {
-	s.authed = s.pw.pool.opt.Password == ""
+	s.estrange()
 	s.name = ""
 	return codec.AppendSimple(dst, "RESET")
 }

@@ -44,6 +44,7 @@ type session struct {
 	held       int32 // requests that wait in a hold
 	wrote      int64 // when the last write was answered
 	active     int64 // when bytes last came
+	strange    int64 // since when it has to authenticate
 	softSince  int64 // since when its output is over the soft limit; 0 if it is not
 	name       string
 	lib        [2]string // CLIENT SETINFO: LIB-NAME, LIB-VER
@@ -270,10 +271,16 @@ func (s *session) open(c wire) {
 	s.state = sessionOpen
 	s.since, s.active = s.w.now, s.w.now
 	s.peer, s.here = c.addresses()
-	s.authed = s.pw.pool.opt.Password == ""
+	s.estrange()
 	s.w.enter(s)
 	s.pw.counters.ClientConnections++
 	s.pw.counters.Accepted++
+}
+
+// estrange makes the session one that has yet to authenticate, where a password is asked.
+func (s *session) estrange() {
+	s.authed = s.pw.pool.opt.Password == ""
+	s.strange = s.w.now
 }
 
 // garbled ends a session whose input is not RESP: what is owed, the error, and nothing more.
