@@ -133,9 +133,13 @@ func tooLong(size int, lim *Limits) error {
 // Whatever else two parsers could read differently is refused, because that is how a
 // request is smuggled past one of them.
 func number(buf []byte, p int) (n, next int, err error) {
-	if p+2 < len(buf) && buf[p+1] == '\r' && buf[p+2] == '\n' { // one digit: most lengths
-		if d := buf[p] - '0'; d <= 9 {
+	if p+3 < len(buf) && buf[p]-'0' <= 9 { // one or two digits: most counts and lengths
+		d, e := buf[p]-'0', buf[p+1]-'0'
+		switch {
+		case buf[p+1] == '\r' && buf[p+2] == '\n':
 			return int(d), p + 3, nil
+		case d > 0 && e <= 9 && buf[p+2] == '\r' && buf[p+3] == '\n':
+			return 10*int(d) + int(e), p + 4, nil
 		}
 	}
 	line, err := numberLine(buf, p)
