@@ -15,11 +15,18 @@ import (
 
 // bare is what nutcracker's command line says, without a command: huntaway -c FILE -o LOG.
 type bare struct {
-	conf, output, pid, statsAddr string
-	verbose, statsPort           int
-	interval, mbuf               int
-	test, version                bool
-	daemonize, describe          bool
+	conf      string // -c
+	output    string // -o
+	pid       string // -p
+	statsAddr string // -a
+	statsPort int    // -s
+	verbose   int    // -v, nutcracker's level
+	test      bool   // -t
+	version   bool   // -V
+	describe  bool   // -D
+	daemonize bool   // -d: refused
+	interval  int    // -i: without effect
+	mbuf      int    // -m: without effect
 }
 
 // newBare returns the root command. Without a command it understands what nutcracker

@@ -34,7 +34,11 @@ func (d door) open() (net.Listener, error) {
 	if err != nil {
 		return nil, d.explain(err)
 	}
-	return ln, d.shorten(ln.(*net.TCPListener))
+	if err := d.shorten(ln.(*net.TCPListener)); err != nil {
+		ln.Close()
+		return nil, fmt.Errorf("listening on %s: %w", d.Address, err)
+	}
+	return ln, nil
 }
 
 // control sets what must be set before bind(2).

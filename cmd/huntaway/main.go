@@ -59,6 +59,7 @@ type failure struct {
 	err    error // nil when everything has been said already
 }
 
+// Error returns the text of the error, if there is one left to say.
 func (f *failure) Error() string {
 	if f.err == nil {
 		return "failed"
@@ -66,6 +67,7 @@ func (f *failure) Error() string {
 	return f.err.Error()
 }
 
+// Unwrap returns the error itself.
 func (f *failure) Unwrap() error { return f.err }
 
 // usage makes err a fault of the command line.

@@ -26,27 +26,28 @@ type proxy struct {
 	// Fixed by startProxy.
 
 	cfg     *config.Config // in force; reload replaces it
-	again   reader
-	log     *logbook
-	engine  *loop.Engine
-	monitor *ha.Monitor
-	pools   []*served // in the order of the configuration
-	doors   []entrance
-	admin   *http.Server // nil when there is none
-	stats   net.Listener // nil when there is none
+	again   reader         // reads the next one
+	log     *logbook       // of everything below
+	engine  *loop.Engine   // the data path
+	monitor *ha.Monitor    // keeps the pools' tables right
+	pools   []*served      // in the order of the configuration
+	doors   []entrance     // of all pools
+	pages   net.Listener   // of admin; nil when there is none
+	stats   net.Listener   // nil when there is none
+	admin   *http.Server   // nil until it serves
 	systemd notifier
 
 	// Published. By the goroutine that reloads.
 
-	inForce atomic.Pointer[perf.ConfigSnapshot]
+	inForce atomic.Pointer[perf.ConfigSnapshot] // for the metrics
 
 	failed   chan error     // what ends the proxy although nobody asked; holds one
 	running  sync.WaitGroup // everything that spawn started
-	draining atomic.Bool
-	closing  sync.Once
+	draining atomic.Bool    // clients should not be sent here any more
+	closing  sync.Once      // see close
 
-	ctx    context.Context // ends when the proxy closes
-	cancel context.CancelFunc
+	ctx    context.Context    // ends when the proxy closes
+	cancel context.CancelFunc // ends ctx
 	hurry  context.CancelFunc // ends a drain that is under way
 	grace  context.Context    // what hurry ends
 }
@@ -57,10 +58,10 @@ type reader func() (*config.Config, error)
 
 // A served pool is one that is being served.
 type served struct {
-	name   string
-	pool   *loop.Pool
-	ledger *ledger
-	ids    shard.IDs // owner: the goroutine that reloads
+	name   string     // as configured
+	pool   *loop.Pool // what serves it
+	ledger *ledger    // between it and the monitor
+	ids    shard.IDs  // owner: the goroutine that reloads
 }
 
 // An entrance is an open listener and the pool behind it.
@@ -75,14 +76,11 @@ func startProxy(cfg *config.Config, log *logbook, again reader) (*proxy, error) 
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.grace, p.hurry = context.WithCancel(context.Background())
 	p.inForce.Store(&perf.ConfigSnapshot{LoadedAt: time.Now()})
-	for _, step := range []func() error{p.build, p.listen, p.open, p.watch} {
+	for _, step := range []func() error{p.build, p.listen, p.open, p.watch, p.serve} {
 		if err := step(); err != nil {
 			p.close()
 			return nil, err
 		}
-	}
-	for _, e := range p.doors {
-		p.spawn("accepting on "+e.Addr().String(), func() error { return e.pool.Serve(e.Listener) })
 	}
 	p.announce()
 	return p, nil
@@ -156,22 +154,16 @@ func (p *proxy) listen() error {
 }
 
 // openAdmin opens the listeners of the admin pages and of twemproxy's statistics.
-func (p *proxy) openAdmin() error {
+func (p *proxy) openAdmin() (err error) {
 	if at := p.cfg.Admin.HTTP; at != "" {
-		ln, err := tcpDoor(at).open()
-		if err != nil {
+		if p.pages, err = tcpDoor(at).open(); err != nil {
 			return fmt.Errorf("admin pages: %w, in admin.http or HUNTAWAY_ADMIN_HTTP (\"off\" for none)", err)
 		}
-		p.admin = newAdminServer(&admin{source: p.snapshot, alive: p.engine.Alive, ready: p.verdicts, log: p.log.Logger})
-		p.spawn("serving admin pages", func() error { return serveHTTP(p.admin, ln) })
 	}
 	if at := p.cfg.Admin.Stats; at != "" {
-		ln, err := tcpDoor(at).open()
-		if err != nil {
+		if p.stats, err = tcpDoor(at).open(); err != nil {
 			return fmt.Errorf("statistics: %w, in admin.stats or with -s", err)
 		}
-		p.stats = ln
-		p.spawn("serving statistics", func() error { return export.NewStatsServer(p.snapshot, version).Serve(ln) })
 	}
 	return nil
 }
@@ -188,6 +180,22 @@ func (p *proxy) open() error { return p.engine.Start() }
 func (p *proxy) watch() error {
 	p.spawn("watching servers", func() error { p.monitor.Run(p.ctx); return nil })
 	p.spawn("serving the watchdog", func() error { p.systemd.watchdog(p.ctx, p.engine.Alive); return nil })
+	return nil
+}
+
+// serve answers on every listener. It comes last: what is asked for needs the event loops.
+func (p *proxy) serve() error {
+	if p.pages != nil {
+		p.admin = newAdminServer(&admin{source: p.snapshot, alive: p.engine.Alive, ready: p.verdicts, log: p.log.Logger})
+		p.spawn("serving admin pages", func() error { return serveHTTP(p.admin, p.pages) })
+	}
+	if p.stats != nil {
+		server := export.NewStatsServer(p.snapshot, version)
+		p.spawn("serving statistics", func() error { return server.Serve(p.stats) })
+	}
+	for _, e := range p.doors {
+		p.spawn("accepting on "+e.Addr().String(), func() error { return e.pool.Serve(e.Listener) })
+	}
 	return nil
 }
 
@@ -239,8 +247,10 @@ func (p *proxy) close() (err error) {
 		if p.admin != nil {
 			err = errors.Join(err, p.admin.Close())
 		}
-		if p.stats != nil {
-			err = errors.Join(err, p.stats.Close())
+		for _, ln := range []net.Listener{p.pages, p.stats} {
+			if ln != nil {
+				ln.Close() // that of the pages most often by its server
+			}
 		}
 		p.running.Wait()
 	})
