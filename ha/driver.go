@@ -337,9 +337,10 @@ func classify(err error) Fault {
 	return faultLost
 }
 
-// open returns a client that dials at its first command. It has one connection, speaks RESP2,
-// introduces itself to nobody and tries nothing twice; SELECT is left out, for a probe
-// touches no key.
+// open returns a client that dials at its first command. It speaks RESP2, introduces itself to
+// nobody and tries nothing twice; SELECT is left out, for a probe touches no key. Commands come one at
+// a time, so it has one connection; room for a second keeps the first failed dial from
+// starting the library's own retries, which outlive Close by a second.
 func (a Access) open(network, addr string) *redis.Client {
 	return redis.NewClient(&redis.Options{
 		Network:                  network,
@@ -349,7 +350,7 @@ func (a Access) open(network, addr string) *redis.Client {
 		Protocol:                 2,
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-		PoolSize:                 1,
+		PoolSize:                 2,
 		PipelinePoolSize:         -1,
 		MaxRetries:               -1,
 		DialerRetries:            1,

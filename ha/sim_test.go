@@ -90,7 +90,7 @@ func (w *world) pass(by int64) {
 	for i := range w.servers {
 		s, m := &w.servers[i], &w.servers[w.master(int32(i))]
 		if s.replica && s.linkUp && s.id == m.id && m.fault == FaultNone && s.fault == FaultNone {
-			s.offset = m.offset
+			s.offset += max(0, m.offset-s.offset) * int64(rapid.SampledFrom([]int{2, 2, 1, 0}).Draw(w.t, "halves")) / 2
 		}
 	}
 	w.perform(w.d.Step(Event{Kind: Tick, At: w.now}, nil))
@@ -118,7 +118,7 @@ func (w *world) disturb() {
 		w.perform(w.d.Step(Event{Kind: kind, Server: int32(id), At: w.now}, nil))
 	case 6:
 		m := w.master(int32(id))
-		for range rapid.IntRange(1, 40).Draw(w.t, "bytes") {
+		for range rapid.SampledFrom([]int{1, 1, 2, 30}).Draw(w.t, "bytes") {
 			w.acked[m/4] = append(w.acked[m/4], w.now)
 			w.servers[m].offset++
 		}
@@ -233,6 +233,9 @@ func TestLagOfOne(t *testing.T) {
 		for range 60 {
 			w.servers[0].offset += int64(rapid.IntRange(0, 60).Draw(t, "bytes"))
 			w.pass(100e6)
+			for i := 1; i < 4; i++ {
+				w.servers[i].offset = w.servers[0].offset
+			}
 			w.servers[lagging].offset = 0
 			for id, sent := range w.out {
 				if sent != 0 {
