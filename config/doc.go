@@ -23,7 +23,8 @@
 // key: name, kind, bounds, defaults of both formats, explanation. The decoder, the defaults,
 // the environment overrides, the suggestions for misspelt keys, the example (Defaults), the
 // writer (WriteTOML) and the manual (Manual) are all made from these rows; tests hold the
-// rows and the structs of config.go together.
+// rows and the structs of config.go together. Changes compares two Configs by the same
+// rows, for a reload.
 //
 // # What it refuses
 //

@@ -32,9 +32,18 @@ func newSource(name, text string) *source {
 // position returns the line and the column (in characters) of an offset, both from 1.
 // Offsets outside the text are moved to its nearest end.
 func (s *source) position(offset int) (line, column int) {
-	offset = min(max(offset, 0), len(s.text))
+	offset = s.aligned(offset)
 	line = sort.SearchInts(s.starts, offset+1)
 	return line, utf8.RuneCountInString(s.text[s.starts[line-1]:offset]) + 1
+}
+
+// aligned moves an offset to the start of its character, and into the text.
+func (s *source) aligned(offset int) int {
+	offset = min(max(offset, 0), len(s.text))
+	for offset > 0 && offset < len(s.text) && !utf8.RuneStart(s.text[offset]) {
+		offset--
+	}
+	return offset
 }
 
 // offset is the inverse of position; what lies outside the text is moved inside.
@@ -96,6 +105,7 @@ func (s *source) shown(n int) (text string, honest int) {
 // place fills in the position, the width and the source line of a problem.
 func (s *source) place(p *Problem, at span) {
 	p.File = s.name
+	at = span{s.aligned(at.from), s.aligned(at.to)}
 	p.Line, p.Column = s.position(at.from)
 	line := s.line(p.Line)
 	end := min(max(at.to, at.from), s.starts[p.Line-1]+len(line))
