@@ -30,11 +30,11 @@ type Command struct {
 	// every compiled row. Its policy is Refused.
 	Reason string
 
-	finder  finder
-	family  *family
+	finder  finder     // how Keys goes about it
+	family  *family    // what COMMAND says of its kind; never nil
 	since   string     // version that brought it; "" when not known
 	subs    []*Command // sorted by name
-	count   *count     // for the finder counted
+	count   *count     // for the finders counted and streams
 	specs   []keySpec  // for the finder bySpecs
 	lacking *KeyError  // wrong number of arguments
 	unknown *KeyError  // unknown sub-command; nil when there are none
@@ -74,7 +74,8 @@ const (
 
 // notOnReplica are the flags that keep a command which only reads from being read elsewhere
 // than on the master.
-const notOnReplica = FlagWrite | FlagMayReplicate | FlagCursor | FlagNodeBound | FlagAdmin | FlagPubSub
+const notOnReplica = FlagWrite | FlagMayReplicate | FlagCursor | FlagNodeBound | FlagAdmin |
+	FlagPubSub
 
 // A Policy says how a request is served.
 type Policy uint8

@@ -61,7 +61,7 @@ func listed(commands []*Command) (some []*Command) {
 // and HELP, from what this set knows and the proxy serves; GETKEYS speaks of every command.
 func (c *Commands) AppendReply(dst []byte, r *Request) []byte {
 	if r.Len() == 1 {
-		return appendRows(dst, listed(c.tops))
+		return append(dst, c.rows...)
 	}
 	sub := c.Lookup([]byte("command")).Sub(r.Arg(1))
 	switch {
@@ -72,7 +72,7 @@ func (c *Commands) AppendReply(dst []byte, r *Request) []byte {
 	}
 	switch sub.Name {
 	case "command|count":
-		return AppendInt(dst, int64(len(listed(c.tops))))
+		return AppendInt(dst, int64(len(c.served)))
 	case "command|list":
 		return c.appendList(dst, r)
 	case "command|info":
@@ -164,7 +164,7 @@ func (c *Command) inCategory(name string) bool {
 // appendRowsOf answers INFO: a null array for a name that is not served.
 func (c *Commands) appendRowsOf(dst []byte, r *Request) []byte {
 	if r.Len() == 2 {
-		return appendRows(dst, listed(c.tops))
+		return append(dst, c.rows...)
 	}
 	dst = AppendArray(dst, r.Len()-2)
 	for i := 2; i < r.Len(); i++ {
@@ -179,13 +179,13 @@ func (c *Commands) appendRowsOf(dst []byte, r *Request) []byte {
 
 // appendDocs answers DOCS, a flattened map; names that are not served are left out.
 func (c *Commands) appendDocs(dst []byte, r *Request) []byte {
-	commands := listed(c.tops)
-	if r.Len() > 2 {
-		commands = nil
-		for i := 2; i < r.Len(); i++ {
-			if cmd := c.named(string(r.Arg(i))); cmd != nil {
-				commands = append(commands, cmd)
-			}
+	if r.Len() == 2 {
+		return append(dst, c.docs...)
+	}
+	var commands []*Command
+	for i := 2; i < r.Len(); i++ {
+		if cmd := c.named(string(r.Arg(i))); cmd != nil {
+			commands = append(commands, cmd)
 		}
 	}
 	return appendDocsOf(dst, commands)

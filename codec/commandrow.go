@@ -106,8 +106,8 @@ func appendSpec(dst []byte, c *Command, k *keySpec) []byte {
 
 // A part is one number of a specification.
 type part struct {
-	name string
-	n    int
+	name string // as COMMAND calls it
+	n    int    // its value
 }
 
 func appendPart(dst []byte, kind string, parts ...part) []byte {

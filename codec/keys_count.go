@@ -14,9 +14,10 @@ type count struct {
 
 // A counting is a count before it is made one command's: its texts may hold the name as %.
 type counting struct {
-	at, step, lone             int
-	least                      int64
-	notNumber, tooFew, tooMany string // the errors' texts, see count
+	at, step, lone int   // as in count
+	least          int64 // as in count
+
+	notNumber, tooFew, tooMany string // texts of errors; "" for none
 }
 
 // of makes the count of the command called name.

@@ -88,7 +88,8 @@ func (l *learning) learnSub(parentID uint16, spec *CommandSpec) {
 		return
 	}
 	grown := *parent
-	grown.subs = slices.DeleteFunc(slices.Clone(parent.subs), func(s *Command) bool { return s.ID == sub.ID })
+	older := func(s *Command) bool { return s.ID == sub.ID }
+	grown.subs = slices.DeleteFunc(slices.Clone(parent.subs), older)
 	grown.subs = append(grown.subs, sub)
 	slices.SortFunc(grown.subs, func(a, b *Command) int { return strings.Compare(a.Name, b.Name) })
 	grown.unknown = unknownSub(grown.Name)
@@ -227,7 +228,7 @@ func validPlace(s *CommandSpec) bool {
 func usableSpecs(specs []KeySpec) (usable []keySpec, complete bool) {
 	for i := range specs {
 		s := &specs[i]
-		if slices.ContainsFunc(s.Flags, func(f string) bool { return strings.EqualFold(f, "not_key") }) {
+		if s.flagged("not_key") {
 			continue
 		}
 		k, ok := s.usable()
@@ -239,13 +240,18 @@ func usableSpecs(specs []KeySpec) (usable []keySpec, complete bool) {
 	return usable, true
 }
 
+func (s *KeySpec) flagged(word string) bool {
+	return slices.ContainsFunc(s.Flags, func(f string) bool { return strings.EqualFold(f, word) })
+}
+
 // usable translates a specification; false when its keys could not be found by it.
 func (s *KeySpec) usable() (k keySpec, ok bool) {
-	if slices.ContainsFunc(s.Flags, func(f string) bool { return strings.EqualFold(f, "incomplete") }) {
+	if s.flagged("incomplete") {
 		return k, false
 	}
 	const most = 1 << 14
-	for _, n := range []int{s.Index, s.StartFrom, s.LastKey, s.KeyStep, s.Limit, s.KeyNumIdx, s.FirstKey} {
+	numbers := []int{s.Index, s.StartFrom, s.LastKey, s.KeyStep, s.Limit, s.KeyNumIdx, s.FirstKey}
+	for _, n := range numbers {
 		if n <= -most || n >= most {
 			return k, false
 		}

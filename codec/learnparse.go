@@ -21,8 +21,8 @@ const deepest = 4
 
 // A commandParser keeps the first error; after it, everything it returns is zero.
 type commandParser struct {
-	err   error
-	depth int
+	err   error // the first one
+	depth int   // of nested sub-commands
 }
 
 // wrong remembers the first error.

@@ -14,26 +14,26 @@ import (
 
 // A row is one line of the table.
 type row struct {
-	name  string
-	arity int16
-	flags Flags
+	name  string // Command.Name
+	arity int16  // Command.Arity
+	flags Flags  // without FlagModule, which the family knows
 	keys  place
 	plan  plan
-	since string
+	since string // the version of Redis or Valkey that brought it, "" when not known
 }
 
 // A place says where a command's keys stand: what COMMAND reports of it, and, when that is
 // not the whole truth, how to find them.
 type place struct {
-	first, last, step int16
-	finder            finder
-	count             *counting
+	first, last, step int16     // as COMMAND reports them
+	finder            finder    // how the keys are found
+	count             *counting // for the finders counted and streams
 }
 
 // A plan is a policy and its join.
 type plan struct {
-	policy Policy
-	join   Join
+	policy Policy // Command.Policy
+	join   Join   // Command.Join
 }
 
 // A family is rows that COMMAND DOCS and ACL categories treat alike.
@@ -41,7 +41,7 @@ type family struct {
 	group  string   // COMMAND DOCS' word
 	acl    []string // categories, without what follows from the flags
 	module string   // "" for the server's own
-	rows   []row
+	rows   []row    // sorted by name
 }
 
 // Places without a finder of their own.
