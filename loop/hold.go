@@ -70,6 +70,8 @@ func (pw *poolWorker) postpone(s *session, e *entry, frame []byte, l *link) {
 		f = faultNoReplica
 	case l == nil:
 		f = faultNoMaster
+	case l.barred:
+		f = faultAuth
 	}
 	if !pw.holding(e.group, l) {
 		pw.w.fail(e, f, l)

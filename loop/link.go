@@ -38,6 +38,7 @@ type link struct {
 	flows    bool        // the reply that is arriving is passed on piece by piece
 	eager    bool        // is on worker.pressed
 	isQueued bool        // is on worker.queued
+	barred   bool        // the server refused our credentials the last time
 	expired  int         // sinks at the front of the FIFO
 	greets   int         // replies of the handshake still to come
 	heard    int64       // when bytes last came, or the first request went out after silence
@@ -265,7 +266,7 @@ func (l *link) greeted(reply []byte) {
 // ready begins to carry requests.
 func (l *link) ready() {
 	l.w.log.Info("link up", "server", l.server.Addr, "pool", l.pw.pool.opt.Name)
-	l.pause, l.downAt, l.shunned = 0, 0, 0
+	l.pause, l.downAt, l.shunned, l.barred = 0, 0, 0, false
 	l.rate()
 	l.w.engine.report.LinkUp(l.pw.pool.opt.Name, l.server.ID)
 	if l.sent < l.log.len() {

@@ -73,6 +73,7 @@ func (l *link) breakUp(f *fault) {
 func (l *link) failed(cause error, f *fault) {
 	wasLeaving := l.state == linkLeaving || l.state == linkClosed
 	l.on(evFailed)
+	l.barred = f == faultAuth
 	if l.downAt == 0 {
 		l.downAt = l.w.now
 	}
@@ -107,7 +108,7 @@ func (l *link) settleAll(f *fault) {
 			l.w.truncated(&e)
 			flowed = false
 		case at > sent || f == faultConnect || f == faultAuth:
-			l.pw.again(&e, frame, l, f)
+			l.pw.again(&e, frame)
 		default:
 			l.pw.lostInFlight(&e, frame, l, f)
 		}

@@ -123,13 +123,8 @@ func (pw *poolWorker) steady(g *shard.Group, e *entry) int32 {
 }
 
 // again routes a request that provably was not executed.
-func (pw *poolWorker) again(e *entry, frame []byte, l *link, f *fault) {
-	s := pw.w.sessionOf(e)
-	switch {
-	case s == nil:
-	case f == faultAuth:
-		pw.w.fail(e, f, l)
-	default:
+func (pw *poolWorker) again(e *entry, frame []byte) {
+	if s := pw.w.sessionOf(e); s != nil {
 		pw.counters.Retried++
 		e.marks = e.marks&^isProbe | retried
 		pw.dispatch(s, e, frame)
@@ -143,7 +138,7 @@ func (pw *poolWorker) lostInFlight(e *entry, frame []byte, l *link, f *fault) {
 		pw.w.fail(e, f, l)
 		return
 	}
-	pw.again(e, frame, l, f)
+	pw.again(e, frame)
 }
 
 // refused looks at an error reply. It returns true when the reply says that the command
@@ -162,7 +157,7 @@ func (pw *poolWorker) refused(e *entry, frame, b []byte, l *link) bool {
 		l.shunned = pw.w.now + int64(shunTime)
 		l.rate()
 		if e.marks.has(viaRead) && !e.marks.has(retried) {
-			pw.again(e, frame, l, nil)
+			pw.again(e, frame)
 			return true
 		}
 	case "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN":
