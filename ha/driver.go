@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"huntaway/codec"
 	"huntaway/perf"
 	"huntaway/shard"
 )
@@ -367,27 +368,34 @@ func (a Access) open(network, addr string) *redis.Client {
 // silenceLibrary keeps go-redis from printing what the probers report.
 func silenceLibrary() { logging.Disable() }
 
-// LearnCommands returns the reply to COMMAND of the first of the servers that gives one, as
-// the nested []any that codec.ParseCommandReply takes. Each server has Access.Timeout to
-// answer in. The error joins what was wrong with each of them; a caller goes on without.
-func LearnCommands(ctx context.Context, servers []shard.Server, a Access) (any, error) {
+// LearnCommands returns what the first of the servers that answers COMMAND says of its
+// commands, for codec.Commands.Learn. Each server has Access.Timeout to answer in. The error
+// joins what was wrong with each of them; it is no more than a warning.
+func LearnCommands(ctx context.Context, servers []shard.Server, a Access) ([]codec.CommandSpec, error) {
 	a = a.complete()
-	var errs []error
+	errs := []error{errors.New("no server told its commands")}
 	for i := range servers {
-		reply, err := a.commands(ctx, &servers[i])
+		specs, err := a.commands(ctx, &servers[i])
 		if err == nil {
-			return reply, nil
+			return specs, nil
 		}
-		errs = append(errs, fmt.Errorf("asking %s for its commands: %w", servers[i].Addr, err))
+		errs = append(errs, fmt.Errorf("asking %s: %w", servers[i].Addr, err))
+		if ctx.Err() != nil {
+			break
+		}
 	}
-	return nil, errors.Join(append(errs, ctx.Err())...)
+	return nil, errors.Join(errs...)
 }
 
 // commands asks one server.
-func (a Access) commands(ctx context.Context, s *shard.Server) (any, error) {
+func (a Access) commands(ctx context.Context, s *shard.Server) ([]codec.CommandSpec, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
 	c := a.open(s.Network, s.Addr)
 	defer c.Close()
-	return c.Do(ctx, "COMMAND").Result()
+	reply, err := c.Do(ctx, "COMMAND").Result()
+	if err != nil {
+		return nil, err
+	}
+	return codec.ParseCommandReply(reply)
 }

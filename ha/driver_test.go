@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"huntaway/codec"
 	"huntaway/perf"
 	"huntaway/shard"
 )
@@ -336,18 +337,22 @@ func TestUnixSocket(t *testing.T) {
 func TestLearnCommands(t *testing.T) {
 	s := launch(t, "--requirepass", "secret")
 	servers := []shard.Server{{Addr: "127.0.0.1:1", Network: "tcp"}, {Addr: s.addr(), Network: "tcp"}}
-	reply, err := LearnCommands(context.Background(), servers, Access{Password: "secret"})
+	specs, err := LearnCommands(context.Background(), servers, Access{Password: "secret"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, _ := reply.([]any)
 	found := false
-	for _, row := range rows {
-		cells, _ := row.([]any)
-		found = found || len(cells) > 6 && cells[0] == "get" && cells[1] == int64(2)
+	for _, spec := range specs {
+		found = found || spec.Name == "get" && spec.Arity == 2
 	}
 	if !found {
-		t.Errorf("COMMAND: got %d rows and no get with arity 2; want it", len(rows))
+		t.Errorf("COMMAND: got %d commands and no get with arity 2; want it", len(specs))
+	}
+	if got, least := codec.Default().Learn(specs).Len(), codec.Default().Len(); got < least {
+		t.Errorf("after Learn: got %d commands; want the %d known before, at least", got, least)
+	}
+	if _, err = LearnCommands(context.Background(), nil, Access{}); err == nil {
+		t.Error("without servers: got no error; want one")
 	}
 	_, err = LearnCommands(context.Background(), servers, Access{Password: "wrong"})
 	if err == nil || !strings.Contains(err.Error(), "WRONGPASS") || !strings.Contains(err.Error(), "refused") {
