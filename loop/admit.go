@@ -39,7 +39,7 @@ func (s *session) serve(cmd *codec.Command, r *codec.Request) {
 	switch {
 	case cmd.IsContainer():
 		s.refuseWith(codec.AppendUnknownSub(s.w.scratch[:0], r))
-	case cmd.Policy == codec.Forward && cmd.FirstKey(r) > 0 && cmd.First == cmd.Last:
+	case cmd.Policy == codec.Forward && lone(cmd, r):
 		s.forward(cmd, r, s.pw.table.Locate(r.Arg(int(cmd.First))))
 	case cmd.Blocks(r):
 		s.refuse(notServed(codec.Blocking))
@@ -58,6 +58,12 @@ func (s *session) serve(cmd *codec.Command, r *codec.Request) {
 	default:
 		s.refuse(notServed(cmd.Policy))
 	}
+}
+
+// lone reports whether the command has exactly one key, at cmd.First: most of the traffic.
+func lone(cmd *codec.Command, r *codec.Request) bool {
+	return cmd.First > 0 && cmd.First == cmd.Last && int(cmd.First) < r.Len() &&
+		cmd.Flags&codec.FlagMovableKeys == 0
 }
 
 // notServed is the error for commands whose kind this release does not serve.

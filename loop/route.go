@@ -53,6 +53,10 @@ func (s *session) together(cmd *codec.Command, r *codec.Request) {
 			return
 		}
 	}
+	if text := s.strayPattern(cmd, r, group); text != "" {
+		s.refuse(text)
+		return
+	}
 	s.forward(cmd, r, group)
 }
 
