@@ -32,10 +32,12 @@ func (p *Pool) Serve(ln net.Listener) error {
 	var pause time.Duration
 	for {
 		c, err := ln.Accept()
+		if err == nil {
+			err = p.admit(c)
+		}
 		switch {
 		case err == nil:
 			pause = 0
-			p.admit(c)
 		case errors.Is(err, net.ErrClosed):
 			return nil
 		default:
@@ -48,15 +50,17 @@ func (p *Pool) Serve(ln net.Listener) error {
 	}
 }
 
-// admit hands a client to a worker, or tells it that there is no room.
-func (p *Pool) admit(c net.Conn) {
+// admit hands a client to a worker, or tells it that there is no room. The error is one
+// that the next client would meet as well: gnet needs a second descriptor for a moment, so
+// the last one that is free lets a client in and leaves it unserved.
+func (p *Pool) admit(c net.Conn) error {
 	e := p.engine
 	p.accepts.Add(1)
 	if int(e.clients.Add(1)) > e.opt.MaxClients || p.full() {
 		p.clients.Add(-1)
 		e.clients.Add(-1)
 		p.turnAway(c)
-		return
+		return nil
 	}
 	if t, ok := c.(*net.TCPConn); ok {
 		_ = t.SetKeepAlive(p.opt.TCPKeepalive) // fails only when the client has gone already
@@ -64,12 +68,13 @@ func (p *Pool) admit(c net.Conn) {
 	w := e.lightest()
 	w.load.Add(1)
 	s := &session{w: w, id: e.lastID.Add(1)}
-	if err := e.reactor.enroll(w.id, c, &arrival{s, p}); err != nil {
+	err := e.reactor.enroll(w.id, c, &arrival{s, p})
+	if err != nil {
 		w.load.Add(-1)
 		p.clients.Add(-1)
 		e.clients.Add(-1)
-		e.opt.Logger.Warn("client lost before it was served", "pool", p.opt.Name, "cause", err)
 	}
+	return err
 }
 
 // full counts the client in and reports whether the pool's own limit is exceeded.
