@@ -1,11 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"reflect"
 	"strings"
 	"time"
-	"unicode"
 
 	"huntaway/config"
 	"huntaway/perf"
@@ -45,8 +43,8 @@ func (p *proxy) follow() error {
 	for i, t := range tables {
 		p.pools[i].replace(t, p.monitor.Change)
 	}
-	if frozen := difference(p.cfg, next); len(frozen) > 0 {
-		p.log.Warn("some changes need a restart", "keys", strings.Join(frozen, " "))
+	if keys := frozen(p.cfg, next); len(keys) > 0 {
+		p.log.Warn("some changes need a restart", "keys", strings.Join(keys, " "))
 	}
 	p.cfg = adopted(p.cfg, next)
 	return nil
@@ -112,52 +110,10 @@ func adopted(old, next *config.Config) *config.Config {
 	return &c
 }
 
-// difference names the keys that differ between old and next and that adopted does not take
-// over: sections first, then pools.
-func difference(old, next *config.Config) (keys []string) {
-	o := adopted(old, next)
-	keys = append(keys, fields("log", o.Log, next.Log)...)
-	keys = append(keys, fields("admin", o.Admin, next.Admin)...)
-	keys = append(keys, fields("runtime", o.Runtime, next.Runtime)...)
-	for i := range o.Pools {
-		name := "pools." + o.Pools[i].Name
-		p := poolNamed(next, o.Pools[i].Name)
-		if p == nil {
-			keys = append(keys, name+" (removed)")
-			continue
-		}
-		keys = append(keys, fields(name, o.Pools[i], *p)...)
-	}
-	for i := range next.Pools {
-		if poolNamed(o, next.Pools[i].Name) == nil {
-			keys = append(keys, "pools."+next.Pools[i].Name+" (new)")
-		}
+// frozen names the keys that next has otherwise and that adopted does not take over.
+func frozen(old, next *config.Config) (keys []string) {
+	for _, c := range config.Changes(adopted(old, next), next) {
+		keys = append(keys, c.Key)
 	}
 	return keys
-}
-
-// fields names the fields in which two structs of one type differ, as a file spells them.
-func fields[T any](section string, a, b T) (keys []string) {
-	x, y := reflect.ValueOf(a), reflect.ValueOf(b)
-	for i := range x.NumField() {
-		if !reflect.DeepEqual(x.Field(i).Interface(), y.Field(i).Interface()) {
-			keys = append(keys, fmt.Sprintf("%s.%s", section, spelled(x.Type().Field(i).Name)))
-		}
-	}
-	return keys
-}
-
-// spelled turns a field's name into a key's: TCPKeepalive into tcp_keepalive.
-func spelled(field string) string {
-	var b strings.Builder
-	letters := []rune(field)
-	for i, r := range letters {
-		starts := i > 0 && unicode.IsUpper(r) &&
-			(unicode.IsLower(letters[i-1]) || i+1 < len(letters) && unicode.IsLower(letters[i+1]))
-		if starts {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	return b.String()
 }
