@@ -160,14 +160,23 @@ func numberLine(buf []byte, p int) ([]byte, error) {
 	switch {
 	case cr < 0 && len(rest) == maxLine:
 		return nil, errCountLine
-	case cr < 0 && !numeric(rest):
-		return nil, errArgCount // no need to wait for the end of a line that is wrong already
-	case cr < 0 || p+cr+1 >= len(buf):
-		return nil, ErrShort
+	case cr < 0:
+		return nil, unfinished(rest)
+	case p+cr+1 >= len(buf):
+		return nil, unfinished(rest[:cr])
 	case buf[p+cr+1] != '\n':
 		return nil, errArgCount
 	}
 	return rest[:cr], nil
+}
+
+// unfinished is the error for a line that has not ended: no need to wait for the end of one
+// that is wrong already.
+func unfinished(line []byte) error {
+	if !numeric(line) {
+		return errArgCount
+	}
+	return ErrShort
 }
 
 // numeric reports whether b could be the beginning of a number.

@@ -303,13 +303,10 @@ func obviousNumber(in string, at int, tooLong, wrong *SyntaxError) (n int64, nex
 	if end < 0 && len(line) >= maxLine || end >= maxLine {
 		return 0, 0, tooLong
 	}
-	if end < 0 {
-		if strings.Trim(strings.TrimPrefix(line, "-"), "0123456789") != "" {
+	if end < 0 || end+1 == len(line) {
+		if strings.Trim(strings.TrimPrefix(strings.TrimSuffix(line, "\r"), "-"), "0123456789") != "" {
 			return 0, 0, wrong
 		}
-		return 0, 0, ErrShort
-	}
-	if end+1 == len(line) {
 		return 0, 0, ErrShort
 	}
 	digits := strings.TrimPrefix(line[:end], "-")
