@@ -191,7 +191,7 @@ func TestKilledServerWithWritesInFlight(t *testing.T) {
 func TestReadsMoveToAnotherMember(t *testing.T) {
 	for _, policy := range []shard.ReadPolicy{shard.PreferReplica, shard.Nearest} {
 		t.Run(policy.String(), func(t *testing.T) {
-			master := startServers(t, 1)[0]
+			master := startServers(t, 1, "--repl-diskless-sync-delay", "0")[0]
 			host, port, _ := strings.Cut(master.Addr, ":")
 			replica := startServers(t, 1, "--replicaof", host+" "+port)[0]
 			sc := scene{groups: one(group("g", master.Addr, replica.Addr))}
