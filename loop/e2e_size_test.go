@@ -65,6 +65,70 @@ func TestHalfClosedClientGetsEverything(t *testing.T) {
 	}
 }
 
+// TestHalfClosedClientGetsItsBacklog: the client has not read for a while, so that some of
+// its replies wait in the proxy when it closes its half.
+func TestHalfClosedClientGetsItsBacklog(t *testing.T) {
+	st := play(t, scene{groups: alone(startServers(t, 1)...)})
+	large := value("large", 256<<10)
+	setup := st.dial()
+	setup.want(t, "OK", "SET", "k", large)
+	want := codec.AppendBulk(nil, large)
+	for _, n := range []int{2, 12, 14, 15, 16, 17, 18, 19, 20, 22, 24, 32} {
+		c := st.dial()
+		if err := c.conn.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil {
+			t.Fatal(err)
+		}
+		var frames []byte
+		for range n {
+			frames = rig.AppendCommand(frames, "GET", "k")
+		}
+		before := st.counters().Replies
+		if err := c.send(frames); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the server has answered", func() bool { return st.counters().Replies == before+uint64(n) })
+		if err := c.conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		setup.want(t, "PONG", "PING")
+		for i := range n {
+			if got, err := c.reply(); err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("reply %d of %d: got %d bytes, %v; want %d", i, n, len(got), err, len(want))
+			}
+		}
+		if _, err := c.in.ReadByte(); err != io.EOF {
+			t.Fatalf("behind the last reply: %v; want EOF", err)
+		}
+	}
+}
+
+// TestHalfClosedClientGetsWhatItQueued: more requests than may be in flight wait in the
+// proxy when the client closes its half.
+func TestHalfClosedClientGetsWhatItQueued(t *testing.T) {
+	const requests = 3000
+	sc := scene{groups: alone(startServers(t, 2)...)}
+	sc.options.Limits.Pipeline = 8
+	st := play(t, sc)
+	for range 10 {
+		c := st.dial()
+		var frames []byte
+		for i := range requests {
+			frames = rig.AppendCommand(frames, "EVAL", "return ARGV[1]", "1", strconv.Itoa(i%7), strconv.Itoa(i))
+		}
+		if err := errors.Join(c.send(frames), c.conn.(*net.TCPConn).CloseWrite()); err != nil {
+			t.Fatal(err)
+		}
+		for i := range requests {
+			if got, err := c.text(); err != nil || got != strconv.Itoa(i) {
+				t.Fatalf("reply %d: got %q, %v; want its number", i, got, err)
+			}
+		}
+		if _, err := c.in.ReadByte(); err != io.EOF {
+			t.Fatalf("behind the last reply: %v; want EOF", err)
+		}
+	}
+}
+
 // heap returns what lives on the heap.
 func heap() int64 {
 	runtime.GC()

@@ -39,13 +39,14 @@ type session struct {
 	hungry     bool   // is on worker.hungry
 	isSlow     bool   // is on worker.slow
 	authed     bool
-	tries      uint8 // wrong passwords so far
-	writes     int32 // writes in flight
-	held       int32 // requests that wait in a hold
-	wrote      int64 // when the last write was answered
-	active     int64 // when bytes last came
-	strange    int64 // since when it has to authenticate
-	softSince  int64 // since when its output is over the soft limit; 0 if it is not
+	tries      uint8  // wrong passwords so far
+	writes     int32  // writes in flight
+	held       int32  // requests that wait in a hold
+	wrote      int64  // when the last write was answered
+	active     int64  // when bytes last came
+	strange    int64  // since when it has to authenticate
+	parted     uint64 // bytesOut, plus one, when the client closed its half; 0: it has not
+	softSince  int64  // since when its output is over the soft limit; 0 if it is not
 	name       string
 	lib        [2]string // CLIENT SETINFO: LIB-NAME, LIB-VER
 	requests   uint64
@@ -117,6 +118,9 @@ func (s *session) readable(in []byte) {
 	s.bytesIn += uint64(len(in))
 	if s.state != sessionOpen {
 		return
+	}
+	if s.stops&stopOutput != 0 {
+		s.overLimit() // that bytes come may mean that the backlog has drained
 	}
 	if s.tail != nil {
 		s.tail.buf.add(in)
@@ -260,7 +264,11 @@ func (s *session) goOn() {
 	if s.tail != nil {
 		s.takeTail()
 	}
-	if s.stops == 0 && s.wire != nil {
+	switch {
+	case s.stops != 0 || s.wire == nil:
+	case s.parted > 0:
+		s.lastWord(endPeer) // that was all it had sent
+	default:
 		s.wire.resume()
 	}
 }
@@ -319,14 +327,23 @@ func (s *session) hangUp() {
 func (s *session) lost(cause error, polite bool) {
 	old := s.wire
 	s.wire = nil
-	if polite && s.state == sessionOpen && (s.window.len() > 0 || s.out.len() > 0 || len(s.run) > 0) {
+	if polite && s.state == sessionOpen && s.owed() {
 		if last := old.linger(); last != nil {
 			s.wire = last
-			s.lastWord(endPeer)
+			s.parted = s.bytesOut + 1
+			s.w.touch(s)
+			if s.stops == 0 {
+				s.lastWord(endPeer)
+			}
 			return
 		}
 	}
 	s.w.buried = append(s.w.buried, func() { s.gone(cause) })
+}
+
+// owed reports whether replies are to come, or requests wait for their turn.
+func (s *session) owed() bool {
+	return s.window.len() > 0 || s.out.len() > 0 || len(s.run) > 0 || s.tail != nil && s.stops != 0
 }
 
 // gone cleans up after the connection. Entries that name the session find nobody from now
