@@ -3,7 +3,6 @@ package ha
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 	"sync"
@@ -15,7 +14,6 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
-	"huntaway/codec"
 	"huntaway/perf"
 	"huntaway/shard"
 )
@@ -367,35 +365,3 @@ func (a Access) open(network, addr string) *redis.Client {
 
 // silenceLibrary keeps go-redis from printing what the probers report.
 func silenceLibrary() { logging.Disable() }
-
-// LearnCommands returns what the first of the servers that answers COMMAND says of its
-// commands, for codec.Commands.Learn. Each server has Access.Timeout to answer in. The error
-// joins what was wrong with each of them; it is no more than a warning.
-func LearnCommands(ctx context.Context, servers []shard.Server, a Access) ([]codec.CommandSpec, error) {
-	a = a.complete()
-	errs := []error{errors.New("no server told its commands")}
-	for i := range servers {
-		specs, err := a.commands(ctx, &servers[i])
-		if err == nil {
-			return specs, nil
-		}
-		errs = append(errs, fmt.Errorf("asking %s: %w", servers[i].Addr, err))
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return nil, errors.Join(errs...)
-}
-
-// commands asks one server.
-func (a Access) commands(ctx context.Context, s *shard.Server) ([]codec.CommandSpec, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
-	defer cancel()
-	c := a.open(s.Network, s.Addr)
-	defer c.Close()
-	reply, err := c.Do(ctx, "COMMAND").Result()
-	if err != nil {
-		return nil, err
-	}
-	return codec.ParseCommandReply(reply)
-}
