@@ -63,7 +63,7 @@ func (p *Pool) admit(c net.Conn) error {
 		return nil
 	}
 	if t, ok := c.(*net.TCPConn); ok {
-		_ = t.SetKeepAlive(p.opt.TCPKeepalive) // fails only when the client has gone already
+		_ = t.SetKeepAlive(p.options().TCPKeepalive) // fails only when the client has gone already
 	}
 	w := e.lightest()
 	w.load.Add(1)
@@ -80,7 +80,7 @@ func (p *Pool) admit(c net.Conn) error {
 // full counts the client in and reports whether the pool's own limit is exceeded.
 func (p *Pool) full() bool {
 	n := p.clients.Add(1)
-	return p.opt.ClientConnections > 0 && int(n) > p.opt.ClientConnections
+	return p.options().ClientConnections > 0 && int(n) > p.options().ClientConnections
 }
 
 // turnAway says what Redis says when it has too many clients.
@@ -210,7 +210,7 @@ func (e *Engine) dial(l *link) {
 	if e.reactor == nil {
 		return // a worker without an engine: a test dials for itself
 	}
-	o := &l.pw.pool.opt
+	o := &l.pw.opt.PoolOptions
 	go func() {
 		d := net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: -1, Control: linkSocket(o)}
 		c, err := d.DialContext(context.Background(), l.server.Network, l.server.Addr)

@@ -12,7 +12,7 @@ func (s *session) admit(r *codec.Request) {
 	s.pw.counters.Requests++
 	s.pw.counters.RequestBytes += uint64(len(r.Frame))
 
-	cmd := s.pw.pool.opt.Commands.Find(r)
+	cmd := s.pw.opt.Commands.Find(r)
 	switch {
 	case !s.authed && !openTo(cmd):
 		s.refuse(textNoAuth)
@@ -24,7 +24,7 @@ func (s *session) admit(r *codec.Request) {
 		s.lastCmd = cmd.ID
 		s.serve(cmd, r)
 	}
-	if s.window.len() >= s.pw.pool.opt.Limits.Pipeline {
+	if s.window.len() >= s.pw.opt.Limits.Pipeline {
 		s.stop(stopWindow)
 	}
 }

@@ -82,7 +82,7 @@ func (l *link) tick() {
 			l.warm()
 		}
 	case linkGreeting:
-		if l.w.now-l.heard > int64(l.pw.pool.opt.ConnectTimeout) {
+		if l.w.now-l.heard > int64(l.pw.opt.ConnectTimeout) {
 			l.breakUp(faultTimeout)
 		}
 	case linkReady, linkLeaving:
@@ -104,7 +104,7 @@ func (l *link) tick() {
 // is shared, and the late replies belong to nobody. Only a link that owes too many or has
 // been silent for too long is given up.
 func (l *link) expire() {
-	timeout := int64(l.pw.pool.opt.Timeout)
+	timeout := int64(l.pw.opt.Timeout)
 	if timeout == 0 || l.fifo.len() == 0 {
 		return
 	}
@@ -160,7 +160,7 @@ func (w *worker) sweep() {
 
 // inspect looks at one session.
 func (s *session) inspect() {
-	l := &s.pw.pool.opt.Limits
+	l := &s.pw.opt.Limits
 	idle := s.w.now - s.active
 	switch {
 	case s.state == sessionClosing:

@@ -183,16 +183,24 @@ func (e *Engine) Stop() error {
 		ln.Close()
 	}
 	e.mu.Unlock()
-	select {
-	case <-e.done:
+	if e.stopping() {
 		return nil
-	default:
 	}
 	close(e.done)
 	if e.reactor == nil {
 		return nil
 	}
 	return e.reactor.stop()
+}
+
+// stopping reports whether Stop has been called: what breaks then is no news.
+func (e *Engine) stopping() bool {
+	select {
+	case <-e.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // Snapshot asks every worker for a copy of its counters and adds them up. It fails when an

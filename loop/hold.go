@@ -82,7 +82,7 @@ func (pw *poolWorker) postpone(s *session, e *entry, frame []byte, l *link) {
 
 // holding reports whether the group's outage is young enough to wait for its end.
 func (pw *poolWorker) holding(group uint16, l *link) bool {
-	limit := int64(pw.pool.opt.HoldTimeout)
+	limit := int64(pw.opt.HoldTimeout)
 	if limit == 0 {
 		return false
 	}
@@ -100,7 +100,7 @@ func (pw *poolWorker) holding(group uint16, l *link) bool {
 // hold puts a request into the group's queue.
 func (pw *poolWorker) hold(s *session, e *entry, frame []byte, f *fault) {
 	h := pw.holds[e.group]
-	if h.bytes+int64(len(frame)) > pw.pool.opt.HoldBytes {
+	if h.bytes+int64(len(frame)) > pw.opt.HoldBytes {
 		pw.w.fail(e, faultHoldFull, nil)
 		return
 	}
@@ -144,7 +144,7 @@ func (pw *poolWorker) letGo(q *held, more marks) {
 // be held, and the client gets the server's own words.
 func (pw *poolWorker) holdRefused(s *session, e *entry, frame []byte, code refusalCode) bool {
 	if !pw.holding(e.group, nil) {
-		if pw.pool.opt.HoldTimeout == 0 || code != demoted {
+		if pw.opt.HoldTimeout == 0 || code != demoted {
 			return false
 		}
 		pw.w.fail(e, faultNoMaster, nil) // READONLY makes some clients drop their connection
@@ -187,7 +187,7 @@ func (pw *poolWorker) probe(group int) {
 		h.queue = h.queue[1:]
 		h.bytes -= int64(len(q.frame))
 		if pw.w.sessionOf(&q.e) != nil {
-			h.nextTry = pw.w.now + max(int64(pw.pool.opt.Timeout), int64(probeTime))
+			h.nextTry = pw.w.now + max(int64(pw.opt.Timeout), int64(probeTime))
 			pw.letGo(&q, isProbe)
 			return
 		}
@@ -232,11 +232,11 @@ func (pw *poolWorker) mastersMoved(was *shard.Table) {
 
 // raiseGates makes later requests wait for what is in flight to the old master.
 func (pw *poolWorker) raiseGates(group int, old int32) (raised bool) {
-	if pw.pool.opt.HoldTimeout == 0 || old < 0 {
+	if pw.opt.HoldTimeout == 0 || old < 0 {
 		return false
 	}
-	for k := range pw.pool.opt.ServerConnections {
-		l := pw.links[int(old)*pw.pool.opt.ServerConnections+k]
+	for k := range pw.opt.ServerConnections {
+		l := pw.links[int(old)*pw.opt.ServerConnections+k]
 		if l == nil || l.fifo.len() == l.expired {
 			continue
 		}
@@ -274,7 +274,7 @@ func (pw *poolWorker) tickHolds() {
 		case len(h.gates) > 0:
 			pw.expireHeld(h)
 			pw.openGates(g)
-		case len(h.queue) == 0 && pw.w.now-h.since > 2*int64(pw.pool.opt.HoldTimeout):
+		case len(h.queue) == 0 && pw.w.now-h.since > 2*int64(pw.opt.HoldTimeout):
 			pw.reopen(g)
 		default:
 			pw.expireHeld(h)
@@ -301,7 +301,7 @@ func (pw *poolWorker) masterUsable(group int) bool {
 
 // expireHeld fails the requests that have waited for too long.
 func (pw *poolWorker) expireHeld(h *hold) {
-	limit := int64(pw.pool.opt.HoldTimeout)
+	limit := int64(pw.opt.HoldTimeout)
 	for len(h.queue) > 0 {
 		q := &h.queue[0]
 		if pw.w.now-h.since < limit && pw.w.now-q.e.sent < limit {

@@ -108,7 +108,7 @@ func (s *session) joined(e *entry, j *join) {
 	switch {
 	case j.bad.len() > 0 && j.writes && j.ran && codeIs(j.bad.bytes(), "TRYAGAIN"):
 		// "not executed" is true of one part only: the client must not simply try again.
-		reply = appendFault(reply, faultPartly, place{pool: s.pw.pool.opt.Name})
+		reply = appendFault(reply, faultPartly, place{pool: s.pw.opt.Name})
 	case j.bad.len() > 0:
 		reply = append(reply, j.bad.bytes()...)
 	case j.how == codec.Sum:

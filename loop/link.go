@@ -213,7 +213,7 @@ func (l *link) flush() {
 
 // crowded makes s wait when the queue is too long.
 func (l *link) crowded(s *session) {
-	if int64(l.log.len()-l.sent) < l.pw.pool.opt.Limits.LinkQueueBytes || s.stops&stopLink != 0 {
+	if int64(l.log.len()-l.sent) < l.pw.opt.Limits.LinkQueueBytes || s.stops&stopLink != 0 {
 		return
 	}
 	s.stop(stopLink)
@@ -222,7 +222,7 @@ func (l *link) crowded(s *session) {
 
 // relieve lets the waiting sessions go on when the queue is short enough.
 func (l *link) relieve() {
-	if len(l.waiters) == 0 || int64(l.unsent()) > l.pw.pool.opt.Limits.LinkQueueBytes/2 {
+	if len(l.waiters) == 0 || int64(l.unsent()) > l.pw.opt.Limits.LinkQueueBytes/2 {
 		return
 	}
 	for _, r := range l.waiters {
@@ -242,17 +242,17 @@ func (l *link) open(c wire) {
 	l.wire = c
 	l.on(evDialed)
 	l.heard = l.w.now
-	l.greets = l.pw.pool.greets
+	l.greets = l.pw.opt.greets
 	l.count.Connects++
 	l.count.Links++
-	l.wire.write(l.pw.pool.greeting)
+	l.wire.write(l.pw.opt.greeting)
 }
 
 // greeted takes one reply of the handshake.
 func (l *link) greeted(reply []byte) {
 	if reply[0] == '-' {
 		l.w.log.Warn("server refused the handshake", "server", l.server.Addr,
-			"pool", l.pw.pool.opt.Name, "reply", string(reply[1:len(reply)-2]))
+			"pool", l.pw.opt.Name, "reply", string(reply[1:len(reply)-2]))
 		l.breakUp(refusal(reply))
 		return
 	}
@@ -265,10 +265,10 @@ func (l *link) greeted(reply []byte) {
 
 // ready begins to carry requests.
 func (l *link) ready() {
-	l.w.log.Info("link up", "server", l.server.Addr, "pool", l.pw.pool.opt.Name)
+	l.w.log.Info("link up", "server", l.server.Addr, "pool", l.pw.opt.Name)
 	l.pause, l.downAt, l.shunned, l.barred = 0, 0, 0, false
 	l.rate()
-	l.w.engine.report.LinkUp(l.pw.pool.opt.Name, l.server.ID)
+	l.w.engine.report.LinkUp(l.pw.opt.Name, l.server.ID)
 	if l.sent < l.log.len() {
 		l.isQueued = true
 		l.flush()

@@ -29,7 +29,7 @@ func answerAuth(s *session, dst []byte, r *codec.Request) []byte {
 	switch {
 	case r.Len() > 3:
 		return codec.AppendError(dst, textSyntax)
-	case r.Len() == 2 && s.pw.pool.opt.Password == "":
+	case r.Len() == 2 && s.pw.opt.Password == "":
 		return codec.AppendError(dst, textNoPassword)
 	case r.Len() == 2 && s.proves([]byte(defaultUser), r.Arg(1)):
 	case r.Len() == 3 && s.proves(r.Arg(1), r.Arg(2)):
@@ -42,7 +42,7 @@ func answerAuth(s *session, dst []byte, r *codec.Request) []byte {
 // proves authenticates the session, or counts the attempt. Without a password any one is
 // right, as for Redis' own default user.
 func (s *session) proves(user, password []byte) bool {
-	want := s.pw.pool.opt.Password
+	want := s.pw.opt.Password
 	if string(user) == defaultUser && (want == "" || samePassword(password, want)) {
 		s.authed, s.tries = true, 0
 		return true
@@ -145,7 +145,7 @@ func answerWhoAmI(_ *session, dst []byte, _ *codec.Request) []byte {
 // answerACLList describes the one user. Redis would show a digest of the password, which
 // a client has no use for and a thief has.
 func answerACLList(s *session, dst []byte, _ *codec.Request) []byte {
-	if s.pw.pool.opt.Password == "" {
+	if s.pw.opt.Password == "" {
 		return appendBulks(dst, "user default on nopass ~* &* +@all")
 	}
 	return appendBulks(dst, "user default on ~* &* +@all")
@@ -162,7 +162,7 @@ func answerACLCat(s *session, dst []byte, r *codec.Request) []byte {
 	}
 	for _, c := range aclCategories {
 		if is(r.Arg(2), c) {
-			return appendCategory(dst, s.pw.pool.opt.Commands, c)
+			return appendCategory(dst, s.pw.opt.Commands, c)
 		}
 	}
 	return codec.AppendError(dst, "ERR Unknown category '"+quoted(r.Arg(2))+"'")

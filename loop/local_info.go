@@ -230,7 +230,7 @@ func seconds(t unix.Timeval) string {
 // commandLines has the fields of Redis' lines that are known here: not the time that the
 // servers took.
 func commandLines(i *lines, s *session, sum *tally) {
-	all := s.pw.pool.opt.Commands.All()
+	all := s.pw.opt.Commands.All()
 	for id := range sum.commands {
 		if c := &sum.commands[id]; c.Calls > 0 {
 			i.text("cmdstat_"+all[id].Name+":calls="+strconv.FormatUint(c.Calls, 10),

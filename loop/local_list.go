@@ -11,7 +11,7 @@ import (
 
 // answerOwnLine is the session's own line of CLIENT LIST.
 func answerOwnLine(s *session, dst []byte, _ *codec.Request) []byte {
-	return codec.AppendBulk(dst, s.appendLine(nil, s.pw.pool.opt.Commands.All()))
+	return codec.AppendBulk(dst, s.appendLine(nil, s.pw.opt.Commands.All()))
 }
 
 // answerClientList answers CLIENT LIST [TYPE type | ID id ...] with the sessions of the
@@ -74,7 +74,7 @@ func (w *worker) listSessions(p *Pool, want wanted) (lines []byte) {
 	if want.nobody {
 		return nil
 	}
-	all := p.opt.Commands.All()
+	all := p.options().Commands.All()
 	w.sessionsOf(p, func(s *session) {
 		if want.ids == nil || slices.Contains(want.ids, s.id) {
 			lines = s.appendLine(lines, all)

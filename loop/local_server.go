@@ -22,7 +22,7 @@ var serverAnswers = map[string]localAnswer{
 }
 
 func answerCommand(s *session, dst []byte, r *codec.Request) []byte {
-	return s.pw.pool.opt.Commands.AppendReply(dst, r)
+	return s.pw.opt.Commands.AppendReply(dst, r)
 }
 
 // alwaysEmpty says that there are none: a proxy has no modules, and those of the servers
@@ -42,7 +42,7 @@ type setting struct{ name, value string }
 // pool as if it were one server. Sizes are in bytes and times in seconds, as Redis' are.
 // Nothing here is secret: CONFIG GET * goes to every client.
 func (p *Pool) settings() []setting {
-	l := &p.opt.Limits
+	l := &p.options().Limits
 	return []setting{
 		{"appendfsync", "everysec"},
 		{"appendonly", "no"},
@@ -81,7 +81,7 @@ func keepaliveSeconds(o *PoolOptions) string {
 
 // mostClients is how many sessions the pool may have.
 func (p *Pool) mostClients() int {
-	if n := p.opt.ClientConnections; n > 0 {
+	if n := p.options().ClientConnections; n > 0 {
 		return min(n, p.engine.opt.MaxClients)
 	}
 	return p.engine.opt.MaxClients

@@ -80,10 +80,10 @@ func (l *link) failed(cause error, f *fault) {
 	l.pause = min(max(2*l.pause, int64(firstPause)), int64(lastPause))
 	l.retryAt = l.w.now + l.pause/2 + rand.Int64N(l.pause/2+1)
 	l.rate()
-	if !wasLeaving {
-		l.w.engine.report.LinkFailed(l.pw.pool.opt.Name, l.server.ID, cause)
-		l.w.log.Warn("link down", "server", l.server.Addr, "pool", l.pw.pool.opt.Name,
-			"cause", cause, "unanswered", l.fifo.len()-l.expired, "retry", time.Duration(l.retryAt-l.w.now))
+	if !wasLeaving && !l.w.engine.stopping() {
+		l.w.engine.report.LinkFailed(l.pw.opt.Name, l.server.ID, cause)
+		l.w.log.Warn("link down", "server", l.server.Addr, "pool", l.pw.opt.Name,
+			"cause", cause, "unanswered", l.fifo.len()-l.expired, "retry", age(l.retryAt-l.w.now).String())
 	}
 	l.settleAll(f)
 }

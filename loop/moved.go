@@ -31,10 +31,10 @@ func (pw *poolWorker) ringMoved() {
 func (pw *poolWorker) relocate(e *entry, frame []byte) (ok bool) {
 	var scan codec.Scanner
 	r := &pw.w.again
-	if _, err := scan.Next(frame, r, &pw.pool.limits); err != nil {
+	if _, err := scan.Next(frame, r, &pw.opt.limits); err != nil {
 		return false
 	}
-	cmd := pw.pool.opt.Commands.Find(r)
+	cmd := pw.opt.Commands.Find(r)
 	if cmd == nil {
 		return false
 	}

@@ -27,7 +27,7 @@ func (s *session) flush() {
 	}
 	s.compact()
 	s.overLimit()
-	if s.window.len() <= s.pw.pool.opt.Limits.Pipeline/2 {
+	if s.window.len() <= s.pw.opt.Limits.Pipeline/2 {
 		s.release(stopWindow)
 	}
 	s.finish()
@@ -91,7 +91,7 @@ func (s *session) overLimit() {
 	if s.out.len()+s.parkedLive < handOver && !s.isSlow && s.stops&stopOutput == 0 && s.parted == 0 {
 		return // the ordinary case costs a few loads
 	}
-	l, n := &s.pw.pool.opt.Limits, s.unread()
+	l, n := &s.pw.opt.Limits, s.unread()
 	switch {
 	case n > l.OutputBytes:
 		s.cutOff(endOutput)
@@ -108,7 +108,7 @@ func (s *session) overLimit() {
 
 // softLimit closes a session that has been over the soft limit for too long.
 func (s *session) softLimit(n int64) {
-	l := &s.pw.pool.opt.Limits
+	l := &s.pw.opt.Limits
 	switch {
 	case n <= l.OutputSoftBytes:
 		s.softSince = 0

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"huntaway/codec"
@@ -11,16 +12,14 @@ import (
 // A Pool is one key space served by every worker of an engine.
 type Pool struct {
 	// Fixed when added.
-	engine   *Engine
-	index    int
-	opt      PoolOptions
-	limits   codec.Limits // of an authenticated client's request
-	strange  codec.Limits // of a client that has yet to authenticate
-	greeting []byte       // what a link says first
-	greets   int          // how many replies it owes before it may carry requests
+	engine *Engine
+	index  int
+	opt    PoolOptions // as it was added: the name, and what only a restart changes
 
-	// Published. One writer at a time: the monitor, or a reload.
+	// Published. The table has one writer at a time: the monitor, or a reload.
 	table atomic.Pointer[shard.Table]
+	now   atomic.Pointer[settings]
+	mu    sync.Mutex // held by who writes now; never taken on an event loop
 
 	// Counted. Written by acceptors and workers.
 	clients atomic.Int64 // sessions open or being opened
@@ -34,13 +33,71 @@ type Pool struct {
 // newPool fixes what follows from the options.
 func newPool(e *Engine, index int, opt PoolOptions) *Pool {
 	p := &Pool{engine: e, index: index, opt: opt.withDefaults()}
-	l := &p.opt.Limits
-	p.limits = codec.Limits{Args: l.Args, Bulk: int(l.BulkBytes), Request: int(l.RequestBytes), Inline: l.InlineBytes}
-	p.strange = codec.Limits{Args: min(10, l.Args), Bulk: min(16<<10, int(l.BulkBytes)),
-		Request: 64 << 10, Inline: min(16<<10, l.InlineBytes), Strange: true}
-	p.greeting, p.greets = greeting(&p.opt)
+	p.now.Store(newSettings(p.opt))
 	p.table.Store(opt.Table)
 	return p
+}
+
+// settings are the options in force and what follows from them. Immutable: Adjust makes
+// new ones.
+type settings struct {
+	PoolOptions
+	limits   codec.Limits // of an authenticated client's request
+	strange  codec.Limits // of a client that has yet to authenticate
+	greeting []byte       // what a link says first
+	greets   int          // how many replies it owes before it may carry requests
+}
+
+// newSettings completes options.
+func newSettings(opt PoolOptions) *settings {
+	s := &settings{PoolOptions: opt}
+	l := &s.Limits
+	s.limits = codec.Limits{Args: l.Args, Bulk: int(l.BulkBytes), Request: int(l.RequestBytes), Inline: l.InlineBytes}
+	s.strange = codec.Limits{Args: min(10, l.Args), Bulk: min(16<<10, int(l.BulkBytes)),
+		Request: 64 << 10, Inline: min(16<<10, l.InlineBytes), Strange: true}
+	s.greeting, s.greets = greeting(&s.PoolOptions)
+	return s
+}
+
+// options returns the settings in force, for goroutines that are not a worker's.
+func (p *Pool) options() *settings { return p.now.Load() }
+
+// Adjust puts other options in force, under traffic. What is fixed for the life of a pool
+// stays as it was: its name, its connections per server, and whether it connects before it
+// is asked; Table and Commands are not looked at (see Publish and Learn). Links that are up
+// keep the credentials and the database they have. May be called from any goroutine.
+func (p *Pool) Adjust(opt PoolOptions) {
+	opt = opt.withDefaults()
+	p.change(func(now *PoolOptions) {
+		opt.Name, opt.Commands, opt.Table = now.Name, now.Commands, now.Table
+		opt.ServerConnections, opt.Preconnect = now.ServerConnections, now.Preconnect
+		*now = opt
+	})
+}
+
+// Learn adds what a server knows of its commands to the pool's table of commands, under
+// traffic. May be called from any goroutine.
+func (p *Pool) Learn(specs []codec.CommandSpec) {
+	p.change(func(now *PoolOptions) { now.Commands = now.Commands.Learn(specs) })
+}
+
+// change puts changed options in force.
+func (p *Pool) change(edit func(*PoolOptions)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	opt := p.options().PoolOptions
+	edit(&opt)
+	next := newSettings(opt)
+	p.now.Store(next)
+	p.engine.postAll(func(w *worker) { w.pools[p.index].follow(next) })
+}
+
+// follow takes over changed options.
+func (pw *poolWorker) follow(next *settings) {
+	pw.opt = next
+	for len(pw.commands) < next.Commands.Len() {
+		pw.commands = append(pw.commands, perf.CommandCounters{})
+	}
 }
 
 // greeting is what a link says before it carries requests: credentials first (a failing
@@ -84,6 +141,7 @@ type poolWorker struct {
 	pool *Pool
 
 	// Owned by the worker.
+	opt      *settings // those in force
 	table    *shard.Table
 	links    []*link  // by server ID × ServerConnections; nil until first used
 	cost     []uint64 // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
@@ -95,7 +153,7 @@ type poolWorker struct {
 
 // newPoolWorker makes a worker's share of p.
 func newPoolWorker(w *worker, p *Pool) *poolWorker {
-	pw := &poolWorker{w: w, pool: p, commands: make([]perf.CommandCounters, p.opt.Commands.Len())}
+	pw := &poolWorker{w: w, pool: p, opt: p.options(), commands: make([]perf.CommandCounters, p.options().Commands.Len())}
 	pw.adopt(p.table.Load())
 	return pw
 }
@@ -107,13 +165,16 @@ func (pw *poolWorker) adopt(t *shard.Table) {
 	}
 	if newer := pw.pool.table.Load(); newer != t {
 		t = newer // a later Publish has overtaken this task
+		if t == pw.table {
+			return
+		}
 	}
 	was := pw.table
 	pw.table = t
 	for len(pw.servers) < t.Servers() {
 		pw.servers = append(pw.servers, new(perf.ServerCounters))
 		pw.cost = append(pw.cost, 0)
-		for range pw.pool.opt.ServerConnections {
+		for range pw.opt.ServerConnections {
 			pw.links = append(pw.links, nil)
 		}
 	}
@@ -146,13 +207,13 @@ func (pw *poolWorker) retire() {
 
 // preconnect dials every server of the table when the pool is configured so.
 func (pw *poolWorker) preconnect() {
-	if !pw.pool.opt.Preconnect {
+	if !pw.opt.Preconnect {
 		return
 	}
 	for g := range pw.table.Groups {
 		for i := range pw.table.Groups[g].Servers {
 			id := pw.table.Groups[g].Servers[i].ID
-			for k := range pw.pool.opt.ServerConnections {
+			for k := range pw.opt.ServerConnections {
 				pw.link(id, k).warm()
 			}
 		}
@@ -161,7 +222,7 @@ func (pw *poolWorker) preconnect() {
 
 // link returns the k-th link to a server of the table, made on first use.
 func (pw *poolWorker) link(id int32, k int) *link {
-	at := int(id)*pw.pool.opt.ServerConnections + k
+	at := int(id)*pw.opt.ServerConnections + k
 	l := pw.links[at]
 	if l == nil {
 		l = newLink(pw, pw.table.Server(id))
@@ -173,12 +234,12 @@ func (pw *poolWorker) link(id int32, k int) *link {
 // linkOf returns the link that s uses for a server: always the same one, so that its
 // requests reach the server in order.
 func (pw *poolWorker) linkOf(s *session, id int32) *link {
-	return pw.link(id, int(s.index)%pw.pool.opt.ServerConnections)
+	return pw.link(id, int(s.index)%pw.opt.ServerConnections)
 }
 
 // place names a group, and a server when l is not nil, for error texts.
 func (pw *poolWorker) place(group uint16, l *link) place {
-	at := place{pool: pw.pool.opt.Name}
+	at := place{pool: pw.opt.Name}
 	if int(group) < len(pw.table.Groups) {
 		at.group = pw.table.Groups[group].Name
 	}

@@ -98,18 +98,18 @@ func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
 // -1 means that nobody may serve it.
 func (pw *poolWorker) pick(s *session, e *entry) int32 {
 	g := &pw.table.Groups[e.group]
-	if !e.marks.has(viaRead) || pw.pool.opt.ReadPolicy == shard.ReadMaster {
+	if !e.marks.has(viaRead) || pw.opt.ReadPolicy == shard.ReadMaster {
 		return pw.steady(g, e)
 	}
-	if pw.pool.opt.ReadYourWrites && s.writes > 0 {
+	if pw.opt.ReadYourWrites && s.writes > 0 {
 		return g.Master
 	}
-	id := g.Reader(pw.pool.opt.ReadPolicy, pw.cost, rand.Uint64())
+	id := g.Reader(pw.opt.ReadPolicy, pw.cost, rand.Uint64())
 	if id < 0 || id == g.Master {
 		pw.counters.ReadsMaster++
 		return id
 	}
-	if pw.pool.opt.ReadYourWrites && s.wrote > 0 && pw.table.Vitals(id).CoveredAt.Load() <= s.wrote {
+	if pw.opt.ReadYourWrites && s.wrote > 0 && pw.table.Vitals(id).CoveredAt.Load() <= s.wrote {
 		pw.counters.ReadsMaster++
 		return g.Master // the replica may not have this client's last write yet
 	}
@@ -156,7 +156,7 @@ func (pw *poolWorker) refused(e *entry, frame, b []byte, l *link) bool {
 	switch string(codec.ErrorCode(b)) {
 	case "READONLY":
 		code = demoted
-		pw.w.engine.report.Demoted(pw.pool.opt.Name, l.server.ID)
+		pw.w.engine.report.Demoted(pw.opt.Name, l.server.ID)
 	case "LOADING", "MASTERDOWN":
 		l.shunned = pw.w.now + int64(shunTime)
 		l.rate()

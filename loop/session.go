@@ -143,7 +143,7 @@ func (s *session) stayStopped() {
 		return
 	}
 	s.wire.pause()
-	if s.tail != nil && int64(s.tail.buf.len()-s.tail.used) > s.pw.pool.opt.Limits.RequestBytes {
+	if s.tail != nil && int64(s.tail.buf.len()-s.tail.used) > s.pw.opt.Limits.RequestBytes {
 		s.cutOff(endOutput)
 	}
 }
@@ -229,9 +229,9 @@ const mostTails = 256
 // limits returns what a request of this client may be.
 func (s *session) limits() *codec.Limits {
 	if s.authed {
-		return &s.pw.pool.limits
+		return &s.pw.opt.limits
 	}
-	return &s.pw.pool.strange
+	return &s.pw.opt.strange
 }
 
 // stop makes the session take no more requests for the reason given.
@@ -287,7 +287,7 @@ func (s *session) open(c wire) {
 
 // estrange makes the session one that has yet to authenticate, where a password is asked.
 func (s *session) estrange() {
-	s.authed = s.pw.pool.opt.Password == ""
+	s.authed = s.pw.opt.Password == ""
 	s.strange = s.w.now
 }
 
@@ -388,7 +388,7 @@ func (s *session) count(cause error) {
 	case endDrain:
 		c.ClosedDrain++
 	}
-	s.w.log.Debug("session ended", "session", s.id, "peer", s.peer, "pool", s.pw.pool.opt.Name,
+	s.w.log.Debug("session ended", "session", s.id, "peer", s.peer, "pool", s.pw.opt.Name,
 		"requests", s.requests, "in", s.bytesIn, "out", s.bytesOut,
 		"age", age(perf.Now()-s.since), "why", endingNames[s.ending], "cause", cause)
 }

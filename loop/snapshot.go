@@ -59,7 +59,7 @@ func (p *Pool) snapshot(t *tally) perf.PoolSnapshot {
 	table := p.Table()
 	s := perf.PoolSnapshot{Name: p.opt.Name, Counters: t.counters, Epoch: table.Epoch}
 	s.Counters.RejectedClients += p.rejects.Load()
-	for i, cmd := range p.opt.Commands.All() {
+	for i, cmd := range p.options().Commands.All() {
 		if i < len(t.commands) && t.commands[i].Calls > 0 {
 			s.Commands = append(s.Commands, perf.CommandCount{Name: cmd.Name,
 				Calls: t.commands[i].Calls, Errors: t.commands[i].Errors})

@@ -184,7 +184,7 @@ func (st *stage) linkTo(pool, worker int, server int32) *memWire {
 	c := &call{l: l}
 	m := &memWire{owner: c, remote: l.server.Addr}
 	c.opened(m)
-	for range pw.pool.greets {
+	for range pw.opt.greets {
 		m.arrive("+OK\r\n")
 	}
 	st.run()
