@@ -46,6 +46,16 @@ func Changes(old, now *Config) []Change {
 	return changes
 }
 
+// KeepFrozen sets what only a restart changes in p to what it is in now.
+func (p *Pool) KeepFrozen(now *Pool) {
+	p.Listen = now.Listen
+	for i := range poolSection.rows {
+		if w := &poolSection.rows[i]; w.at != nil && w.when == onRestart {
+			reflect.ValueOf(w.at(p)).Elem().Set(reflect.ValueOf(w.at(now)).Elem())
+		}
+	}
+}
+
 // changes compares two structs of a section key by key.
 func (s *section) changes(path string, old, now any) []Change {
 	var changes []Change

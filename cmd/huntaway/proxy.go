@@ -176,9 +176,14 @@ func tcpDoor(address string) door {
 // open starts the event loops.
 func (p *proxy) open() error { return p.engine.Start() }
 
-// watch starts the monitor and systemd's watchdog.
+// watch starts what looks after the servers, the memory and the process itself.
 func (p *proxy) watch() error {
 	p.spawn("watching servers", func() error { p.monitor.Run(p.ctx); return nil })
+	p.spawn("giving memory back", func() error { perf.GiveBack(p.ctx, p.engine.Busy); return nil })
+	for i, s := range p.pools {
+		access := watchOptions(&p.cfg.Pools[i], s.ledger).Access
+		p.spawn("learning commands", func() error { p.learn(p.ctx, s, access); return nil })
+	}
 	p.spawn("serving the watchdog", func() error { p.systemd.watchdog(p.ctx, p.engine.Alive); return nil })
 	return nil
 }

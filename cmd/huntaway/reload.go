@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"huntaway/config"
+	"huntaway/loop"
 	"huntaway/perf"
 	"huntaway/shard"
 )
 
 // reload reopens the log and reads the configuration again. What can change while serving
-// does: the log's level, and which groups and servers a pool has and how keys are placed.
-// What cannot is named. A file that is wrong changes nothing.
+// does: the log's level, which groups and servers a pool has and how keys are placed, and
+// what config calls changeable of its options. What cannot is named. A file that is wrong
+// changes nothing.
 func (p *proxy) reload() {
 	if err := p.log.out.reopen(); err != nil {
 		p.log.Error("log not reopened", "err", err)
@@ -40,8 +42,18 @@ func (p *proxy) follow() error {
 	if err := p.log.setLevel(next.Log.Level); err != nil {
 		return err
 	}
+	options, err := p.nextOptions(next)
+	if err != nil {
+		return err
+	}
 	for i, t := range tables {
 		p.pools[i].replace(t, p.monitor.Change)
+	}
+	for i, o := range options {
+		p.pools[i].pool.Adjust(o)
+		if err := p.monitor.Watch(watchOptions(poolNamed(next, p.pools[i].name), p.pools[i].ledger)); err != nil {
+			return err
+		}
 	}
 	if keys := frozen(p.cfg, next); len(keys) > 0 {
 		p.log.Warn("some changes need a restart", "keys", strings.Join(keys, " "))
@@ -65,6 +77,31 @@ func (p *proxy) nextTables(next *config.Config) (map[int]*shard.Table, error) {
 		tables[i] = t
 	}
 	return tables, nil
+}
+
+// nextOptions translates the pools whose other options differ in next, by index.
+func (p *proxy) nextOptions(next *config.Config) (map[int]loop.PoolOptions, error) {
+	options := map[int]loop.PoolOptions{}
+	for i, s := range p.pools {
+		c := poolNamed(next, s.name)
+		if c == nil || reflect.DeepEqual(*liveOnly(*c, &p.cfg.Pools[i]), p.cfg.Pools[i]) {
+			continue
+		}
+		o, err := poolOptions(liveOnly(*c, &p.cfg.Pools[i]), s.pool.Table())
+		if err != nil {
+			return nil, err
+		}
+		options[i] = o
+	}
+	return options, nil
+}
+
+// liveOnly returns c with what only a restart changes, and what is changed by another
+// table, as it is in force.
+func liveOnly(c config.Pool, now *config.Pool) *config.Pool {
+	place(&c, now)
+	c.KeepFrozen(now)
+	return &c
 }
 
 // replace puts t in force, with what had become of the table before.
@@ -101,10 +138,12 @@ func place(c, from *config.Pool) {
 func adopted(old, next *config.Config) *config.Config {
 	c := *old
 	c.Log.Level = next.Log.Level
+	c.Runtime.DrainTimeout = next.Runtime.DrainTimeout
 	c.Pools = append([]config.Pool(nil), old.Pools...)
 	for i := range c.Pools {
 		if p := poolNamed(next, c.Pools[i].Name); p != nil {
-			place(&c.Pools[i], p)
+			c.Pools[i] = *p
+			c.Pools[i].KeepFrozen(&old.Pools[i])
 		}
 	}
 	return &c

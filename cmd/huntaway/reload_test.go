@@ -19,16 +19,16 @@ func TestFrozenKeys(t *testing.T) {
 	next.Admin.HTTP = "127.0.0.1:1"
 
 	got := strings.Join(frozen(old, next), " ")
-	mentions(t, "frozen keys", got, "admin.http", "pools.alpha.tcp_keepalive", "pools.alpha.db",
-		"pools.alpha.limits.pipeline", "pools.beta")
-	for _, taken := range []string{"level", "groups"} {
+	mentions(t, "frozen keys", got, "admin.http", "pools.alpha.tcp_keepalive", "pools.alpha.db", "pools.beta")
+	for _, taken := range []string{"level", "groups", "pipeline"} {
 		if strings.Contains(got, taken) {
 			t.Errorf("got %q; want %s to be taken over", got, taken)
 		}
 	}
 	taken := adopted(old, next)
-	if taken.Log.Level != "debug" || len(taken.Pools) != 1 || len(taken.Pools[0].Groups) != 2 || taken.Pools[0].DB != 0 {
-		t.Errorf("adopted %+v; want the log level and the groups, nothing else", taken)
+	if taken.Log.Level != "debug" || len(taken.Pools) != 1 || len(taken.Pools[0].Groups) != 2 ||
+		taken.Pools[0].DB != 0 || taken.Pools[0].Limits.Pipeline != 9 {
+		t.Errorf("adopted %+v; want the log level, the groups and the limits, nothing else", taken)
 	}
 	if reflect.DeepEqual(old, taken) || old.Log.Level != "info" || len(old.Pools[0].Groups) != 3 {
 		t.Error("adopted changed the old configuration")

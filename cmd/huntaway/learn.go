@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"huntaway/codec"
+	"huntaway/ha"
+	"huntaway/shard"
+)
+
+// How often servers are asked what they know: until one has told, and from then on, because
+// servers are upgraded while proxies run.
+const (
+	learnSoon  = time.Second
+	learnAgain = time.Minute
+)
+
+// learn keeps a pool's table of commands and the version that clients are told up to date,
+// until ctx is over. Servers that cannot be asked are no reason not to serve: what the
+// program itself knows of commands is enough for those of Redis 7 and 8 and Valkey.
+func (p *proxy) learn(ctx context.Context, s *served, a ha.Access) {
+	var known []codec.CommandSpec
+	for wait := time.Duration(0); rest(ctx, wait); {
+		wait = learnSoon
+		servers := masters(s.pool.Table())
+		specs, err := ha.LearnCommands(ctx, servers, a)
+		if err != nil {
+			p.log.Debug("commands not learnt", "pool", s.name, "err", err)
+			continue
+		}
+		wait = learnAgain
+		if !reflect.DeepEqual(specs, known) {
+			known = specs
+			s.pool.Learn(specs)
+			p.log.Info("commands learnt", "pool", s.name, "commands", len(specs))
+		}
+		if v, err := ha.LearnVersion(ctx, servers, a); err == nil {
+			s.pool.SetServerVersion(v)
+		}
+	}
+}
+
+// masters returns the servers that take a table's writes.
+func masters(t *shard.Table) (servers []shard.Server) {
+	for g := range t.Groups {
+		if s := t.Server(t.Groups[g].Master); s != nil {
+			servers = append(servers, *s)
+		}
+	}
+	return servers
+}
+
+// rest waits; false when ctx is over.
+func rest(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
