@@ -6,7 +6,7 @@ import (
 )
 
 // flat is how much the dearest may cost over the cheapest for a cost to be called flat.
-const flat = 1.25
+const flat = 1.3
 
 // groupCounts and clientCounts are what the cost per request should not depend on.
 var (
