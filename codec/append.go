@@ -94,10 +94,13 @@ func appendQuoted(dst, b []byte) []byte {
 	return dst
 }
 
-// appendLine appends a type byte, a number and CRLF. One digit is most of the traffic.
+// appendLine appends a type byte, a number and CRLF. One or two digits are most of the traffic.
 func appendLine(dst []byte, kind byte, n int) []byte {
-	if uint(n) < 10 {
+	switch {
+	case uint(n) < 10:
 		return append(dst, kind, byte('0'+n), '\r', '\n')
+	case uint(n) < 100:
+		return append(dst, kind, byte('0'+n/10), byte('0'+n%10), '\r', '\n')
 	}
 	dst = append(dst, kind)
 	dst = strconv.AppendInt(dst, int64(n), 10)

@@ -46,12 +46,16 @@ func (s *ReplyScanner) Reset() { s.state, s.depth = atType, 0 }
 // Next consumes bytes of the current reply from buf: all of buf, or up to the reply's end,
 // when done is true and the scanner is fresh again. A *SyntaxError is final.
 func (s *ReplyScanner) Next(buf []byte) (n int, done bool, err error) {
-	if s.Fresh() {
-		if n := whole(buf); n > 0 {
-			return n, true, nil
-		}
-	}
 	for n < len(buf) {
+		if s.state == atType {
+			if size := whole(buf[n:]); size > 0 {
+				n += size
+				if s.elementEnds() {
+					return n, true, nil
+				}
+				continue
+			}
+		}
 		used, end, err := s.step(buf[n:])
 		if err != nil {
 			return n, false, err

@@ -11,6 +11,12 @@ type Request struct {
 	own   []byte // an inline request's words and, behind them, its frame
 }
 
+// Raw returns n arguments from i on, i > 0, as they stand in the frame: their bulks with
+// length lines and CRLF. It aliases Frame.
+func (r *Request) Raw(i, n int) []byte {
+	return r.Frame[r.spans[i-1].to+2 : r.spans[i+n-1].to+2]
+}
+
 // Trim gives back memory that an unusual request made the Request keep.
 func (r *Request) Trim() {
 	if cap(r.spans) > keepSpans {

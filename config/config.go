@@ -40,7 +40,7 @@ type Admin struct {
 
 // Runtime is what the process as a whole uses.
 type Runtime struct {
-	EventLoops   int           // 0: as many as GOMAXPROCS
+	EventLoops   int           // 0: one fewer than GOMAXPROCS, at least one
 	MaxClients   int           // over all pools; 0: as many as the descriptor limit allows
 	MemoryLimit  int64         // bytes, for GOMEMLIMIT; 0: leave it to the environment
 	DrainTimeout time.Duration // how long a stop waits for replies that are owed

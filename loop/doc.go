@@ -34,14 +34,14 @@
 // A [worker] is what one gnet event loop owns: its sessions, its links, its clock and its
 // counters. Nothing of it is touched by another goroutine, so there is no lock and no
 // channel on this path. The ways in from outside are three: publish a table
-// ([Pool.Publish], an atomic pointer), post a task ([worker.post]), and enrol a connection.
+// ([Pool.Publish], an atomic pointer), post a task ([Engine.postAll]), and enrol a connection.
 //
 //	goroutine        started by        stopped by       owns
 //	event loop       gnet, [New]       [Engine.Stop]    one worker
 //	acceptor         the caller of     closing the      nothing; hands connections over
 //	                 [Pool.Serve]      listener
 //	ticker           [Engine.Start]    [Engine.Stop]    nothing; posts ticks
-//	dialer           [link.dial]       its timeout      the connection until it is enrolled
+//	dialer           [Engine.dial]     its timeout      the connection until it is enrolled
 //	farewell         [newFarewell]     its deadline     a half-closed client's descriptor
 //
 // Bytes: a frame and a reply alias the loop's read buffer and are dead when the event

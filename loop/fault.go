@@ -38,8 +38,6 @@ var (
 	faultSplitReply = &fault{unknown, "the parts of the reply do not fit together", false}
 	faultPartly     = &fault{unknown, "parts of the command could not be sent", false}
 	faultMoved      = &fault{notExecuted, "its keys have moved to several groups", false}
-	faultOverload   = &fault{notExecuted, "overloaded", false}
-	faultDrain      = &fault{notExecuted, "shutting down", false}
 )
 
 // Texts of Redis that are given here word for word.

@@ -11,7 +11,7 @@ import (
 
 // Options are what an Engine needs to know. The zero value of a field means its default.
 type Options struct {
-	Workers    int          // event loops; default GOMAXPROCS
+	Workers    int          // event loops; default one fewer than GOMAXPROCS, at least one
 	MaxClients int          // sessions over all pools; default: what the descriptor limit allows
 	Logger     *slog.Logger // default: discards
 	Version    string       // for INFO and HELLO

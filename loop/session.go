@@ -262,6 +262,7 @@ func (s *session) goOn() {
 		return
 	}
 	if s.tail != nil {
+		s.tail.born = s.w.now // the wait was ours, see dawdles
 		s.takeTail()
 	}
 	switch {

@@ -36,7 +36,7 @@ func (s *session) split(cmd *codec.Command, r *codec.Request) {
 		s.forward(cmd, r, int(group))
 		return
 	}
-	sp.build(r, keys, len(keys) > 0 && cmd.Step == 2)
+	sp.build(r, keys, int(cmd.Step))
 	s.scatter(cmd, sp)
 	sp.reset()
 }
@@ -63,29 +63,20 @@ func (sp *splitter) assign(pw *poolWorker, r *codec.Request, keys []int32) bool 
 	return true
 }
 
-// build writes the parts' frames. In pairs (MSET) a key is followed by its value.
-func (sp *splitter) build(r *codec.Request, keys []int32, pairs pairing) {
+// build writes the parts' frames. width is how many arguments belong to a key: 1, or 2 where
+// its value follows it (MSET).
+func (sp *splitter) build(r *codec.Request, keys []int32, width int) {
 	for len(sp.frames) < len(sp.groups) {
 		sp.frames = append(sp.frames, buffer{})
-	}
-	width := 1
-	if pairs {
-		width = 2
 	}
 	for part, n := range sp.counts {
 		f := &sp.frames[part]
 		f.grown(codec.AppendBulk(codec.AppendArray(f.room(), 1+width*int(n)), r.Arg(0)))
 	}
 	for i, k := range keys {
-		f := &sp.frames[sp.owners[i]]
-		for j := range width {
-			f.grown(codec.AppendBulk(f.room(), r.Arg(int(k)+j)))
-		}
+		sp.frames[sp.owners[i]].add(r.Raw(int(k), width))
 	}
 }
-
-// pairing tells whether values stand between the keys.
-type pairing = bool
 
 // reset makes the splitter ready for the next command.
 func (sp *splitter) reset() {
