@@ -99,19 +99,6 @@ const (
 	endKilled
 )
 
-// A tail is what a session keeps of its input: the beginning of a request, or requests
-// that have to wait.
-type tail struct {
-	buf  buffer
-	used int // bytes of buf that were taken
-	scan codec.Scanner
-	req  codec.Request
-	born int64 // when the unfinished request began
-}
-
-// keepRead is the size from which input that was kept is worth compacting.
-const keepRead = 64 << 10
-
 // readable takes what has arrived as far as it will go. in is dead when it returns.
 func (s *session) readable(in []byte) {
 	s.active = s.w.now
@@ -164,67 +151,6 @@ func (s *session) take(buf []byte, scan *codec.Scanner, req *codec.Request) (use
 	}
 	return used
 }
-
-// keep copies what could not be used. The scanner and the request that it fills move into
-// the tail, so that what was looked at is not looked at again.
-func (s *session) keep(rest []byte, scan codec.Scanner) {
-	t := s.w.newTail()
-	t.scan, t.born, t.used = scan, s.w.now, 0
-	if !scan.Idle() {
-		t.req, s.w.req = s.w.req, t.req
-	}
-	t.buf.add(rest)
-	s.tail = t
-}
-
-// takeTail goes on with the kept bytes.
-func (s *session) takeTail() {
-	t := s.tail
-	before := t.used
-	t.used += s.take(t.buf.bytes()[t.used:], &t.scan, &t.req)
-	switch {
-	case s.tail != t: // closed meanwhile
-	case t.used == t.buf.len():
-		s.dropTail()
-	case t.used > before:
-		t.born = s.w.now
-		if t.used >= keepRead {
-			t.buf.cut(t.used)
-			t.used = 0
-		}
-	}
-}
-
-// dropTail gives the kept bytes back.
-func (s *session) dropTail() {
-	if s.tail != nil {
-		s.w.freeTail(s.tail)
-		s.tail = nil
-	}
-}
-
-// newTail returns a tail, a used one if there is one.
-func (w *worker) newTail() *tail {
-	n := len(w.tails)
-	if n == 0 {
-		return new(tail)
-	}
-	t := w.tails[n-1]
-	w.tails = w.tails[:n-1]
-	return t
-}
-
-// freeTail keeps a tail, without its bytes, for the next use.
-func (w *worker) freeTail(t *tail) {
-	t.buf.rest()
-	t.req.Trim()
-	if len(w.tails) < mostTails {
-		w.tails = append(w.tails, t)
-	}
-}
-
-// mostTails bounds how many unused tails a worker keeps: about 200 bytes each.
-const mostTails = 256
 
 // limits returns what a request of this client may be.
 func (s *session) limits() *codec.Limits {
