@@ -157,7 +157,7 @@ var readRows = []row{
 		doc: "Who serves reads. master: the master alone. prefer-replica: a secondary or replica, the master when there is none. replica-only: a secondary or replica, or an error. nearest: any member, the quickest of two drawn."},
 	{name: "read_your_writes", kind: kindFlag, at: ofPool(func(p *Pool) any { return &p.ReadYourWrites }),
 		initial: "false", when: onReload,
-		doc: "A client that has written reads from the master until the replicas have caught up with that write."},
+		doc: "A client connection that has written reads from the master until a replica has caught up with that write. A client library with a pool of connections may read on another one."},
 	{name: "max_lag", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.MaxLag }),
 		initial: "3s", when: onReload,
 		doc: "A replica that is further behind its master serves no reads. 0s: no bound."},
