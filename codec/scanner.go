@@ -158,7 +158,7 @@ func numberLine(buf []byte, p int) ([]byte, error) {
 	rest := buf[p:min(len(buf), p+maxLine)]
 	cr := bytes.IndexByte(rest, '\r')
 	switch {
-	case cr < 0 && len(rest) == maxLine:
+	case cr < 0 && len(rest) == maxLine && unfinished(rest) == ErrShort:
 		return nil, errCountLine
 	case cr < 0:
 		return nil, unfinished(rest)

@@ -301,6 +301,9 @@ func obviousNumber(in string, at int, tooLong, wrong *SyntaxError) (n int64, nex
 	line := in[at:]
 	end := strings.IndexByte(line, '\r')
 	if end < 0 && len(line) >= maxLine || end >= maxLine {
+		if strings.Trim(strings.TrimPrefix(line[:maxLine], "-"), "0123456789") != "" {
+			return 0, 0, wrong
+		}
 		return 0, 0, tooLong
 	}
 	if end < 0 || end+1 == len(line) {
