@@ -22,11 +22,12 @@ type worker struct {
 	owner  invariant.Owner
 
 	// Owned by the worker.
-	now       int64 // perf.Now, read when the event began
-	turn      int64 // how long the last event took that wrote to a client
-	depth     int   // callbacks under way: a write inside an event may call back
-	armed     bool  // a flush has been posted and has not run yet
-	draining  bool  // the process is going down: sessions close when nothing is owed
+	now       int64  // perf.Now, read when the event began
+	turn      int64  // how long the last event took that wrote to a client
+	events    uint64 // how many events there have been
+	depth     int    // callbacks under way: a write inside an event may call back
+	armed     bool   // a flush has been posted and has not run yet
+	draining  bool   // the process is going down: sessions close when nothing is owed
 	pools     []*poolWorker
 	sessions  []*session // by index; nil where free
 	gens      []uint32   // generation of each index
@@ -72,6 +73,7 @@ func (w *worker) begin() {
 	w.depth++
 	if w.depth == 1 {
 		w.now = perf.Now()
+		w.events++
 	}
 }
 
