@@ -10,7 +10,7 @@ import (
 // written, every time; and once the replicas have caught up they serve it.
 func TestReadYourWrites(t *testing.T) {
 	s := perform(t, 2)
-	s.replicaReads(t) // replicas are proven and serve
+	s.replicaReads(t)                    // replicas are proven and serve
 	writer := client(t, s.listen).Conn() // one connection: the promise is made to it
 	defer writer.Close()
 	for i := range 1000 {
