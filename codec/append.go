@@ -8,9 +8,6 @@ const CRLF = "\r\n"
 // AppendArray appends the header of an array of n elements.
 func AppendArray(dst []byte, n int) []byte { return appendLine(dst, '*', n) }
 
-// AppendNullArray appends RESP2's null array.
-func AppendNullArray(dst []byte) []byte { return append(dst, "*-1\r\n"...) }
-
 // AppendBulk appends b as a bulk string.
 func AppendBulk[T []byte | string](dst []byte, b T) []byte {
 	dst = appendLine(dst, '$', len(b))

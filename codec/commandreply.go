@@ -172,7 +172,7 @@ func (c *Commands) appendRowsOf(dst []byte, r *Request) []byte {
 			dst = appendRow(dst, cmd)
 			continue
 		}
-		dst = AppendNullArray(dst)
+		dst = AppendNull(dst)
 	}
 	return dst
 }
