@@ -14,6 +14,7 @@ const (
 	silences     = 4                      // this many of its pool's timeouts, if that is longer
 	mostSinks    = 4096                   // late replies a link may owe before it is given up
 	sweepAll     = 64                     // ticks in which every session is looked at once
+	quietTime    = time.Second            // without a reply, after which a link gives memory back
 	slowBody     = 5 * time.Second        // from then on a large request must make progress
 	slowRate     = 1 << 10                // bytes per second that count as progress
 	slowSize     = 16 << 10               // what counts as a large request
@@ -134,9 +135,11 @@ func (l *link) sink(e *entry) {
 	l.w.fail(&late, faultTimeout, l)
 }
 
-// trim gives memory back that a quiet link does not need.
+// trim gives memory back that a quiet link does not need. It must have been quiet for a
+// while: a tick that falls between two batches of a busy one would make it grow anew a
+// hundred times a second (2 MB of garbage per second with pipelines of 16).
 func (l *link) trim() {
-	if l.fifo.len() == 0 && l.log.len() == 0 {
+	if l.fifo.len() == 0 && l.log.len() == 0 && l.w.now-l.heard > int64(quietTime) {
 		l.fifo.release()
 		l.log.release()
 		l.waiters = nil

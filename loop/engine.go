@@ -89,6 +89,7 @@ func (e *Engine) Start() error {
 	workers := make([]*worker, e.opt.Workers)
 	for i := range workers {
 		w := newWorker(e, i, func(task func()) { r.post(i, task) })
+		w.postFlush = r.poster(i, w.flush)
 		workers[i] = w
 	}
 	e.workers = workers
@@ -119,7 +120,7 @@ func (e *Engine) tick() {
 	defer t.Stop()
 	ticks := make([]func(), len(e.workers))
 	for i, w := range e.workers {
-		ticks[i] = w.tick
+		ticks[i] = e.reactor.poster(i, w.tick)
 	}
 	for n := 0; ; n++ {
 		select {
@@ -129,7 +130,7 @@ func (e *Engine) tick() {
 		}
 		for i, w := range e.workers {
 			if !w.quiet.Load() || n%int(tickQuiet/tickBusy) == 0 {
-				w.post(ticks[i])
+				ticks[i]()
 			}
 		}
 	}

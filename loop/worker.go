@@ -15,11 +15,13 @@ import (
 // Owner: its event loop's goroutine, except for the block that is counted.
 type worker struct {
 	// Fixed when started.
-	engine *Engine
-	id     int
-	post   func(func()) // runs a function on this worker's goroutine, later
-	log    *slog.Logger
-	owner  invariant.Owner
+	engine    *Engine
+	id        int
+	post      func(func()) // runs a function on this worker's goroutine, later
+	flush     func()       // w.flushQueued, made once
+	postFlush func()       // posts flush
+	log       *slog.Logger
+	owner     invariant.Owner
 
 	// Owned by the worker.
 	now       int64  // perf.Now, read when the event began
@@ -42,7 +44,6 @@ type worker struct {
 	slowSpare []*session    // the other array of slow, while it is walked
 	buried    []func()      // what is left to do about connections that were lost in this event
 	sweepAt   uint32        // where the next look for idle sessions begins
-	flush     func()        // w.flushQueued, made once
 	scratch   []byte        // one reply that is being made
 	again     codec.Request // one that is looked at a second time
 	req       codec.Request
@@ -63,6 +64,7 @@ type worker struct {
 func newWorker(e *Engine, id int, post func(func())) *worker {
 	w := &worker{engine: e, id: id, post: post, log: e.opt.Logger.With("worker", id)}
 	w.flush = w.flushQueued
+	w.postFlush = func() { post(w.flush) }
 	w.beat.Store(perf.Now())
 	return w
 }
@@ -148,7 +150,7 @@ func (w *worker) arm() {
 		return
 	}
 	w.armed = true
-	w.post(w.flush)
+	w.postFlush()
 }
 
 // flushQueued is the posted flush.

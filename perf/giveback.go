@@ -10,30 +10,37 @@ import (
 
 // How memory is given back after a burst.
 const (
-	giveBackEvery = 5 * time.Second
+	giveBackLook  = 500 * time.Millisecond
+	giveBackQuiet = 10      // looks in a row that must find nothing in use
 	giveBackOver  = 8 << 20 // bytes the heap may hold beyond what the last look found live
 )
 
 // GiveBack returns memory that a burst has left behind to the system, until ctx is over.
 //
 // The data path allocates nothing when it is warm, so nothing makes the garbage collector
-// run after a burst: pooled buffers would stay for minutes. Every 5 s this looks whether
-// the heap has grown since it last gave back and is not in use now (busy says so); two
-// collections then empty the pools, and the pages go back. A collection stops the loops
-// for some tens of microseconds, a few times after a burst and never without one.
+// run after a burst: pooled buffers would stay for minutes. This looks twice a second
+// whether the heap has grown since it last gave back and is in use (busy says so). When it
+// has been out of use for 5 s, two collections empty the pools, and the pages go back. A
+// collection stops the loops for some tens of microseconds: a few times after a burst,
+// never without one, and never under load, where a single look may well fall between two
+// requests.
 func GiveBack(ctx context.Context, busy func() bool) {
 	floor := heapBytes()
-	t := time.NewTicker(giveBackEvery)
+	t := time.NewTicker(giveBackLook)
 	defer t.Stop()
-	for {
+	for quiet := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-t.C:
 		}
-		if heapBytes() < floor+giveBackOver || busy() {
+		if quiet++; busy() {
+			quiet = 0
+		}
+		if quiet < giveBackQuiet || heapBytes() < floor+giveBackOver {
 			continue
 		}
+		quiet = 0
 		runtime.GC() // moves what lies in pools to the victims
 		runtime.GC() // and drops it
 		debug.FreeOSMemory()

@@ -28,8 +28,8 @@ func (d door) open() (net.Listener, error) {
 	if d.Network == "unix" {
 		return d.openUnix()
 	}
-	lc := net.ListenConfig{Control: d.control}
-	lc.SetMultipathTCP(false) // Redis clients do not speak it, and it costs every accepted socket
+	lc := net.ListenConfig{Control: d.control, KeepAlive: -1} // the pool's option says
+	lc.SetMultipathTCP(false)                                 // Redis clients do not speak it, and it costs every accepted socket
 	ln, err := lc.Listen(context.Background(), d.Network, d.Address)
 	if err != nil {
 		return nil, d.explain(err)
