@@ -18,6 +18,49 @@ func AppendBulk[T []byte | string](dst []byte, b T) []byte {
 // AppendNull appends RESP2's null bulk string.
 func AppendNull(dst []byte) []byte { return append(dst, "$-1\r\n"...) }
 
+// AppendNil appends the null of a protocol: RESP3's own, or RESP2's null bulk string.
+func AppendNil(dst []byte, resp uint8) []byte {
+	if resp == 3 {
+		return append(dst, "_\r\n"...)
+	}
+	return AppendNull(dst)
+}
+
+// AppendMap appends the header of a map of n pairs; RESP2 has an array of 2n elements.
+func AppendMap(dst []byte, resp uint8, n int) []byte {
+	if resp == 3 {
+		return appendLine(dst, '%', n)
+	}
+	return AppendArray(dst, 2*n)
+}
+
+// AppendSet appends the header of a set of n elements; RESP2 has an array.
+func AppendSet(dst []byte, resp uint8, n int) []byte {
+	if resp == 3 {
+		return appendLine(dst, '~', n)
+	}
+	return AppendArray(dst, n)
+}
+
+// AppendPush appends the header of a push of n elements; RESP2 has an array.
+func AppendPush(dst []byte, resp uint8, n int) []byte {
+	if resp == 3 {
+		return appendLine(dst, '>', n)
+	}
+	return AppendArray(dst, n)
+}
+
+// AppendText appends a text for people as RESP3's verbatim string, or as a bulk string.
+func AppendText[T []byte | string](dst []byte, resp uint8, text T) []byte {
+	if resp != 3 {
+		return AppendBulk(dst, text)
+	}
+	dst = appendLine(dst, '=', len(text)+len("txt:"))
+	dst = append(dst, "txt:"...)
+	dst = append(dst, text...)
+	return append(dst, CRLF...)
+}
+
 // AppendInt appends an integer.
 func AppendInt(dst []byte, n int64) []byte {
 	dst = append(dst, ':')

@@ -14,6 +14,7 @@ func (s *session) admit(r *codec.Request) {
 
 	cmd := s.pw.opt.Commands.Find(r)
 	switch {
+	case s.mode != 0 && s.odd(cmd, r):
 	case !s.authed && !openTo(cmd):
 		s.refuse(textNoAuth)
 	case cmd == nil:
@@ -41,8 +42,9 @@ func (s *session) serve(cmd *codec.Command, r *codec.Request) {
 		s.refuseWith(codec.AppendUnknownSub(s.w.scratch[:0], r))
 	case cmd.Policy == codec.Forward && lone(cmd, r):
 		s.forward(cmd, r, s.pw.table.Locate(r.Arg(int(cmd.First))))
+	case needsQuiet(cmd) && s.stepAside(r):
 	case cmd.Blocks(r):
-		s.refuse(notServed(codec.Blocking))
+		s.block(cmd, r)
 	case cmd.Policy == codec.Forward:
 		s.together(cmd, r)
 	case cmd.Policy == codec.Split:
@@ -51,6 +53,16 @@ func (s *session) serve(cmd *codec.Command, r *codec.Request) {
 		s.local(cmd, r)
 	case cmd.Policy == codec.Keyless && len(s.pw.table.Groups) == 1:
 		s.forward(cmd, r, 0)
+	case cmd.Policy == codec.Transaction:
+		s.transact(cmd, r)
+	case cmd.Policy == codec.PubSub:
+		s.pubSub(cmd, r)
+	case cmd.Policy == codec.ScriptAdmin:
+		s.scriptAdmin(cmd, r)
+	case cmd.Policy == codec.Scan:
+		s.scan(cmd, r)
+	case cmd.Policy == codec.FanOut:
+		s.fanOut(cmd, r)
 	case cmd.Reason != "":
 		s.refuse(cmd.Reason)
 	case cmd.Policy == codec.Refused:

@@ -25,11 +25,7 @@ func (w *worker) tick() {
 	w.begin()
 	w.beat.Store(w.now)
 	for _, pw := range w.pools {
-		for _, l := range pw.links {
-			if l != nil {
-				l.tick()
-			}
-		}
+		pw.tickLinks()
 		pw.tickHolds()
 	}
 	w.drainSlow()
@@ -39,19 +35,26 @@ func (w *worker) tick() {
 	w.quiet.Store(w.still())
 }
 
+// tickLinks looks at every link. A private one may be dropped meanwhile.
+func (pw *poolWorker) tickLinks() {
+	pw.sharedLinks((*link).tick)
+	for i := len(pw.private.links) - 1; i >= 0; i-- {
+		if i < len(pw.private.links) {
+			pw.private.links[i].tick()
+		}
+	}
+}
+
 // carrying reports whether requests are in flight or replies wait for their client.
 func (w *worker) carrying() bool {
 	if len(w.slow) > 0 {
 		return true
 	}
+	some := false
 	for _, pw := range w.pools {
-		for _, l := range pw.links {
-			if l != nil && l.busy() {
-				return true
-			}
-		}
+		pw.everyLink(func(l *link) { some = some || l.busy() && !l.patient })
 	}
-	return false
+	return some
 }
 
 // still reports whether nothing is pending that a tick would have to look at soon.
@@ -59,19 +62,18 @@ func (w *worker) still() bool {
 	if w.draining || w.carrying() {
 		return false
 	}
+	settled := true
 	for _, pw := range w.pools {
-		for _, l := range pw.links {
-			if l != nil && l.state != linkReady && l.state != linkIdle && l.state != linkClosed {
-				return false
-			}
-		}
+		pw.everyLink(func(l *link) {
+			settled = settled && (l.state == linkReady || l.state == linkIdle || l.state == linkClosed)
+		})
 		for _, h := range pw.holds {
 			if h != nil {
 				return false
 			}
 		}
 	}
-	return true
+	return settled
 }
 
 // tick looks at what the link waits for.
@@ -106,7 +108,7 @@ func (l *link) tick() {
 // been silent for too long is given up.
 func (l *link) expire() {
 	timeout := int64(l.pw.opt.Timeout)
-	if timeout == 0 || l.fifo.len() == 0 {
+	if timeout == 0 || l.fifo.len() == 0 || l.patient {
 		return
 	}
 	for l.expired < l.fifo.len() {

@@ -21,14 +21,16 @@ type entry struct {
 type marks uint16
 
 const (
-	isWrite marks = 1 << iota // may change data
-	isPart                    // one of several of a split request
-	isSink                    // nobody waits for the answer any more
-	isGreet                   // part of a link's handshake
-	retried                   // was sent once before
-	viaRead                   // was routed as a read to a server that need not be the master
-	isMoved                   // its group index is of a table with another ring
-	isProbe                   // sent to see whether its group takes requests again
+	isWrite   marks = 1 << iota // may change data
+	isPart                      // one of several of a split request
+	isSink                      // nobody waits for the answer any more
+	isGreet                     // part of a link's handshake
+	retried                     // was sent once before
+	viaRead                     // was routed as a read to a server that need not be the master
+	isMoved                     // its group index is of a table with another ring
+	isProbe                     // sent to see whether its group takes requests again
+	isMany                      // has part replies before the one that counts: see link.leads
+	isPrivate                   // means something only on the private link it was sent on
 )
 
 // has reports whether any of m is set.

@@ -18,7 +18,7 @@ const (
 type refusalCode uint8
 
 const (
-	notNow refusalCode = iota
+	notNow refusalCode = iota + 1
 	demoted
 )
 
@@ -235,10 +235,9 @@ func (pw *poolWorker) raiseGates(group int, old int32) (raised bool) {
 	if pw.opt.HoldTimeout == 0 || old < 0 {
 		return false
 	}
-	for k := range pw.opt.ServerConnections {
-		l := pw.links[int(old)*pw.opt.ServerConnections+k]
-		if l == nil || l.fifo.len() == l.expired {
-			continue
+	pw.sharedLinks(func(l *link) {
+		if l.server.ID != old || l.fifo.len() == l.expired {
+			return
 		}
 		h := pw.holds[group]
 		if h == nil {
@@ -247,7 +246,7 @@ func (pw *poolWorker) raiseGates(group int, old int32) (raised bool) {
 		}
 		h.gates = append(h.gates, gate{l, l.fifo.tail})
 		raised = true
-	}
+	})
 	return raised
 }
 

@@ -21,10 +21,12 @@ import (
 //  3. expired entries at the front of the FIFO are sinks.
 type link struct {
 	// Fixed when made.
-	w      *worker
-	pw     *poolWorker
-	server shard.Server // as it was when the link was made
-	count  *perf.ServerCounters
+	w       *worker
+	pw      *poolWorker
+	dialect dialect
+	private bool         // lent to one session at a time, see private
+	server  shard.Server // as it was when the link was made
+	count   *perf.ServerCounters
 
 	// Owned by the worker.
 	wire     wire // nil unless there is a connection
@@ -52,6 +54,16 @@ type link struct {
 	shunned  int64       // until when no read is sent here, because the server said it is not ready
 	latency  int64       // moving average of the time from write to reply, ns
 	waiters  []waiter    // sessions stopped because the queue is too long
+	lead     int         // replies of the oldest entry that were swallowed, where it has several
+	leadCode refusalCode // what the last error among them says
+
+	// Of private links.
+	lent     bool
+	dropped  bool         // is being closed by us
+	patient  bool         // may take any time to answer
+	borrower waiter       // the session it is lent to
+	tap      func([]byte) // gets every reply, whole, instead of the FIFO's entries; dead when it returns
+	tapLost  func()       // called once when the connection is gone, unless it was discarded
 }
 
 // A waiter names a session that may be gone by the time it is looked for.
@@ -127,9 +139,9 @@ func (l *link) on(ev linkEvent) {
 }
 
 // newLink makes a link to a server; it is dialed when somebody needs it.
-func newLink(pw *poolWorker, server *shard.Server) *link {
-	l := &link{w: pw.w, pw: pw, server: *server, count: pw.servers[server.ID]}
-	l.scan.RESP3 = false
+func newLink(pw *poolWorker, server *shard.Server, c dialect) *link {
+	l := &link{w: pw.w, pw: pw, dialect: c, server: *server, count: pw.servers[server.ID]}
+	l.scan.RESP3 = c.resp == 3
 	return l
 }
 
@@ -253,10 +265,11 @@ func (l *link) open(c wire) {
 	l.wire = c
 	l.on(evDialed)
 	l.heard = l.w.now
-	l.greets = l.pw.opt.greets
 	l.count.Connects++
 	l.count.Links++
-	l.wire.write(l.pw.opt.greeting)
+	hello, replies := greeting(&l.pw.opt.PoolOptions, l.dialect)
+	l.greets = replies
+	l.wire.write(hello)
 }
 
 // greeted takes one reply of the handshake.
@@ -284,11 +297,16 @@ func (l *link) ready() {
 		l.isQueued = true
 		l.flush()
 	}
-	l.pw.linkReady(l)
+	if !l.private {
+		l.pw.linkReady(l)
+	}
 }
 
 // rate publishes what a read would cost here.
 func (l *link) rate() {
+	if l.private {
+		return
+	}
 	cost := &l.pw.cost[l.server.ID]
 	switch {
 	case !l.usable() || l.shunned > l.w.now:

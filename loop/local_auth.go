@@ -61,22 +61,19 @@ func samePassword(got []byte, want string) bool {
 
 // answerHello answers HELLO [version [AUTH user password] [SETNAME name]].
 //
-// To HELLO 3 it says what a Redis without HELLO would say: of all refusals it is the one
-// that every client which can fall back to RESP2 understands (Lettuce and rueidis know
-// no other; NOPROTO is known to the newer ones alone). Its list of arguments ends with the
-// version, because a password may follow, and clients put errors into logs.
+// It is alone in its session, so what was asked before is answered in the protocol that it
+// was asked in.
 func answerHello(s *session, dst []byte, r *codec.Request) []byte {
+	resp := s.resp
 	if r.Len() > 1 {
 		version, ok := decimalOf(r.Arg(1))
 		switch {
 		case !ok:
 			return codec.AppendError(dst, textHelloVersion)
-		case version == 3:
-			return codec.AppendError(dst, "ERR unknown command '"+string(r.Arg(0))+
-				"', with args beginning with: '3' ")
-		case version != 2:
+		case version != 2 && version != 3:
 			return codec.AppendError(dst, textNoProto)
 		}
+		resp = uint8(version)
 	}
 	g, text := greetingOf(r)
 	if text != "" {
@@ -91,6 +88,7 @@ func answerHello(s *session, dst []byte, r *codec.Request) []byte {
 	if g.name != nil {
 		s.name = string(g.name)
 	}
+	s.speak(dialect{resp, s.family.db})
 	return s.appendHello(dst)
 }
 
@@ -118,15 +116,15 @@ func greetingOf(r *codec.Request) (g greetOptions, text string) {
 	return g, ""
 }
 
-// appendHello appends who we are: RESP2's form of a map.
+// appendHello appends who we are.
 func (s *session) appendHello(dst []byte) []byte {
-	dst = codec.AppendArray(dst, 14)
+	dst = codec.AppendMap(dst, s.resp, 7)
 	dst = codec.AppendBulk(dst, "server")
 	dst = codec.AppendBulk(dst, "redis")
 	dst = codec.AppendBulk(dst, "version")
 	dst = codec.AppendBulk(dst, s.pw.pool.ServerVersion())
 	dst = codec.AppendBulk(dst, "proto")
-	dst = codec.AppendInt(dst, 2)
+	dst = codec.AppendInt(dst, int64(s.resp))
 	dst = codec.AppendBulk(dst, "id")
 	dst = codec.AppendInt(dst, int64(s.id))
 	dst = codec.AppendBulk(dst, "mode")

@@ -71,7 +71,7 @@ func (l *link) breakUp(f *fault) {
 
 // failed settles everything on the link by class and lets it rest.
 func (l *link) failed(cause error, f *fault) {
-	wasLeaving := l.state == linkLeaving || l.state == linkClosed
+	wasLeaving := l.state == linkLeaving || l.state == linkClosed || l.dropped
 	l.on(evFailed)
 	l.barred = f == faultAuth
 	if l.downAt == 0 {
@@ -86,6 +86,14 @@ func (l *link) failed(cause error, f *fault) {
 			"cause", cause, "unanswered", l.fifo.len()-l.expired, "retry", age(l.retryAt-l.w.now).String())
 	}
 	l.settleAll(f)
+	if !l.private {
+		return
+	}
+	l.pw.dropPrivate(l)
+	if gone := l.tapLost; gone != nil {
+		l.tapLost = nil
+		gone()
+	}
 }
 
 // settleAll empties the link: what was sent is settled as f says, what was not is routed
@@ -93,7 +101,7 @@ func (l *link) failed(cause error, f *fault) {
 func (l *link) settleAll(f *fault) {
 	fifo, log, at, sent := l.fifo, l.log, l.base, l.sent
 	l.fifo = ring[entry]{head: fifo.tail, tail: fifo.tail} // gates compare positions
-	l.log, l.base, l.sent, l.expired, l.greets = buffer{}, 0, 0, 0, 0
+	l.log, l.base, l.sent, l.expired, l.greets, l.lead = buffer{}, 0, 0, 0, 0, 0
 	l.scan.Reset()
 	l.partial.release()
 	flowed := l.flows
@@ -107,6 +115,10 @@ func (l *link) settleAll(f *fault) {
 		case flowed: // half of its reply has been passed on: the rest can never come
 			l.w.truncated(&e)
 			flowed = false
+		case l.private && (at > sent || f == faultConnect || f == faultAuth):
+			l.w.fail(&e, unsentFault(f), l) // another link would not have the state of this one
+		case l.private:
+			l.w.fail(&e, f, l)
 		case at > sent || f == faultConnect || f == faultAuth:
 			l.pw.again(&e, frame)
 		default:
@@ -115,6 +127,14 @@ func (l *link) settleAll(f *fault) {
 	}
 	l.relieveAll()
 	log.release()
+}
+
+// unsentFault is the fault of a request that was waiting when its link failed with f.
+func unsentFault(f *fault) *fault {
+	if f.class == notExecuted {
+		return f
+	}
+	return faultConnect
 }
 
 // relieveAll lets every waiting session go on: their queue is gone.

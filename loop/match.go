@@ -1,5 +1,7 @@
 package loop
 
+import "huntaway/codec"
+
 // passOn is the size from which an unfinished reply is passed on as it arrives instead of
 // being collected. A smaller one costs less to copy than a second system call.
 const passOn = 64 << 10
@@ -12,7 +14,7 @@ func (l *link) readable(in []byte) {
 	l.heard = l.w.now
 	l.count.ReplyBytes += uint64(len(in))
 	for len(in) > 0 && l.wire != nil {
-		if l.greets == 0 && !l.owes() {
+		if l.greets == 0 && l.tap == nil && !l.owes() {
 			l.stray(in)
 			return
 		}
@@ -86,6 +88,13 @@ func (l *link) whole(b []byte) {
 		l.partial.clear()
 		return
 	}
+	if l.tap != nil {
+		l.tapped(b)
+		return
+	}
+	if l.fifo.front().marks.has(isMany) && l.leads(b) {
+		return
+	}
 	e := l.take()
 	switch {
 	case l.flows:
@@ -97,6 +106,47 @@ func (l *link) whole(b []byte) {
 		l.w.orphan(&l.partial)
 	default:
 		l.match(&e, b)
+	}
+}
+
+// tapped gives a whole reply to whoever listens on a private link.
+func (l *link) tapped(b []byte) {
+	if l.partial.len() == 0 {
+		l.tap(b)
+		return
+	}
+	l.partial.add(b)
+	whole := l.partial
+	l.partial = buffer{}
+	l.w.orphans = append(l.w.orphans, whole)
+	l.tap(whole.bytes())
+}
+
+// leads swallows a reply that comes before the one the client gets: the QUEUED of a
+// transaction that was sent in one piece. It returns false for the last one.
+func (l *link) leads(b []byte) bool {
+	if l.lead == int(l.fifo.front().part) {
+		l.lead = 0
+		return false
+	}
+	if l.lead++; l.partial.len() > 0 {
+		l.partial.add(b)
+		b = l.partial.bytes()
+	}
+	if b[0] == '-' {
+		l.leadError(b)
+	}
+	l.partial.clear()
+	return true
+}
+
+// leadError notes what an error says about the server that gave it.
+func (l *link) leadError(b []byte) {
+	switch string(codec.ErrorCode(b)) {
+	case "READONLY":
+		l.leadCode = demoted
+	case "LOADING", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN":
+		l.leadCode = notNow
 	}
 }
 
@@ -151,7 +201,7 @@ func (l *link) observe(e *entry) {
 
 // piece takes bytes of a reply that is not complete.
 func (l *link) piece(b []byte) {
-	if l.greets > 0 {
+	if l.greets > 0 || l.tap != nil {
 		l.partial.add(b)
 		return
 	}
@@ -163,12 +213,12 @@ func (l *link) piece(b []byte) {
 		}
 		return
 	}
-	if s == nil {
+	if s == nil && !e.marks.has(isMany) {
 		l.flows = true // nobody waits: let it flow into nothing
 		l.partial.release()
 		return
 	}
-	if l.mayFlow(e, s, b) {
+	if s != nil && l.mayFlow(e, s, b) {
 		l.flows = true
 		if l.partial.len() > 0 {
 			s.sayOwn(l.partial.bytes())
@@ -188,7 +238,7 @@ func (l *link) mayFlow(e *entry, s *session, b []byte) bool {
 		first = l.partial.bytes()[0]
 	}
 	return l.partial.len()+len(b) >= passOn && first != '-' &&
-		!e.marks.has(isPart) && e.seq == s.window.head
+		!e.marks.has(isPart) && e.seq == s.window.head && (!e.marks.has(isMany) || l.lead == int(e.part))
 }
 
 // lastPiece ends a reply that was passed on as it came.

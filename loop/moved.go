@@ -6,14 +6,11 @@ import "huntaway/codec"
 // groups, or an ejection. What is in flight is answered by the server it was sent to; what
 // has to be sent again, or was held, must find its group anew.
 func (pw *poolWorker) ringMoved() {
-	for _, l := range pw.links {
-		if l == nil {
-			continue
-		}
+	pw.sharedLinks(func(l *link) {
 		for p := l.fifo.head; p != l.fifo.tail; p++ {
 			l.fifo.at(p).marks |= isMoved
 		}
-	}
+	})
 	var waiting []held
 	for g, h := range pw.holds {
 		if h != nil {

@@ -47,6 +47,10 @@ var DefaultLimits = Limits{
 	LinkQueueBytes:  4 << 20,
 	RequestTime:     30 * time.Second,
 	AuthTime:        10 * time.Second,
+	PrivateLinks:    1024,
+	ScriptBytes:     16 << 20,
+	QueuedBytes:     32 << 20,
+	Subscriptions:   100000,
 }
 
 // withDefaults replaces every 0.
@@ -63,6 +67,10 @@ func (l Limits) withDefaults() Limits {
 	l.LinkQueueBytes = cmp.Or(l.LinkQueueBytes, d.LinkQueueBytes)
 	l.RequestTime = cmp.Or(l.RequestTime, d.RequestTime)
 	l.AuthTime = cmp.Or(l.AuthTime, d.AuthTime)
+	l.PrivateLinks = cmp.Or(l.PrivateLinks, d.PrivateLinks)
+	l.ScriptBytes = cmp.Or(l.ScriptBytes, d.ScriptBytes)
+	l.QueuedBytes = cmp.Or(l.QueuedBytes, d.QueuedBytes)
+	l.Subscriptions = cmp.Or(l.Subscriptions, d.Subscriptions)
 	return l
 }
 
@@ -87,6 +95,9 @@ type PoolOptions struct {
 	ReadPolicy     shard.ReadPolicy
 	ReadYourWrites bool
 
+	Databases     int  // that clients may SELECT, counted from DB; default: 16 with one group, else 1
+	AdminCommands bool // operators' commands go to the master of a pool with one group
+
 	HoldTimeout time.Duration // how long a request that was not executed may wait for a server
 	HoldBytes   int64         // over one group and worker; default 32 MiB
 
@@ -107,6 +118,10 @@ type Limits struct {
 	RequestTime     time.Duration // from a request's first byte to its last; negative: for ever
 	IdleTime        time.Duration // 0: for ever
 	AuthTime        time.Duration // to authenticate in; negative: for ever
+	PrivateLinks    int           // links per worker that are lent to one session each, for WATCH and blocking commands
+	ScriptBytes     int64         // bodies of scripts that are remembered, over the pool
+	QueuedBytes     int64         // the requests of one transaction
+	Subscriptions   int           // channels and patterns of one session
 }
 
 // A Reporter hears what the data path notices about servers. Its methods are called on a

@@ -30,6 +30,9 @@ func (s *session) flush() {
 	if s.window.len() <= s.pw.opt.Limits.Pipeline/2 {
 		s.release(stopWindow)
 	}
+	if s.window.len() == 0 {
+		s.release(stopAlone)
+	}
 	s.finish()
 }
 

@@ -42,10 +42,8 @@ func newPool(e *Engine, index int, opt PoolOptions) *Pool {
 // new ones.
 type settings struct {
 	PoolOptions
-	limits   codec.Limits // of an authenticated client's request
-	strange  codec.Limits // of a client that has yet to authenticate
-	greeting []byte       // what a link says first
-	greets   int          // how many replies it owes before it may carry requests
+	limits  codec.Limits // of an authenticated client's request
+	strange codec.Limits // of a client that has yet to authenticate
 }
 
 // newSettings completes options.
@@ -55,7 +53,6 @@ func newSettings(opt PoolOptions) *settings {
 	s.limits = codec.Limits{Args: l.Args, Bulk: int(l.BulkBytes), Request: int(l.RequestBytes), Inline: l.InlineBytes}
 	s.strange = codec.Limits{Args: min(10, l.Args), Bulk: min(16<<10, int(l.BulkBytes)),
 		Request: 64 << 10, Inline: min(16<<10, l.InlineBytes), Strange: true}
-	s.greeting, s.greets = greeting(&s.PoolOptions)
 	return s
 }
 
@@ -100,25 +97,6 @@ func (pw *poolWorker) follow(next *settings) {
 	}
 }
 
-// greeting is what a link says before it carries requests: credentials first (a failing
-// AUTH behind another command gets no reply from some servers), then the database, then a
-// PING, because a connection that was accepted proves nothing.
-func greeting(o *PoolOptions) (bytes []byte, replies int) {
-	if o.ServerPassword != "" {
-		if o.ServerUser != "" {
-			bytes = codec.AppendCommand(bytes, "AUTH", o.ServerUser, o.ServerPassword)
-		} else {
-			bytes = codec.AppendCommand(bytes, "AUTH", o.ServerPassword)
-		}
-		replies++
-	}
-	if o.DB != 0 {
-		bytes = codec.AppendCommand(bytes, "SELECT", decimal(o.DB))
-		replies++
-	}
-	return codec.AppendCommand(bytes, "PING"), replies + 1
-}
-
 // Name returns the pool's name.
 func (p *Pool) Name() string { return p.opt.Name }
 
@@ -143,7 +121,9 @@ type poolWorker struct {
 	// Owned by the worker.
 	opt      *settings // those in force
 	table    *shard.Table
-	links    []*link  // by server ID × ServerConnections; nil until first used
+	families []*family // the shared links, by dialect; the first is plain
+	plain    *family   // RESP2 in database 0
+	private  private
 	cost     []uint64 // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
 	holds    []*hold  // by group; nil while nothing is held
 	counters perf.PoolCounters
@@ -154,6 +134,7 @@ type poolWorker struct {
 // newPoolWorker makes a worker's share of p.
 func newPoolWorker(w *worker, p *Pool) *poolWorker {
 	pw := &poolWorker{w: w, pool: p, opt: p.options(), commands: make([]perf.CommandCounters, p.options().Commands.Len())}
+	pw.plain = pw.familyOf(dialect{resp: 2})
 	pw.adopt(p.table.Load())
 	return pw
 }
@@ -174,9 +155,6 @@ func (pw *poolWorker) adopt(t *shard.Table) {
 	for len(pw.servers) < t.Servers() {
 		pw.servers = append(pw.servers, new(perf.ServerCounters))
 		pw.cost = append(pw.cost, 0)
-		for range pw.opt.ServerConnections {
-			pw.links = append(pw.links, nil)
-		}
 	}
 	for len(pw.holds) < len(t.Groups) {
 		pw.holds = append(pw.holds, nil)
@@ -193,16 +171,15 @@ func (pw *poolWorker) adopt(t *shard.Table) {
 // retire lets go of the links to servers that have left the table: they finish what is in
 // flight and close. Those to servers that are in it again are taken back.
 func (pw *poolWorker) retire() {
-	for _, l := range pw.links {
+	pw.sharedLinks(func(l *link) {
 		switch {
-		case l == nil:
 		case pw.table.Server(l.server.ID) == nil:
 			l.retire()
 		case l.state == linkLeaving || l.state == linkClosed:
 			l.on(evReturned)
 			l.rate()
 		}
-	}
+	})
 }
 
 // preconnect dials every server of the table when the pool is configured so.
@@ -220,21 +197,16 @@ func (pw *poolWorker) preconnect() {
 	}
 }
 
-// link returns the k-th link to a server of the table, made on first use.
-func (pw *poolWorker) link(id int32, k int) *link {
-	at := int(id)*pw.opt.ServerConnections + k
-	l := pw.links[at]
-	if l == nil {
-		l = newLink(pw, pw.table.Server(id))
-		pw.links[at] = l
-	}
-	return l
-}
+// link returns the k-th plain link to a server of the table, made on first use.
+func (pw *poolWorker) link(id int32, k int) *link { return pw.plain.link(id, k) }
 
 // linkOf returns the link that s uses for a server: always the same one, so that its
 // requests reach the server in order.
 func (pw *poolWorker) linkOf(s *session, id int32) *link {
-	return pw.link(id, int(s.index)%pw.opt.ServerConnections)
+	if s.mode.has(modePinned) && s.pin != nil && s.pin.server.ID == id {
+		return s.pin
+	}
+	return s.family.link(id, int(s.index)%pw.opt.ServerConnections)
 }
 
 // place names a group, and a server when l is not nil, for error texts.

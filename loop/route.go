@@ -98,7 +98,7 @@ func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
 // -1 means that nobody may serve it.
 func (pw *poolWorker) pick(s *session, e *entry) int32 {
 	g := &pw.table.Groups[e.group]
-	if !e.marks.has(viaRead) || pw.opt.ReadPolicy == shard.ReadMaster {
+	if !e.marks.has(viaRead) || pw.opt.ReadPolicy == shard.ReadMaster || s.mode.has(modePinned) {
 		return pw.steady(g, e)
 	}
 	if pw.opt.ReadYourWrites && s.writes > 0 {
@@ -149,7 +149,7 @@ func (pw *poolWorker) lostInFlight(e *entry, frame []byte, l *link, f *fault) {
 // did not run and the request has been routed again or held.
 func (pw *poolWorker) refused(e *entry, frame, b []byte, l *link) bool {
 	s := pw.w.sessionOf(e)
-	if s == nil {
+	if s == nil || e.marks.has(isPrivate) {
 		return false
 	}
 	code := notNow

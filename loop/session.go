@@ -27,12 +27,19 @@ type session struct {
 	// Owned by the worker.
 	wire       wire // nil once the connection is lost
 	window     ring[slot]
-	run        []byte // what to write after out, aliasing the read buffer of a link
-	out        buffer // what to write first
-	parked     buffer // replies that came early
-	parkedLive int    // bytes of it that are still to be said
-	tail       *tail  // bytes that came and cannot be used yet
-	stops      stops  // why it takes no more requests
+	run        []byte       // what to write after out, aliasing the read buffer of a link
+	out        buffer       // what to write first
+	parked     buffer       // replies that came early
+	parkedLive int          // bytes of it that are still to be said
+	tail       *tail        // bytes that came and cannot be used yet
+	stops      stops        // why it takes no more requests
+	family     *family      // the links that speak its protocol and see its database
+	tx         *transaction // since MULTI; nil otherwise
+	pin        *link        // the private link it holds, for a WATCH or while it is blocked
+	sub        *subscriber  // what it is subscribed to; nil for nothing
+	resp       uint8        // 2 or 3: the protocol that it chose with HELLO
+	mode       mode         // what is unusual about it
+	aside      bool         // the request being admitted must wait until it is alone
 	state      sessionState
 	ending     ending // why it ends, for counters
 	touched    bool   // is on worker.touched
@@ -82,6 +89,7 @@ const (
 	stopOutput                    // its replies are not being read
 	stopLink                      // a server's queue is full
 	stopClosing                   // the last word is said
+	stopAlone                     // a request waits for what came before it, or what came after waits for it
 )
 
 // ending is why a session ended.
@@ -126,8 +134,11 @@ func (s *session) readable(in []byte) {
 // stayStopped suspends reading anew, which gnet resumes on its own when a backlog has
 // drained. Where reading cannot be suspended at all, who sends on regardless is cut off.
 func (s *session) stayStopped() {
-	if s.stops == 0 || s.wire == nil {
+	switch {
+	case s.stops == 0 || s.wire == nil:
 		return
+	case s.stops == stopAlone && (s.tail == nil || s.tail.buf.len()-s.tail.used < mostAside):
+		return // it reads on, so that a client that goes away while it is blocked is noticed
 	}
 	s.wire.pause()
 	if s.tail != nil && int64(s.tail.buf.len()-s.tail.used) > s.pw.opt.Limits.RequestBytes {
@@ -146,8 +157,12 @@ func (s *session) take(buf []byte, scan *codec.Scanner, req *codec.Request) (use
 			s.garbled(err.(*codec.SyntaxError))
 			return len(buf)
 		}
-		used += n
 		s.admit(req)
+		if s.aside {
+			s.aside = false
+			break // it stays where it is, and is admitted again when it is alone
+		}
+		used += n
 	}
 	return used
 }
@@ -162,7 +177,7 @@ func (s *session) limits() *codec.Limits {
 
 // stop makes the session take no more requests for the reason given.
 func (s *session) stop(why stops) {
-	if s.stops == 0 && s.wire != nil {
+	if s.stops&^stopAlone == 0 && why != stopAlone && s.wire != nil {
 		s.wire.pause()
 		s.pw.counters.Paused++
 	}
@@ -205,6 +220,7 @@ func (s *session) open(c wire) {
 	s.wire = c
 	s.state = sessionOpen
 	s.since, s.active = s.w.now, s.w.now
+	s.resp, s.family = 2, s.pw.plain
 	s.peer, s.here = c.addresses()
 	s.estrange()
 	s.w.enter(s)
@@ -283,6 +299,7 @@ func (s *session) gone(cause error) {
 	s.state = sessionGone
 	s.w.leave(s)
 	s.releaseJoins()
+	s.leaveModes()
 	s.dropTail()
 	s.run = nil
 	s.out.release()

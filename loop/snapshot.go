@@ -22,11 +22,7 @@ func (w *worker) tallies() []tally {
 		for id, s := range pw.servers {
 			all[i].servers[id] = *s
 		}
-		for _, l := range pw.links {
-			if l != nil {
-				l.gauge(&all[i].servers[l.server.ID])
-			}
-		}
+		pw.everyLink(func(l *link) { l.gauge(&all[i].servers[l.server.ID]) })
 	}
 	return all
 }

@@ -184,7 +184,8 @@ func (st *stage) linkTo(pool, worker int, server int32) *memWire {
 	c := &call{l: l}
 	m := &memWire{owner: c, remote: l.server.Addr}
 	c.opened(m)
-	for range pw.opt.greets {
+	_, replies := greeting(&pw.opt.PoolOptions, l.dialect)
+	for range replies {
 		m.arrive("+OK\r\n")
 	}
 	st.run()

@@ -1,0 +1,99 @@
+package loop
+
+import "huntaway/codec"
+
+// A dialect is what the links of a family have in common beside the server: a reply can be
+// passed on byte for byte only to a client that speaks the link's protocol, and a request
+// means something only in the client's database.
+type dialect struct {
+	resp uint8 // 2 or 3
+	db   int32 // what SELECT said, in the client's count; PoolOptions.DB is added
+}
+
+// A family is a worker's shared links of one dialect to the servers of a pool. Sessions that
+// speak it use no others, but for private links. Owner: the worker.
+type family struct {
+	dialect
+	pw    *poolWorker
+	links []*link // by server ID x ServerConnections; nil until first used
+}
+
+// familyOf returns the family of a dialect, made on first use.
+func (pw *poolWorker) familyOf(c dialect) *family {
+	for _, f := range pw.families {
+		if f.dialect == c {
+			return f
+		}
+	}
+	f := &family{dialect: c, pw: pw}
+	pw.families = append(pw.families, f)
+	return f
+}
+
+// link returns the k-th link to a server of the table, made on first use.
+func (f *family) link(id int32, k int) *link {
+	at := int(id)*f.pw.opt.ServerConnections + k
+	for at >= len(f.links) {
+		f.links = append(f.links, nil)
+	}
+	l := f.links[at]
+	if l == nil {
+		l = newLink(f.pw, f.pw.table.Server(id), f.dialect)
+		f.links[at] = l
+	}
+	return l
+}
+
+// everyLink calls do with every link of the worker's pool, the private ones included. do
+// must not make or drop links.
+func (pw *poolWorker) everyLink(do func(*link)) {
+	pw.sharedLinks(do)
+	for _, l := range pw.private.links {
+		do(l)
+	}
+}
+
+// sharedLinks calls do with every link that is not private.
+func (pw *poolWorker) sharedLinks(do func(*link)) {
+	for _, f := range pw.families {
+		for _, l := range f.links {
+			if l != nil {
+				do(l)
+			}
+		}
+	}
+}
+
+// speak puts a session into the family of a dialect. Nothing of it may be in flight.
+func (s *session) speak(c dialect) {
+	s.resp = c.resp
+	s.family = s.pw.familyOf(c)
+}
+
+// greeting is what a link says before it carries requests: credentials first (a failing
+// AUTH behind another command gets no reply from some servers), in RESP3 as part of HELLO;
+// then the database, then a PING, because a connection that was accepted proves nothing.
+func greeting(o *PoolOptions, c dialect) (bytes []byte, replies int) {
+	user := o.ServerUser
+	switch {
+	case c.resp == 3 && o.ServerPassword != "":
+		if user == "" {
+			user = defaultUser
+		}
+		bytes = codec.AppendCommand(bytes, "HELLO", "3", "AUTH", user, o.ServerPassword)
+	case c.resp == 3:
+		bytes = codec.AppendCommand(bytes, "HELLO", "3")
+	case o.ServerPassword != "" && user != "":
+		bytes = codec.AppendCommand(bytes, "AUTH", user, o.ServerPassword)
+	case o.ServerPassword != "":
+		bytes = codec.AppendCommand(bytes, "AUTH", o.ServerPassword)
+	}
+	if len(bytes) > 0 {
+		replies++
+	}
+	if db := o.DB + int(c.db); db != 0 {
+		bytes = codec.AppendCommand(bytes, "SELECT", decimal(db))
+		replies++
+	}
+	return codec.AppendCommand(bytes, "PING"), replies + 1
+}

@@ -1,0 +1,94 @@
+package loop
+
+import "slices"
+
+// private is the links of a worker's pool that are lent to one session at a time: a WATCH
+// or a blocking command would hinder everybody on a shared one. Owner: the worker.
+//
+// What a link has seen decides where it goes afterwards. One that is as it was when it was
+// made (a blocking command was answered, a transaction ended) is kept for the next; every
+// other is closed. None ever becomes a shared link.
+type private struct {
+	links []*link // lent, kept, or being closed
+	kept  []*link // of links: free to be lent
+	lent  int
+}
+
+// mostKept is how many free private links a worker's pool keeps; keepPrivate is how long.
+const mostKept = 64
+
+// borrow lends s a link of its own to a server, or returns nil when as many are lent as the
+// pool allows. The link may still be connecting; what is sent waits for it.
+func (pw *poolWorker) borrow(s *session, id int32) *link {
+	p := &pw.private
+	for i := len(p.kept) - 1; i >= 0; i-- {
+		if l := p.kept[i]; l.server.ID == id && l.dialect == s.family.dialect && l.state == linkReady {
+			p.kept = slices.Delete(p.kept, i, i+1)
+			l.lend(s)
+			return l
+		}
+	}
+	if p.lent >= pw.opt.Limits.PrivateLinks {
+		return nil
+	}
+	l := newLink(pw, pw.table.Server(id), s.family.dialect)
+	l.private = true
+	p.links = append(p.links, l)
+	l.lend(s)
+	return l
+}
+
+// lend begins the loan of a private link.
+func (l *link) lend(s *session) {
+	l.lent, l.borrower = true, waiter{s.index, s.gen}
+	l.pw.private.lent++
+}
+
+// giveBack ends the loan of a link that is as it was when it was made, with nothing in
+// flight.
+func (l *link) giveBack() {
+	p := &l.pw.private
+	if l.state != linkReady || l.busy() || len(p.kept) >= mostKept || l.pw.table.Server(l.server.ID) == nil {
+		l.discard()
+		return
+	}
+	l.endLoan()
+	p.kept = append(p.kept, l)
+}
+
+// discard ends the loan of a link and closes it, whatever is in flight: nobody waits for
+// it any more.
+func (l *link) discard() {
+	l.endLoan()
+	l.dropped, l.tap, l.tapLost = true, nil, nil
+	if l.wire != nil {
+		l.wire.close() // calls lost, which does the rest
+		return
+	}
+	if l.state != linkCooling {
+		l.retire()
+	}
+	l.pw.dropPrivate(l)
+}
+
+// endLoan makes room for another private link.
+func (l *link) endLoan() {
+	if l.lent {
+		l.lent, l.patient = false, false
+		l.pw.private.lent--
+	}
+}
+
+// dropPrivate forgets a private link whose connection is gone, and tells who had borrowed
+// it.
+func (pw *poolWorker) dropPrivate(l *link) {
+	l.endLoan()
+	if s := pw.w.sessions[l.borrower.session]; s != nil && s.gen == l.borrower.gen && s.pin == l {
+		s.pin = nil
+		s.unpinned()
+	}
+	p := &pw.private
+	same := func(other *link) bool { return other == l }
+	p.links = slices.DeleteFunc(p.links, same)
+	p.kept = slices.DeleteFunc(p.kept, same)
+}
