@@ -266,7 +266,11 @@ func (s *socket) backlog() int {
 func (s *socket) pause() { s.interest(0) }
 
 // resume implements wire.
-func (s *socket) resume() { s.interest(unix.EPOLLIN | unix.EPOLLPRI) }
+func (s *socket) resume() {
+	if s.paused {
+		s.interest(unix.EPOLLIN | unix.EPOLLPRI)
+	}
+}
 
 // interest changes what the loop waits for on this connection.
 func (s *socket) interest(read uint32) {

@@ -32,11 +32,11 @@ type session struct {
 	parked     buffer       // replies that came early
 	parkedLive int          // bytes of it that are still to be said
 	tail       *tail        // bytes that came and cannot be used yet
-	stops      stops        // why it takes no more requests
 	family     *family      // the links that speak its protocol and see its database
 	tx         *transaction // since MULTI; nil otherwise
 	pin        *link        // the private link it holds, for a WATCH or while it is blocked
 	sub        *subscriber  // what it is subscribed to; nil for nothing
+	stops      stops        // why it takes no more requests
 	resp       uint8        // 2 or 3: the protocol that it chose with HELLO
 	mode       mode         // what is unusual about it
 	aside      bool         // the request being admitted must wait until it is alone
@@ -47,6 +47,7 @@ type session struct {
 	isSlow     bool   // is on worker.slow
 	authed     bool
 	tries      uint8  // wrong passwords so far
+	lastCmd    uint16 // ID of the command it gave last
 	writes     int32  // writes in flight
 	held       int32  // requests that wait in a hold
 	wrote      int64  // when the last write was answered
@@ -59,7 +60,6 @@ type session struct {
 	requests   uint64
 	bytesIn    uint64
 	bytesOut   uint64
-	lastCmd    uint16
 }
 
 // sessionState is where a session is in its life.
