@@ -59,6 +59,22 @@
 // by pointer: one that has gone is recognised, and the FIFO holds nothing for the garbage
 // collector to follow.
 //
+// # State
+//
+// Most sessions have no state but their dialect: the protocol that they chose with HELLO,
+// and the database that they chose with SELECT. A worker has one family of shared links per
+// dialect, so replies pass byte for byte. A request that changes the dialect waits until
+// everything before it is answered ([session.stepAside]).
+//
+// A session with more state is in a mode, which the data path asks for once per request
+// ([session.odd]). It is kept here, not at the server, as long as that can be:
+//
+//   - a transaction is queued in the session and sent in one piece, which no other
+//     session's requests can come between (an entry with several replies, [link.leads]);
+//   - subscriptions are the worker's: one upstream for any number of subscribers;
+//   - only WATCH and commands that wait at the server take a private link ([poolWorker.borrow]),
+//     which never becomes a shared one again.
+//
 // # What it refuses
 //
 // It knows nothing of files, probes or promotion, and imports neither config nor ha. What
