@@ -118,7 +118,7 @@ var policyNames = [policies]string{
 func (p Policy) String() string { return policyNames[p] }
 
 // Served tells whether this release serves the policy. COMMAND lists only what is served.
-func (p Policy) Served() bool { return p <= Keyless }
+func (p Policy) Served() bool { return p < Refused }
 
 // A Join says how the replies to the parts of a split request become one reply.
 type Join uint8

@@ -47,7 +47,7 @@ func BenchmarkAppendReply(b *testing.B) {
 	var dst []byte
 	b.ReportAllocs()
 	for b.Loop() {
-		dst = set.AppendReply(dst[:0], r)
+		dst = set.AppendReply(dst[:0], r, 2)
 	}
 	b.SetBytes(int64(len(dst)))
 }

@@ -12,7 +12,7 @@ func TestCommandInfoUnknown(t *testing.T) {
 	if _, err := s.Next(frame, &r, &lim); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := string(Default().AppendReply(nil, &r)), "*1\r\n$-1\r\n"; got != want {
+	if got, want := string(Default().AppendReply(nil, &r, 2)), "*1\r\n$-1\r\n"; got != want {
 		t.Errorf("got %q; want %q", got, want)
 	}
 }

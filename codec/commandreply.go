@@ -57,11 +57,12 @@ func listed(commands []*Command) (some []*Command) {
 	return some
 }
 
-// AppendReply appends the RESP2 reply to COMMAND, COMMAND COUNT, LIST, INFO, DOCS, GETKEYS
-// and HELP, from what this set knows and the proxy serves; GETKEYS speaks of every command.
-func (c *Commands) AppendReply(dst []byte, r *Request) []byte {
+// AppendReply appends the reply to COMMAND, COMMAND COUNT, LIST, INFO, DOCS, GETKEYS,
+// GETKEYSANDFLAGS and HELP in a protocol, 2 or 3, from what this set knows and the proxy
+// serves; GETKEYS speaks of every command.
+func (c *Commands) AppendReply(dst []byte, r *Request, resp uint8) []byte {
 	if r.Len() == 1 {
-		return append(dst, c.rows...)
+		return append(dst, c.told(resp).rows...)
 	}
 	sub := c.Lookup([]byte("command")).Sub(r.Arg(1))
 	switch {
@@ -76,11 +77,11 @@ func (c *Commands) AppendReply(dst []byte, r *Request) []byte {
 	case "command|list":
 		return c.appendList(dst, r)
 	case "command|info":
-		return c.appendRowsOf(dst, r)
+		return c.appendRowsOf(dst, r, resp)
 	case "command|docs":
-		return c.appendDocs(dst, r)
-	case "command|getkeys":
-		return c.appendKeys(dst, r)
+		return c.appendDocs(dst, r, resp)
+	case "command|getkeys", "command|getkeysandflags":
+		return c.appendKeys(dst, r, resp)
 	}
 	return appendHelp(dst)
 }
@@ -91,6 +92,7 @@ func appendHelp(dst []byte) []byte {
 		"COUNT", "    How many commands it serves.",
 		"DOCS [<name> ...]", "    Group, version and sub-commands.",
 		"GETKEYS <command>", "    The keys of a whole command.",
+		"GETKEYSANDFLAGS <command>", "    The same, and whether each is read or written.",
 		"INFO [<name> ...]", "    Arity, flags and key positions.",
 		"LIST [FILTERBY MODULE <m> | ACLCAT <c> | PATTERN <p>]", "    Names alone.",
 		"HELP", "    This text.",
@@ -162,25 +164,25 @@ func (c *Command) inCategory(name string) bool {
 }
 
 // appendRowsOf answers INFO: a null array for a name that is not served.
-func (c *Commands) appendRowsOf(dst []byte, r *Request) []byte {
+func (c *Commands) appendRowsOf(dst []byte, r *Request, resp uint8) []byte {
 	if r.Len() == 2 {
-		return append(dst, c.rows...)
+		return append(dst, c.told(resp).rows...)
 	}
 	dst = AppendArray(dst, r.Len()-2)
 	for i := 2; i < r.Len(); i++ {
 		if cmd := c.named(string(r.Arg(i))); cmd != nil {
-			dst = appendRow(dst, cmd)
+			dst = appendRow(dst, cmd, resp)
 			continue
 		}
-		dst = AppendNull(dst)
+		dst = AppendNil(dst, resp)
 	}
 	return dst
 }
 
-// appendDocs answers DOCS, a flattened map; names that are not served are left out.
-func (c *Commands) appendDocs(dst []byte, r *Request) []byte {
+// appendDocs answers DOCS, a map; names that are not served are left out.
+func (c *Commands) appendDocs(dst []byte, r *Request, resp uint8) []byte {
 	if r.Len() == 2 {
-		return append(dst, c.docs...)
+		return append(dst, c.told(resp).docs...)
 	}
 	var commands []*Command
 	for i := 2; i < r.Len(); i++ {
@@ -188,21 +190,21 @@ func (c *Commands) appendDocs(dst []byte, r *Request) []byte {
 			commands = append(commands, cmd)
 		}
 	}
-	return appendDocsOf(dst, commands)
+	return appendDocsOf(dst, commands, resp)
 }
 
-func appendDocsOf(dst []byte, commands []*Command) []byte {
-	dst = AppendArray(dst, 2*len(commands))
+func appendDocsOf(dst []byte, commands []*Command, resp uint8) []byte {
+	dst = AppendMap(dst, resp, len(commands))
 	for _, c := range commands {
 		dst = AppendBulk(dst, c.Name)
-		dst = appendDoc(dst, c)
+		dst = appendDoc(dst, c, resp)
 	}
 	return dst
 }
 
 // appendDoc appends what is known of a command. The summary is empty: it would be Redis'
 // text, and redis-cli needs no more than that the entry is there.
-func appendDoc(dst []byte, c *Command) []byte {
+func appendDoc(dst []byte, c *Command, resp uint8) []byte {
 	entries := []string{"summary", "", "since", c.since, "group", c.family.group}
 	if c.family.module != "" {
 		entries = append(entries, "module", c.family.module)
@@ -212,7 +214,7 @@ func appendDoc(dst []byte, c *Command) []byte {
 	if len(subs) > 0 {
 		n += 2
 	}
-	dst = AppendArray(dst, n)
+	dst = AppendMap(dst, resp, n/2)
 	for _, e := range entries {
 		dst = AppendBulk(dst, e)
 	}
@@ -220,7 +222,7 @@ func appendDoc(dst []byte, c *Command) []byte {
 		return dst
 	}
 	dst = AppendBulk(dst, "subcommands")
-	return appendDocsOf(dst, subs)
+	return appendDocsOf(dst, subs, resp)
 }
 
 // The errors of COMMAND GETKEYS, as Redis words them.
@@ -231,8 +233,8 @@ const (
 	textNoKeysFound = "ERR Invalid arguments specified for command"
 )
 
-// appendKeys answers GETKEYS.
-func (c *Commands) appendKeys(dst []byte, r *Request) []byte {
+// appendKeys answers GETKEYS and GETKEYSANDFLAGS.
+func (c *Commands) appendKeys(dst []byte, r *Request, resp uint8) []byte {
 	inner := &Request{Frame: r.Frame, spans: r.spans[2:]}
 	cmd := c.Find(inner)
 	switch {
@@ -247,11 +249,27 @@ func (c *Commands) appendKeys(dst []byte, r *Request) []byte {
 	if len(keys) == 0 && cmd.Flags&FlagOptionalKeys == 0 {
 		return AppendError(dst, textNoKeysFound)
 	}
+	flagged := equalFold(r.Arg(1), "getkeysandflags")
 	dst = AppendArray(dst, len(keys))
 	for _, k := range keys {
+		if flagged {
+			dst = AppendArray(dst, 2)
+		}
 		dst = AppendBulk(dst, inner.Arg(int(k)))
+		if flagged {
+			dst = appendSimples(dst, resp, cmd.access())
+		}
 	}
 	return dst
+}
+
+// access says what a command does to its keys. The table does not know it of each key, so
+// that what a command only reads beside a key it writes is called written too.
+func (c *Command) access() []string {
+	if c.IsRead() {
+		return []string{"RO", "access"}
+	}
+	return []string{"RW", "access", "update"}
 }
 
 // hasKeys tells whether requests of the command can have keys.

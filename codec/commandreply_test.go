@@ -12,7 +12,7 @@ import (
 // answer is what the set says to a COMMAND request, parsed; it must be one whole reply.
 func answer(t *testing.T, set *Commands, args ...string) any {
 	t.Helper()
-	raw := set.AppendReply([]byte("before"), requestOf(append([]string{"COMMAND"}, args...)...))
+	raw := set.AppendReply([]byte("before"), requestOf(append([]string{"COMMAND"}, args...)...), 2)
 	in := bufio.NewReader(bytes.NewReader(bytes.TrimPrefix(raw, []byte("before"))))
 	v, err := readReply(in)
 	if err != nil || in.Buffered() > 0 {
@@ -68,7 +68,7 @@ func compareSpecs(t *testing.T, got, want CommandSpec) {
 // byRole are the commands whose key specifications differ though they mean the same keys:
 // the server has one for each role of a key, source and destination, or one that says it
 // is unknown, or begins its search where GEORADIUS cannot have an option yet.
-var byRole = strings.Fields("bitop copy georadius geosearchstore lmove pfmerge rename renamenx " +
+var byRole = strings.Fields("bitop blmove brpoplpush copy georadius geosearchstore lmove pfmerge rename renamenx " +
 	"rpoplpush sdiffstore sinterstore smove sort sort_ro sunionstore zrangestore")
 
 // A proxy in front of a proxy learns the same commands.

@@ -5,39 +5,74 @@ import (
 	"strings"
 )
 
+// A telling is what COMMAND and COMMAND DOCS are answered in one protocol, made once
+// because it takes half a millisecond (BenchmarkCompile), for which no session should wait.
+type telling struct{ rows, docs []byte }
+
+// tell makes the telling of what is served.
+func tell(served []*Command, resp uint8) telling {
+	return telling{appendRows(nil, served, resp), appendDocsOf(nil, served, resp)}
+}
+
+// told returns the telling for a protocol.
+func (c *Commands) told(resp uint8) *telling {
+	if resp == 3 {
+		return &c.resp3
+	}
+	return &c.resp2
+}
+
 // appendRows appends COMMAND's array of commands.
-func appendRows(dst []byte, commands []*Command) []byte {
+func appendRows(dst []byte, commands []*Command, resp uint8) []byte {
 	dst = AppendArray(dst, len(commands))
 	for _, c := range commands {
-		dst = appendRow(dst, c)
+		dst = appendRow(dst, c, resp)
 	}
 	return dst
 }
 
+// appendSubs appends the rows of sub-commands: where there are none Redis says a set.
+func appendSubs(dst []byte, commands []*Command, resp uint8) []byte {
+	if len(commands) == 0 {
+		return AppendSet(dst, resp, 0)
+	}
+	return appendRows(dst, commands, resp)
+}
+
 // appendRow appends the ten elements by which COMMAND describes a command: name, arity,
 // flags, first, last, step, ACL categories, tips (none), key specifications, sub-commands.
-func appendRow(dst []byte, c *Command) []byte {
+func appendRow(dst []byte, c *Command, resp uint8) []byte {
 	dst = AppendArray(dst, 10)
 	dst = AppendBulk(dst, c.Name)
 	dst = AppendInt(dst, int64(cmp.Or(c.Arity, -1)))
-	dst = appendSimples(dst, "", c.Flags.words())
+	dst = appendSimples(dst, resp, c.Flags.words())
 	for _, n := range []int16{c.First, c.Last, c.Step} {
 		dst = AppendInt(dst, int64(n))
 	}
-	dst = appendSimples(dst, "@", c.categories())
-	dst = AppendArray(dst, 0)
+	dst = appendSimples(dst, resp, c.marked())
+	dst = AppendSet(dst, resp, 0)
 	specs := c.keySpecs()
-	dst = AppendArray(dst, len(specs))
+	dst = AppendSet(dst, resp, len(specs))
 	for i := range specs {
-		dst = appendSpec(dst, c, &specs[i])
+		dst = appendSpec(dst, c, &specs[i], resp)
 	}
-	return appendRows(dst, listed(c.subs))
+	return appendSubs(dst, listed(c.subs), resp)
 }
 
-func appendSimples(dst []byte, prefix string, words []string) []byte {
-	dst = AppendArray(dst, len(words))
+// marked returns the ACL categories as COMMAND marks them.
+func (c *Command) marked() []string {
+	names := c.categories()
+	for i := range names {
+		names[i] = "@" + names[i]
+	}
+	return names
+}
+
+// appendSimples appends a set of simple strings.
+func appendSimples(dst []byte, resp uint8, words []string) []byte {
+	dst = AppendSet(dst, resp, len(words))
 	for _, w := range words {
-		dst = AppendSimple(dst, prefix+w)
+		dst = AppendSimple(dst, w)
 	}
 	return dst
 }
@@ -77,8 +112,8 @@ func (c *Command) fixedSpec() keySpec {
 	return keySpec{index: int(c.First), last: last, step: int(c.Step)}
 }
 
-// appendSpec appends one specification: a map, flattened as RESP2 has it.
-func appendSpec(dst []byte, c *Command, k *keySpec) []byte {
+// appendSpec appends one specification: a map.
+func appendSpec(dst []byte, c *Command, k *keySpec, resp uint8) []byte {
 	access := "RW"
 	switch {
 	case c.finder == channels:
@@ -86,21 +121,21 @@ func appendSpec(dst []byte, c *Command, k *keySpec) []byte {
 	case c.IsRead():
 		access = "RO"
 	}
-	dst = AppendArray(dst, 6)
+	dst = AppendMap(dst, resp, 3)
 	dst = AppendBulk(dst, "flags")
-	dst = appendSimples(dst, "", []string{access})
+	dst = appendSimples(dst, resp, []string{access})
 	dst = AppendBulk(dst, "begin_search")
 	if k.keyword == "" {
-		dst = appendPart(dst, "index", part{"index", k.index})
+		dst = appendPart(dst, resp, "index", part{"index", k.index})
 	} else {
-		dst = appendKeyword(dst, k)
+		dst = appendKeyword(dst, resp, k)
 	}
 	dst = AppendBulk(dst, "find_keys")
 	if k.numbered {
-		return appendPart(dst, "keynum", part{"keynumidx", k.number}, part{"firstkey", k.firstKey},
+		return appendPart(dst, resp, "keynum", part{"keynumidx", k.number}, part{"firstkey", k.firstKey},
 			part{"keystep", k.step})
 	}
-	return appendPart(dst, "range", part{"lastkey", k.last}, part{"keystep", k.step},
+	return appendPart(dst, resp, "range", part{"lastkey", k.last}, part{"keystep", k.step},
 		part{"limit", k.limit})
 }
 
@@ -110,8 +145,8 @@ type part struct {
 	n    int    // its value
 }
 
-func appendPart(dst []byte, kind string, parts ...part) []byte {
-	dst = appendKind(dst, kind, len(parts))
+func appendPart(dst []byte, resp uint8, kind string, parts ...part) []byte {
+	dst = appendKind(dst, resp, kind, len(parts))
 	for _, p := range parts {
 		dst = AppendBulk(dst, p.name)
 		dst = AppendInt(dst, int64(p.n))
@@ -119,8 +154,8 @@ func appendPart(dst []byte, kind string, parts ...part) []byte {
 	return dst
 }
 
-func appendKeyword(dst []byte, k *keySpec) []byte {
-	dst = appendKind(dst, "keyword", 2)
+func appendKeyword(dst []byte, resp uint8, k *keySpec) []byte {
+	dst = appendKind(dst, resp, "keyword", 2)
 	dst = AppendBulk(dst, "keyword")
 	dst = AppendBulk(dst, strings.ToUpper(k.keyword))
 	dst = AppendBulk(dst, "startfrom")
@@ -128,10 +163,10 @@ func appendKeyword(dst []byte, k *keySpec) []byte {
 }
 
 // appendKind opens a map of a type and a specification with n entries.
-func appendKind(dst []byte, kind string, n int) []byte {
-	dst = AppendArray(dst, 4)
+func appendKind(dst []byte, resp uint8, kind string, n int) []byte {
+	dst = AppendMap(dst, resp, 2)
 	dst = AppendBulk(dst, "type")
 	dst = AppendBulk(dst, kind)
 	dst = AppendBulk(dst, "spec")
-	return AppendArray(dst, 2*n)
+	return AppendMap(dst, resp, n)
 }

@@ -15,11 +15,9 @@ type Commands struct {
 	cells []cell     // open addressing, a power of two, at most half full
 	shift uint8      // 64 - log2(len(cells))
 
-	// What COMMAND is told, made once because it takes half a millisecond
-	// (BenchmarkCompile), for which no session should wait.
-	served []*Command // those it lists, without sub-commands, sorted by name
-	rows   []byte     // the reply to COMMAND
-	docs   []byte     // the reply to COMMAND DOCS
+	served []*Command // those COMMAND lists, without sub-commands, sorted by name
+	resp2  telling    // what it says of them
+	resp3  telling
 }
 
 // A cell of the hash table: word is the whole name when it has at most 8 bytes, else a
@@ -51,8 +49,7 @@ func newCommands(all []*Command) *Commands {
 		c.insert(cmd)
 	}
 	c.served = listed(tops)
-	c.rows = appendRows(nil, c.served)
-	c.docs = appendDocsOf(nil, c.served)
+	c.resp2, c.resp3 = tell(c.served, 2), tell(c.served, 3)
 	return c
 }
 

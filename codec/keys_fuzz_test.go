@@ -205,8 +205,8 @@ func FuzzKeys(f *testing.F) {
 			t.Fatalf("%q: got first key %d; want that of %v", args, first, got)
 		}
 		c.Blocks(r)
-		set.AppendReply(nil, requestOf(append([]string{"command", "getkeys"}, args...)...))
-		set.AppendReply(nil, r)
+		set.AppendReply(nil, requestOf(append([]string{"command", "getkeys"}, args...)...), 2)
+		set.AppendReply(nil, r, 2)
 	})
 }
 
@@ -237,7 +237,7 @@ func FuzzLearn(f *testing.F) {
 				t.Fatalf("%+v: got first key %d of %d, %v", spec, first, r.Len(), err)
 			}
 		}
-		set.AppendReply(nil, requestOf("command"))
+		set.AppendReply(nil, requestOf("command"), 2)
 	})
 }
 

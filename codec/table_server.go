@@ -38,7 +38,7 @@ var commandRows = []row{
 	{"command|count", 2, load | stale, nokey, local, "2.8.13"},
 	{"command|docs", -2, load | stale, nokey, local, "7.0.0"},
 	{"command|getkeys", -4, load | stale, nokey, local, "2.8.13"},
-	{"command|getkeysandflags", -4, load | stale, nokey, refused, "7.0.0"},
+	{"command|getkeysandflags", -4, load | stale, nokey, local, "7.0.0"},
 	{"command|help", 2, load | stale, nokey, local, "5.0.0"},
 	{"command|info", -2, load | stale, nokey, local, "2.8.13"},
 	{"command|list", -2, load | stale, nokey, local, "7.0.0"},

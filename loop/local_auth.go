@@ -175,7 +175,7 @@ func appendCategory(dst []byte, all *codec.Commands, category string) []byte {
 	if _, err := scan.Next(frame, &r, &limits); err != nil {
 		return codec.AppendArray(dst, 0)
 	}
-	return all.AppendReply(dst, &r)
+	return all.AppendReply(dst, &r, 2)
 }
 
 // aclCategories are Redis 7.0's, in its order.

@@ -22,7 +22,7 @@ var serverAnswers = map[string]localAnswer{
 }
 
 func answerCommand(s *session, dst []byte, r *codec.Request) []byte {
-	return s.pw.opt.Commands.AppendReply(dst, r)
+	return s.pw.opt.Commands.AppendReply(dst, r, s.resp)
 }
 
 // alwaysEmpty says that there are none: a proxy has no modules, and those of the servers
@@ -32,7 +32,7 @@ func alwaysEmpty(_ *session, dst []byte, _ *codec.Request) []byte {
 }
 
 func answerLolwut(s *session, dst []byte, _ *codec.Request) []byte {
-	return codec.AppendBulk(dst, "Huntaway ver. "+s.w.engine.opt.Version+"\n")
+	return codec.AppendText(dst, s.resp, "Huntaway ver. "+s.w.engine.opt.Version+"\n")
 }
 
 // A setting is one line of CONFIG GET.
