@@ -20,7 +20,7 @@ func (s *session) admit(r *codec.Request) {
 	case cmd == nil:
 		s.refuseWith(codec.AppendUnknown(s.w.scratch[:0], r))
 	case !cmd.CheckArity(r.Len()):
-		s.refuseWith(codec.AppendArity(s.w.scratch[:0], cmd.Name))
+		s.refuseWith(appendLacking(s.w.scratch[:0], cmd))
 	default:
 		s.lastCmd = cmd.ID
 		s.serve(cmd, r)

@@ -129,6 +129,9 @@ func (l *link) leads(b []byte) bool {
 		l.lead = 0
 		return false
 	}
+	if l.lead == 0 {
+		l.leadCode, l.leadText = 0, ""
+	}
 	if l.lead++; l.partial.len() > 0 {
 		l.partial.add(b)
 		b = l.partial.bytes()
@@ -140,8 +143,11 @@ func (l *link) leads(b []byte) bool {
 	return true
 }
 
-// leadError notes what an error says about the server that gave it.
+// leadError notes the first error, and what one says about the server that gave it.
 func (l *link) leadError(b []byte) {
+	if l.leadText == "" {
+		l.leadText = string(b[1 : len(b)-len(codec.CRLF)])
+	}
 	switch string(codec.ErrorCode(b)) {
 	case "READONLY":
 		l.leadCode = demoted
@@ -172,9 +178,15 @@ func (l *link) match(e *entry, b []byte) {
 		if l.pw.refused(e, l.frameOf(e), b, l) {
 			return
 		}
+		if e.marks.has(isMany) {
+			b = l.abortedFor(b)
+		}
 	}
 	if l.w.sessionOf(e) == nil {
 		l.count.Sinks++
+		if e.marks.has(isPrivate) && e.cmd == unwatchID {
+			l.unwatched(b)
+		}
 	}
 	l.w.settle(e, b)
 	l.pw.taken(e)
@@ -213,7 +225,7 @@ func (l *link) piece(b []byte) {
 		}
 		return
 	}
-	if s == nil && !e.marks.has(isMany) {
+	if s == nil && (!e.marks.has(isMany) || l.lead == int(e.part)) {
 		l.flows = true // nobody waits: let it flow into nothing
 		l.partial.release()
 		return

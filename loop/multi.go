@@ -1,20 +1,190 @@
 package loop
 
-import "huntaway/codec"
+import (
+	"strings"
 
-// A transaction is what a session has said since MULTI.
-type transaction struct{}
+	"huntaway/codec"
+	"huntaway/shard"
+)
 
-// transact serves MULTI, EXEC, DISCARD, WATCH and UNWATCH outside of a transaction.
-func (s *session) transact(_ *codec.Command, _ *codec.Request) {
-	s.refuse(notServed(codec.Transaction))
+// A transaction is what a session has said since MULTI, or since the WATCH before it.
+//
+// It is queued here and leaves as one frame, MULTI to EXEC, so nobody's requests come
+// between, although the link belongs to many. Only a WATCH needs a link of its own.
+//
+// Owner: the session. It is nil in the others, which are most.
+type transaction struct {
+	table   *shard.Table // that group is an index of
+	group   int          // where it will run; noGroup until a key or a WATCH says
+	frames  buffer       // MULTI, and behind it what was queued; empty once spoilt
+	queued  int          // requests in frames, without MULTI
+	spoilt  bool         // a request was refused: EXEC will be too
+	watched bool         // a WATCH was answered
+	lost    bool         // what was watched may have changed: EXEC answers null
 }
 
-// queue serves a request between MULTI and EXEC and reports whether it has.
-func (s *session) queue(_ *codec.Command, _ *codec.Request) (served bool) { return false }
+// noGroup is the group of a transaction that has named no key.
+const noGroup = -1
+
+// mostQueued is how many requests a transaction may have: an entry counts their replies
+// with 16 bits.
+const mostQueued = 65_000
+
+// The commands that are told apart here, by ID.
+var (
+	multiID   = commandID("multi")
+	execID    = commandID("exec")
+	discardID = commandID("discard")
+	watchID   = commandID("watch")
+	unwatchID = commandID("unwatch")
+	quitID    = commandID("quit")
+	resetID   = commandID("reset")
+
+	spublishID = commandID("spublish")
+)
+
+// commandNamed returns a compiled command; a sub-command's name has its parent's in front.
+func commandNamed(name string) *codec.Command {
+	parent, sub, isSub := strings.Cut(name, "|")
+	cmd := codec.Default().Lookup([]byte(parent))
+	if isSub {
+		return cmd.Sub([]byte(sub))
+	}
+	return cmd
+}
+
+func commandID(name string) uint16 { return commandNamed(name).ID }
+
+// Redis' words about transactions, and ours where it has none.
+const (
+	textNestedMulti  = "ERR MULTI calls can not be nested"
+	textExecAlone    = "ERR EXEC without MULTI"
+	textDiscardAlone = "ERR DISCARD without MULTI"
+	textWatchInside  = "ERR WATCH inside MULTI is not allowed"
+	textNoMulti      = "ERR Command not allowed inside a transaction"
+	textAborted      = "EXECABORT Transaction discarded because of previous errors."
+	textAbortedFor   = "EXECABORT Transaction discarded because of: "
+	textManyQueued   = "ERR huntaway: a transaction may hold at most 65000 commands"
+	textBigQueue     = "ERR huntaway: a transaction may hold at most %d bytes"
+	textOutside      = "ERR huntaway: '%s' is not supported in a transaction by this proxy; call it outside of MULTI"
+	textNoPrivate    = "ERR huntaway: max number of private links reached; WATCH needs one until EXEC, DISCARD or UNWATCH"
+)
+
+// transact serves MULTI, EXEC, DISCARD, WATCH and UNWATCH outside of a transaction.
+func (s *session) transact(cmd *codec.Command, r *codec.Request) {
+	switch cmd.ID {
+	case multiID:
+		s.multi(cmd)
+	case execID:
+		s.tellError(cmd, textExecAlone)
+	case discardID:
+		s.tellError(cmd, textDiscardAlone)
+	case watchID:
+		s.watch(cmd, r)
+	case unwatchID:
+		s.endTransaction()
+		s.tell(cmd, codec.AppendSimple(s.w.scratch[:0], "OK"))
+	}
+}
+
+// multi begins a transaction. One that a WATCH has made keeps what it knows.
+func (s *session) multi(cmd *codec.Command) {
+	if s.tx == nil {
+		s.tx = &transaction{table: s.pw.table, group: noGroup}
+	}
+	s.mode |= modeMulti
+	s.tx.frames.add(frameMulti)
+	s.tell(cmd, codec.AppendSimple(s.w.scratch[:0], "OK"))
+}
+
+// queue serves a request between MULTI and EXEC and reports whether it has: QUIT and RESET
+// act at once, as outside. Everything is judged in the order in which Redis does it, so
+// that of several errors the client gets the same one.
+func (s *session) queue(cmd *codec.Command, r *codec.Request) (served bool) {
+	switch {
+	case cmd == nil:
+		s.spoil(codec.AppendUnknown(s.w.scratch[:0], r))
+	case cmd.ID == quitID:
+		return false
+	case cmd.ID != execID && !cmd.CheckArity(r.Len()):
+		s.spoil(codec.AppendArity(s.w.scratch[:0], cmd.Name))
+	case cmd.IsContainer():
+		s.spoil(codec.AppendUnknownSub(s.w.scratch[:0], r))
+	case cmd.ID == resetID:
+		return false
+	case cmd.Policy == codec.Transaction && cmd.ID != unwatchID:
+		s.lastCmd = cmd.ID
+		s.conclude(cmd, r)
+	default:
+		s.lastCmd = cmd.ID
+		s.enqueue(cmd, r)
+	}
+	return true
+}
+
+// conclude serves what belongs to transactions inside of one. MULTI and WATCH are refused
+// and spoil nothing.
+func (s *session) conclude(cmd *codec.Command, r *codec.Request) {
+	switch {
+	case cmd.ID == multiID:
+		s.tellError(cmd, textNestedMulti)
+	case cmd.ID == watchID:
+		s.tellError(cmd, textWatchInside)
+	case s.pin != nil && s.stepAside(r): // what was sent on it is to be answered before it goes back
+	case cmd.ID == discardID:
+		s.endTransaction()
+		s.tell(cmd, codec.AppendSimple(s.w.scratch[:0], "OK"))
+	case !cmd.CheckArity(r.Len()):
+		s.endTransaction()
+		s.tell(cmd, appendLacking(s.w.scratch[:0], cmd))
+	default:
+		s.exec(cmd)
+	}
+}
+
+// appendLacking appends the error for a wrong number of arguments; that of EXEC is another
+// one, because it ends a transaction.
+func appendLacking(dst []byte, cmd *codec.Command) []byte {
+	if cmd.ID != execID {
+		return codec.AppendArity(dst, cmd.Name)
+	}
+	return codec.AppendError(dst, textAbortedFor+"wrong number of arguments for 'exec' command")
+}
+
+// spoil answers with an error, after which EXEC will not run anything.
+func (s *session) spoil(reply []byte) {
+	s.tx.spoilt = true
+	s.tx.frames.release()
+	s.refuseWith(reply)
+}
+
+// endTransaction leaves MULTI, and what was watched is watched no more. The pin, if there
+// is one, is idle.
+func (s *session) endTransaction() {
+	s.dropTransaction()
+	s.unpin()
+}
 
 // dropTransaction forgets what was queued.
-func (s *session) dropTransaction() { s.tx = nil }
+func (s *session) dropTransaction() {
+	if s.tx != nil {
+		s.tx.frames.release()
+		s.tx = nil
+	}
+	s.mode &^= modeMulti
+}
 
-// unpinned is called when the private link that the session held is gone.
-func (s *session) unpinned() { s.mode &^= modePinned }
+// tell answers a command here and counts it as its own.
+func (s *session) tell(cmd *codec.Command, reply []byte) {
+	count := &s.pw.commands[cmd.ID]
+	count.Calls++
+	if reply[0] == '-' {
+		count.Errors++
+	}
+	s.settleLocal(s.expect(slot{join: noJoin}), reply)
+}
+
+// tellError is tell with an error whose text begins with its code.
+func (s *session) tellError(cmd *codec.Command, text string) {
+	s.tell(cmd, codec.AppendError(s.w.scratch[:0], text))
+}

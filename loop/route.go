@@ -165,6 +165,10 @@ func (pw *poolWorker) refused(e *entry, frame, b []byte, l *link) bool {
 			return true
 		}
 	case "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN":
+	case "EXECABORT":
+		if code = l.abortCode(e); code == 0 {
+			return false
+		}
 	default:
 		return false
 	}

@@ -33,7 +33,7 @@ type session struct {
 	parkedLive int          // bytes of it that are still to be said
 	tail       *tail        // bytes that came and cannot be used yet
 	family     *family      // the links that speak its protocol and see its database
-	tx         *transaction // since MULTI; nil otherwise
+	tx         *transaction // since MULTI or WATCH; nil otherwise
 	pin        *link        // the private link it holds, for a WATCH or while it is blocked
 	sub        *subscriber  // what it is subscribed to; nil for nothing
 	stops      stops        // why it takes no more requests

@@ -19,9 +19,15 @@ func (w *worker) settle(e *entry, b []byte) {
 
 // done takes a request out of its session's books.
 func (s *session) done(e *entry) {
+	if e.marks&(isWrite|isPrivate) == 0 {
+		return
+	}
 	if e.marks.has(isWrite) {
 		s.writes--
 		s.wrote = s.w.now
+	}
+	if e.marks.has(isPrivate) {
+		s.pinAnswered(e)
 	}
 }
 
@@ -45,6 +51,9 @@ func (w *worker) fail(e *entry, f *fault, l *link) {
 	s.done(e)
 	s.pw.commands[e.cmd].Errors++
 	reply := appendFault(w.scratch[:0], f, at)
+	if e.cmd == execID && e.marks.has(isPrivate) && f.class == notExecuted {
+		reply = appendNoArray(w.scratch[:0], s.resp) // sent again it would run without its WATCH
+	}
 	if e.marks.has(isPart) {
 		w.scratch = reply[:0]
 		s.joinFault(e, f, reply)

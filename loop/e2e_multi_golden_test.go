@@ -1,0 +1,186 @@
+package loop_test
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"huntaway/codec"
+	"huntaway/perf/bench/rig"
+)
+
+// goldenMulti are conversations, one connection each: requests separated by ';', arguments
+// by spaces; '_' is a space within an argument.
+var goldenMulti = []string{
+	"MULTI; SET a 1; INCR a; GET a; EXEC; GET a",
+	"MULTI; EXEC; EXEC; DISCARD; MULTI; DISCARD; EXEC",
+	"MULTI; MULTI; SET a 1; EXEC; GET a",
+	"MULTI; WATCH a; SET a 1; EXEC; GET a; WATCH; MULTI; WATCH; SET a 2; EXEC; GET a",
+	"multi; set a 1; discard; get a; Multi; Set a 2; Exec; Get a",
+	"MULTI x; EXEC x; DISCARD x; UNWATCH x; EXEC",
+	"MULTI; MULTI x; SET a 1; EXEC; GET a",
+	"MULTI; SET a 1; EXEC x; EXEC; GET a",
+	"MULTI; DISCARD x; EXEC; MULTI; UNWATCH x; EXEC",
+	"MULTI; NOPE x y; SET a 1; EXEC; GET a",
+	"MULTI; SET a; EXEC; MULTI; GET a; EXEC",
+	"MULTI; CLIENT; CLIENT NOPE; OBJECT; OBJECT NOPE x; EXEC",
+	"MULTI; SYNC; EXEC; MULTI; PSYNC ? 0; EXEC; MULTI; SAVE; EXEC; MULTI; SHUTDOWN; EXEC",
+	"SET a x; MULTI; INCR a; LPUSH a 1; GET a; SET b 1; EXEC; GET b",
+	"MULTI; PING; PING x; ECHO y; EXEC; MULTI; PING a b; EXEC",
+	"MULTI; BLPOP l 0; BRPOP l 0; BLMOVE l m LEFT LEFT 0; BZPOPMIN z 0; XREAD BLOCK 0 STREAMS s $; EXEC",
+	"RPUSH l 1 2 3; MULTI; BLPOP l 0; BRPOP l 0; BLMPOP 0 1 l LEFT; EXEC; EXISTS l",
+	"MULTI; MSET a 1 b 2 c 3; MGET a b c d; DEL a b; EXISTS a b c c; TOUCH c; UNLINK c; EXEC",
+	"MULTI; EVAL return_1 0; EVAL return_KEYS[1] 1 a; EVAL return_1 5 a; EVAL return_1 x; EVALSHA abc 0; EXEC",
+	"MULTI; PUBLISH ch x; SPUBLISH ch x; EXEC",
+	"MULTI; SORT l BY w_* GET #; OBJECT ENCODING a; DBSIZE; KEYS *; RANDOMKEY; SCAN 0; EXEC",
+	"MULTI; HSET h a 1; HGETALL h; SADD s a; SMEMBERS s; ZADD z 1.5 a; ZRANGE z 0 -1 WITHSCORES; ZSCORE z a; GET nil; EXEC",
+	"MULTI; XADD s 1-1 a b; XRANGE s - +; XREAD STREAMS s 0; XREAD a b c; EXEC",
+	"UNWATCH; WATCH a b a; UNWATCH; WATCH a; MULTI; SET a 1; EXEC; GET a",
+	"WATCH a; MULTI; EXEC; WATCH a; SET a 2; MULTI; EXEC; MULTI; EXEC",
+	"WATCH a; SET a 2; MULTI; SET a 3; EXEC; GET a; MULTI; SET a 4; EXEC; GET a",
+	"WATCH a; WATCH b; SET b 2; GET b; MULTI; SET a 3; GET b; EXEC; GET a; EXISTS a",
+	"WATCH a; SET a 2; UNWATCH; MULTI; SET a 3; EXEC; GET a",
+	"WATCH a; SET a 2; MULTI; DISCARD; MULTI; SET a 3; EXEC; GET a",
+	"WATCH a; SET a 2; MULTI; NOPE; SET a 3; EXEC; MULTI; SET a 4; EXEC; GET a",
+	"WATCH a; SET a 2; MULTI; UNWATCH; SET a 3; EXEC; GET a",
+	"WATCH a; MULTI; UNWATCH; SET a 3; EXEC; GET a; EXEC",
+	"WATCH a; SET a 2; MULTI; EXEC x; MULTI; GET a; EXEC",
+	"WATCH a; SET a 2; MULTI; RESET; MULTI; GET a; EXEC",
+	"MULTI; SET a 1; RESET; EXEC; GET a; MULTI; RESET x; EXEC",
+	"WATCH a; EXEC; DISCARD; MULTI; SET a 5; DISCARD; GET a",
+	"SET a 1; MULTI; GET a; QUIT; GET a",
+	"WATCH a; MULTI; GET a; QUIT; GET a",
+	"MULTI; LOLWUT VERSION 9; COMMAND COUNT x; COMMAND GETKEYS GET a; EXEC",
+	"MULTI; WAIT 0 0; SCRIPT LOAD return_1; SCRIPT EXISTS abc; EXEC; MULTI; FUNCTION LIST; EXEC",
+}
+
+// TestTransactionsAgreeWithRedis has the same conversations with a server and with the
+// proxy in front of another, in both protocols and cut in three ways, and compares what is
+// said byte for byte.
+func TestTransactionsAgreeWithRedis(t *testing.T) {
+	servers := startServers(t, 2)
+	st := play(t, scene{groups: alone(servers[1])})
+	cuts := map[string]func(net.Conn, []byte) error{
+		"whole": func(c net.Conn, b []byte) error { _, err := c.Write(b); return err },
+		"bytes": writeBytes,
+	}
+	for _, row := range goldenMulti {
+		for _, hello := range []string{"2", "3"} {
+			for cut, write := range cuts {
+				want := converse(t, servers[0], servers[0].Addr, hello, row, write)
+				if got := converse(t, servers[1], st.addr, hello, row, write); got != want {
+					t.Errorf("RESP%s, %s, %s:\ngot  %q\nwant %q", hello, cut, row, got, want)
+				}
+			}
+			want := converse(t, servers[0], servers[0].Addr, hello, row, nil)
+			if got := converse(t, servers[1], st.addr, hello, row, nil); got != want {
+				t.Errorf("RESP%s, one by one, %s:\ngot  %q\nwant %q", hello, row, got, want)
+			}
+		}
+	}
+	noLoans(t, st)
+}
+
+func writeBytes(c net.Conn, b []byte) error {
+	for i := range b {
+		if _, err := c.Write(b[i : i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// converse empties the server and returns what is answered to a row of requests. Without
+// write each request waits for the answer to the one before.
+func converse(t *testing.T, server *rig.Child, addr, hello, row string, write func(net.Conn, []byte) error) string {
+	t.Helper()
+	if _, err := rig.Call(server.Addr, patience, "FLUSHALL"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := connectTo("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.conn.Close()
+	resp3 := hello == "3"
+	frames := [][]byte{rig.AppendCommand(nil, "HELLO", hello)}
+	for _, request := range strings.Split(row, ";") {
+		args := strings.Fields(request)
+		for i := range args {
+			args[i] = strings.ReplaceAll(args[i], "_", " ")
+		}
+		frames = append(frames, rig.AppendCommand(nil, args...))
+	}
+	if write == nil {
+		return oneByOne(t, c, frames, resp3)
+	}
+	var all []byte
+	for _, f := range frames {
+		all = append(all, f...)
+	}
+	sent := make(chan error, 1)
+	go func() { sent <- write(c.conn, all) }()
+	said := ""
+	for range frames {
+		reply, end := c.frame(t, resp3)
+		if said += reply; end {
+			break
+		}
+	}
+	if err := <-sent; err != nil && !strings.Contains(row, "QUIT") {
+		t.Fatal(err)
+	}
+	return withoutHello(said)
+}
+
+func oneByOne(t *testing.T, c *client, frames [][]byte, resp3 bool) (said string) {
+	t.Helper()
+	for _, f := range frames {
+		if c.send(f) != nil {
+			break
+		}
+		reply, end := c.frame(t, resp3)
+		if said += reply; end {
+			break
+		}
+	}
+	return withoutHello(said)
+}
+
+// withoutHello cuts the reply to HELLO off, in which the two differ.
+func withoutHello(said string) string {
+	n := codec.Size([]byte(said))
+	return said[n:]
+}
+
+// frame reads one reply of either protocol; end says that the connection is closed.
+func (c *client) frame(t *testing.T, resp3 bool) (reply string, end bool) {
+	t.Helper()
+	scan := codec.ReplyScanner{RESP3: resp3}
+	for {
+		b, err := c.in.ReadByte()
+		if err == io.EOF || err != nil && strings.Contains(err.Error(), "reset by peer") {
+			return reply + "<end>", true
+		}
+		if err != nil {
+			t.Fatalf("after %q: %v", reply, err)
+		}
+		reply += string(b)
+		_, done, err := scan.Next([]byte{b})
+		if err != nil {
+			t.Fatalf("%q: %v", reply, err)
+		}
+		if done {
+			return reply, false
+		}
+	}
+}
+
+// noLoans waits until no private link is lent any more.
+func noLoans(t *testing.T, st *stage) {
+	t.Helper()
+	eventually(t, "every private link is given back", func() bool {
+		return st.engine.LentPrivate() == 0
+	})
+}

@@ -1,0 +1,101 @@
+package loop
+
+import "huntaway/codec"
+
+// The ends of a transaction's frame.
+var (
+	frameMulti   = codec.AppendCommand(nil, "MULTI")
+	frameExec    = codec.AppendCommand(nil, "EXEC")
+	frameUnwatch = codec.AppendCommand(nil, "UNWATCH")
+)
+
+// exec ends the transaction by having it executed, or says why it is not. With a pin the
+// session is alone.
+func (s *session) exec(cmd *codec.Command) {
+	s.followTable()
+	s.checkPin()
+	t := s.tx
+	switch {
+	case t.spoilt:
+		s.endTransaction()
+		s.tellError(cmd, textAborted)
+	case t.lost:
+		s.endTransaction()
+		s.tell(cmd, appendNoArray(s.w.scratch[:0], s.resp))
+	case s.mode.has(modePinned):
+		s.execPinned(cmd)
+	case t.queued == 0:
+		s.endTransaction()
+		s.tell(cmd, codec.AppendArray(s.w.scratch[:0], 0))
+	default:
+		s.execShared(cmd)
+	}
+}
+
+// execShared sends a transaction over the link that the session shares with others.
+func (s *session) execShared(cmd *codec.Command) {
+	e, frame := s.closed(cmd)
+	s.pw.dispatch(s, &e, frame)
+	s.dropTransaction()
+}
+
+// execPinned sends a transaction over the link that watches for it. Whatever comes later
+// waits for the answer, and goes over the shared link again.
+func (s *session) execPinned(cmd *codec.Command) {
+	e, frame := s.closed(cmd)
+	e.marks |= isPrivate
+	s.standAlone()
+	s.pin.send(frame, e)
+	s.dropTransaction()
+}
+
+// closed completes the frame and makes its entry, which has its slot then.
+func (s *session) closed(cmd *codec.Command) (e entry, frame []byte) {
+	t := s.tx
+	t.frames.add(frameExec)
+	e = entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: uint16(max(t.group, 0))}
+	e.marks, e.part = isWrite|isMany, uint16(t.queued+1)
+	e.seq = s.expect(slot{join: noJoin})
+	s.writes++
+	return e, t.frames.bytes()
+}
+
+// appendNoArray appends what EXEC answers when what was watched has changed.
+func appendNoArray(dst []byte, resp uint8) []byte {
+	if resp == 3 {
+		return codec.AppendNil(dst, resp)
+	}
+	return append(dst, "*-1\r\n"...)
+}
+
+// abortedFor returns the reply to EXEC for a server's. A server that refused a request of
+// the transaction had told why when it was queued, which the client has not seen.
+func (l *link) abortedFor(b []byte) []byte {
+	if l.leadText == "" || !codeIs(b, "EXECABORT") {
+		return b
+	}
+	return codec.AppendError(nil, textAbortedFor+l.leadText)
+}
+
+// abortCode says whether a transaction was aborted because its group can take none now: 0
+// when it was not, and the abort is the client's to see.
+func (l *link) abortCode(e *entry) refusalCode {
+	if !e.marks.has(isMany) {
+		return 0
+	}
+	if l.leadCode == demoted {
+		l.w.engine.report.Demoted(l.pw.opt.Name, l.server.ID)
+	}
+	return l.leadCode
+}
+
+// relocateAll finds the group of a transaction that was sent or held again.
+func (pw *poolWorker) relocateAll(e *entry, frame []byte) (ok bool) {
+	group, text := pw.groupOfAll(frame)
+	if text != "" {
+		return false
+	}
+	e.group = uint16(group)
+	e.marks &^= isMoved
+	return true
+}
