@@ -21,7 +21,8 @@
 //	shapes        HGETALL and ZRANGE WITHSCORES, whose replies differ in RESP3
 //	reconnect     CLIENT KILL from another connection, then business as usual
 //
-// BullMQ, Celery and Sidekiq run a queue instead: steps connect and jobs.
+// BullMQ, Celery and Sidekiq run a queue instead: steps connect and jobs, and with Celery
+// control, its broadcast to workers.
 //
 // The Go clients are part of go test. The others are programs in the folders below, which
 // print "ok CLIENT POOL STEP" or "FAIL CLIENT POOL STEP: why" for each step; they take

@@ -39,8 +39,8 @@ type talker interface {
 	close()
 }
 
-// steps is the scenario after connect; doc.go says what each does.
-var steps = []struct {
+// scenario is the list of steps after connect; doc.go says what each one does.
+var scenario = []struct {
 	name string
 	run  func(talker, context.Context) error
 }{
@@ -85,7 +85,7 @@ func TestGoClients(t *testing.T) {
 
 // perform makes a subtest of each step.
 func perform(t *testing.T, c talker) {
-	for _, step := range steps {
+	for _, step := range scenario {
 		t.Run(step.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
