@@ -27,6 +27,7 @@ func (w *worker) tick() {
 	for _, pw := range w.pools {
 		pw.tickLinks()
 		pw.tickHolds()
+		pw.tickSubscriptions()
 	}
 	w.drainSlow()
 	w.sweep()
@@ -176,7 +177,7 @@ func (s *session) inspect() {
 		s.cutOff(endAuth)
 	case s.dawdles(l):
 		s.cutOff(endIdle)
-	case l.IdleTime > 0 && s.window.len() == 0 && idle > int64(l.IdleTime):
+	case l.IdleTime > 0 && s.sub == nil && s.window.len() == 0 && idle > int64(l.IdleTime):
 		s.cutOff(endIdle)
 	case s.window.len() == 0 && idle > int64(time.Second):
 		s.relax()

@@ -7,8 +7,13 @@ package loop
 // What ask returns is handed over: nothing of a worker's may be reachable from it. The
 // session may be gone when finish would run; then it does not.
 func gather[T any](s *session, ask func(*worker) T, finish func(s *session, dst []byte, parts []T) []byte) {
+	gatherAt(s, s.expect(slot{join: noJoin}), ask, finish)
+}
+
+// gatherAt is gather for a request that has its slot.
+func gatherAt[T any](s *session, seq uint32, ask func(*worker) T, finish func(s *session, dst []byte, parts []T) []byte) {
 	home := s.w
-	who := entry{session: s.index, gen: s.gen, seq: s.expect(slot{join: noJoin})}
+	who := entry{session: s.index, gen: s.gen, seq: seq}
 	workers := home.engine.workers
 	parts := make([]T, len(workers))
 	missing := len(workers)

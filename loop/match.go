@@ -232,6 +232,7 @@ func (l *link) piece(b []byte) {
 	}
 	if s != nil && l.mayFlow(e, s, b) {
 		l.flows = true
+		s.window.front().state = passing // no message may come in between
 		if l.partial.len() > 0 {
 			s.sayOwn(l.partial.bytes())
 			l.partial.release()

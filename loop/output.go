@@ -7,6 +7,10 @@ const handOver = 256 << 10
 // pauseOutput is how many unread bytes of replies make a session take no more requests.
 const pauseOutput = 1 << 20
 
+// mostMessages is how many unread bytes close a session that is subscribed to something,
+// where the pool's limit is not lower: messages cannot be made to wait, as requests can.
+const mostMessages = 32 << 20
+
 // touch puts s on the list of sessions with something to write.
 func (w *worker) touch(s *session) {
 	if !s.touched {
@@ -96,7 +100,7 @@ func (s *session) overLimit() {
 	}
 	l, n := &s.pw.opt.Limits, s.unread()
 	switch {
-	case n > l.OutputBytes:
+	case n > l.OutputBytes || s.sub != nil && n > mostMessages:
 		s.cutOff(endOutput)
 	case s.parted > 0:
 		s.release(stopOutput) // what is said is only collected: it never becomes less

@@ -124,6 +124,7 @@ type poolWorker struct {
 	families []*family // the shared links, by dialect; the first is plain
 	plain    *family   // RESP2 in database 0
 	private  private
+	board    *switchboard // subscriptions; nil until there was one
 	cost     []uint64 // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
 	holds    []*hold  // by group; nil while nothing is held
 	counters perf.PoolCounters
@@ -165,6 +166,7 @@ func (pw *poolWorker) adopt(t *shard.Table) {
 	} else {
 		pw.mastersMoved(was)
 	}
+	pw.resubscribe()
 	pw.preconnect()
 }
 

@@ -12,13 +12,15 @@ type slot struct {
 // slotState is how far a slot's reply has come.
 //
 //	          settled   its turn
-//	waiting   parked    -          no reply yet (or it is passing through, piece by piece)
+//	waiting   parked    -          no reply yet
+//	passing   (gone)    -          next in order, and its reply is passed on piece by piece
 //	parked    -         (gone)     complete, copied, not next in order
 type slotState uint8
 
 const (
 	waiting slotState = iota
 	parked
+	passing
 )
 
 // reply gives slot seq its whole reply. b aliases memory that lives until the end of this
