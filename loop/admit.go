@@ -118,7 +118,10 @@ func (s *session) refuseWith(reply []byte) {
 const noJoin = -1
 
 // expect gives the request that is being admitted its slot.
-func (s *session) expect(sl slot) (seq uint32) { return s.window.push(sl) }
+func (s *session) expect(sl slot) (seq uint32) {
+	sl.mute = s.silence != talking
+	return s.window.push(sl)
+}
 
 // keepScratch makes a reply's memory that of the next one, unless it is unusually much.
 func (w *worker) keepScratch(reply []byte) {
@@ -139,6 +142,9 @@ func (s *session) answer(seq uint32, reply []byte) {
 	if seq != s.window.head {
 		s.park(seq, reply)
 		return
+	}
+	if s.mode.has(modeMuted) {
+		reply = s.heard(seq, reply)
 	}
 	s.sayOwn(reply)
 	s.window.pop()

@@ -27,6 +27,7 @@ func (w *worker) tick() {
 	for _, pw := range w.pools {
 		pw.tickLinks()
 		pw.tickHolds()
+		pw.tickPause()
 		pw.tickSubscriptions()
 	}
 	w.drainSlow()
@@ -65,6 +66,7 @@ func (w *worker) still() bool {
 	}
 	settled := true
 	for _, pw := range w.pools {
+		settled = settled && !pw.paused()
 		pw.everyLink(func(l *link) {
 			settled = settled && (l.state == linkReady || l.state == linkIdle || l.state == linkClosed)
 		})

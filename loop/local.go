@@ -103,6 +103,15 @@ func alwaysLines(lines ...string) localAnswer {
 	}
 }
 
+// appendPairs appends a map whose names and values are bulk strings.
+func (s *session) appendPairs(dst []byte, pairs []string) []byte {
+	dst = codec.AppendMap(dst, s.resp, len(pairs)/2)
+	for _, one := range pairs {
+		dst = codec.AppendBulk(dst, one)
+	}
+	return dst
+}
+
 // appendBulks appends an array of bulk strings.
 func appendBulks(dst []byte, all ...string) []byte {
 	dst = codec.AppendArray(dst, len(all))

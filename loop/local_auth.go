@@ -9,12 +9,15 @@ import (
 
 // authAnswers: who the client is.
 var authAnswers = map[string]localAnswer{
-	"auth":       answerAuth,
-	"hello":      answerHello,
-	"acl|cat":    answerACLCat,
-	"acl|help":   aclHelp,
-	"acl|list":   answerACLList,
-	"acl|whoami": answerWhoAmI,
+	"auth":        answerAuth,
+	"hello":       answerHello,
+	"acl|cat":     answerACLCat,
+	"acl|genpass": answerACLPass,
+	"acl|getuser": answerACLUser,
+	"acl|help":    aclHelp,
+	"acl|list":    answerACLList,
+	"acl|users":   answerACLUsers,
+	"acl|whoami":  answerWhoAmI,
 }
 
 // defaultUser is the only user there is: a pool has a password, as with twemproxy.
@@ -70,7 +73,7 @@ func answerHello(s *session, dst []byte, r *codec.Request) []byte {
 		switch {
 		case !ok:
 			return codec.AppendError(dst, textHelloVersion)
-		case version != 2 && version != 3:
+		case version != 2 && version != 3, version == 3 && s.pw.pool.isBefore(6):
 			return codec.AppendError(dst, textNoProto)
 		}
 		resp = uint8(version)
@@ -85,10 +88,14 @@ func answerHello(s *session, dst []byte, r *codec.Request) []byte {
 	if !s.authed {
 		return codec.AppendError(dst, textHelloNoAuth)
 	}
+	to := dialect{resp, s.family.db}
+	if s.anchored(to) {
+		return codec.AppendError(dst, textWatching)
+	}
 	if g.name != nil {
 		s.name = string(g.name)
 	}
-	s.speak(dialect{resp, s.family.db})
+	s.speak(to)
 	return s.appendHello(dst)
 }
 
@@ -134,61 +141,3 @@ func (s *session) appendHello(dst []byte) []byte {
 	dst = codec.AppendBulk(dst, "modules")
 	return codec.AppendArray(dst, 0)
 }
-
-// answerWhoAmI knows one user.
-func answerWhoAmI(_ *session, dst []byte, _ *codec.Request) []byte {
-	return codec.AppendBulk(dst, defaultUser)
-}
-
-// answerACLList describes the one user. Redis would show a digest of the password, which
-// a client has no use for and a thief has.
-func answerACLList(s *session, dst []byte, _ *codec.Request) []byte {
-	if s.pw.opt.Password == "" {
-		return appendBulks(dst, "user default on nopass ~* &* +@all")
-	}
-	return appendBulks(dst, "user default on ~* &* +@all")
-}
-
-// answerACLCat answers ACL CAT [category]. What is in a category the command table knows;
-// asked as COMMAND LIST FILTERBY ACLCAT it has the same form.
-func answerACLCat(s *session, dst []byte, r *codec.Request) []byte {
-	if r.Len() == 2 {
-		return appendBulks(dst, aclCategories...)
-	}
-	if r.Len() > 3 {
-		return codec.AppendArity(dst, "acl|cat")
-	}
-	for _, c := range aclCategories {
-		if is(r.Arg(2), c) {
-			return appendCategory(dst, s.pw.opt.Commands, c)
-		}
-	}
-	return codec.AppendError(dst, "ERR Unknown category '"+quoted(r.Arg(2))+"'")
-}
-
-// appendCategory appends the names of the commands in a category.
-func appendCategory(dst []byte, all *codec.Commands, category string) []byte {
-	frame := codec.AppendCommand(nil, "COMMAND", "LIST", "FILTERBY", "ACLCAT", category)
-	var scan codec.Scanner
-	var r codec.Request
-	limits := codec.Limits{Args: 5, Bulk: len(frame), Request: len(frame), Inline: len(frame)}
-	if _, err := scan.Next(frame, &r, &limits); err != nil {
-		return codec.AppendArray(dst, 0)
-	}
-	return all.AppendReply(dst, &r, 2)
-}
-
-// aclCategories are Redis 7.0's, in its order.
-var aclCategories = []string{
-	"keyspace", "read", "write", "set", "sortedset", "list", "hash", "string", "bitmap",
-	"hyperloglog", "geo", "stream", "pubsub", "admin", "fast", "slow", "blocking",
-	"dangerous", "connection", "transaction", "scripting",
-}
-
-var aclHelp = alwaysLines(
-	"ACL <subcommand> [<arg>]. The pool has one user, whose password is in its configuration.",
-	"CAT [<category>]", "    The categories, or the commands in one.",
-	"LIST", "    The user.",
-	"WHOAMI", "    Its name.",
-	"HELP", "    This text.",
-)

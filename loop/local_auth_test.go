@@ -16,6 +16,7 @@ func TestAuth(t *testing.T) {
 		hello  = "*14\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$5\r\nproto\r\n:2\r\n" +
 			"$2\r\nid\r\n:1\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n"
 	)
+	hello3 := strings.NewReplacer("*14", "%7", "proto\r\n:2", "proto\r\n:3").Replace(hello)
 	for _, row := range []struct{ requests, replies string }{
 		{"PING|AUTH secret|PING", noauth + ok + pong},
 		{"AUTH default secret|PING", ok + pong},
@@ -28,8 +29,9 @@ func TestAuth(t *testing.T) {
 		{"HELLO 2 AUTH default secret|PING", hello + pong},
 		{"HELLO 2 AUTH default nope SETNAME x|PING", wrong + noauth},
 		{"HELLO 2 SETNAME x|AUTH secret|CLIENT GETNAME", "-" + textHelloNoAuth + "\r\n" + ok + "$-1\r\n"},
-		{"HELLO 3 AUTH default secret|AUTH secret|PING",
-			"-ERR unknown command 'HELLO', with args beginning with: '3' \r\n" + ok + pong},
+		{"HELLO 3|AUTH secret|CLIENT GETNAME", "-" + textHelloNoAuth + "\r\n" + ok + "$-1\r\n"},
+		{"CLIENT GETNAME|HELLO 3 AUTH default secret|AUTH secret|CLIENT GETNAME|RESET|HELLO 2 AUTH default secret",
+			noauth + hello3 + ok + "_\r\n+RESET\r\n" + hello},
 		{"AUTH secret|ACL LIST", ok + "*1\r\n$27\r\nuser default on ~* &* +@all\r\n"},
 		{"QUIT|PING", ok},
 	} {

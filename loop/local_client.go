@@ -16,14 +16,14 @@ var clientAnswers = map[string]localAnswer{
 	"client|list":          answerClientList,
 	"client|no-evict":      answerOnOff,
 	"client|no-touch":      answerOnOff,
-	"client|pause":         alwaysRefuse(textNoPause),
+	"client|pause":         answerPause,
 	"client|reply":         answerClientReply,
 	"client|setinfo":       answerLibrary,
 	"client|setname":       answerSetName,
 	"client|tracking":      answerTracking,
 	"client|trackinginfo":  answerTrackingInfo,
 	"client|unblock":       answerUnblock,
-	"client|unpause":       alwaysOK, // nobody is ever paused
+	"client|unpause":       answerUnpause,
 }
 
 func answerID(s *session, dst []byte, _ *codec.Request) []byte {
@@ -32,7 +32,7 @@ func answerID(s *session, dst []byte, _ *codec.Request) []byte {
 
 func answerGetName(s *session, dst []byte, _ *codec.Request) []byte {
 	if s.name == "" {
-		return codec.AppendNull(dst)
+		return codec.AppendNil(dst, s.resp)
 	}
 	return codec.AppendBulk(dst, s.name)
 }
@@ -89,18 +89,6 @@ func answerOnOff(_ *session, dst []byte, r *codec.Request) []byte {
 	return codec.AppendSimple(dst, "OK")
 }
 
-// answerClientReply refuses to be silent.
-func answerClientReply(s *session, dst []byte, r *codec.Request) []byte {
-	switch {
-	case is(r.Arg(2), "on"):
-		return codec.AppendSimple(dst, "OK")
-	case is(r.Arg(2), "off"), is(r.Arg(2), "skip"):
-		s.refuse(textNoSilence)
-		return nil
-	}
-	return codec.AppendError(dst, textSyntax)
-}
-
 // answerTracking refuses to turn tracking on: the servers' invalidations reach the links,
 // and would have to be told apart for each client.
 func answerTracking(s *session, dst []byte, r *codec.Request) []byte {
@@ -114,28 +102,15 @@ func answerTracking(s *session, dst []byte, r *codec.Request) []byte {
 	return codec.AppendError(dst, textSyntax)
 }
 
-func answerTrackingInfo(_ *session, dst []byte, _ *codec.Request) []byte {
-	dst = codec.AppendArray(dst, 6)
+func answerTrackingInfo(s *session, dst []byte, _ *codec.Request) []byte {
+	dst = codec.AppendMap(dst, s.resp, 3)
 	dst = codec.AppendBulk(dst, "flags")
-	dst = appendBulks(dst, "off")
+	dst = codec.AppendSet(dst, s.resp, 1)
+	dst = codec.AppendBulk(dst, "off")
 	dst = codec.AppendBulk(dst, "redirect")
 	dst = codec.AppendInt(dst, -1)
 	dst = codec.AppendBulk(dst, "prefixes")
 	return codec.AppendArray(dst, 0)
-}
-
-// answerUnblock answers CLIENT UNBLOCK id [TIMEOUT|ERROR]: nobody is ever blocked.
-func answerUnblock(_ *session, dst []byte, r *codec.Request) []byte {
-	switch {
-	case r.Len() > 4:
-		return codec.AppendArity(dst, "client|unblock")
-	case r.Len() == 4 && !is(r.Arg(3), "timeout") && !is(r.Arg(3), "error"):
-		return codec.AppendError(dst, textUnblock)
-	}
-	if _, ok := decimalOf(r.Arg(2)); !ok {
-		return codec.AppendError(dst, textNotInt)
-	}
-	return codec.AppendInt(dst, 0)
 }
 
 var clientHelp = alwaysLines(
@@ -146,6 +121,9 @@ var clientHelp = alwaysLines(
 	"KILL <addr> | KILL <option> <value> ...", "    Close connections.",
 	"    Options: ID, ADDR, LADDR, TYPE, USER, and SKIPME yes|no (default yes).",
 	"LIST [TYPE <type> | ID <id> ...]", "    One line per connection.",
+	"PAUSE <ms> [WRITE|ALL] | UNPAUSE", "    Let the requests of all connections wait.",
+	"REPLY ON|OFF|SKIP", "    Whether requests are answered.",
 	"SETINFO LIB-NAME|LIB-VER <text>", "    What library the client is.",
+	"UNBLOCK <id> [TIMEOUT|ERROR]", "    End the wait of a connection.",
 	"HELP", "    This text.",
 )

@@ -49,24 +49,36 @@ func answerQuit(s *session, dst []byte, _ *codec.Request) []byte {
 // answerReset makes the session what it was when it was opened. What CLIENT SETINFO said
 // stays, as in Redis: it is about the library, not about the connection's state.
 func answerReset(s *session, dst []byte, _ *codec.Request) []byte {
+	s.leaveModes()
+	s.speak(dialect{resp: 2})
 	s.estrange()
 	s.name = ""
 	return codec.AppendSimple(dst, "RESET")
 }
 
-// answerSelect knows one database: which one of the servers' it is, the pool says.
-func answerSelect(_ *session, dst []byte, r *codec.Request) []byte {
+// answerSelect moves the session to the links of another database. It is alone in its
+// session, so what was asked before was asked of the one before.
+func answerSelect(s *session, dst []byte, r *codec.Request) []byte {
 	n, ok := decimalOf(r.Arg(1))
 	switch {
 	case !ok:
 		return codec.AppendError(dst, textNotInt)
 	case n < math.MinInt32 || n > math.MaxInt32:
 		return codec.AppendError(dst, textNotInt32)
-	case n != 0:
+	case n < 0 || n >= int64(s.pw.opt.databases(len(s.pw.table.Groups))):
 		return codec.AppendError(dst, textDBRange)
 	}
+	to := dialect{s.resp, int32(n)}
+	if s.anchored(to) {
+		return codec.AppendError(dst, textWatching)
+	}
+	s.speak(to)
 	return codec.AppendSimple(dst, "OK")
 }
+
+// anchored reports whether the session holds a link of another dialect: what it watches is
+// watched there, and requests would go on to go there.
+func (s *session) anchored(to dialect) bool { return s.pin != nil && s.pin.dialect != to }
 
 // answerTime gives the proxy's clock: seconds, and microseconds of the second.
 func answerTime(_ *session, dst []byte, _ *codec.Request) []byte {

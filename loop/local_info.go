@@ -9,6 +9,7 @@ import (
 	"runtime/metrics"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +36,13 @@ func (p *Pool) ServerVersion() string {
 	return leastVersion
 }
 
+// isBefore reports whether the servers are known to be older than a major version.
+func (p *Pool) isBefore(major int) bool {
+	first, _, _ := strings.Cut(p.ServerVersion(), ".")
+	n, err := strconv.Atoi(first)
+	return err == nil && n < major
+}
+
 // runID is what INFO calls run_id: 40 hexadecimal digits, other ones in every process.
 var runID = newRunID()
 
@@ -54,7 +62,7 @@ func answerSections(s *session, _ []byte, r *codec.Request) []byte {
 			for _, t := range parts {
 				sum.add(t)
 			}
-			return codec.AppendBulk(dst, s.appendSections(nil, sections, sum))
+			return codec.AppendText(dst, s.resp, s.appendSections(nil, sections, sum))
 		})
 	return nil
 }
@@ -160,11 +168,11 @@ func portOf(addr string) string {
 	return "0"
 }
 
-func clientLines(i *lines, s *session, _ *tally) {
+func clientLines(i *lines, s *session, sum *tally) {
 	i.number("connected_clients:", s.pw.pool.clients.Load())
 	i.number("cluster_connections:", 0)
 	i.number("maxclients:", int64(s.pw.pool.mostClients()))
-	i.number("blocked_clients:", 0)
+	i.number("blocked_clients:", sum.counters.Blocked)
 	i.number("tracking_clients:", 0)
 }
 

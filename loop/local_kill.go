@@ -6,7 +6,7 @@ import "huntaway/codec"
 type killFilter struct {
 	id          uint64 // 0: any
 	addr, laddr string // "": any
-	nobody      bool   // a type that no client of the proxy has
+	kind        clientKind
 	asker       uint64 // ID of who asks
 	spare       bool   // leave the asker alone
 }
@@ -59,11 +59,9 @@ func (f *killFilter) option(name, value []byte) string {
 	case is(name, "laddr"):
 		f.laddr = string(value)
 	case is(name, "type"):
-		known, normal := clientType(value)
-		if !known {
-			return "ERR Unknown client type '" + quoted(value) + "'"
-		}
-		f.nobody = !normal
+		kind, text := kindNamed(value)
+		f.kind = kind
+		return text
 	case is(name, "user"):
 		if string(value) != defaultUser {
 			return "ERR No such user '" + quoted(value) + "'"
@@ -80,7 +78,7 @@ func (f *killFilter) option(name, value []byte) string {
 
 // fits reports whether a session is to be closed.
 func (f *killFilter) fits(s *session) bool {
-	return !f.nobody &&
+	return s.isOf(f.kind) &&
 		(f.id == 0 || f.id == s.id) &&
 		(f.addr == "" || f.addr == addressOf(s.peer, s.here)) &&
 		(f.laddr == "" || f.laddr == addressOf(s.here, s.here)) &&

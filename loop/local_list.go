@@ -11,7 +11,7 @@ import (
 
 // answerOwnLine is the session's own line of CLIENT LIST.
 func answerOwnLine(s *session, dst []byte, _ *codec.Request) []byte {
-	return codec.AppendBulk(dst, s.appendLine(nil, s.pw.opt.Commands.All()))
+	return codec.AppendText(dst, s.resp, s.appendLine(nil, s.pw.opt.Commands.All()))
 }
 
 // answerClientList answers CLIENT LIST [TYPE type | ID id ...] with the sessions of the
@@ -28,8 +28,8 @@ func answerClientList(s *session, dst []byte, r *codec.Request) []byte {
 
 // A wanted says which sessions to list.
 type wanted struct {
-	nobody bool     // a type that no client of the proxy has
-	ids    []uint64 // nil: all
+	kind clientKind
+	ids  []uint64 // nil: all
 }
 
 // listFilter reads the arguments behind CLIENT LIST. text is the error, "" when there is
@@ -39,12 +39,8 @@ func listFilter(r *codec.Request) (want wanted, text string) {
 	case r.Len() == 2:
 		return want, ""
 	case is(r.Arg(2), "type") && r.Len() == 4:
-		known, normal := clientType(r.Arg(3))
-		if !known {
-			return want, "ERR Unknown client type '" + quoted(r.Arg(3)) + "'"
-		}
-		want.nobody = !normal
-		return want, ""
+		want.kind, text = kindNamed(r.Arg(3))
+		return want, text
 	case is(r.Arg(2), "id") && r.Len() > 3:
 		for i := 3; i < r.Len(); i++ {
 			id, ok := decimalOf(r.Arg(i))
@@ -58,25 +54,45 @@ func listFilter(r *codec.Request) (want wanted, text string) {
 	return want, textSyntax
 }
 
-// clientType reads a type of client; only normal ones come to the proxy.
-func clientType(arg []byte) (known, normal bool) {
-	for _, other := range []string{"master", "replica", "slave", "pubsub"} {
-		if is(arg, other) {
-			return true, false
-		}
+// A clientKind is a type of client as CLIENT LIST and CLIENT KILL tell them apart.
+type clientKind uint8
+
+const (
+	anyKind    clientKind = iota
+	normalKind            // neither of the others
+	pubsubKind            // subscribed to something
+	noKind                // a server that replicates: none comes to the proxy
+)
+
+// kindNamed reads a type of client. text is the error, "" when there is none.
+func kindNamed(arg []byte) (kind clientKind, text string) {
+	switch {
+	case is(arg, "normal"):
+		return normalKind, ""
+	case is(arg, "pubsub"):
+		return pubsubKind, ""
+	case is(arg, "master"), is(arg, "replica"), is(arg, "slave"):
+		return noKind, ""
 	}
-	normal = is(arg, "normal")
-	return normal, normal
+	return anyKind, "ERR Unknown client type '" + quoted(arg) + "'"
+}
+
+// isOf reports whether the session is of a kind.
+func (s *session) isOf(kind clientKind) bool {
+	switch kind {
+	case normalKind:
+		return !s.mode.has(modeSubscribed)
+	case pubsubKind:
+		return s.mode.has(modeSubscribed)
+	}
+	return kind == anyKind
 }
 
 // listSessions returns the lines of those of the worker's sessions that are wanted.
 func (w *worker) listSessions(p *Pool, want wanted) (lines []byte) {
-	if want.nobody {
-		return nil
-	}
 	all := p.options().Commands.All()
 	w.sessionsOf(p, func(s *session) {
-		if want.ids == nil || slices.Contains(want.ids, s.id) {
+		if s.isOf(want.kind) && (want.ids == nil || slices.Contains(want.ids, s.id)) {
 			lines = s.appendLine(lines, all)
 		}
 	})
@@ -84,14 +100,13 @@ func (w *worker) listSessions(p *Pool, want wanted) (lines []byte) {
 }
 
 // appendList joins what the workers have said.
-func appendList(_ *session, dst []byte, parts [][]byte) []byte {
-	return codec.AppendBulk(dst, bytes.Join(parts, nil))
+func appendList(s *session, dst []byte, parts [][]byte) []byte {
+	return codec.AppendText(dst, s.resp, bytes.Join(parts, nil))
 }
 
 // appendLine appends the session's line in the fields of Redis 7.0, and the two of 7.2
-// that say what the library is. What a proxy has none of (databases, subscriptions,
-// transactions, redirection) is what it is for a client that uses none of it. all is the
-// command table by ID.
+// that say what the library is. What a proxy has none of (a redirection) is what it is for a
+// client that uses none of it. all is the command table by ID.
 func (s *session) appendLine(dst []byte, all []*codec.Command) []byte {
 	number := func(name string, n int64) {
 		dst = append(dst, name...)
@@ -112,22 +127,40 @@ func (s *session) appendLine(dst []byte, all []*codec.Command) []byte {
 	number(" age=", (s.w.now-s.since)/int64(time.Second))
 	number(" idle=", (s.w.now-s.active)/int64(time.Second))
 	text(" flags=", s.flags())
-	number(" db=0 sub=0 psub=0 ssub=0 multi=-1 qbuf=", int64(kept))
+	number(" db=", int64(s.family.db))
+	number(" sub=0 psub=0 ssub=0 multi=-1 qbuf=", int64(kept))
 	number(" qbuf-free=0 argv-mem=0 multi-mem=0 obl=0 oll=", int64(s.window.len()))
 	number(" omem=", s.unread())
 	number(" tot-mem=", int64(kept)+s.unread())
 	text(" events=r cmd=", s.lastName(all))
-	text(" user=default redir=-1 resp=2 lib-name=", s.lib[0])
+	number(" user=default redir=-1 resp=", int64(s.resp))
+	text(" lib-name=", s.lib[0])
 	text(" lib-ver=", s.lib[1])
 	return append(dst, '\n')
 }
 
-// flags are N for an ordinary client and c for one that is being closed.
+// flags are N for an ordinary client, and otherwise P for one that is subscribed, x for one
+// in a transaction, b for one that waits alone or for the end of a pause, and c for one that
+// is being closed.
 func (s *session) flags() string {
-	if s.state == sessionClosing {
-		return "c"
+	var flags []byte
+	for _, f := range []struct {
+		on     bool
+		letter byte
+	}{
+		{s.mode.has(modeSubscribed), 'P'},
+		{s.mode.has(modeMulti), 'x'},
+		{s.stops&(stopAlone|stopPause) != 0, 'b'},
+		{s.state == sessionClosing, 'c'},
+	} {
+		if f.on {
+			flags = append(flags, f.letter)
+		}
 	}
-	return "N"
+	if len(flags) == 0 {
+		return "N"
+	}
+	return string(flags)
 }
 
 // lastName names the last command the session gave; NULL before the first.

@@ -48,6 +48,8 @@ var sameAsRedis = []string{
 	"CLIENT SETNAME bob; RESET; CLIENT GETNAME; RESET x",
 	"CLIENT ID; CLIENT ID x; CLIENT GETREDIR; CLIENT TRACKINGINFO; CLIENT TRACKING off; CLIENT TRACKING maybe",
 	"CLIENT CACHING yes; CLIENT CACHING x; CLIENT UNPAUSE; CLIENT NO-EVICT on; CLIENT NO-EVICT x",
+	"CLIENT PAUSE; CLIENT PAUSE x; CLIENT PAUSE -1; CLIENT PAUSE 1 x; CLIENT PAUSE 1 ALL 3; CLIENT PAUSE 99999999999999999999",
+	"CLIENT PAUSE 0; CLIENT PAUSE 1 write; CLIENT PAUSE 1 ALL; CLIENT UNPAUSE; CLIENT UNPAUSE x",
 	"CLIENT REPLY ON; CLIENT REPLY maybe; CLIENT UNBLOCK a; CLIENT UNBLOCK 5; CLIENT UNBLOCK 5 x; CLIENT UNBLOCK 5 error",
 	"CLIENT KILL 127.0.0.1:1; CLIENT KILL id 0; CLIENT KILL id x; CLIENT KILL id 123456; CLIENT KILL id",
 	"CLIENT KILL type x; CLIENT KILL type replica; CLIENT KILL user x; CLIENT KILL user default id 123456",
@@ -64,7 +66,47 @@ var sameAsRedis = []string{
 	"CONFIG GET maxmemory; CONFIG NOPE",
 	"COMMAND NOPE; COMMAND COUNT x; COMMAND GETKEYS GET a; COMMAND GETKEYS",
 	"INFO nope; INFO cluster; INFO cluster nope",
-	"NOPE a b; GET; QUIT x",
+	"NOPE a b; GET; QUIT x", "SENTINEL; SENTINEL GET-MASTER-ADDR-BY-NAME x; CLIENT MAINT_NOTIFICATIONS on",
+	"SELECT 15; SELECT 16; SELECT 3; HELLO; HELLO 3; SELECT 16; RESET; SELECT 1",
+	"ACL USERS; ACL GETUSER default; ACL GETUSER nope; ACL GENPASS 0; ACL GENPASS x; ACL GENPASS 5000",
+	"COMMAND GETKEYSANDFLAGS GET a; COMMAND GETKEYSANDFLAGS EVAL x 1 a; COMMAND GETKEYSANDFLAGS NOPE a; COMMAND GETKEYSANDFLAGS PING x",
+	// RESP3: the types of frames are Redis' too.
+	"HELLO 3; CLIENT GETNAME; CONFIG GET save; CONFIG GET nope; CONFIG GET appendonly; CLIENT TRACKINGINFO; CLIENT GETREDIR",
+	"HELLO 3; ROLE; MODULE LIST; INFO nope; INFO cluster; CLIENT LIST ID 123456; CLIENT LIST TYPE pubsub; PING; PING x; ECHO x",
+	"HELLO 3; ACL WHOAMI; ACL LIST; ACL CAT; ACL USERS; ACL GETUSER default; ACL GETUSER nope",
+	"HELLO 3; COMMAND INFO nope; COMMAND INFO config|help; COMMAND DOCS nope; COMMAND LIST FILTERBY MODULE x",
+	"HELLO 3; COMMAND GETKEYS get a; COMMAND GETKEYS mset a 1 b 2; COMMAND GETKEYSANDFLAGS get a; COMMAND GETKEYSANDFLAGS EVAL x 1 a",
+	"HELLO 3 SETNAME bob; CLIENT GETNAME; HELLO; HELLO 2; CLIENT GETNAME; HELLO 3; RESET; CLIENT GETNAME; HELLO",
+	"HELLO 3; NOPE; GET; CLUSTER SLOTS; CLUSTER NODES; SENTINEL MASTERS; HELLO 4; HELLO 3 AUTH bob x; AUTH x; CLIENT CACHING yes",
+}
+
+// TestLocalTypes compares the types of replies whose content differs.
+func TestLocalTypes(t *testing.T) {
+	addr := startRedis(t)
+	requests := []string{"INFO", "INFO server", "CLIENT LIST", "CLIENT INFO", "CLIENT ID", "CLIENT HELP", "TIME", "LOLWUT",
+		"CONFIG GET *", "CONFIG HELP", "COMMAND", "COMMAND COUNT", "COMMAND DOCS", "COMMAND DOCS get", "COMMAND DOCS config",
+		"COMMAND INFO config", "COMMAND LIST", "COMMAND HELP", "ACL CAT string", "ACL GENPASS", "ACL HELP", "HELLO"}
+	for _, version := range []string{"2", "3"} {
+		st := newTestWorker(t, PoolOptions{})
+		real, ours := dialRedis(t, addr), st.client(0, 0)
+		real.say(t, []string{"HELLO", version})
+		ours.say("HELLO", version)
+		for _, request := range requests {
+			args := strings.Fields(request)
+			want, got := real.say(t, args), ours.say(args...)
+			if typeOf(got) != typeOf(want) {
+				t.Errorf("RESP%s, %s: got type %q; want %q", version, request, typeOf(got), typeOf(want))
+			}
+		}
+	}
+}
+
+// typeOf is a reply's type, and how a verbatim string begins.
+func typeOf(reply string) string {
+	if _, text, _ := strings.Cut(reply, "\r\n"); reply[0] == '=' {
+		return "=" + text[:len("txt:")]
+	}
+	return reply[:1]
 }
 
 var anID = regexp.MustCompile(`id\r\n:\d+|^:\d+\r\n$`)
@@ -155,7 +197,7 @@ func (c redisConn) say(t *testing.T, args []string) string {
 
 func (c redisConn) reply() (string, error) {
 	var whole []byte
-	var scan codec.ReplyScanner
+	scan := codec.ReplyScanner{RESP3: true}
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := c.Read(buf)

@@ -49,7 +49,7 @@ func (p *Pool) settings() []setting {
 		{"client-output-buffer-limit", outputLimit(l)},
 		{"client-query-buffer-limit", strconv.FormatInt(l.RequestBytes, 10)},
 		{"cluster-enabled", "no"},
-		{"databases", "1"},
+		{"databases", strconv.Itoa(p.options().databases(len(p.Table().Groups)))},
 		{"maxclients", strconv.Itoa(p.mostClients())},
 		{"maxmemory", "0"},
 		{"maxmemory-policy", "noeviction"},
@@ -97,7 +97,7 @@ func answerConfigGet(s *session, dst []byte, r *codec.Request) []byte {
 			pairs = append(pairs, one.name, one.value)
 		}
 	}
-	return appendBulks(dst, pairs...)
+	return s.appendPairs(dst, pairs)
 }
 
 // matchesAny reports whether an argument from the third on is a glob pattern of name, in
@@ -109,6 +109,19 @@ func matchesAny(r *codec.Request, name string) bool {
 		}
 	}
 	return false
+}
+
+// databases is how many databases clients of a pool with so many groups may SELECT. A pool
+// with one group is a Redis, which has 16 unless it is told otherwise; over many groups most
+// servers behind proxies were used with one.
+func (o *PoolOptions) databases(groups int) int {
+	switch {
+	case o.Databases > 0:
+		return o.Databases
+	case groups == 1:
+		return 16
+	}
+	return 1
 }
 
 var configHelp = alwaysLines(

@@ -7,14 +7,19 @@ const (
 	textHelloVersion = "ERR Protocol version is not an integer or out of range"
 	textClientName   = "ERR Client names cannot contain spaces, newlines or special characters."
 	textLongName     = "ERR huntaway: a client's name, library and version have at most 1024 bytes each"
+	textPassBits     = "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096"
 	textClientID     = "ERR Invalid client ID"
 	textKillID       = "ERR client-id should be greater than 0"
 	textNoClient     = "ERR No such client"
 	textUnblock      = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
 	textNoCaching    = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled"
 
+	textPauseTime = "ERR timeout is not an integer or out of range"
+	textPausePast = "ERR timeout is negative"
+	textPauseArgs = "ERR unknown subcommand or wrong number of arguments for 'PAUSE'. Try CLIENT HELP."
+	textPauseMode = "ERR CLIENT PAUSE mode must be WRITE or ALL"
+
+	textWatching   = "ERR huntaway: the database and the protocol cannot be changed while keys are watched; UNWATCH first"
 	textNoTracking = "ERR CLIENT TRACKING is not supported by this proxy"
-	textNoPause    = "ERR CLIENT PAUSE is not supported by this proxy"
-	textNoSilence  = "ERR CLIENT REPLY OFF and SKIP are not supported by this proxy; every request is answered"
 	textNoImport   = "ERR CLIENT IMPORT-SOURCE is not supported by this proxy"
 )

@@ -221,7 +221,7 @@ func (l *link) piece(b []byte) {
 	s := l.w.sessionOf(e)
 	if l.flows {
 		if s != nil {
-			s.say(b)
+			s.say(s.heard(e.seq, b))
 		}
 		return
 	}
@@ -234,10 +234,10 @@ func (l *link) piece(b []byte) {
 		l.flows = true
 		s.window.front().state = passing // no message may come in between
 		if l.partial.len() > 0 {
-			s.sayOwn(l.partial.bytes())
+			s.sayOwn(s.heard(e.seq, l.partial.bytes()))
 			l.partial.release()
 		}
-		s.say(b)
+		s.say(s.heard(e.seq, b))
 		return
 	}
 	l.partial.add(b)

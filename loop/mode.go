@@ -10,7 +10,8 @@ const (
 	modeMulti      mode = 1 << iota // MULTI was said: requests are queued, see transaction
 	modePinned                      // holds a private link since WATCH: requests for its server go there
 	modeSubscribed                  // is subscribed to something
-	modeMuted                       // CLIENT REPLY OFF or SKIP
+	modeMuted                       // CLIENT REPLY OFF or SKIP has been said
+	modePaused                      // CLIENT PAUSE is in force
 )
 
 // has reports whether any of m is set.
@@ -19,8 +20,12 @@ func (m mode) has(which mode) bool { return m&which != 0 }
 // odd serves a request of a session that is in some mode, and reports whether it has: when
 // it has not, the request is served as anybody's. cmd is nil for an unknown command.
 func (s *session) odd(cmd *codec.Command, r *codec.Request) (served bool) {
+	s.skip()
 	if !s.authed {
 		return false
+	}
+	if s.mode.has(modePaused) && s.pauses(cmd, r) {
+		return true
 	}
 	if s.mode.has(modeSubscribed) && s.confined(cmd, r) {
 		return true
@@ -36,7 +41,8 @@ func (s *session) leaveModes() {
 		s.pin.discard()
 		s.pin = nil
 	}
-	s.mode = 0
+	s.mode &= modePaused
+	s.silence = talking
 }
 
 // mostAside is how many bytes of later requests are read while a session waits aside.
@@ -69,12 +75,18 @@ func (s *session) stepAside(r *codec.Request) bool {
 	if s.window.len() == 0 {
 		return false
 	}
+	s.putBack(r)
+	s.stop(stopAlone)
+	return true
+}
+
+// putBack leaves the request that is being admitted where it is, as if it had not been
+// looked at.
+func (s *session) putBack(r *codec.Request) {
 	s.requests--
 	s.pw.counters.Requests--
 	s.pw.counters.RequestBytes -= uint64(len(r.Frame))
 	s.aside = true
-	s.stop(stopAlone)
-	return true
 }
 
 // standAlone makes later requests wait until the one that is being admitted, which has its

@@ -124,9 +124,10 @@ type poolWorker struct {
 	families []*family // the shared links, by dialect; the first is plain
 	plain    *family   // RESP2 in database 0
 	private  private
+	pause    pause
 	board    *switchboard // subscriptions; nil until there was one
-	cost     []uint64 // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
-	holds    []*hold  // by group; nil while nothing is held
+	cost     []uint64     // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
+	holds    []*hold      // by group; nil while nothing is held
 	counters perf.PoolCounters
 	commands []perf.CommandCounters // by command ID
 	servers  []*perf.ServerCounters // by server ID

@@ -46,8 +46,10 @@ type session struct {
 	hungry     bool   // is on worker.hungry
 	isSlow     bool   // is on worker.slow
 	authed     bool
-	tries      uint8  // wrong passwords so far
+	tries      uint8 // wrong passwords so far
+	silence    silence
 	lastCmd    uint16 // ID of the command it gave last
+	skipped    uint16 // the slot, cut short, that a SKIP is for
 	writes     int32  // writes in flight
 	held       int32  // requests that wait in a hold
 	wrote      int64  // when the last write was answered
@@ -90,6 +92,7 @@ const (
 	stopLink                      // a server's queue is full
 	stopClosing                   // the last word is said
 	stopAlone                     // a request waits for what came before it, or what came after waits for it
+	stopPause                     // CLIENT PAUSE
 )
 
 // ending is why a session ended.
@@ -223,6 +226,9 @@ func (s *session) open(c wire) {
 	s.resp, s.family = 2, s.pw.plain
 	s.peer, s.here = c.addresses()
 	s.estrange()
+	if s.pw.paused() {
+		s.mode |= modePaused
+	}
 	s.w.enter(s)
 	s.pw.counters.ClientConnections++
 	s.pw.counters.Accepted++

@@ -7,6 +7,7 @@ type slot struct {
 	join  int32  // joining: index of the join; otherwise -1
 	state slotState
 	write bool // counts in session.writes until it is settled
+	mute  bool // its reply is dropped: CLIENT REPLY OFF or SKIP
 }
 
 // slotState is how far a slot's reply has come.
@@ -30,6 +31,9 @@ func (s *session) reply(seq uint32, b []byte) {
 		s.park(seq, b)
 		return
 	}
+	if s.mode.has(modeMuted) {
+		b = s.heard(seq, b)
+	}
 	s.say(b)
 	s.window.pop()
 	s.unpark()
@@ -38,6 +42,9 @@ func (s *session) reply(seq uint32, b []byte) {
 // park keeps an early reply.
 func (s *session) park(seq uint32, b []byte) {
 	sl := s.window.at(seq)
+	if sl.mute {
+		b = nil
+	}
 	sl.state, sl.at, sl.size = parked, uint32(s.parked.len()), uint32(len(b))
 	s.parked.add(b)
 	s.parkedLive += len(b)
