@@ -93,6 +93,7 @@ func (l *link) tick() {
 		}
 	case linkReady, linkLeaving:
 		l.expire()
+		l.sing()
 		if l.wire != nil && l.sent < l.log.len() {
 			l.flush()
 		}
@@ -120,7 +121,7 @@ func (l *link) expire() {
 			break
 		}
 		l.expired++
-		if e.marks.has(isSink) {
+		if e.marks.has(isSink | isCanary) {
 			continue
 		}
 		l.sink(e)

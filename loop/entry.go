@@ -24,7 +24,7 @@ const (
 	isWrite   marks = 1 << iota // may change data
 	isPart                      // one of several of a split request
 	isSink                      // nobody waits for the answer any more
-	isGreet                     // part of a link's handshake
+	isCanary                    // asked by the link itself, see canary
 	retried                     // was sent once before
 	viaRead                     // was routed as a read to a server that need not be the master
 	isMoved                     // its group index is of a table with another ring

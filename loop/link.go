@@ -55,6 +55,7 @@ type link struct {
 	latency  int64       // moving average of the time from write to reply, ns
 	waiters  []waiter    // sessions stopped because the queue is too long
 	lead     int         // replies of the oldest entry that were swallowed, where it has several
+	canary   canary
 	leadCode refusalCode // what the last error among them says; 0: nothing about the server
 	leadText string      // the first error among them; "": there was none
 

@@ -92,7 +92,7 @@ func (l *link) whole(b []byte) {
 		l.tapped(b)
 		return
 	}
-	if l.fifo.front().marks.has(isMany) && l.leads(b) {
+	if l.fifo.front().marks&(isMany|isCanary)|l.canary.watch != 0 && l.swallows(b) {
 		return
 	}
 	e := l.take()
@@ -156,15 +156,20 @@ func (l *link) leadError(b []byte) {
 	}
 }
 
-// take pops the oldest entry and forgets its frame.
+// take pops the oldest entry, which a client sent.
 func (l *link) take() entry {
+	l.count.Replies++
+	return l.pop()
+}
+
+// pop takes the oldest entry out and forgets its frame.
+func (l *link) pop() entry {
 	e := *l.fifo.front()
 	l.fifo.pop()
 	l.base += int(e.size)
 	if l.expired > 0 {
 		l.expired--
 	}
-	l.count.Replies++
 	return e
 }
 
@@ -218,6 +223,10 @@ func (l *link) piece(b []byte) {
 		return
 	}
 	e := l.fifo.front()
+	if e.marks.has(isCanary) {
+		l.hear(b)
+		return
+	}
 	s := l.w.sessionOf(e)
 	if l.flows {
 		if s != nil {

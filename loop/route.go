@@ -138,7 +138,7 @@ func (pw *poolWorker) again(e *entry, frame []byte) {
 // lostInFlight settles a request that was sent and will not be answered: a read is sent
 // once more, elsewhere; of a write nobody can say whether it ran.
 func (pw *poolWorker) lostInFlight(e *entry, frame []byte, l *link, f *fault) {
-	if e.marks.has(isWrite | retried | isSink | isGreet) {
+	if e.marks.has(isWrite | retried | isSink | isCanary) {
 		pw.w.fail(e, f, l)
 		return
 	}

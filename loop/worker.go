@@ -187,7 +187,7 @@ func (w *worker) leave(s *session) {
 
 // sessionOf returns the session that waits for e, or nil if nobody does.
 func (w *worker) sessionOf(e *entry) *session {
-	if e.marks.has(isSink|isGreet) || int(e.session) >= len(w.sessions) {
+	if e.marks.has(isSink|isCanary) || int(e.session) >= len(w.sessions) {
 		return nil
 	}
 	s := w.sessions[e.session]
