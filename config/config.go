@@ -70,6 +70,8 @@ type Pool struct {
 	ServerPassword     Secret        // sent to servers; "" is none
 	ServerUser         string        // with ServerPassword: AUTH user password
 	DB                 int           // SELECTed on every link
+	Databases          int           // that clients may SELECT; 0: 16 with one group, else 1
+	AdminCommands      bool          // operators' commands are passed on
 	AutoEjectHosts     bool          // a failing server leaves the ring, and its keys move
 	ServerRetryTimeout time.Duration // until an ejected server is tried again
 	ServerFailureLimit int           // failures in a row until it is ejected
@@ -103,6 +105,11 @@ type Limits struct {
 	RequestTime     time.Duration // a request must be complete within it; 0: for ever
 	IdleTime        time.Duration // a client that sends nothing is closed; 0: never
 	AuthTime        time.Duration // a client must authenticate within it; 0: for ever
+
+	PrivateLinks  int   // links per worker that are lent to one client each
+	ScriptBytes   int64 // bodies of scripts that are remembered, over the pool
+	QueuedBytes   int64 // the requests between MULTI and EXEC
+	Subscriptions int   // channels and patterns of one client
 }
 
 // A Listen is one address that a pool serves.

@@ -148,7 +148,13 @@ var serverRows = []row{
 		doc:  "The ACL user that server_password belongs to. Empty: the default user."},
 	{name: "db", yaml: "redis_db", kind: kindNumber, at: ofPool(func(p *Pool) any { return &p.DB }),
 		initial: "0", when: onRestart,
-		doc: "The database that is SELECTed on the servers. Clients see it as 0."},
+		doc: "The database that is SELECTed on the servers. Clients see it as 0, and the next one as 1; only MOVE and COPY ... DB, whose numbers servers read, have the servers' count."},
+	{name: "databases", kind: kindNumber, at: ofPool(func(p *Pool) any { return &p.Databases }),
+		most: 1 << 16, initial: "0", when: onReload,
+		doc: "How many databases clients may SELECT. Each that is used has connections of its own to the servers, which must have that many. 0: 16 in a pool with one group, as Redis has; 1 in a pool with more."},
+	{name: "admin_commands", kind: kindFlag, at: ofPool(func(p *Pool) any { return &p.AdminCommands }),
+		initial: "false", when: onReload,
+		doc: "true: commands for operators are passed on. In a pool with one group all of them go to its master, CONFIG, DEBUG and SHUTDOWN included, so that programs written for Redis alone find nothing missing; MONITOR and what belongs to replication streams stay refused. In a pool with more groups these are FLUSHDB, FLUSHALL and SWAPDB alone, which then concern every master. false: they are refused with NOPERM."},
 }
 
 var readRows = []row{
@@ -242,6 +248,18 @@ var limitsSection = section{
 		{name: "auth_time", kind: kindDuration, at: ofLimits(func(l *Limits) any { return &l.AuthTime }),
 			initial: "10s", when: onReload,
 			doc: "A client of a pool with a password must have authenticated by then. 0s: for ever."},
+		{name: "private_links", kind: kindNumber, at: ofLimits(func(l *Limits) any { return &l.PrivateLinks }),
+			least: 1, most: 1 << 20, initial: "1024", when: onReload,
+			doc: "Connections to servers, for each event loop, that are lent to one client at a time: for blocking commands and while keys are WATCHed. A client that would need one more gets an error."},
+		{name: "script_bytes", kind: kindSize, at: ofLimits(func(l *Limits) any { return &l.ScriptBytes }),
+			least: 64 * kib, initial: "16MiB", when: onReload,
+			doc: "Scripts that are remembered, to load them on a server that lacks them. What was not used for longest is forgotten."},
+		{name: "transaction_bytes", kind: kindSize, at: ofLimits(func(l *Limits) any { return &l.QueuedBytes }),
+			least: kib, most: 2 * gib, initial: "32MiB", when: onReload,
+			doc: "The requests of one client between MULTI and EXEC; at more the transaction is aborted."},
+		{name: "subscriptions", kind: kindNumber, at: ofLimits(func(l *Limits) any { return &l.Subscriptions }),
+			least: 1, initial: "100000", when: onReload,
+			doc: "Channels and patterns that one client may be subscribed to."},
 	},
 }
 

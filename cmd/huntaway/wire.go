@@ -29,6 +29,8 @@ func poolOptions(p *config.Pool, table *shard.Table) (loop.PoolOptions, error) {
 		ServerUser:        p.ServerUser,
 		ServerPassword:    p.ServerPassword.Reveal(),
 		DB:                p.DB,
+		Databases:         p.Databases,
+		AdminCommands:     p.AdminCommands,
 		ReadPolicy:        policy,
 		ReadYourWrites:    p.ReadYourWrites,
 		HoldTimeout:       p.HoldTimeout,
@@ -53,6 +55,10 @@ func loopLimits(l *config.Limits) loop.Limits {
 		RequestTime:     forEver(l.RequestTime),
 		IdleTime:        l.IdleTime,
 		AuthTime:        forEver(l.AuthTime),
+		PrivateLinks:    l.PrivateLinks,
+		ScriptBytes:     l.ScriptBytes,
+		QueuedBytes:     l.QueuedBytes,
+		Subscriptions:   l.Subscriptions,
 	}
 }
 
