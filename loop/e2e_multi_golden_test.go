@@ -176,11 +176,3 @@ func (c *client) frame(t *testing.T, resp3 bool) (reply string, end bool) {
 		}
 	}
 }
-
-// noLoans waits until no private link is lent any more.
-func noLoans(t *testing.T, st *stage) {
-	t.Helper()
-	eventually(t, "every private link is given back", func() bool {
-		return st.engine.LentPrivate() == 0
-	})
-}

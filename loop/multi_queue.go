@@ -176,7 +176,7 @@ func (s *session) followTable() {
 	if !moved || t.group == noGroup {
 		return
 	}
-	t.lost = t.lost || t.watched // the keys are watched where they no longer live
+	t.lost = t.lost || t.watched || s.mode.has(modePinned) // the keys no longer live where they are watched
 	t.group = noGroup
 	if t.queued == 0 || t.spoilt {
 		return

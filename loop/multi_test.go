@@ -1,0 +1,480 @@
+package loop
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"huntaway/codec"
+	"huntaway/shard"
+)
+
+// frames is several requests in multi-bulk form: arguments separated by spaces, requests
+// by ';'.
+func frames(requests string) string {
+	var all []byte
+	for _, r := range strings.Split(requests, ";") {
+		all = codec.AppendCommand(all, strings.Fields(r)...)
+	}
+	return string(all)
+}
+
+// keysOf returns a key of each of a table's two groups.
+func keysOf(t testing.TB, table *shard.Table) (keys [2]string) {
+	t.Helper()
+	for i := 0; keys[0] == "" || keys[1] == ""; i++ {
+		key := "k" + decimal(i)
+		keys[table.Locate([]byte(key))] = key
+	}
+	return keys
+}
+
+// got compares what was said.
+func got(t testing.TB, what, got, want string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: got %.400q; want %.400q", what, got, want)
+	}
+}
+
+const (
+	queued1   = "+OK\r\n+QUEUED\r\n"
+	queued2   = "+OK\r\n+QUEUED\r\n+QUEUED\r\n"
+	execAbort = "-EXECABORT Transaction discarded because of previous errors.\r\n"
+)
+
+func TestTransactionIsOneFrame(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	link := st.linkTo(0, 0, 0)
+	c, other := st.client(0, 0), st.client(0, 0)
+	got(t, "queued", c.ask(frames("MULTI;INCR a;GET a")), queued2)
+	got(t, "to the server before EXEC", link.take(), "")
+	other.ask(frames("INCR a"))
+	got(t, "EXEC", c.ask(frames("EXEC;GET b")), "")
+	other.ask(frames("INCR a"))
+	got(t, "to the server", link.take(), frames("INCR a;MULTI;INCR a;GET a;EXEC;GET b;INCR a"))
+
+	for _, b := range ":1\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:2\r\n$1\r\n2\r\n$-1\r\n:3\r\n" {
+		link.arrive(string(b)) // in the smallest pieces
+	}
+	got(t, "the transaction's client", c.take(), "*2\r\n:2\r\n$1\r\n2\r\n$-1\r\n")
+	got(t, "the other client", other.take(), ":1\r\n:3\r\n")
+	if n := st.e.workers[0].pools[0].commands[execID].Calls; n != 1 {
+		t.Errorf("got %d calls of EXEC; want 1", n)
+	}
+	if p := &st.e.workers[0].pools[0].counters; p.Requests != p.Replies {
+		t.Errorf("got %d requests, %d replies; want as many", p.Requests, p.Replies)
+	}
+}
+
+func TestEmptyTransactionIsAnsweredHere(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	link := st.linkTo(0, 0, 0)
+	got(t, "replies", st.client(0, 0).ask(frames("MULTI;EXEC;EXEC;UNWATCH")),
+		"+OK\r\n*0\r\n-ERR EXEC without MULTI\r\n+OK\r\n")
+	got(t, "to the server", link.take(), "")
+}
+
+// TestTransactionOfOneGroup: the first key decides; another group's spoils it.
+func TestTransactionOfOneGroup(t *testing.T) {
+	table := twoGroups(t)
+	st := newTestWorker(t, PoolOptions{Table: table})
+	links := []*memWire{st.linkTo(0, 0, 0), st.linkTo(0, 0, 1)}
+	k := keysOf(t, table)
+	cross := "-" + textCrossSlot + "\r\n"
+	c := st.client(0, 0)
+	got(t, "crossing", c.ask(frames("MULTI;SET "+k[0]+" 1;SET "+k[1]+" 1;SET "+k[0]+" 2;EXEC")),
+		queued1+cross+"+QUEUED\r\n"+execAbort)
+	got(t, "crossing in one", c.ask(frames("MULTI;MSET "+k[0]+" 1 "+k[1]+" 1;EXEC")), "+OK\r\n"+cross+execAbort)
+	got(t, "to the servers", links[0].take()+links[1].take(), "")
+	if n := st.e.workers[0].pools[0].counters.CrossSlot; n != 2 {
+		t.Errorf("got %d counted as crossing; want 2", n)
+	}
+
+	c.ask(frames("MULTI;PING;PUBLISH ch x;MGET " + k[1] + " " + k[1] + ";EXEC"))
+	got(t, "to the second group", links[1].take(), frames("MULTI;PING;PUBLISH ch x;MGET "+k[1]+" "+k[1]+";EXEC"))
+	links[1].arrive(queued2 + "+QUEUED\r\n*0\r\n")
+	got(t, "its reply", c.take(), "*0\r\n")
+	c.ask(frames("MULTI;PING;EXEC"))
+	got(t, "without a key, to the first", links[0].take(), frames("MULTI;PING;EXEC"))
+}
+
+func TestWhatATransactionRefuses(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{Table: twoGroups(t)})
+	c := st.client(0, 0)
+	for request, want := range map[string]string{
+		"SELECT 1":         "ERR huntaway: 'select' is not supported in a transaction by this proxy; call it outside of MULTI",
+		"AUTH x":           "ERR huntaway: 'auth' is not supported in a transaction by this proxy; call it outside of MULTI",
+		"HELLO 3":          "ERR huntaway: 'hello' is not supported in a transaction by this proxy; call it outside of MULTI",
+		"CLIENT ID":        "ERR huntaway: 'client|id' is not supported in a transaction by this proxy; call it outside of MULTI",
+		"CLIENT REPLY off": "ERR huntaway: 'client|reply' is not supported in a transaction by this proxy; call it outside of MULTI",
+		"SUBSCRIBE a":      "ERR huntaway: 'subscribe' is not supported in a transaction by this proxy; call it outside of MULTI",
+		"INFO":             "ERR huntaway: 'info' is not supported in a transaction by this proxy; call it outside of MULTI",
+		"MONITOR":          refusedText(commandNamed("monitor")),
+		"DBSIZE":           notServed(codec.Keyless),
+		"EVAL return 0":    notServed(codec.Keyless),
+		"SCRIPT LOAD x":    notServed(codec.Keyless),
+		"EVAL x 5 a":       "ERR Number of keys can't be greater than number of args",
+		"SORT k BY w_*":    textSortBy,
+	} {
+		got(t, request, c.ask(frames("MULTI;"+request+";EXEC")), "+OK\r\n-"+want+"\r\n"+execAbort)
+	}
+}
+
+func TestTransactionLimits(t *testing.T) {
+	opt := PoolOptions{}
+	opt.Limits.QueuedBytes = 1000
+	st := newTestWorker(t, opt)
+	link := st.linkTo(0, 0, 0)
+	c := st.client(0, 0)
+	got(t, "too big", c.ask(frames("MULTI;GET a;SET a "+strings.Repeat("x", 1000)+";GET a;EXEC")),
+		queued1+"-ERR huntaway: a transaction may hold at most 1000 bytes\r\n+QUEUED\r\n"+execAbort)
+	got(t, "to the server", link.take(), "")
+
+	st = newTestWorker(t, PoolOptions{})
+	link = st.linkTo(0, 0, 0)
+	c = st.client(0, 0)
+	many := strings.Repeat(frames("PING"), mostQueued)
+	got(t, "as many as may be", c.ask(frames("MULTI")+many), "+OK\r\n"+strings.Repeat("+QUEUED\r\n", mostQueued))
+	c.ask(frames("EXEC"))
+	got(t, "to the server", link.take(), frames("MULTI")+many+frames("EXEC"))
+	link.arrive("+OK\r\n" + strings.Repeat("+QUEUED\r\n", mostQueued) + "*0\r\n")
+	got(t, "EXEC", c.take(), "*0\r\n")
+	c.ask(frames("MULTI") + many)
+	got(t, "one more", c.ask(frames("PING;EXEC")), "-"+textManyQueued+"\r\n"+execAbort)
+}
+
+// TestLateTransactionIsSwallowed: after a time-out all its replies belong to nobody.
+func TestLateTransactionIsSwallowed(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{Timeout: time.Nanosecond})
+	w := st.e.workers[0]
+	link := st.linkTo(0, 0, 0)
+	c := st.client(0, 0)
+	got(t, "queued", c.ask(frames("MULTI;GET a;EXEC")), queued1)
+	link.arrive("+OK\r\n+QUEU")
+	w.tick()
+	if reply := c.take(); !strings.HasPrefix(reply, "-ERR huntaway: timed out") || !strings.Contains(reply, "may have been executed") {
+		t.Fatalf("got %q; want a time-out of unknown outcome", reply)
+	}
+	c.ask(frames("GET b"))
+	link.arrive("ED\r\n*1\r\n$200000\r\n" + strings.Repeat("x", 150_000))
+	link.arrive(strings.Repeat("x", 50_000) + "\r\n$1\r\nb\r\n")
+	got(t, "the next", c.take(), "$1\r\nb\r\n")
+}
+
+// TestBigResultPassesThrough: the reply of EXEC is passed on as it comes.
+func TestBigResultPassesThrough(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	link := st.linkTo(0, 0, 0)
+	c := st.client(0, 0)
+	c.ask(frames("MULTI;GET a;EXEC"))
+	c.take()
+	half := strings.Repeat("x", passOn)
+	link.arrive("+OK\r\n+QUEUED\r\n*1\r\n$131072\r\n" + half)
+	got(t, "the first half", c.take(), "*1\r\n$131072\r\n"+half)
+	link.arrive(half + "\r\n")
+	got(t, "the second half", c.take(), half+"\r\n")
+}
+
+// TestRefusedTransactionIsSentAgain: an abort that says "not now" is no answer yet.
+func TestRefusedTransactionIsSentAgain(t *testing.T) {
+	for _, code := range []string{"LOADING Redis is loading the dataset in memory", "READONLY You can't write against a read only replica.",
+		"NOREPLICAS Not enough good replicas to write."} {
+		st := newTestWorker(t, PoolOptions{HoldTimeout: time.Minute})
+		w := st.e.workers[0]
+		link := st.linkTo(0, 0, 0)
+		c := st.client(0, 0)
+		got(t, "queued", c.ask(frames("MULTI;INCR a;EXEC")), queued1)
+		link.take()
+		link.arrive("+OK\r\n-" + code + "\r\n" + execAbort)
+		got(t, "refused with "+code, c.take(), "")
+		w.pools[0].holds[0].nextTry = 0
+		w.tick()
+		st.run()
+		got(t, "sent again", link.take(), frames("MULTI;INCR a;EXEC"))
+		link.arrive("+OK\r\n+QUEUED\r\n*1\r\n:1\r\n")
+		got(t, "answered", c.take(), "*1\r\n:1\r\n")
+	}
+}
+
+// TestAbortSaysWhy: the client has not seen what its server said when it queued.
+func TestAbortSaysWhy(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{HoldTimeout: time.Minute})
+	link := st.linkTo(0, 0, 0)
+	c := st.client(0, 0)
+	c.ask(frames("MULTI;SET a 1;SET b 1;EXEC;MULTI;GET a;EXEC"))
+	c.take()
+	link.arrive("+OK\r\n-OOM no memory\r\n-NOPERM no right\r\n" + execAbort)
+	got(t, "the first reason", c.take(), "-EXECABORT Transaction discarded because of: OOM no memory\r\n"+queued1)
+	link.arrive("+OK\r\n+QUEUED\r\n-EXECABORT other\r\n")
+	got(t, "of another transaction", c.take(), "-EXECABORT other\r\n")
+}
+
+// TestLostTransaction: what was sent may have run; what was not is sent again.
+func TestLostTransaction(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{HoldTimeout: time.Minute})
+	link := st.linkTo(0, 0, 0)
+	c := st.client(0, 0)
+	c.ask(frames("MULTI;INCR a;EXEC"))
+	c.take()
+	link.close()
+	st.run()
+	if reply := c.take(); !strings.HasPrefix(reply, "-ERR huntaway: connection lost") || !strings.Contains(reply, "may have been executed") {
+		t.Errorf("got %q; want that it may have been executed", reply)
+	}
+	got(t, "while the link is down", c.ask(frames("MULTI;INCR a;EXEC")), queued1)
+	w := st.e.workers[0]
+	shared := w.pools[0].link(0, 0)
+	w.begin()
+	shared.on(evRested)
+	w.end()
+	link = st.reconnect(shared)
+	got(t, "sent when it is up", link.take(), frames("MULTI;INCR a;EXEC"))
+}
+
+// reconnect connects a link that waits for its dialer, and answers its handshake.
+func (st *stage) reconnect(l *link) *memWire {
+	st.t.Helper()
+	st.e.workers[0].begin()
+	l.warm()
+	st.e.workers[0].end()
+	c := &call{l: l}
+	m := &memWire{owner: c, remote: l.server.Addr}
+	c.opened(m)
+	m.take()
+	_, replies := greeting(&l.pw.opt.PoolOptions, l.dialect)
+	for range replies {
+		m.arrive("+OK\r\n")
+	}
+	st.run()
+	return m
+}
+
+// TestHeldTransactionFollowsItsKeys: a table with another ring finds a new place for it.
+func TestHeldTransactionFollowsItsKeys(t *testing.T) {
+	two := twoGroups(t)
+	k := keysOf(t, two)
+	st := newTestWorker(t, PoolOptions{Table: two, HoldTimeout: time.Minute})
+	links := []*memWire{st.linkTo(0, 0, 0), st.linkTo(0, 0, 1)}
+	c, late := st.client(0, 0), st.client(0, 0)
+	links[1].close()
+	got(t, "held", c.ask(frames("MULTI;INCR "+k[1]+";GET "+k[1]+";EXEC")), queued2)
+	got(t, "open", late.ask(frames("MULTI;INCR "+k[1])), queued1)
+
+	alone := testTable(t, shard.Group{Name: "g1", Servers: two.Groups[0].Servers})
+	st.e.pools[0].Publish(alone)
+	st.run()
+	st.e.workers[0].tick()
+	got(t, "sent to the other group", links[0].take(), frames("MULTI;INCR "+k[1]+";GET "+k[1]+";EXEC"))
+	late.ask(frames("INCR " + k[0] + ";EXEC"))
+	got(t, "and what was still open", links[0].take(), frames("MULTI;INCR "+k[1]+";INCR "+k[0]+";EXEC"))
+}
+
+// A watching is a stage with a client that watches, its pin, and the shared link.
+type watching struct {
+	st     *stage
+	c      *memClient
+	shared *memWire
+	pin    *memWire
+	pw     *poolWorker
+}
+
+func newWatching(t *testing.T, opt PoolOptions) *watching {
+	st := newTestWorker(t, opt)
+	f := &watching{st: st, shared: st.linkTo(0, 0, 0), c: st.client(0, 0), pw: st.e.workers[0].pools[0]}
+	f.c.ask(frames("WATCH a"))
+	f.pin = st.reconnect(f.c.s.pin)
+	got(t, "to the pin", f.pin.take(), frames("WATCH a"))
+	f.pin.arrive("+OK\r\n")
+	got(t, "WATCH", f.c.take(), "+OK\r\n")
+	return f
+}
+
+// noneLent checks that nothing is lent any more.
+func (f *watching) noneLent(t *testing.T) {
+	t.Helper()
+	f.st.run()
+	if p := &f.pw.private; p.lent != 0 || len(p.links) != len(p.kept) {
+		t.Errorf("got %d private links lent, %d of %d kept; want none lent", p.lent, len(p.kept), len(p.links))
+	}
+	if f.c.s.mode != 0 || f.c.s.pin != nil || f.c.s.tx != nil {
+		t.Errorf("got mode %d, pin %v, transaction %v; want nothing left", f.c.s.mode, f.c.s.pin, f.c.s.tx)
+	}
+}
+
+// TestPinLivesFromWatchToExec: everything for the server goes over the pin, and over the
+// shared link again behind EXEC; the pin serves the next WATCH.
+func TestPinLivesFromWatchToExec(t *testing.T) {
+	f := newWatching(t, PoolOptions{})
+	f.c.ask(frames("GET a;MULTI;INCR a;EXEC;GET b"))
+	got(t, "to the pin", f.pin.take(), frames("GET a"))
+	f.pin.arrive("$1\r\n1\r\n")
+	f.st.run()
+	got(t, "to the pin, alone", f.pin.take(), frames("MULTI;INCR a;EXEC"))
+	got(t, "to the shared link", f.shared.take(), "")
+	f.pin.arrive("+OK\r\n+QUEUED\r\n*1\r\n:2\r\n")
+	f.st.run()
+	got(t, "replies", f.c.take(), "$1\r\n1\r\n"+queued1+"*1\r\n:2\r\n")
+	got(t, "to the shared link behind EXEC", f.shared.take(), frames("GET b"))
+	f.noneLent(t)
+
+	other := f.st.client(0, 0)
+	other.ask(frames("WATCH b"))
+	got(t, "to the same pin", f.pin.take(), frames("WATCH b"))
+	f.pin.arrive("+OK\r\n")
+	got(t, "nothing in flight, DISCARD", other.ask(frames("MULTI;GET b;DISCARD")), "+OK\r\n"+queued1+"+OK\r\n")
+	got(t, "to the pin", f.pin.take(), frames("UNWATCH"))
+	if f.pw.private.lent != 1 {
+		t.Errorf("got %d lent; want the pin kept until UNWATCH is answered", f.pw.private.lent)
+	}
+	f.pin.arrive("+OK\r\n")
+	f.noneLent(t)
+}
+
+// TestLostPinAnswersNull: what was watched may have changed.
+func TestLostPinAnswersNull(t *testing.T) {
+	for resp, null := range map[string]string{"2": "*-1\r\n", "3": "_\r\n"} {
+		f := newWatching(t, PoolOptions{})
+		f.c.s.resp = resp[0] - '0'
+		f.pin.close()
+		f.st.run()
+		got(t, "RESP"+resp, f.c.ask(frames("MULTI;INCR a;EXEC")), queued1+null)
+		f.noneLent(t)
+
+		f = newWatching(t, PoolOptions{})
+		f.c.s.resp = resp[0] - '0'
+		got(t, "queued", f.c.ask(frames("MULTI;INCR a")), queued1)
+		f.pin.close()
+		got(t, "lost inside MULTI", f.c.ask(frames("EXEC;EXEC")), null+"-ERR EXEC without MULTI\r\n")
+		f.noneLent(t)
+
+		f = newWatching(t, PoolOptions{})
+		f.pin.close()
+		got(t, "lost, then forgotten", f.c.ask(frames("WATCH b;UNWATCH;MULTI;EXEC")), "+OK\r\n+OK\r\n+OK\r\n*0\r\n")
+		f.noneLent(t)
+
+		f = newWatching(t, PoolOptions{})
+		f.c.ask(frames("MULTI;INCR a;EXEC"))
+		f.c.take()
+		f.pin.close()
+		if reply := f.c.take(); !strings.HasPrefix(reply, "-ERR huntaway: connection lost") {
+			t.Errorf("lost with EXEC in flight: got %q; want that it may have been executed", reply)
+		}
+		f.noneLent(t)
+	}
+}
+
+// TestWatchThatFails: a transaction that was sent behind it must not run unwatched.
+func TestWatchThatFails(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	f := &watching{st: st, shared: st.linkTo(0, 0, 0), c: st.client(0, 0), pw: st.e.workers[0].pools[0]}
+	fail := func() {
+		l := f.c.s.pin
+		st.e.workers[0].begin()
+		l.dialFailed(fmt.Errorf("no route"))
+		st.e.workers[0].end()
+	}
+	f.c.ask(frames("WATCH a;MULTI;INCR a;EXEC"))
+	fail()
+	reply := f.c.take()
+	if !strings.HasPrefix(reply, "-TRYAGAIN huntaway: cannot connect") || !strings.HasSuffix(reply, queued1+"*-1\r\n") {
+		t.Errorf("got %q; want the error, and null for the transaction behind it", reply)
+	}
+	f.noneLent(t)
+	f.c.ask(frames("WATCH a"))
+	fail()
+	f.c.take()
+	f.noneLent(t) // it can be asked again
+}
+
+// TestFailoverLosesTheWatch: the pin leads to a server that is no master any more.
+func TestFailoverLosesTheWatch(t *testing.T) {
+	group := shard.Group{Name: "g1", Servers: []shard.Server{
+		{Addr: "127.0.0.1:7001", Role: shard.Master, Weight: 1}, {Addr: "127.0.0.1:7002", Role: shard.Replica, Weight: 1}}}
+	table := testTable(t, group)
+	f := newWatching(t, PoolOptions{Table: table})
+	f.st.e.pools[0].Publish(table.WithMaster(0, 1))
+	f.st.run()
+	got(t, "EXEC", f.c.ask(frames("MULTI;INCR a;EXEC")), queued1+"*-1\r\n")
+	got(t, "to the pin", f.pin.take(), frames("UNWATCH"))
+	f.pin.arrive("+OK\r\n")
+	f.noneLent(t)
+}
+
+func TestWatchOfOneGroup(t *testing.T) {
+	table := twoGroups(t)
+	k := keysOf(t, table)
+	st := newTestWorker(t, PoolOptions{Table: table})
+	st.linkTo(0, 0, 0)
+	far := st.linkTo(0, 0, 1)
+	c := st.client(0, 0)
+	cross := "-" + textCrossSlot + "\r\n"
+	got(t, "WATCH of two groups", c.say("WATCH", k[0], k[1]), cross)
+	c.say("WATCH", k[0])
+	pin := st.reconnect(c.s.pin)
+	pin.take()
+	pin.arrive("+OK\r\n")
+	c.take()
+	got(t, "WATCH of the other group", c.say("WATCH", k[1]), cross)
+	c.say("GET", k[1])
+	got(t, "a request for the other group", far.take(), frames("GET "+k[1]))
+	far.arrive("$-1\r\n")
+	got(t, "a transaction of the other group", c.ask(frames("MULTI;INCR "+k[1]+";EXEC")), "$-1\r\n+OK\r\n"+cross+execAbort)
+	pin.arrive("+OK\r\n")
+	if n := st.e.workers[0].pools[0].private.lent; n != 0 {
+		t.Errorf("got %d links lent; want none", n)
+	}
+}
+
+func TestPrivateLinksRunOut(t *testing.T) {
+	opt := PoolOptions{}
+	opt.Limits.PrivateLinks = 1
+	f := newWatching(t, opt)
+	other := f.st.client(0, 0)
+	got(t, "no link left", other.say("WATCH", "b"), "-"+textNoPrivate+"\r\n")
+	got(t, "EXEC without its WATCH", other.ask(frames("MULTI;EXEC")), "+OK\r\n*0\r\n")
+	f.c.close()
+	f.noneLent(t)
+	other.say("WATCH", "b")
+	if other.s.pin == nil {
+		t.Error("got no link; want the one of the client that went away")
+	}
+}
+
+// TestClientVanishes: whatever it was about, nothing stays behind and nobody else gets its
+// replies.
+func TestClientVanishes(t *testing.T) {
+	for _, said := range []string{"", "GET a", "MULTI;INCR a", "MULTI;INCR a;EXEC", "MULTI;DISCARD", "WATCH b", "UNWATCH"} {
+		f := newWatching(t, PoolOptions{})
+		if said != "" {
+			f.c.ask(frames(said))
+		}
+		f.c.close()
+		f.pin.arrive("+OK\r\n")
+		f.noneLent(t)
+	}
+	st := newTestWorker(t, PoolOptions{})
+	link := st.linkTo(0, 0, 0)
+	c, other := st.client(0, 0), st.client(0, 0)
+	c.ask(frames("MULTI;INCR a;EXEC"))
+	other.say("GET", "b")
+	c.close()
+	link.arrive("+OK\r\n+QUEUED\r\n*1\r\n:1\r\n$1\r\nb\r\n")
+	got(t, "the other client", other.take(), "$1\r\nb\r\n")
+}
+
+// TestTimeoutOnThePin: the link owes replies, so it is nobody's any more.
+func TestTimeoutOnThePin(t *testing.T) {
+	for _, said := range []string{"MULTI;INCR a;EXEC", "WATCH b"} {
+		f := newWatching(t, PoolOptions{Timeout: time.Nanosecond})
+		f.c.ask(frames(said))
+		f.st.e.workers[0].tick()
+		f.c.take()
+		got(t, "UNWATCH", f.c.ask(frames("UNWATCH")), "+OK\r\n")
+		f.noneLent(t)
+		if !f.pin.closed {
+			t.Errorf("%s: the pin is open; want it closed", said)
+		}
+	}
+}
