@@ -19,7 +19,7 @@ type Command struct {
 
 	Flags  Flags  // as COMMAND reports them, and a few of ours
 	Policy Policy // how the request is served
-	Join   Join   // how the parts' replies become one; only with the policy Split
+	Join   Join   // how the parts' replies become one, where there are parts
 
 	// First, Last and Step are where the keys stand, as COMMAND says: Last may count from
 	// the end (-1 is the last argument). First is 0 when there is no key or when only Keys

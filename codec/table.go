@@ -79,19 +79,28 @@ var (
 
 // Plans.
 var (
-	forward     = plan{policy: Forward}
-	splitArray  = plan{Split, ArrayByKey}
-	splitOK     = plan{Split, AllOK}
-	splitSum    = plan{Split, Sum}
-	local       = plan{policy: Local}
-	keyless     = plan{policy: Keyless}
-	transaction = plan{policy: Transaction}
-	blocking    = plan{policy: Blocking}
-	pubsub      = plan{policy: PubSub}
-	scriptAdmin = plan{policy: ScriptAdmin}
-	scan        = plan{policy: Scan}
-	fanOut      = plan{policy: FanOut}
-	refused     = plan{policy: Refused}
+	forward      = plan{policy: Forward}
+	splitArray   = plan{Split, ArrayByKey}
+	splitOK      = plan{Split, AllOK}
+	splitSum     = plan{Split, Sum}
+	local        = plan{policy: Local}
+	keyless      = plan{policy: Keyless}
+	transaction  = plan{policy: Transaction}
+	blocking     = plan{policy: Blocking}
+	pubsub       = plan{policy: PubSub}
+	scriptAdmin  = plan{ScriptAdmin, One}
+	scriptBarred = plan{ScriptAdmin, NoJoin}
+	scriptAgree  = plan{ScriptAdmin, Agree}
+	scriptOK     = plan{ScriptAdmin, AllOK}
+	scriptAnd    = plan{ScriptAdmin, And}
+	scriptAny    = plan{ScriptAdmin, AnyOK}
+	scan         = plan{Scan, Walk}
+	fanOut       = plan{policy: FanOut}
+	fanSum       = plan{FanOut, Sum}
+	fanOK        = plan{FanOut, AllOK}
+	fanConcat    = plan{FanOut, Concat}
+	fanDraw      = plan{FanOut, Draw}
+	refused      = plan{policy: Refused}
 )
 
 // The flags, short enough for a row.

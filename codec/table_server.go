@@ -118,12 +118,12 @@ var serverRows = []row{
 
 // wholeRows: whole key spaces.
 var wholeRows = []row{
-	{"dbsize", 1, rd | fast, nokey, fanOut, "1.0.0"},
-	{"flushall", -1, wr | dang, nokey, fanOut, "1.0.0"},
-	{"flushdb", -1, wr | dang, nokey, fanOut, "1.0.0"},
+	{"dbsize", 1, rd | fast, nokey, fanSum, "1.0.0"},
+	{"flushall", -1, wr | dang, nokey, fanOK, "1.0.0"},
+	{"flushdb", -1, wr | dang, nokey, fanOK, "1.0.0"},
 	{"restore-asking", -4, wr | oom | ask | dang, key1, refused, "3.0.0"},
 	{"sflush", -3, wr | dang, nokey, refused, "8.0.0"},
-	{"swapdb", 3, wr | fast | dang, nokey, fanOut, "4.0.0"},
+	{"swapdb", 3, wr | fast | dang, nokey, fanOK, "4.0.0"},
 	{"trimslots", -5, wr | dang, nokey, refused, "8.4.0"},
 }
 

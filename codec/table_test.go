@@ -112,7 +112,8 @@ func TestTableIsSound(t *testing.T) {
 		if id > 0 && all[id-1].Name >= c.Name {
 			t.Errorf("%s stands after %s; want sorted, no duplicates", c.Name, all[id-1].Name)
 		}
-		if (c.Policy == Split) != (c.Join != NoJoin) {
+		joins := c.Policy == FanOut || c.Policy == ScriptAdmin || c.Policy == Scan
+		if (c.Policy == Split) != (c.Join != NoJoin) && !joins {
 			t.Errorf("%s: got policy %s with join %d", c.Name, c.Policy, c.Join)
 		}
 		if c.Flags&FlagWrite != 0 && c.IsRead() {

@@ -31,6 +31,9 @@ const (
 	isProbe                     // sent to see whether its group takes requests again
 	isMany                      // has part replies before the one that counts: see link.leads
 	isPrivate                   // means something only on the private link it was sent on
+	toReplica                   // part for a replica that its join names; see besides
+	urgent                      // goes where no script can be in its way; see linkFor
+	isScript                    // runs or brings a script; see withScript
 )
 
 // has reports whether any of m is set.

@@ -10,6 +10,13 @@ type dialect struct {
 	db   int32 // what SELECT said, in the client's count; PoolOptions.DB is added
 }
 
+// noDatabase is the database of a dialect for what concerns none: its links carry no
+// scripts, so that SCRIPT KILL finds a server that reads it.
+const noDatabase = -1
+
+// urgent reports whether links of the dialect stay free of scripts.
+func (c dialect) urgent() bool { return c.db == noDatabase }
+
 // A family is a worker's shared links of one dialect to the servers of a pool. Sessions that
 // speak it use no others, but for private links. Owner: the worker.
 type family struct {
@@ -91,7 +98,7 @@ func greeting(o *PoolOptions, c dialect) (bytes []byte, replies int) {
 	if len(bytes) > 0 {
 		replies++
 	}
-	if db := o.DB + int(c.db); db != 0 {
+	if db := o.DB + int(c.db); db != 0 && !c.urgent() {
 		bytes = codec.AppendCommand(bytes, "SELECT", decimal(db))
 		replies++
 	}

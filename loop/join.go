@@ -9,16 +9,28 @@ import "huntaway/codec"
 type join struct {
 	how    codec.Join
 	left   int      // parts that have not settled
-	parts  []buffer // by part: its reply, kept for ArrayByKey
+	parts  []buffer // by part: its reply, where more than a number must be kept of it
 	owners []uint16 // by key: its part
 	sum    int64
-	ran    bool   // some part was executed, or may have been
-	writes bool   // the command changes data
-	bad    buffer // the first error reply; it becomes the whole command's
+	ok     bool // AnyOK: one said so
+	// Of commands that do not follow keys, see spread.
+	targets []target // by part: where it went
+	counts  []int64  // by part, Draw: its keys. By element, And: whether all said 1
+	known   []bool   // by element, And: 1 whatever the servers say
+	ran     bool     // some part was executed, or may have been
+	writes  bool     // the command changes data
+	bad     buffer   // the first error reply; it becomes the whole command's
 }
 
 // newJoin returns the index of a join for the parts in sp.
 func (w *worker) newJoin(cmd *codec.Command, sp *splitter) int32 {
+	at := w.joinOf(cmd, len(sp.groups))
+	w.joins[at].owners = append(w.joins[at].owners, sp.owners...)
+	return at
+}
+
+// joinOf returns the index of a join for n parts of a command.
+func (w *worker) joinOf(cmd *codec.Command, n int) int32 {
 	var at int32
 	if n := len(w.freeJoin); n > 0 {
 		at = w.freeJoin[n-1]
@@ -28,10 +40,10 @@ func (w *worker) newJoin(cmd *codec.Command, sp *splitter) int32 {
 		w.joins = append(w.joins, join{})
 	}
 	j := &w.joins[at]
-	j.how, j.left, j.sum, j.ran = cmd.Join, len(sp.groups), 0, false
+	j.how, j.left, j.sum, j.ran, j.ok = cmd.Join, n, 0, false, false
 	j.writes = cmd.Flags&codec.FlagWrite != 0
-	j.owners = append(j.owners[:0], sp.owners...)
-	for len(j.parts) < len(sp.groups) {
+	j.owners, j.targets, j.counts, j.known = j.owners[:0], j.targets[:0], j.counts[:0], j.known[:0]
+	for len(j.parts) < n {
 		j.parts = append(j.parts, buffer{})
 	}
 	return at
@@ -63,27 +75,42 @@ func (s *session) releaseJoins() {
 func (s *session) joinReply(e *entry, b []byte) {
 	j := &s.w.joins[s.window.at(e.seq).join]
 	switch {
+	case b[0] == '-' && e.marks.has(toReplica):
 	case b[0] == '-':
-		j.spoil(b)
-	case j.how == codec.ArrayByKey:
-		j.ran = true
-		j.parts[e.part].add(b)
-	case j.how == codec.Sum:
-		n, ok := codec.Integer(b)
-		j.ran = true
-		j.sum += n
-		if !ok {
-			j.spoil(s.w.misfit(s, e))
-		}
+		j.hear(b)
 	default:
 		j.ran = true
+		if !j.collect(e, b) {
+			j.spoil(s.w.misfit(s, e))
+		}
 	}
 	s.joined(e, j)
+}
+
+// collect takes what the command's reply will be made of. False: b is of the wrong type.
+func (j *join) collect(e *entry, b []byte) (fits bool) {
+	switch j.how {
+	case codec.ArrayByKey, codec.Agree, codec.Concat, codec.And, codec.Walk:
+		j.parts[e.part].add(b)
+	case codec.Sum:
+		n, ok := codec.Integer(b)
+		j.sum += n
+		return ok
+	case codec.Draw:
+		j.weighed(e, b)
+	case codec.AnyOK:
+		j.ok = true
+	}
+	return true
 }
 
 // joinFault takes the fault of a part that got no reply.
 func (s *session) joinFault(e *entry, f *fault, reply []byte) {
 	j := &s.w.joins[s.window.at(e.seq).join]
+	if e.marks.has(toReplica) {
+		s.joined(e, j)
+		return
+	}
 	if f.class == unknown {
 		j.ran = true
 		j.bad.clear() // of several errors the one that says "may have been executed" counts
@@ -101,22 +128,22 @@ func (j *join) spoil(b []byte) {
 
 // joined counts a part, and answers the command with the last one.
 func (s *session) joined(e *entry, j *join) {
-	if j.left--; j.left > 0 {
+	if j.left--; j.left > 0 || j.how == codec.Draw && s.drawNext(e, j) {
 		return
 	}
 	reply := s.w.scratch[:0]
 	switch {
+	case j.how == codec.Draw:
+		reply = s.drawn(j, reply)
+	case j.ok:
+		reply = codec.AppendSimple(reply, "OK")
 	case j.bad.len() > 0 && j.writes && j.ran && codeIs(j.bad.bytes(), "TRYAGAIN"):
 		// "not executed" is true of one part only: the client must not simply try again.
 		reply = appendFault(reply, faultPartly, place{pool: s.pw.opt.Name})
 	case j.bad.len() > 0:
 		reply = append(reply, j.bad.bytes()...)
-	case j.how == codec.Sum:
-		reply = codec.AppendInt(reply, j.sum)
-	case j.how == codec.ArrayByKey:
-		reply = s.weave(e, j, reply)
 	default:
-		reply = codec.AppendSimple(reply, "OK")
+		reply = s.merge(e, j, reply)
 	}
 	at := s.window.at(e.seq).join
 	s.window.at(e.seq).join = noJoin

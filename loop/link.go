@@ -58,6 +58,7 @@ type link struct {
 	canary   canary
 	leadCode refusalCode // what the last error among them says; 0: nothing about the server
 	leadText string      // the first error among them; "": there was none
+	loaded   *loaded     // the scripts that it has loaded; nil: none
 
 	// Of private links.
 	lent     bool
@@ -276,7 +277,7 @@ func (l *link) open(c wire) {
 
 // greeted takes one reply of the handshake.
 func (l *link) greeted(reply []byte) {
-	if reply[0] == '-' {
+	if reply[0] == '-' && !(l.dialect.urgent() && codeIs(reply, "BUSY")) {
 		l.w.log.Warn("server refused the handshake", "server", l.server.Addr,
 			"pool", l.pw.opt.Name, "reply", string(reply[1:len(reply)-2]))
 		l.breakUp(refusal(reply))
@@ -306,7 +307,7 @@ func (l *link) ready() {
 
 // rate publishes what a read would cost here.
 func (l *link) rate() {
-	if l.private {
+	if l.private || l.dialect.urgent() {
 		return
 	}
 	cost := &l.pw.cost[l.server.ID]

@@ -31,6 +31,9 @@ func (pw *poolWorker) relocate(e *entry, frame []byte) (ok bool) {
 	}
 	var scan codec.Scanner
 	r := &pw.w.again
+	if e.marks.has(isScript) {
+		frame = withoutLoad(e, frame)
+	}
 	if _, err := scan.Next(frame, r, &pw.opt.limits); err != nil {
 		return false
 	}

@@ -26,6 +26,8 @@ type Pool struct {
 	accepts atomic.Uint64
 	rejects atomic.Uint64
 
+	scripts scripts // has a lock of its own, which only commands about scripts take
+
 	// Told from outside, by SetServerVersion.
 	serverVersion atomic.Pointer[string]
 }

@@ -57,11 +57,19 @@ func (s *session) together(cmd *codec.Command, r *codec.Request) {
 		s.refuse(text)
 		return
 	}
+	if cmd.Flags&codec.FlagOptionalKeys != 0 {
+		s.runScript(cmd, r, group)
+		return
+	}
 	s.forward(cmd, r, group)
 }
 
 // keyless serves a command that could have keys and has none, such as EVAL with 0 keys.
 func (s *session) keyless(cmd *codec.Command, r *codec.Request) {
+	if cmd.Flags&codec.FlagOptionalKeys != 0 {
+		s.runScript(cmd, r, s.pw.firstGroup())
+		return
+	}
 	if len(s.pw.table.Groups) == 1 {
 		s.forward(cmd, r, 0)
 		return
@@ -72,8 +80,7 @@ func (s *session) keyless(cmd *codec.Command, r *codec.Request) {
 // dispatch finds the server for a request that has its slot, and gives it to a link. What
 // cannot be sent now is held or fails.
 func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
-	if e.marks.has(isMoved) && !pw.relocate(e, frame) {
-		pw.w.fail(e, faultMoved, nil)
+	if e.marks.has(detours) && pw.detour(s, e, frame) {
 		return
 	}
 	if h := pw.holds[e.group]; h != nil && h.waits(s, e) {
@@ -89,6 +96,9 @@ func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
 	if !l.usable() {
 		pw.postpone(s, e, frame, l)
 		return
+	}
+	if e.marks.has(isScript) {
+		frame = pw.withScript(l, e, frame)
 	}
 	l.send(frame, *e)
 	l.crowded(s)
@@ -149,7 +159,7 @@ func (pw *poolWorker) lostInFlight(e *entry, frame []byte, l *link, f *fault) {
 // did not run and the request has been routed again or held.
 func (pw *poolWorker) refused(e *entry, frame, b []byte, l *link) bool {
 	s := pw.w.sessionOf(e)
-	if s == nil || e.marks.has(isPrivate) {
+	if s == nil || e.marks.has(isPrivate|toReplica) {
 		return false
 	}
 	code := notNow
@@ -170,7 +180,7 @@ func (pw *poolWorker) refused(e *entry, frame, b []byte, l *link) bool {
 			return false
 		}
 	default:
-		return false
+		return e.marks.has(isScript) && pw.scriptRefused(e, frame, b, l)
 	}
 	return pw.holdRefused(s, e, frame, code)
 }

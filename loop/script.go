@@ -1,8 +1,266 @@
 package loop
 
-import "huntaway/codec"
+import (
+	"bytes"
 
-// scriptAdmin serves SCRIPT and FUNCTION with their subcommands.
-func (s *session) scriptAdmin(_ *codec.Command, _ *codec.Request) {
-	s.refuse(notServed(codec.ScriptAdmin))
+	"huntaway/codec"
+)
+
+// Scripts are a cache of each server, and clients take for granted that what they loaded is
+// there: they send a digest and fall back to the body only where their library does. Here a
+// digest may reach any group, a replica, or a server that was restarted since. So the pool
+// remembers bodies (see scripts), every link remembers which of them it has loaded, and an
+// EVALSHA whose script its link has not loaded is sent with SCRIPT LOAD in front, in one
+// write. A client sees NOSCRIPT only for a script that nobody has sent through this pool.
+//
+// Order: the requests of a session reach a server in order all the same, with one
+// exception. When somebody has flushed a server's scripts without the proxy, the server
+// refuses the EVALSHAs that are in flight, which are then sent again behind what their
+// session has sent meanwhile.
+
+// Commands that carry a script or its digest, by ID.
+var (
+	evalID, evalReadID       = idOf("eval"), idOf("eval_ro")
+	evalshaID, evalshaReadID = idOf("evalsha"), idOf("evalsha_ro")
+	scriptLoadID             = idOf("script|load")
+)
+
+// idOf returns the ID of a command of the compiled table, which is its ID in all others.
+func idOf(name string) uint16 {
+	for _, cmd := range codec.Default().All() {
+		if cmd.Name == name {
+			return cmd.ID
+		}
+	}
+	panic("loop: no command " + name)
+}
+
+// runScript sends EVAL, EVALSHA and FCALL to the group of their keys; without keys, that is
+// the pool's first group. The forms that only read may go to a replica.
+func (s *session) runScript(cmd *codec.Command, r *codec.Request, group int) {
+	m := s.pw.marksOf(cmd)
+	switch cmd.ID {
+	case evalID, evalReadID:
+		s.remember(r.Arg(1))
+		m |= isScript
+	case evalshaID, evalshaReadID:
+		m |= isScript
+	}
+	s.launch(cmd, r.Frame, group, m)
+}
+
+// remember keeps a body for EVALSHAs to come.
+func (s *session) remember(body []byte) {
+	s.pw.pool.scripts.remember(body, s.pw.opt.Limits.ScriptBytes)
+}
+
+// scriptAdmin serves SCRIPT and FUNCTION. Scripts are a matter of each server, so those go
+// to the replicas that serve reads as well; functions are data, which replicas get from
+// their masters.
+func (s *session) scriptAdmin(cmd *codec.Command, r *codec.Request) {
+	if cmd.Join == codec.NoJoin {
+		s.refuse(refusedText(cmd))
+		return
+	}
+	m := wholeMarks(cmd)
+	if cmd.Flags&codec.FlagAllowBusy != 0 {
+		m |= urgent
+	}
+	if cmd.Join == codec.One {
+		s.launch(cmd, r.Frame, s.pw.firstGroup(), m)
+		return
+	}
+	s.w.targets = s.pw.masters(s.w.targets[:0])
+	switch cmd.Name {
+	case "script|load":
+		s.remember(r.Arg(2))
+		m |= isScript
+		s.w.targets = s.pw.everyServer(s.w.targets[:0])
+	case "script|flush":
+		if flushes(r) {
+			s.pw.pool.scripts.flush()
+		}
+		s.w.targets = s.pw.everyServer(s.w.targets[:0])
+	case "script|kill", "function|kill":
+		m |= isWrite // once is enough: the next script is another one
+		s.w.targets = s.pw.everyServer(s.w.targets[:0])
+	case "script|exists":
+		s.exists(cmd, r)
+		return
+	}
+	s.spread(cmd, r.Frame, m)
+}
+
+// flushes reports whether a SCRIPT FLUSH is one that a server will not refuse.
+func flushes(r *codec.Request) bool {
+	if r.Len() == 2 {
+		return true
+	}
+	how := r.Arg(2)
+	return r.Len() == 3 && (bytes.EqualFold(how, []byte("SYNC")) || bytes.EqualFold(how, []byte("ASYNC")))
+}
+
+// exists serves SCRIPT EXISTS: a script is there when every master has it, or when it is
+// remembered, because then it is loaded where it is used.
+func (s *session) exists(cmd *codec.Command, r *codec.Request) {
+	if len(s.w.targets) == 0 {
+		s.launch(cmd, r.Frame, -1, 0)
+		return
+	}
+	at := s.w.joinOf(cmd, len(s.w.targets))
+	j := &s.w.joins[at]
+	j.targets = append(j.targets, s.w.targets...)
+	for i := 2; i < r.Len(); i++ {
+		d, ok := parseDigest(r.Arg(i))
+		j.known = append(j.known, ok && s.pw.pool.scripts.body(d) != "")
+	}
+	s.sendParts(cmd, r.Frame, entry{seq: s.expect(slot{join: at})})
+}
+
+// byDigest reports whether a command names its script by digest.
+func byDigest(cmd uint16) bool { return cmd == evalshaID || cmd == evalshaReadID }
+
+// withScript returns what to send for an entry that is isScript: an EVALSHA of a script
+// that is remembered, but that l has not loaded, gets SCRIPT LOAD in front, whose reply the
+// link swallows. The frame is dead at the next call.
+func (pw *poolWorker) withScript(l *link, e *entry, frame []byte) []byte {
+	if !byDigest(e.cmd) || e.marks.has(isMany) {
+		return frame
+	}
+	d, ok := evalDigest(frame)
+	if !ok || l.hasLoaded(d) {
+		return frame
+	}
+	body := pw.pool.scripts.body(d)
+	if body == "" {
+		return frame
+	}
+	l.load(d)
+	e.marks |= isMany
+	e.part = 1
+	f := &pw.w.frame
+	f.clear()
+	f.grown(append(appendLoad(f.room(), body), frame...))
+	return f.bytes()
+}
+
+// withoutLoad returns the frame of a script without the SCRIPT LOAD that was put in front.
+func withoutLoad(e *entry, frame []byte) []byte {
+	if e.marks.has(isMany) {
+		return frame[codec.Size(frame):]
+	}
+	return frame
+}
+
+// appendLoad appends a SCRIPT LOAD.
+func appendLoad(dst []byte, body string) []byte {
+	dst = codec.AppendArray(dst, 3)
+	dst = codec.AppendBulk(dst, "SCRIPT")
+	dst = codec.AppendBulk(dst, "LOAD")
+	return codec.AppendBulk(dst, body)
+}
+
+// evalDigest returns the digest that an EVALSHA names. False: it is none, so that no script
+// has it.
+func evalDigest(frame []byte) (d digest, ok bool) {
+	_, _, at, ok := codec.Header(frame)
+	if !ok {
+		return d, false
+	}
+	_, n, ok := codec.Bulk(frame[at:])
+	if !ok {
+		return d, false
+	}
+	name, _, ok := codec.Bulk(frame[at+n:])
+	if !ok {
+		return d, false
+	}
+	return parseDigest(name)
+}
+
+// loadsFor appends to dst a SCRIPT LOAD for every remembered script that is run by digest
+// in frames, which holds whole requests, and returns how many there are. It is for requests
+// that are sent in one piece and cannot be healed one by one: MULTI to EXEC.
+func (pw *poolWorker) loadsFor(dst, frames []byte) (loads []byte, n int) {
+	var seen map[digest]bool
+	for len(frames) > 0 {
+		size := codec.Size(frames)
+		if size == 0 {
+			break
+		}
+		d, ok := pw.runsDigest(frames[:size])
+		frames = frames[size:]
+		if !ok || seen[d] {
+			continue
+		}
+		if body := pw.pool.scripts.body(d); body != "" {
+			if seen == nil {
+				seen = map[digest]bool{}
+			}
+			seen[d] = true
+			dst = appendLoad(dst, body)
+			n++
+		}
+	}
+	return dst, n
+}
+
+// runsDigest returns the digest that a request names, when it is an EVALSHA.
+func (pw *poolWorker) runsDigest(frame []byte) (d digest, ok bool) {
+	_, _, at, ok := codec.Header(frame)
+	if !ok {
+		return d, false
+	}
+	name, _, ok := codec.Bulk(frame[at:])
+	if !ok {
+		return d, false
+	}
+	cmd := pw.opt.Commands.Lookup(name)
+	if cmd == nil || !byDigest(cmd.ID) {
+		return d, false
+	}
+	return evalDigest(frame)
+}
+
+// The beginnings of replies that tell what a server knows of a script.
+var (
+	replyNoScript = []byte("-NOSCRIPT No matching script")
+	replyBroken   = []byte("-ERR Error compiling script")
+)
+
+// scriptRefused looks at the error reply to an entry that is isScript. It returns true when
+// the script was not there, did not run therefore, and has been sent again with its body.
+// A script that does not compile is not worth remembering.
+func (pw *poolWorker) scriptRefused(e *entry, frame, b []byte, l *link) (again bool) {
+	switch {
+	case bytes.HasPrefix(b, replyBroken):
+		pw.forgetBroken(e, frame)
+		return false
+	case !bytes.HasPrefix(b, replyNoScript) || !byDigest(e.cmd) || e.marks.has(isMany):
+		return false
+	}
+	d, ok := evalDigest(frame)
+	if !ok || pw.pool.scripts.body(d) == "" {
+		return false
+	}
+	pw.everyLink(func(other *link) {
+		if other.server.ID == l.server.ID {
+			other.unload(e)
+		}
+	})
+	pw.again(e, frame)
+	return true
+}
+
+// forgetBroken forgets the script in the frame of EVAL or SCRIPT LOAD.
+func (pw *poolWorker) forgetBroken(e *entry, frame []byte) {
+	at := 1
+	if e.cmd == scriptLoadID {
+		at = 2
+	}
+	var scan codec.Scanner
+	r := &pw.w.again
+	if _, err := scan.Next(frame, r, &pw.opt.limits); err == nil && at < r.Len() {
+		pw.pool.scripts.forget(r.Arg(at))
+	}
 }

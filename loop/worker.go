@@ -49,6 +49,8 @@ type worker struct {
 	req       codec.Request
 	keys      []int32 // argument indexes of the keys of req
 	split     splitter
+	targets   []target // of the command that is being spread
+	frame     buffer   // a request that is being made
 	tails     []*tail  // to be used again
 	cursors   []int32  // of weave: where each part's next element begins
 	orphans   []buffer // to be given back when the event ends
