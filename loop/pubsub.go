@@ -142,7 +142,7 @@ func (s *session) subscribed(t *topic) bool {
 func (s *session) unsubscribe(kind topicKind, r *codec.Request) {
 	x := s.pw.switchboard()
 	how := verbs[kind].leave
-	reply := s.w.scratch[:0]
+	var reply []byte // not in scratch: leaving may answer, and tells servers
 	for i := 1; i < r.Len(); i++ {
 		s.leaveTopic(x.topics[kind][string(r.Arg(i))])
 		reply = appendConfirmation(reply, s, how, r.Arg(i), s.sub.confirmed(kind))

@@ -13,6 +13,7 @@ type switchboard struct {
 	feeds    map[int32]*feed   // by server ID
 	oracles  map[int32]*oracle // by server ID
 	pledges  []*pledge         // the oldest first
+	frame    []byte            // a command to a server, while it is made
 	pushes   buffer            // see asPush
 	pushesOf uint64            // the event that pushes is of
 }

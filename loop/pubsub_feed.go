@@ -84,7 +84,7 @@ func (f *feed) tell(what askKind, t *topic) {
 		f.asked = f.x.pw.w.now
 	}
 	f.asks.push(ask{what, t})
-	frame := f.x.pw.w.scratch[:0]
+	frame := f.x.frame[:0]
 	switch what {
 	case askJoin:
 		frame = codec.AppendCommand(frame, verbs[t.kind].join, t.name)
@@ -93,7 +93,7 @@ func (f *feed) tell(what askKind, t *topic) {
 	default:
 		frame = codec.AppendCommand(frame, "ping")
 	}
-	f.x.pw.w.keepScratch(frame)
+	f.x.frame = frame
 	f.l.utter(frame)
 }
 
