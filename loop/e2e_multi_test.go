@@ -117,7 +117,7 @@ func TestWatchSeesOthersWrites(t *testing.T) {
 // TestCompareAndSetLoops has 50 clients read, add and write under WATCH, again whenever
 // somebody else was faster. Not one addition may be lost.
 func TestCompareAndSetLoops(t *testing.T) {
-	const clients, rounds = 50, 10
+	const clients, rounds = 50, 4
 	servers := startServers(t, 1)
 	st := play(t, scene{groups: alone(servers...)})
 	var conflicts atomic.Int64
@@ -246,8 +246,8 @@ func TestHoldBridgesTransactions(t *testing.T) {
 	}()
 	for i := range int64(4) {
 		eventually(t, "transactions run", func() bool { return done.Load() > i*clients*rounds/8 })
-		demote(t, servers[0].Addr)
 		held := st.counters().Held
+		demote(t, servers[0].Addr)
 		eventually(t, "one is held", func() bool { return st.counters().Held > held || done.Load() == clients*rounds })
 		promote(t, servers[0].Addr)
 	}
