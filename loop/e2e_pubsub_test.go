@@ -130,9 +130,9 @@ func subscribersAt(t testing.TB, addr, channel string) int {
 	return n
 }
 
-// transcript says each line, a command, and returns what came back up to the answer to a
+// marked says each line, a command, and returns what came back up to the answer to a
 // PING of its own.
-func transcript(t testing.TB, addr string, script []string) (said []string) {
+func marked(t testing.TB, addr string, script []string) (said []string) {
 	t.Helper()
 	c, err := connectTo("tcp", addr)
 	if err != nil {
@@ -186,7 +186,7 @@ func TestPubSubGolden(t *testing.T) {
 				}
 				script = script[:i+1]
 			}
-			want, got := transcript(t, server.Addr, script), transcript(t, st.addr, script)
+			want, got := marked(t, server.Addr, script), marked(t, st.addr, script)
 			for i, line := range script {
 				if strings.HasPrefix(line, "HELLO") || resp == "3" && (line == "CLIENT ID" || line == "PUBLISH a b") {
 					continue // names the server; numbers the connection; reply and message come on two links
@@ -463,7 +463,7 @@ func TestPubSubChurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, s := range servers {
-eventually(t, "the server has no subscription", func() bool {
+		eventually(t, "the server has no subscription", func() bool {
 			return ofServer(t, s.Addr, "PUBSUB", "CHANNELS") == "*0\r\n" && ofServer(t, s.Addr, "PUBSUB", "NUMPAT") == "0"
 		})
 		eventually(t, "no link is left", func() bool { return st.server(s.Addr).Links == 0 })
@@ -483,4 +483,3 @@ func TestPubSubLimit(t *testing.T) {
 		c.wantFrame(t, want)
 	}
 }
-

@@ -70,7 +70,7 @@ func answerSections(s *session, _ []byte, r *codec.Request) []byte {
 // tallyOf copies what the worker counted for one pool. It runs on the worker.
 func (w *worker) tallyOf(p *Pool) *tally {
 	pw := w.pools[p.index]
-	return &tally{counters: pw.counters, commands: slices.Clone(pw.commands)}
+	return &tally{counters: pw.counters, commands: slices.Clone(pw.commands), roll: pw.rollOf()}
 }
 
 // A section is one heading of INFO and what stands under it.
@@ -172,6 +172,7 @@ func clientLines(i *lines, s *session, sum *tally) {
 	i.number("connected_clients:", s.pw.pool.clients.Load())
 	i.number("cluster_connections:", 0)
 	i.number("maxclients:", int64(s.pw.pool.mostClients()))
+	i.number("pubsub_clients:", int64(sum.roll.clients))
 	i.number("blocked_clients:", sum.counters.Blocked)
 	i.number("tracking_clients:", 0)
 }
@@ -213,6 +214,7 @@ func statsLines(i *lines, s *session, sum *tally) {
 	i.number("total_net_input_bytes:", int64(c.RequestBytes))
 	i.number("total_net_output_bytes:", int64(c.ReplyBytes))
 	i.number("rejected_connections:", int64(s.pw.pool.rejects.Load()))
+	sum.roll.lines(i)
 	i.number("total_error_replies:", int64(c.ErrorReplies))
 }
 

@@ -274,7 +274,7 @@ var answerPubSubHelp = alwaysLines(
 	"    Prints this help.",
 )
 
-// pubSubLines are INFO's figures of subscriptions.
+// lines are INFO's figures of subscriptions.
 func (l *roll) lines(i *lines) {
 	for kind, name := range []string{"pubsub_channels:", "pubsub_patterns:", "pubsubshard_channels:"} {
 		i.text(name, strconv.FormatInt(l.count(topicKind(kind)), 10))

@@ -11,6 +11,7 @@ type tally struct {
 	counters perf.PoolCounters
 	commands []perf.CommandCounters // by command ID
 	servers  []perf.ServerCounters  // by server ID
+	roll     roll                   // what sessions are subscribed to; for INFO only
 }
 
 // tallies copies the worker's counters. It runs on the worker.
@@ -36,6 +37,7 @@ func (l *link) gauge(c *perf.ServerCounters) {
 // add adds another worker's copy.
 func (t *tally) add(o *tally) {
 	t.counters.Add(&o.counters)
+	t.roll.add(&o.roll)
 	for len(t.commands) < len(o.commands) {
 		t.commands = append(t.commands, perf.CommandCounters{})
 	}
