@@ -68,8 +68,9 @@ func compareSpecs(t *testing.T, got, want CommandSpec) {
 // byRole are the commands whose key specifications differ though they mean the same keys:
 // the server has one for each role of a key, source and destination, or one that says it
 // is unknown, or begins its search where GEORADIUS cannot have an option yet.
-var byRole = strings.Fields("bitop blmove brpoplpush copy georadius geosearchstore lmove pfmerge rename renamenx " +
-	"rpoplpush sdiffstore sinterstore smove sort sort_ro sunionstore zrangestore")
+var byRole = strings.Fields("bitop blmove brpoplpush copy georadius geosearchstore lmove " +
+	"pfmerge rename renamenx rpoplpush sdiffstore sinterstore smove sort sort_ro sunionstore " +
+	"zrangestore")
 
 // A proxy in front of a proxy learns the same commands.
 func TestCommandReplyCanBeLearnt(t *testing.T) {
