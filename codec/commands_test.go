@@ -125,11 +125,11 @@ func TestPolicies(t *testing.T) {
 		Local:       "ping echo quit time select command client info role hello auth reset readonly readwrite config cluster sentinel module lolwut",
 		Keyless:     "ft.search ts.mget",
 		Transaction: "multi exec discard watch unwatch",
-		Blocking:    "blpop brpop blmove brpoplpush blmpop bzpopmin bzpopmax bzmpop",
+		Blocking:    "blpop brpop blmove brpoplpush blmpop bzpopmin bzpopmax bzmpop wait waitaof",
 		PubSub:      "subscribe psubscribe ssubscribe publish spublish pubsub",
 		ScriptAdmin: "script function",
 		Scan:        "scan clusterscan",
-		FanOut:      "dbsize keys randomkey flushdb flushall swapdb wait waitaof",
+		FanOut:      "dbsize keys randomkey flushdb flushall swapdb",
 		Refused:     "monitor sync psync replicaof slaveof replconf shutdown debug save bgsave failover migrate himport hotkeys",
 	}
 	for want, names := range tests {

@@ -42,6 +42,6 @@ var sortRows = []row{
 
 // waitRows: waiting for replicas and for the disk.
 var waitRows = []row{
-	{"wait", 3, nosc, nokey, fanOut, "3.0.0"},
-	{"waitaof", 4, blk, nokey, fanOut, "7.2.0"},
+	{"wait", 3, nosc, nokey, blocking, "3.0.0"},
+	{"waitaof", 4, blk, nokey, blocking, "7.2.0"},
 }

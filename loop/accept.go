@@ -210,7 +210,7 @@ func (e *Engine) dial(l *link) {
 	if e.reactor == nil {
 		return // a worker without an engine: a test dials for itself
 	}
-	o := &l.pw.opt.PoolOptions
+	o := l.socketOptions()
 	go func() {
 		d := net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: -1, Control: linkSocket(o)}
 		c, err := d.DialContext(context.Background(), l.server.Network, l.server.Addr)

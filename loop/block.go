@@ -1,6 +1,298 @@
 package loop
 
-import "huntaway/codec"
+import (
+	"cmp"
+	"strconv"
+	"time"
 
-// block serves a command that may wait at the server.
-func (s *session) block(_ *codec.Command, _ *codec.Request) { s.refuse(notServed(codec.Blocking)) }
+	"huntaway/codec"
+)
+
+// Texts of Redis for commands that wait.
+const (
+	textFullyBlocked = "ERR max number of blocked clients reached"
+	textUnblocked    = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
+)
+
+// A blocked is what the worker keeps of a session while a command of its waits: at the
+// server, on a private link; for a master to wait at; or, with a quorum, for replicas.
+// Owner: the worker.
+//
+// Invariants:
+//  1. The session is alone: its window holds the slot of this request and no other, and
+//     what it sends meanwhile stays in its tail.
+//  2. A link that is not the session's pin is lent to it for as long as this exists.
+type blocked struct {
+	s        *session
+	e        entry     // the request
+	link     *link     // where it waits; nil while there is no server to wait at
+	patience int64     // how long a server may take to answer; 0: for ever
+	deadline int64     // when the link is given up; 0: never
+	held     []byte    // the request, while it has no link
+	why      *fault    // why it has none
+	retryAt  int64     // when a master is looked for again
+	pause    int64     // how long to wait after that
+	asks     []unblock // CLIENT UNBLOCKs that have no answer yet
+	quorum   *quorum   // what WAIT waits for; nil for all others
+}
+
+// How a blocked session without a server looks for one, and how large a request is copied
+// for that: waiting needs no large arguments.
+const (
+	firstSeek = 50 * time.Millisecond
+	lastSeek  = 500 * time.Millisecond
+	mostSeek  = 64 << 10
+)
+
+// frameNumber asks a server for its own number of the link, which CLIENT UNBLOCK takes.
+var frameNumber = codec.AppendCommand(nil, "CLIENT", "ID")
+
+// block serves a command that may wait at the server. It waits on a link that is lent to
+// the session alone, and whatever the client says later waits behind it.
+func (s *session) block(cmd *codec.Command, r *codec.Request) {
+	switch {
+	case s.stepAside(r):
+		return
+	case s.parted > 0:
+		s.lastWord(endPeer) // a client that is gone is not waited for
+		return
+	case cmd.Name == "wait":
+		s.wait(cmd, r)
+		return
+	case cmd.Name == "waitaof":
+		s.refuse(textNoWaitAOF)
+		return
+	}
+	group, text := s.blockGroup(cmd, r)
+	if text != "" {
+		s.refuse(text)
+		return
+	}
+	b := s.blockOn(cmd, group)
+	if group < 0 {
+		s.w.fail(&b.e, faultNoGroup, nil)
+		return
+	}
+	b.patience = s.pw.patience(cmd, r)
+	s.pw.attend(b, r.Frame)
+}
+
+// blockGroup returns the group that all keys of a request are of, or the error when there
+// is none.
+func (s *session) blockGroup(cmd *codec.Command, r *codec.Request) (group int, text string) {
+	keys, err := cmd.Keys(r, s.w.keys[:0])
+	if err != nil {
+		return 0, err.Error()
+	}
+	s.w.keys = keys
+	if len(keys) == 0 {
+		if len(s.pw.table.Groups) == 1 {
+			return 0, ""
+		}
+		return 0, notServed(codec.Keyless)
+	}
+	group = s.pw.table.Locate(r.Arg(int(keys[0])))
+	for _, k := range keys[1:] {
+		if s.pw.table.Locate(r.Arg(int(k))) != group {
+			s.pw.counters.CrossSlot++
+			return 0, textCrossSlot
+		}
+	}
+	return group, ""
+}
+
+// blockOn makes the session one that waits: its request gets its slot, and later ones wait
+// for its answer.
+func (s *session) blockOn(cmd *codec.Command, group int) *blocked {
+	b := &blocked{s: s, e: entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: uint16(group)}}
+	b.e.marks = s.pw.marksOf(cmd) & isWrite
+	b.e.seq = s.expect(slot{join: noJoin})
+	if b.e.marks.has(isWrite) {
+		s.writes++
+	}
+	s.standAlone()
+	s.pw.enroll(b)
+	return b
+}
+
+// enroll puts b among those that wait.
+func (pw *poolWorker) enroll(b *blocked) {
+	if pw.blocked == nil {
+		pw.blocked = make(map[uint32]*blocked)
+	}
+	pw.blocked[b.s.index] = b
+	pw.counters.Blocked++
+}
+
+// blocked returns what is kept of the session while it waits; nil when it does not.
+func (s *session) blocked() *blocked {
+	if len(s.pw.blocked) == 0 {
+		return nil
+	}
+	return s.pw.blocked[s.index]
+}
+
+// waits reports whether b is still what its session waits for.
+func (b *blocked) waits() bool { return b.s.blocked() == b && b.s.window.len() > 0 }
+
+// attend sends a request to the master of its group, on a link of its own. A session that
+// watches keys of that group has such a link already.
+func (pw *poolWorker) attend(b *blocked, frame []byte) {
+	var id int32 = -1
+	if int(b.e.group) < len(pw.table.Groups) {
+		id = pw.table.Groups[b.e.group].Master
+	}
+	if id < 0 {
+		pw.adjourn(b, frame, faultNoMaster, nil)
+		return
+	}
+	l := b.s.pin
+	if !b.s.mode.has(modePinned) || l == nil || l.server.ID != id {
+		l = pw.borrow(b.s, id)
+	}
+	if l == nil {
+		b.tell(codec.AppendError(pw.w.scratch[:0], textFullyBlocked))
+		return
+	}
+	b.held, b.link, l.patient = nil, l, true
+	if b.patience > 0 {
+		b.deadline = pw.w.now + b.patience
+	}
+	l.wait(b.e, frame)
+}
+
+// wait sends a request that may wait, behind a question for the link's number when that is
+// not known yet.
+func (l *link) wait(e entry, frame []byte) {
+	e.marks |= isPrivate | isMany
+	if l.number == 0 {
+		e.part = 1
+		all := append(append(l.w.scratch[:0], frameNumber...), frame...)
+		l.w.keepScratch(all)
+		frame = all
+	}
+	l.send(frame, e)
+}
+
+// numbered takes the server's answer to frameNumber.
+func (l *link) numbered(reply []byte) {
+	l.number = noNumber
+	if reply[0] == ':' {
+		if n, err := strconv.ParseInt(string(reply[1:len(reply)-len(codec.CRLF)]), 10, 64); err == nil {
+			l.number = n
+		}
+	}
+}
+
+// noNumber is the number of a link whose server does not tell.
+const noNumber = -1
+
+// answering is called when the reply begins that the link has waited for. The wait was
+// what the client asked for: it must not count as the server's latency.
+func (l *link) answering() {
+	l.fifo.front().sent = l.w.now
+	l.written.head = l.written.tail
+}
+
+// tell answers the request here.
+func (b *blocked) tell(reply []byte) {
+	b.s.done(&b.e)
+	b.s.pw.commands[b.e.cmd].Calls++
+	if reply[0] == '-' {
+		b.s.pw.commands[b.e.cmd].Errors++
+	}
+	b.s.settleLocal(b.e.seq, reply)
+}
+
+// unblocked is called when the session is alone again. The link that it waited on is as it
+// was before.
+func (s *session) unblocked() {
+	b := s.blocked()
+	if b == nil {
+		return
+	}
+	l := b.end()
+	switch {
+	case l == nil:
+	case l == s.pin:
+		l.patient = false
+	case l.lent:
+		l.giveBack()
+	}
+}
+
+// dropBlocked ends the wait of a session that has gone. Its link is closed, so that the
+// server forgets that somebody waited.
+func (s *session) dropBlocked() {
+	b := s.blocked()
+	if b == nil {
+		return
+	}
+	if l := b.end(); l != nil && l != s.pin && l.lent {
+		l.forsake()
+		l.discard()
+	}
+}
+
+// end takes b out of those that wait, and returns its link.
+func (b *blocked) end() *link {
+	pw := b.s.pw
+	delete(pw.blocked, b.s.index)
+	pw.counters.Blocked--
+	for _, u := range b.asks {
+		u.heard(notBlocked)
+	}
+	l := b.link
+	b.link, b.asks = nil, nil
+	return l
+}
+
+// forsake makes everything on the link belong to nobody.
+func (l *link) forsake() {
+	for p := l.fifo.head; p != l.fifo.tail; p++ {
+		l.fifo.at(p).marks |= isSink
+	}
+}
+
+// tickBlocked looks at what sessions wait for.
+func (pw *poolWorker) tickBlocked() {
+	for _, b := range pw.blocked {
+		switch {
+		case !b.waits():
+		case b.quorum != nil:
+			b.quorum.tick(b)
+		case b.link == nil:
+			pw.seek(b)
+		case b.deadline > 0 && pw.w.now > b.deadline:
+			b.giveUp()
+		default:
+			b.askAgain()
+		}
+	}
+}
+
+// giveUp ends a wait whose server should have answered by now.
+func (b *blocked) giveUp() {
+	l := b.link
+	b.link = nil
+	b.s.pw.counters.TimedOut++
+	l.count.TimedOut++
+	l.forsake()
+	l.discard()
+	b.s.w.fail(&b.e, faultTimeout, l)
+}
+
+// socketOptions are the pool's options for the link's socket. A private link may be silent
+// for as long as it likes, so that only probes tell a server that is gone from one that
+// has nothing to say.
+func (l *link) socketOptions() *PoolOptions {
+	if !l.private {
+		return &l.pw.opt.PoolOptions
+	}
+	o := l.pw.opt.PoolOptions
+	o.TCPKeepalive, o.Timeout = true, cmp.Or(o.Timeout, privateSilence)
+	return &o
+}
+
+// privateSilence is the timeout of a private link's socket where the pool has none.
+const privateSilence = 10 * time.Second

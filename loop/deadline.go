@@ -27,6 +27,7 @@ func (w *worker) tick() {
 	for _, pw := range w.pools {
 		pw.tickLinks()
 		pw.tickHolds()
+		pw.tickBlocked()
 		pw.tickPause()
 		pw.tickSubscriptions()
 	}
@@ -66,7 +67,7 @@ func (w *worker) still() bool {
 	}
 	settled := true
 	for _, pw := range w.pools {
-		settled = settled && !pw.paused()
+		settled = settled && !pw.paused() && !pw.counting()
 		pw.everyLink(func(l *link) {
 			settled = settled && (l.state == linkReady || l.state == linkIdle || l.state == linkClosed)
 		})

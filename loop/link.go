@@ -66,6 +66,7 @@ type link struct {
 	patient  bool         // may take any time to answer
 	borrower waiter       // the session it is lent to
 	tap      func([]byte) // gets every reply, whole, instead of the FIFO's entries; dead when it returns
+	number   int64        // what the server's CLIENT ID says of it; 0: not asked yet
 	tapLost  func()       // called once when the connection is gone, unless it was discarded
 }
 

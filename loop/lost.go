@@ -117,9 +117,9 @@ func (l *link) settleAll(f *fault) {
 			l.w.truncated(&e)
 			flowed = false
 		case l.private && (at > sent || f == faultConnect || f == faultAuth):
-			l.w.fail(&e, unsentFault(f), l) // another link would not have the state of this one
+			l.pw.unsentPrivately(&e, frame, unsentFault(f), l) // another link would not have the state of this one
 		case l.private:
-			l.w.fail(&e, f, l)
+			l.pw.lostPrivately(&e, f, l)
 		case at > sent || f == faultConnect || f == faultAuth:
 			l.pw.again(&e, frame)
 		default:

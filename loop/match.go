@@ -127,6 +127,9 @@ func (l *link) tapped(b []byte) {
 func (l *link) leads(b []byte) bool {
 	if l.lead == int(l.fifo.front().part) {
 		l.lead = 0
+		if l.patient {
+			l.answering()
+		}
 		return false
 	}
 	if l.lead == 0 {
@@ -135,6 +138,9 @@ func (l *link) leads(b []byte) bool {
 	if l.lead++; l.partial.len() > 0 {
 		l.partial.add(b)
 		b = l.partial.bytes()
+	}
+	if l.patient {
+		l.numbered(b)
 	}
 	if b[0] == '-' {
 		l.leadError(b)

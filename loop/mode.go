@@ -35,6 +35,7 @@ func (s *session) odd(cmd *codec.Command, r *codec.Request) (served bool) {
 
 // leaveModes lets go of what the modes hold. The session is gone, or RESET.
 func (s *session) leaveModes() {
+	s.dropBlocked()
 	s.dropTransaction()
 	s.dropSubscriptions()
 	if s.pin != nil {

@@ -126,6 +126,8 @@ type poolWorker struct {
 	families []*family // the shared links, by dialect; the first is plain
 	plain    *family   // RESP2 in database 0
 	private  private
+	blocked  map[uint32]*blocked // sessions that wait at a server, by their index
+	errands  map[int32]*errand   // by server ID
 	pause    pause
 	board    *switchboard // subscriptions; nil until there was one
 	cost     []uint64     // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it

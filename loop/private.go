@@ -65,7 +65,11 @@ func (l *link) discard() {
 		l.wire.close() // calls lost, which does the rest
 		return
 	}
-	if l.state != linkCooling {
+	switch l.state {
+	case linkReady, linkGreeting: // lost in this event: failed does the rest
+		return
+	case linkCooling:
+	default:
 		l.retire()
 	}
 	l.pw.dropPrivate(l)

@@ -160,7 +160,7 @@ func (pw *poolWorker) lostInFlight(e *entry, frame []byte, l *link, f *fault) {
 func (pw *poolWorker) refused(e *entry, frame, b []byte, l *link) bool {
 	s := pw.w.sessionOf(e)
 	if s == nil || e.marks.has(isPrivate|toReplica) {
-		return false
+		return e.marks.has(isPrivate) && pw.refusedPrivately(e, frame, b, l)
 	}
 	code := notNow
 	switch string(codec.ErrorCode(b)) {

@@ -193,6 +193,9 @@ func (s *session) release(why stops) {
 		return
 	}
 	s.stops &^= why
+	if why == stopAlone {
+		s.unblocked()
+	}
 	if s.stops == 0 && !s.hungry {
 		s.hungry = true
 		s.w.hungry = append(s.w.hungry, s)
@@ -272,11 +275,11 @@ func (s *session) hangUp() {
 
 // lost is called when the connection has gone, possibly from inside one of its writes:
 // from here on the wire belongs to nobody. A client that closed only its half still gets
-// the replies it is owed.
+// the replies it is owed, but is not waited for at a server: Redis does not either.
 func (s *session) lost(cause error, polite bool) {
 	old := s.wire
 	s.wire = nil
-	if polite && s.state == sessionOpen && s.owed() {
+	if polite && s.state == sessionOpen && s.owed() && s.blocked() == nil {
 		if last := old.linger(); last != nil {
 			s.wire = last
 			s.parted = s.bytesOut + 1

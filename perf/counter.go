@@ -9,6 +9,7 @@ type PoolCounters struct {
 	// Sessions.
 
 	ClientConnections int64  // gauge: sessions open now
+	Blocked           int64  // gauge: sessions that wait in a blocking command now
 	Accepted          uint64 // sessions opened
 	RejectedClients   uint64 // told "max number of clients reached" and closed
 	ClientEOF         uint64 // closed by the client

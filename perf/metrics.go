@@ -18,6 +18,8 @@ var Families = []Family{
 	// Sessions.
 	{"huntaway_client_connections", Gauge, PoolScope, "Client connections open now", "",
 		[]Figure{{Stats: "client_connections", Read: pool(func(c *PoolCounters) float64 { return float64(c.ClientConnections) })}}},
+	{"huntaway_client_connections_blocked", Gauge, PoolScope, "Client connections that wait in a blocking command now", "",
+		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.Blocked) })}}},
 	{"huntaway_client_connections_total", Counter, PoolScope, "Client connections by what became of them at the door", "result",
 		[]Figure{
 			{Value: "accepted", Read: pool(func(c *PoolCounters) float64 { return float64(c.Accepted) })},

@@ -1,0 +1,62 @@
+package loop
+
+import (
+	"huntaway/codec"
+	"huntaway/shard"
+)
+
+// An errand is a link on which a worker asks a server questions of its own. It is private
+// so that they wait for nobody's large values, and not lent, so that they can be asked when
+// all that may be lent are. It stays as long as its server keeps it. Owner: the worker.
+type errand struct {
+	pw      *poolWorker
+	link    *link
+	waiting ring[func(reply []byte)] // who asked, oldest first
+}
+
+// ask asks a server something. heard gets the reply, which is dead when it returns, or nil
+// when none will come; it runs on the worker, in a later event.
+func (pw *poolWorker) ask(server *shard.Server, heard func(reply []byte), args ...string) {
+	er := pw.errands[server.ID]
+	if er == nil {
+		er = pw.newErrand(server)
+	}
+	er.waiting.push(heard)
+	er.link.send(codec.AppendCommand(nil, args...), entry{sent: pw.w.now, marks: isSink | isPrivate})
+}
+
+// newErrand makes the link on which a server is asked.
+func (pw *poolWorker) newErrand(server *shard.Server) *errand {
+	if pw.errands == nil {
+		pw.errands = make(map[int32]*errand)
+	}
+	l := newLink(pw, server, dialect{resp: 2})
+	l.private = true
+	er := &errand{pw: pw, link: l}
+	l.tap, l.tapLost = er.hear, er.lost
+	pw.private.links = append(pw.private.links, l)
+	pw.errands[server.ID] = er
+	return er
+}
+
+// hear gives a reply to who asked.
+func (er *errand) hear(reply []byte) {
+	if er.waiting.len() == 0 {
+		er.link.stray(reply)
+		return
+	}
+	er.link.take()
+	heard := *er.waiting.front()
+	er.waiting.pop()
+	heard(reply)
+}
+
+// lost tells everybody who asked that no reply will come.
+func (er *errand) lost() {
+	delete(er.pw.errands, er.link.server.ID)
+	for er.waiting.len() > 0 {
+		heard := *er.waiting.front()
+		er.waiting.pop()
+		heard(nil)
+	}
+}

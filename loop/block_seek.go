@@ -1,0 +1,104 @@
+package loop
+
+import "huntaway/codec"
+
+// This file is about blocked sessions that have no server to wait at: a short outage is
+// bridged as it is for other requests, within the pool's hold timeout.
+
+// faultLostRead is for a read that waited on a link that was lost. It changes nothing, so
+// that it may be sent again; only the client knows from which entry of the stream on.
+var faultLostRead = &fault{notExecuted, "connection lost while it waited", true}
+
+// adjourn lets a request that provably was not executed wait for a master, or fails it when
+// the outage is old. l is the link that could not carry it; nil when there is no master.
+func (pw *poolWorker) adjourn(b *blocked, frame []byte, f *fault, l *link) {
+	b.link, b.deadline = nil, 0
+	shared := l
+	if l != nil {
+		shared = pw.linkOf(b.s, l.server.ID) // it knows since when the server is down
+	}
+	if len(frame) > mostSeek || !pw.holding(b.e.group, shared) {
+		pw.w.fail(&b.e, f, l)
+		return
+	}
+	if b.held == nil {
+		b.held = append([]byte(nil), frame...)
+		pw.counters.Held++
+	}
+	b.why = f
+	b.pause = min(max(2*b.pause, int64(firstSeek)), int64(lastSeek))
+	b.retryAt = pw.w.now + b.pause
+}
+
+// seek looks for a master again.
+func (pw *poolWorker) seek(b *blocked) {
+	switch {
+	case pw.w.now-b.e.sent >= int64(pw.opt.HoldTimeout):
+		pw.w.fail(&b.e, b.why, nil)
+	case pw.w.now < b.retryAt:
+	case !pw.relocate(&b.e, b.held):
+		pw.w.fail(&b.e, faultMoved, nil)
+	default:
+		pw.attend(b, b.held)
+	}
+}
+
+// unsentPrivately settles a request that was not sent over the private link it was given to.
+func (pw *poolWorker) unsentPrivately(e *entry, frame []byte, f *fault, l *link) {
+	if b := pw.blockedOn(e, l); b != nil {
+		pw.adjourn(b, asked(e, frame), f, l)
+		return
+	}
+	pw.w.fail(e, f, l)
+}
+
+// lostPrivately settles a request that was sent over a private link and not answered.
+func (pw *poolWorker) lostPrivately(e *entry, f *fault, l *link) {
+	if b := pw.blockedOn(e, l); b != nil && !e.marks.has(isWrite) {
+		f = faultLostRead
+	}
+	pw.w.fail(e, f, l)
+}
+
+// refusedPrivately looks at an error reply on a private link. It returns true when the
+// reply says that the command did not run, and its session waits for a master that runs it.
+func (pw *poolWorker) refusedPrivately(e *entry, frame, reply []byte, l *link) bool {
+	b := pw.blockedOn(e, l)
+	if b == nil {
+		return false
+	}
+	switch string(codec.ErrorCode(reply)) {
+	case "READONLY":
+		pw.w.engine.report.Demoted(pw.opt.Name, l.server.ID)
+	case "LOADING", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN":
+	default:
+		return false
+	}
+	if len(frame) > mostSeek || !pw.holding(e.group, nil) {
+		return false
+	}
+	pw.adjourn(b, asked(e, frame), faultHoldTime, nil)
+	l.discard()
+	return true
+}
+
+// blockedOn returns who waits for e on a link that it borrowed only for that, or nil. A
+// session that waits on its pin cannot wait elsewhere.
+func (pw *poolWorker) blockedOn(e *entry, l *link) *blocked {
+	s := pw.w.sessionOf(e)
+	if s == nil || s.pin == l {
+		return nil
+	}
+	if b := s.blocked(); b != nil && b.link == l {
+		return b
+	}
+	return nil
+}
+
+// asked returns the request in the frame of an entry that may have a question before it.
+func asked(e *entry, frame []byte) []byte {
+	if e.part > 0 {
+		return frame[len(frameNumber):]
+	}
+	return frame
+}

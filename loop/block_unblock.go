@@ -1,0 +1,177 @@
+package loop
+
+import (
+	"strconv"
+
+	"huntaway/codec"
+)
+
+// textNoNumber is for a server whose rights for the proxy's user leave CLIENT ID out.
+const textNoNumber = "ERR huntaway: the server does not tell the number of the connection that waits there; " +
+	"allow CLIENT ID and CLIENT UNBLOCK to the user that the proxy authenticates as"
+
+// An unblock is one CLIENT UNBLOCK. The server that the client waits at is asked to end the
+// wait, instead of closing the link: only so a value that was popped at the same moment
+// reaches the client.
+type unblock struct {
+	reason string      // "TIMEOUT" or "ERROR"
+	tries  int         // how often the server has said that nobody waits there
+	heard  func(woken) // called once
+}
+
+// A woken is how CLIENT UNBLOCK ended on one worker.
+type woken struct {
+	clients int64  // 0 or 1
+	text    string // why it failed; "": it did not
+}
+
+// Ends of a CLIENT UNBLOCK.
+var (
+	wasBlocked = woken{clients: 1}
+	notBlocked = woken{}
+)
+
+// mostAsks bounds how often a server is asked for a client that it says does not wait
+// there: its answer to the client may be on the way, or the request has not got there.
+const mostAsks = 5
+
+// answerUnblock answers CLIENT UNBLOCK id [TIMEOUT|ERROR].
+func answerUnblock(s *session, dst []byte, r *codec.Request) []byte {
+	reason := "TIMEOUT"
+	switch {
+	case r.Len() > 4:
+		return codec.AppendArity(dst, "client|unblock")
+	case r.Len() == 3 || is(r.Arg(3), "timeout"):
+	case is(r.Arg(3), "error"):
+		reason = "ERROR"
+	default:
+		return codec.AppendError(dst, textUnblock)
+	}
+	id, ok := decimalOf(r.Arg(2))
+	if !ok {
+		return codec.AppendError(dst, textNotInt)
+	}
+	s.unblockOther(uint64(id), reason)
+	return nil
+}
+
+// unblockOther has every worker look for a client of the pool, and answers when the last has
+// been heard. The slot is taken at once.
+func (s *session) unblockOther(id uint64, reason string) {
+	home, p := s.w, s.pw.pool
+	who := entry{session: s.index, gen: s.gen, seq: s.expect(slot{join: noJoin})}
+	missing, sum := len(home.engine.workers), woken{}
+	hear := func(part woken) {
+		sum.clients += part.clients
+		if part.text != "" {
+			sum.text = part.text
+		}
+		if missing--; missing > 0 {
+			return
+		}
+		home.begin()
+		if s := home.sessionOf(&who); s != nil {
+			s.settleLocal(who.seq, sum.append(home.scratch[:0]))
+		}
+		home.end()
+	}
+	for _, w := range home.engine.workers {
+		w.post(func() {
+			w.begin()
+			w.unblock(p, id, unblock{reason: reason, heard: func(part woken) {
+				home.post(func() { hear(part) })
+			}})
+			w.end()
+		})
+	}
+}
+
+// append appends the reply.
+func (u woken) append(dst []byte) []byte {
+	if u.text != "" {
+		return codec.AppendError(dst, u.text)
+	}
+	return codec.AppendInt(dst, u.clients)
+}
+
+// unblock ends the wait of a client, if it is this worker's and waits.
+func (w *worker) unblock(p *Pool, id uint64, u unblock) {
+	var b *blocked
+	w.sessionsOf(p, func(s *session) {
+		if s.id == id {
+			b = s.blocked()
+		}
+	})
+	switch {
+	case b == nil || !b.waits():
+		u.heard(notBlocked)
+	case b.link == nil || b.link.state != linkReady:
+		b.release(u.reason) // no server knows of it yet
+		u.heard(wasBlocked)
+	case b.link.number == 0:
+		b.asks = append(b.asks, u) // it is on its way
+	default:
+		b.ask(u)
+	}
+}
+
+// release answers a request that no server has got, as if it had waited.
+func (b *blocked) release(reason string) {
+	l := b.link
+	b.link = nil
+	if l != nil {
+		l.forsake()
+		l.discard()
+	}
+	dst := b.s.w.scratch[:0]
+	switch {
+	case reason == "ERROR":
+		b.tell(codec.AppendError(dst, textUnblocked))
+	case b.quorum != nil:
+		b.quorum.until = b.s.w.now
+		b.quorum.tick(b)
+	case b.s.resp == 3:
+		b.tell(codec.AppendNil(dst, 3))
+	default:
+		b.tell(append(dst, "*-1\r\n"...))
+	}
+}
+
+// ask asks the server to end the wait.
+func (b *blocked) ask(u unblock) {
+	if b.link.number == noNumber {
+		u.heard(woken{text: textNoNumber})
+		return
+	}
+	b.s.pw.ask(&b.link.server, func(reply []byte) { b.asked(u, reply) },
+		"CLIENT", "UNBLOCK", strconv.FormatInt(b.link.number, 10), u.reason)
+}
+
+// asked takes the server's answer; nil when there is none.
+func (b *blocked) asked(u unblock, reply []byte) {
+	switch {
+	case reply == nil:
+		u.heard(notBlocked)
+	case reply[0] == '-':
+		u.heard(woken{text: string(reply[1 : len(reply)-len(codec.CRLF)])})
+	case string(reply) == ":1\r\n":
+		u.heard(wasBlocked)
+	case b.waits() && b.link != nil && u.tries < mostAsks:
+		u.tries++
+		b.asks = append(b.asks, u)
+	default:
+		u.heard(notBlocked)
+	}
+}
+
+// askAgain asks the server what it could not be asked before.
+func (b *blocked) askAgain() {
+	if len(b.asks) == 0 || b.link.number == 0 {
+		return
+	}
+	asks := b.asks
+	b.asks = nil
+	for _, u := range asks {
+		b.ask(u)
+	}
+}
