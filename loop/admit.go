@@ -43,6 +43,7 @@ func (s *session) serve(cmd *codec.Command, r *codec.Request) {
 	case cmd.Policy == codec.Forward && lone(cmd, r):
 		s.forward(cmd, r, s.pw.table.Locate(r.Arg(int(cmd.First))))
 	case needsQuiet(cmd) && s.stepAside(r):
+	case s.pw.opt.AdminCommands && s.administer(cmd, r):
 	case cmd.Blocks(r):
 		s.block(cmd, r)
 	case cmd.Policy == codec.Forward:
@@ -63,6 +64,8 @@ func (s *session) serve(cmd *codec.Command, r *codec.Request) {
 		s.scan(cmd, r)
 	case cmd.Policy == codec.FanOut:
 		s.fanOut(cmd, r)
+	case cmd.Reason != "" && s.passable(cmd):
+		s.forward(cmd, r, 0)
 	case cmd.Reason != "":
 		s.refuse(cmd.Reason)
 	case cmd.Policy == codec.Refused:

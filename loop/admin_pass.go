@@ -1,0 +1,74 @@
+package loop
+
+import (
+	"strings"
+
+	"huntaway/codec"
+)
+
+// A pool with one group and AdminCommands is a Redis to operators too: what they ask of a
+// server goes to the group's master as it stands.
+
+// ownAnswers are the commands, or containers, that the proxy answers itself unless a pool
+// passes operators' commands on: then the server's answer is meant.
+var ownAnswers = []string{"acl", "config", "module"}
+
+// streams are the commands that are never passed on: what follows them on a link belongs to
+// no request.
+var streams = map[string]string{
+	"monitor":  "its stream has no end",
+	"psync":    "its stream has no end",
+	"sync":     "its stream has no end",
+	"replconf": "it makes a replica of the connection, which others share",
+}
+
+// operators' commands by ID; streaming has the reason why one is not passed on.
+var (
+	operators []bool
+	streaming []string
+)
+
+func init() {
+	operators = make([]bool, codec.Default().Len())
+	streaming = make([]string, codec.Default().Len())
+	own := map[string]bool{}
+	for _, name := range ownAnswers {
+		own[name] = true
+	}
+	for _, cmd := range codec.Default().All() {
+		parent, _, _ := strings.Cut(cmd.Name, "|")
+		operators[cmd.ID] = cmd.Policy == codec.Refused || own[parent]
+		streaming[cmd.ID] = streams[cmd.Name]
+	}
+}
+
+// forOperators reports whether a command is passed on for operators' sake. One that only a
+// server has told of is when it was refused for that reason, or because its keys cannot be
+// found, which in a pool with one group nobody needs to find.
+func forOperators(cmd *codec.Command) bool {
+	if int(cmd.ID) < len(operators) {
+		return operators[cmd.ID]
+	}
+	return cmd.Reason != "" && cmd.Flags&codec.FlagBlocking == 0
+}
+
+// administer serves an operator's command of a pool that allows them, and reports whether
+// it has. Over several groups the answer of one server would not be an answer.
+func (s *session) administer(cmd *codec.Command, r *codec.Request) (served bool) {
+	if len(s.pw.table.Groups) != 1 || !forOperators(cmd) {
+		return false
+	}
+	if int(cmd.ID) < len(streaming) && streaming[cmd.ID] != "" {
+		s.refuse("NOPERM huntaway: '" + cmd.Name + "' does not pass through a proxy: " +
+			streaming[cmd.ID] + "; send it to the server itself")
+		return true
+	}
+	s.forward(cmd, r, 0)
+	return true
+}
+
+// passable reports whether a command whose keys nobody can find may go to the one group
+// there is, because they are there whatever they are.
+func (s *session) passable(cmd *codec.Command) bool {
+	return len(s.pw.table.Groups) == 1 && cmd.Flags&(codec.FlagAdmin|codec.FlagBlocking) == 0
+}
