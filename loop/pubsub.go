@@ -32,8 +32,8 @@ var verbs = [topicKinds]verb{
 type subscriber struct {
 	places  map[*topic]int  // where it stands among the members of each topic
 	counts  [topicKinds]int // topics, by kind
-	barrier uint32          // slot of its last subscribing command, or of messages that wait: messages come behind it
-	behind  uint32          // the slot behind the messages that wait; 0: there were none
+	barrier uint32          // messages come behind this slot: of a confirmation, or of messages
+	behind  uint32          // the slot behind the last messages that took one
 }
 
 // confirmed is the count in confirmations of a kind: channels and patterns are counted
@@ -73,15 +73,19 @@ func (s *session) pubSub(cmd *codec.Command, r *codec.Request) {
 	s.pw.commands[cmd.ID].Calls++
 	if cmd.Name == "pubsub|help" {
 		s.settleLocal(s.expect(slot{join: noJoin}), answerPubSubHelp(s, s.w.scratch[:0], r))
+		return
 	}
 	for kind := range topicKinds {
 		switch cmd.Name {
 		case verbs[kind].join:
 			s.subscribe(kind, r)
+			return
 		case verbs[kind].leave:
 			s.unsubscribe(kind, r)
+			return
 		}
 	}
+	s.refuse(refusedText(cmd)) // learnt from a server that is newer than this table
 }
 
 // subscribe serves SUBSCRIBE and its sisters. The session is a member of its topics at
