@@ -283,6 +283,28 @@ func TestTransactionsOfAShardedPool(t *testing.T) {
 	noLoans(t, st)
 }
 
+// TestTransactionsHaveTheirScripts: a script that the server has lost since is there again.
+func TestTransactionsHaveTheirScripts(t *testing.T) {
+	servers := startServers(t, 1)
+	st := play(t, scene{groups: alone(servers...)})
+	c := st.dial()
+	digest := c.must(t, "SCRIPT", "LOAD", "return redis.call('incr', KEYS[1])")
+	for i, watch := range []bool{false, true} {
+		if _, err := rig.Call(servers[0].Addr, patience, "SCRIPT", "FLUSH"); err != nil {
+			t.Fatal(err)
+		}
+		if watch {
+			c.want(t, "OK", "WATCH", "n")
+		}
+		want := fmt.Sprintf("*2\r\n:%d\r\n:%d\r\n", 2*i+1, 2*i+2)
+		if reply, err := c.transact("EVALSHA "+digest+" 1 n", "EVALSHA "+digest+" 1 n"); err != nil || reply != want {
+			t.Errorf("watched %v: got %q, %v; want %q", watch, reply, err, want)
+		}
+	}
+	c.want(t, "4", "GET", "n")
+	noLoans(t, st)
+}
+
 // TestClientsVanishInTransactions: clients go away at every point, over and over, while
 // another works; nothing is lent for ever and nobody gets their replies.
 func TestClientsVanishInTransactions(t *testing.T) {

@@ -26,7 +26,7 @@ func (pw *poolWorker) ringMoved() {
 // relocate finds the group of a request again from its frame. A part of a split command
 // whose keys have come to belong to several groups cannot be sent any more.
 func (pw *poolWorker) relocate(e *entry, frame []byte) (ok bool) {
-	if e.marks.has(isMany) {
+	if e.cmd == execID {
 		return pw.relocateAll(e, frame)
 	}
 	var scan codec.Scanner

@@ -1,8 +1,6 @@
 package loop
 
 import (
-	"strings"
-
 	"huntaway/codec"
 	"huntaway/shard"
 )
@@ -18,6 +16,7 @@ type transaction struct {
 	group   int          // where it will run; noGroup until a key or a WATCH says
 	frames  buffer       // MULTI, and behind it what was queued; empty once spoilt
 	queued  int          // requests in frames, without MULTI
+	scripts bool         // some request names a script by its digest
 	spoilt  bool         // a request was refused: EXEC will be too
 	watched bool         // a WATCH was answered
 	lost    bool         // what was watched may have changed: EXEC answers null
@@ -26,34 +25,23 @@ type transaction struct {
 // noGroup is the group of a transaction that has named no key.
 const noGroup = -1
 
-// mostQueued is how many requests a transaction may have: an entry counts their replies
-// with 16 bits.
-const mostQueued = 65_000
+// mostQueued is how many requests a transaction may have, mostLeads how many replies may
+// come before that to EXEC: an entry counts them with 16 bits.
+const (
+	mostQueued = 65_000
+	mostLeads  = 1<<16 - 1
+)
 
 // The commands that are told apart here, by ID.
 var (
-	multiID   = commandID("multi")
-	execID    = commandID("exec")
-	discardID = commandID("discard")
-	watchID   = commandID("watch")
-	unwatchID = commandID("unwatch")
-	quitID    = commandID("quit")
-	resetID   = commandID("reset")
-
-	spublishID = commandID("spublish")
+	multiID   = idOf("multi")
+	execID    = idOf("exec")
+	discardID = idOf("discard")
+	watchID   = idOf("watch")
+	unwatchID = idOf("unwatch")
+	quitID    = idOf("quit")
+	resetID   = idOf("reset")
 )
-
-// commandNamed returns a compiled command; a sub-command's name has its parent's in front.
-func commandNamed(name string) *codec.Command {
-	parent, sub, isSub := strings.Cut(name, "|")
-	cmd := codec.Default().Lookup([]byte(parent))
-	if isSub {
-		return cmd.Sub([]byte(sub))
-	}
-	return cmd
-}
-
-func commandID(name string) uint16 { return commandNamed(name).ID }
 
 // Redis' words about transactions, and ours where it has none.
 const (

@@ -32,10 +32,18 @@ func (s *session) exec(cmd *codec.Command) {
 	}
 }
 
-// execShared sends a transaction over the link that the session shares with others.
+// execShared sends a transaction over the link that the session shares with others. One
+// that has named no key goes to the pool's first group.
 func (s *session) execShared(cmd *codec.Command) {
+	if s.tx.group == noGroup {
+		s.tx.group = s.pw.firstGroup()
+	}
 	e, frame := s.closed(cmd)
-	s.pw.dispatch(s, &e, frame)
+	if s.tx.group == noGroup {
+		s.w.fail(&e, faultNoGroup, nil)
+	} else {
+		s.pw.dispatch(s, &e, frame)
+	}
 	s.dropTransaction()
 }
 
@@ -53,11 +61,25 @@ func (s *session) execPinned(cmd *codec.Command) {
 func (s *session) closed(cmd *codec.Command) (e entry, frame []byte) {
 	t := s.tx
 	t.frames.add(frameExec)
+	frame, loads := s.pw.withScripts(t)
 	e = entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: uint16(max(t.group, 0))}
-	e.marks, e.part = isWrite|isMany, uint16(t.queued+1)
+	e.marks, e.part = isWrite|isMany, uint16(loads+1+t.queued)
 	e.seq = s.expect(slot{join: noJoin})
 	s.writes++
-	return e, t.frames.bytes()
+	return e, frame
+}
+
+// withScripts puts the scripts that a transaction names in front of its frame, as many as
+// are remembered: in the middle nobody could heal a NOSCRIPT.
+func (pw *poolWorker) withScripts(t *transaction) (frame []byte, loads int) {
+	if !t.scripts {
+		return t.frames.bytes(), 0
+	}
+	all, n := pw.loadsFor(nil, t.frames.bytes())
+	if n == 0 || n+1+t.queued > mostLeads {
+		return t.frames.bytes(), 0
+	}
+	return append(all, t.frames.bytes()...), n
 }
 
 // appendNoArray appends what EXEC answers when what was watched has changed.

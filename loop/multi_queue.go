@@ -20,10 +20,14 @@ var aboutConnection = commandSet("monitor", "psync", "replconf", "sync")
 func commandSet(names ...string) []bool {
 	set := make([]bool, codec.Default().Len())
 	for _, name := range names {
-		set[commandNamed(name).ID] = true
+		set[idOf(name)] = true
 	}
 	return set
 }
+
+// channelled are the commands whose first argument is a channel, which is placed as a key
+// is: who has subscribed listens to the master of its group, and hears no other.
+var channelled = commandSet("publish", "spublish")
 
 // inSet reports whether a command is in a set; learnt ones are in none.
 func inSet(set []bool, cmd *codec.Command) bool { return int(cmd.ID) < len(set) && set[cmd.ID] }
@@ -37,6 +41,7 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 	}
 	if text == "" && !s.tx.spoilt {
 		text = s.tx.add(r.Frame, s.pw.opt.Limits.QueuedBytes)
+		s.noteScript(cmd, r)
 	}
 	if text != "" {
 		s.spoil(codec.AppendError(s.w.scratch[:0], text))
@@ -56,6 +61,19 @@ func (t *transaction) add(frame []byte, limit int64) (text string) {
 	t.frames.add(frame)
 	t.queued++
 	return ""
+}
+
+// noteScript remembers the body of a script, and that EXEC must see to it that the server
+// has those that are only named.
+func (s *session) noteScript(cmd *codec.Command, r *codec.Request) {
+	switch {
+	case cmd.ID == evalID || cmd.ID == evalReadID:
+		s.remember(r.Arg(1))
+	case cmd.ID == scriptLoadID:
+		s.remember(r.Arg(2))
+	case byDigest(cmd.ID):
+		s.tx.scripts = true
+	}
 }
 
 // unfit returns the error for a command that cannot be in a transaction, or "".
@@ -80,6 +98,20 @@ func (s *session) unfit(cmd *codec.Command) (text string) {
 		if !alone {
 			return notServed(codec.Keyless)
 		}
+		return s.unfitWhole(cmd)
+	}
+	return ""
+}
+
+// unfitWhole is unfit for commands about whole key spaces, of a pool with one group.
+func (s *session) unfitWhole(cmd *codec.Command) (text string) {
+	switch {
+	case cmd.Name == "swapdb" && s.pw.opt.DB > 0: // its numbers would have to be shifted
+		return fmt.Sprintf(textOutside, cmd.Name)
+	case cmd.Policy == codec.FanOut && cmd.Flags&codec.FlagWrite != 0 && !s.pw.opt.AdminCommands:
+		return refusedText(cmd)
+	case cmd.Policy == codec.ScriptAdmin && cmd.Join == codec.NoJoin:
+		return refusedText(cmd)
 	}
 	return ""
 }
@@ -115,32 +147,46 @@ func (pw *poolWorker) groupOf(cmd *codec.Command, r *codec.Request, group int) (
 	if err != nil {
 		return noGroup, err.Error()
 	}
-	if cmd.ID == spublishID {
-		keys = append(keys, 1) // a channel of this kind is placed as a key is
+	if inSet(channelled, cmd) {
+		keys = append(keys, 1)
 	}
 	pw.w.keys = keys
 	if len(keys) == 0 {
-		if inSet(alongside, cmd) || cmd.Policy == codec.Transaction {
-			return noGroup, ""
-		}
-		return noGroup, notServed(codec.Keyless)
+		return pw.groupWithout(cmd, group)
 	}
 	for _, k := range keys {
-		at = pw.table.Locate(r.Arg(int(k)))
-		switch {
-		case at < 0:
-			return noGroup, faultText(faultNoGroup, pw.place(0, nil))
-		case group == noGroup:
-			group = at
-		case group != at:
-			return noGroup, textCrossSlot
+		if group, text = pw.oneGroup(pw.table.Locate(r.Arg(int(k))), group); text != "" {
+			return noGroup, text
 		}
 	}
 	return group, ""
 }
 
-// groupOfAll is groupOf for everything in a transaction's frame; 0 when nothing there has a
-// key.
+// oneGroup returns at, the group of something, when it is the one given or none is given.
+func (pw *poolWorker) oneGroup(at, group int) (same int, text string) {
+	switch {
+	case at < 0:
+		return noGroup, faultText(faultNoGroup, place{pool: pw.opt.Name})
+	case group != noGroup && group != at:
+		return noGroup, textCrossSlot
+	}
+	return at, ""
+}
+
+// groupWithout is groupOf for a request without keys. Scripts without any are run by the
+// pool's first group, as outside of transactions.
+func (pw *poolWorker) groupWithout(cmd *codec.Command, group int) (at int, text string) {
+	switch {
+	case inSet(alongside, cmd) || cmd.Policy == codec.Transaction || cmd.Policy == codec.ScriptAdmin:
+		return noGroup, ""
+	case cmd.Flags&codec.FlagOptionalKeys != 0:
+		return pw.oneGroup(pw.firstGroup(), group)
+	}
+	return noGroup, notServed(codec.Keyless)
+}
+
+// groupOfAll is groupOf for everything in a transaction's frame. Without any key it is the
+// pool's first.
 func (pw *poolWorker) groupOfAll(frame []byte) (group int, text string) {
 	var scan codec.Scanner
 	r := &pw.w.again
@@ -162,7 +208,10 @@ func (pw *poolWorker) groupOfAll(frame []byte) (group int, text string) {
 			group = at
 		}
 	}
-	return max(group, 0), ""
+	if group == noGroup {
+		return pw.oneGroup(pw.firstGroup(), noGroup)
+	}
+	return group, ""
 }
 
 // followTable finds the transaction's group again when the keys have moved since.

@@ -92,10 +92,11 @@ func TestTransactionOfOneGroup(t *testing.T) {
 		t.Errorf("got %d counted as crossing; want 2", n)
 	}
 
-	c.ask(frames("MULTI;PING;PUBLISH ch x;MGET " + k[1] + " " + k[1] + ";EXEC"))
-	got(t, "to the second group", links[1].take(), frames("MULTI;PING;PUBLISH ch x;MGET "+k[1]+" "+k[1]+";EXEC"))
+	c.ask(frames("MULTI;PING;PUBLISH " + k[1] + " x;MGET " + k[1] + " " + k[1] + ";EXEC"))
+	got(t, "to the second group", links[1].take(), frames("MULTI;PING;PUBLISH "+k[1]+" x;MGET "+k[1]+" "+k[1]+";EXEC"))
 	links[1].arrive(queued2 + "+QUEUED\r\n*0\r\n")
 	got(t, "its reply", c.take(), "*0\r\n")
+	got(t, "a channel of the other group", c.ask(frames("MULTI;PUBLISH "+k[0]+" x;INCR "+k[1]+";EXEC")), queued1+cross+execAbort)
 	c.ask(frames("MULTI;PING;EXEC"))
 	got(t, "without a key, to the first", links[0].take(), frames("MULTI;PING;EXEC"))
 }
@@ -111,15 +112,32 @@ func TestWhatATransactionRefuses(t *testing.T) {
 		"CLIENT REPLY off": "ERR huntaway: 'client|reply' is not supported in a transaction by this proxy; call it outside of MULTI",
 		"SUBSCRIBE a":      "ERR huntaway: 'subscribe' is not supported in a transaction by this proxy; call it outside of MULTI",
 		"INFO":             "ERR huntaway: 'info' is not supported in a transaction by this proxy; call it outside of MULTI",
-		"MONITOR":          refusedText(commandNamed("monitor")),
+		"MONITOR":          refusedText(codec.Default().Lookup([]byte("monitor"))),
 		"DBSIZE":           notServed(codec.Keyless),
-		"EVAL return 0":    notServed(codec.Keyless),
 		"SCRIPT LOAD x":    notServed(codec.Keyless),
 		"EVAL x 5 a":       "ERR Number of keys can't be greater than number of args",
 		"SORT k BY w_*":    textSortBy,
 	} {
 		got(t, request, c.ask(frames("MULTI;"+request+";EXEC")), "+OK\r\n-"+want+"\r\n"+execAbort)
 	}
+}
+
+// TestTransactionBringsItsScripts: a digest inside is of no use when the server lacks the
+// script, and between MULTI and EXEC nobody could bring it.
+func TestTransactionBringsItsScripts(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	link := st.linkTo(0, 0, 0)
+	c := st.client(0, 0)
+	c.say("EVAL", "return 1", "0")
+	link.take()
+	link.arrive(":1\r\n")
+	c.take()
+	digest := "e0e1f9fabfc9d4800c877a703b823ac0578ff8db" // of "return 1"
+	c.ask(frames("MULTI;EVALSHA " + digest + " 1 a;EVALSHA " + digest + " 1 a;EXEC"))
+	load := string(codec.AppendCommand(nil, "SCRIPT", "LOAD", "return 1"))
+	got(t, "to the server", link.take(), load+frames("MULTI;EVALSHA "+digest+" 1 a;EVALSHA "+digest+" 1 a;EXEC"))
+	link.arrive("$40\r\n" + digest + "\r\n" + queued2 + "*2\r\n:1\r\n:1\r\n")
+	got(t, "replies", c.take(), "*2\r\n:1\r\n:1\r\n")
 }
 
 func TestTransactionLimits(t *testing.T) {
