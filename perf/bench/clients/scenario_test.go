@@ -176,7 +176,8 @@ func cut(addr string) error {
 	return nil
 }
 
-// recovers calls f until it succeeds: a client may report the loss once or a few times.
+// recovers calls f until it succeeds: a client may report a lost connection once or a few
+// times, and a proxy may leave a channel a moment after it has confirmed that.
 func recovers(ctx context.Context, f func() error) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -187,7 +188,7 @@ func recovers(ctx context.Context, f func() error) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("still not connected again: %w", err)
+			return fmt.Errorf("still not so: %w", err)
 		case <-tick.C:
 		}
 	}
