@@ -164,7 +164,7 @@ func (s *session) sendParts(cmd *codec.Command, frame []byte, first entry) {
 }
 
 // detours are the marks of entries that dispatch has to look at more closely.
-const detours = isMoved | toReplica | urgent
+const detours = isMoved | toReplica | urgent | isPrivate
 
 // detour looks after an entry that does not go the usual way, and reports whether it has
 // been sent or has failed.
@@ -180,7 +180,7 @@ func (pw *poolWorker) detour(s *session, e *entry, frame []byte) (served bool) {
 		pw.urgently(s, e, frame)
 		return true
 	}
-	return false
+	return e.marks.has(isPrivate) && pw.pinDown(s, e, frame)
 }
 
 // besides sends a part to a replica. It is for good measure: a replica that is down is left

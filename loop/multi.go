@@ -162,6 +162,14 @@ func (s *session) dropTransaction() {
 	s.mode &^= modeMulti
 }
 
+// inTransaction returns how many requests are queued, -1 outside of MULTI.
+func (s *session) inTransaction() int {
+	if !s.mode.has(modeMulti) {
+		return -1
+	}
+	return s.tx.queued
+}
+
 // tell answers a command here and counts it as its own.
 func (s *session) tell(cmd *codec.Command, reply []byte) {
 	count := &s.pw.commands[cmd.ID]

@@ -2,6 +2,8 @@ package loop
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"huntaway/codec"
 )
@@ -9,18 +11,18 @@ import (
 // alongside says which commands that the proxy answers itself are sent along in a
 // transaction, by ID: those to which a server's answer is as good. The others are about
 // the connection, and the server would speak of one that is shared, or change it.
-var alongside = commandSet("command", "command|count", "command|docs", "command|getkeys",
-	"command|help", "command|info", "command|list", "echo", "lolwut", "ping", "publish",
-	"spublish", "time")
+var alongside = commandSet("command", "echo", "lolwut", "ping", "publish", "spublish", "time")
 
 // aboutConnection says which of the operators' commands never belong into a transaction:
-// they turn the connection into something else.
-var aboutConnection = commandSet("monitor", "psync", "replconf", "sync")
+// they make something else of the connection.
+var aboutConnection = commandSet("himport", "monitor", "psync", "replconf", "sync")
 
+// commandSet returns a set of commands by ID. A container stands for its sub-commands too.
 func commandSet(names ...string) []bool {
 	set := make([]bool, codec.Default().Len())
-	for _, name := range names {
-		set[idOf(name)] = true
+	for _, cmd := range codec.Default().All() {
+		parent, _, _ := strings.Cut(cmd.Name, "|")
+		set[cmd.ID] = slices.Contains(names, parent)
 	}
 	return set
 }
@@ -82,8 +84,16 @@ func (s *session) unfit(cmd *codec.Command) (text string) {
 	switch {
 	case cmd.Flags&codec.FlagNoMulti != 0:
 		return textNoMulti
+	case alone && s.pw.opt.AdminCommands && forOperators(cmd):
+		if inSet(aboutConnection, cmd) {
+			return refusedText(cmd)
+		}
+		return ""
 	case cmd.Reason != "":
-		return cmd.Reason
+		if !s.passable(cmd) {
+			return cmd.Reason
+		}
+		return ""
 	case inSet(alongside, cmd):
 		return ""
 	}
@@ -91,9 +101,7 @@ func (s *session) unfit(cmd *codec.Command) (text string) {
 	case codec.Local, codec.PubSub:
 		return fmt.Sprintf(textOutside, cmd.Name)
 	case codec.Refused:
-		if !alone || !s.pw.opt.AdminCommands || inSet(aboutConnection, cmd) {
-			return refusedText(cmd)
-		}
+		return refusedText(cmd)
 	case codec.Keyless, codec.ScriptAdmin, codec.Scan, codec.FanOut:
 		if !alone {
 			return notServed(codec.Keyless)

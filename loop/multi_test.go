@@ -122,6 +122,33 @@ func TestWhatATransactionRefuses(t *testing.T) {
 	}
 }
 
+// TestOperatorsTransaction: where operators' commands pass, they do inside MULTI.
+func TestOperatorsTransaction(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{AdminCommands: true})
+	link := st.linkTo(0, 0, 0)
+	c := st.client(0, 0)
+	got(t, "queued", c.ask(frames("MULTI;CONFIG SET a b;FLUSHALL;DEBUG SLEEP 0;EXEC")), queued2+"+QUEUED\r\n")
+	got(t, "to the server", link.take(), frames("MULTI;CONFIG SET a b;FLUSHALL;DEBUG SLEEP 0;EXEC"))
+	link.arrive(queued2 + "+QUEUED\r\n*0\r\n")
+	c.take()
+	got(t, "refused", c.ask(frames("MULTI;MONITOR;EXEC")), "+OK\r\n-"+refusedText(codec.Default().Lookup([]byte("monitor")))+"\r\n"+execAbort)
+
+	st = newTestWorker(t, PoolOptions{})
+	got(t, "by default", st.client(0, 0).ask(frames("MULTI;FLUSHALL;EXEC")),
+		"+OK\r\n-"+refusedText(codec.Default().Lookup([]byte("flushall")))+"\r\n"+execAbort)
+}
+
+// TestTransactionInClientList: its count and its flag.
+func TestTransactionInClientList(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	c, other := st.client(0, 0), st.client(0, 0)
+	c.ask(frames("MULTI;GET a;GET b"))
+	list := other.say("CLIENT", "LIST")
+	if !strings.Contains(list, " flags=x ") || !strings.Contains(list, " multi=2 ") || strings.Count(list, " multi=-1 ") != 1 {
+		t.Errorf("got %q; want flags=x and multi=2 for one client, multi=-1 for the other", list)
+	}
+}
+
 // TestTransactionBringsItsScripts: a digest inside is of no use when the server lacks the
 // script, and between MULTI and EXEC nobody could bring it.
 func TestTransactionBringsItsScripts(t *testing.T) {
@@ -404,6 +431,45 @@ func TestWatchThatFails(t *testing.T) {
 	fail()
 	f.c.take()
 	f.noneLent(t) // it can be asked again
+}
+
+// TestWatchIsHeld: an outage that is bridged for others is bridged for WATCH, and nothing
+// that came behind it runs before it.
+func TestWatchIsHeld(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{HoldTimeout: time.Minute})
+	f := &watching{st: st, shared: st.linkTo(0, 0, 0), c: st.client(0, 0), pw: st.e.workers[0].pools[0]}
+	f.shared.close()
+	got(t, "during the outage", f.c.ask(frames("WATCH a;MULTI;INCR a;EXEC;GET b")), "")
+	w, shared := st.e.workers[0], f.pw.link(0, 0)
+	w.begin()
+	shared.on(evRested)
+	w.end()
+	f.shared = st.reconnect(shared)
+	f.pin = st.reconnect(f.c.s.pin)
+	got(t, "to the pin", f.pin.take(), frames("WATCH a"))
+	f.pin.arrive("+OK\r\n")
+	st.run()
+	got(t, "to the pin behind it", f.pin.take(), frames("MULTI;INCR a;EXEC"))
+	f.pin.arrive(queued1 + "*1\r\n:1\r\n")
+	st.run()
+	got(t, "to the shared link", f.shared.take(), frames("GET b"))
+	got(t, "replies", f.c.take(), "+OK\r\n"+queued1+"*1\r\n:1\r\n")
+	f.noneLent(t)
+}
+
+// TestWatchHeldForTooLong: it fails like any request, and is forgotten.
+func TestWatchHeldForTooLong(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{HoldTimeout: time.Millisecond})
+	f := &watching{st: st, shared: st.linkTo(0, 0, 0), c: st.client(0, 0), pw: st.e.workers[0].pools[0]}
+	f.shared.close()
+	f.c.ask(frames("WATCH a;PING"))
+	for end := time.Now().Add(time.Minute); len(f.c.said) == 0 && time.Now().Before(end); {
+		st.e.workers[0].tick()
+	}
+	if reply := f.c.take(); !strings.HasPrefix(reply, "-TRYAGAIN huntaway: ") || !strings.HasSuffix(reply, "; not executed\r\n+PONG\r\n") {
+		t.Errorf("got %q; want that it was not executed", reply)
+	}
+	f.noneLent(t)
 }
 
 // TestFailoverLosesTheWatch: the pin leads to a server that is no master any more.

@@ -18,18 +18,35 @@ func (s *session) watch(cmd *codec.Command, r *codec.Request) {
 		s.tell(cmd, codec.AppendSimple(s.w.scratch[:0], "OK"))
 		return
 	}
-	if !s.mode.has(modePinned) {
-		s.pin = s.pw.borrow(s, s.pw.table.Groups[group].Master)
-		if s.pin == nil {
-			s.dropTransaction()
-			s.refuse(textNoPrivate)
-			return
-		}
-		s.mode |= modePinned
-	}
 	e := entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: uint16(group), marks: isPrivate}
 	e.seq = s.expect(slot{join: noJoin})
-	s.pin.send(r.Frame, e)
+	if s.mode.has(modePinned) {
+		s.pin.send(r.Frame, e)
+		return
+	}
+	s.pw.dispatch(s, &e, r.Frame)
+	if s.tx != nil && s.pin == nil {
+		s.standAlone() // it is held: what comes later must not run unwatched
+	}
+}
+
+// pinDown borrows the pin for a WATCH and sends it there. It reports whether it has: while
+// the group takes no requests dispatch goes on, and holds the WATCH like any of them.
+func (pw *poolWorker) pinDown(s *session, e *entry, frame []byte) (served bool) {
+	id := pw.table.Groups[e.group].Master
+	if h := pw.holds[e.group]; id < 0 || h != nil && h.waits(s, e) || !pw.linkOf(s, id).usable() {
+		return false
+	}
+	s.tx.table, s.tx.group = pw.table, int(e.group)
+	s.pin = pw.borrow(s, id)
+	if s.pin == nil {
+		s.dropTransaction()
+		s.settleLocal(e.seq, codec.AppendError(s.w.scratch[:0], textNoPrivate))
+		return true
+	}
+	s.mode |= modePinned
+	s.pin.send(frame, *e)
+	return true
 }
 
 // watchGroup finds the group of the keys to watch, which is that of those already watched.
@@ -40,11 +57,8 @@ func (s *session) watchGroup(cmd *codec.Command, r *codec.Request) (group int, t
 		group = s.tx.group
 	}
 	group, text = s.pw.groupOf(cmd, r, group)
-	switch {
-	case text == textCrossSlot:
+	if text == textCrossSlot {
 		s.pw.counters.CrossSlot++
-	case text == "" && s.pw.table.Groups[group].Master < 0:
-		text = faultText(faultNoMaster, s.pw.place(uint16(group), nil))
 	}
 	return group, text
 }
@@ -106,7 +120,11 @@ func (l *link) unwatched(b []byte) {
 // pinAnswered hears that a WATCH, or the EXEC behind it, was answered or failed.
 func (s *session) pinAnswered(e *entry) {
 	l := s.pin
-	if l == nil || e.cmd != watchID && e.cmd != execID {
+	switch {
+	case e.cmd != watchID && e.cmd != execID:
+		return
+	case l == nil: // it was never sent
+		s.unpinned()
 		return
 	}
 	sound := l.state == linkReady && l.wire != nil && l.expired == 0
