@@ -20,7 +20,7 @@ func (s *session) merge(e *entry, j *join, dst []byte) []byte {
 	case codec.Concat:
 		dst, fits = j.concat(dst)
 	case codec.And:
-		dst, fits = j.and(dst)
+		dst, fits = j.and(dst, &s.pw.pool.scripts)
 	case codec.Walk:
 		dst, fits = walked(dst, j.parts[0].bytes(), step{uint64(e.group), uint64(j.sum)})
 	default:
@@ -75,10 +75,11 @@ func (j *join) concat(dst []byte) (reply []byte, fits bool) {
 	return dst, true
 }
 
-// and returns, per element, whether every part said 1 or it is known here.
-func (j *join) and(dst []byte) (reply []byte, fits bool) {
+// and returns, per element, whether every part said 1 or the script is known here: it is
+// loaded then where it is used.
+func (j *join) and(dst []byte, known *scripts) (reply []byte, fits bool) {
 	_, n, _, ok := codec.Header(j.parts[0].bytes())
-	if !ok || n != len(j.known) {
+	if !ok || n != len(j.names) {
 		return dst, false
 	}
 	j.counts = j.counts[:0]
@@ -91,8 +92,8 @@ func (j *join) and(dst []byte) (reply []byte, fits bool) {
 		}
 	}
 	dst = codec.AppendArray(dst, n)
-	for i, known := range j.known {
-		if known {
+	for i, name := range j.names {
+		if known.body(name) != "" {
 			j.counts[i] = 1
 		}
 		dst = codec.AppendInt(dst, j.counts[i])

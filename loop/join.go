@@ -16,7 +16,7 @@ type join struct {
 	// Of commands that do not follow keys, see spread.
 	targets []target // by part: where it went
 	counts  []int64  // by part, Draw: its keys. By element, And: whether all said 1
-	known   []bool   // by element, And: 1 whatever the servers say
+	names   []digest // by element, And: the scripts that were asked for
 	ran     bool     // some part was executed, or may have been
 	writes  bool     // the command changes data
 	bad     buffer   // the first error reply; it becomes the whole command's
@@ -42,7 +42,7 @@ func (w *worker) joinOf(cmd *codec.Command, n int) int32 {
 	j := &w.joins[at]
 	j.how, j.left, j.sum, j.ran, j.ok = cmd.Join, n, 0, false, false
 	j.writes = cmd.Flags&codec.FlagWrite != 0
-	j.owners, j.targets, j.counts, j.known = j.owners[:0], j.targets[:0], j.counts[:0], j.known[:0]
+	j.owners, j.targets, j.counts, j.names = j.owners[:0], j.targets[:0], j.counts[:0], j.names[:0]
 	for len(j.parts) < n {
 		j.parts = append(j.parts, buffer{})
 	}

@@ -63,9 +63,6 @@ func (s *session) scriptAdmin(cmd *codec.Command, r *codec.Request) {
 		return
 	}
 	m := wholeMarks(cmd)
-	if cmd.Flags&codec.FlagAllowBusy != 0 {
-		m |= urgent
-	}
 	if cmd.Join == codec.One {
 		s.launch(cmd, r.Frame, s.pw.firstGroup(), m)
 		return
@@ -82,7 +79,7 @@ func (s *session) scriptAdmin(cmd *codec.Command, r *codec.Request) {
 		}
 		s.w.targets = s.pw.everyServer(s.w.targets[:0])
 	case "script|kill", "function|kill":
-		m |= isWrite // once is enough: the next script is another one
+		m |= isWrite | urgent // once is enough: the next script is another one
 		s.w.targets = s.pw.everyServer(s.w.targets[:0])
 	case "script|exists":
 		s.exists(cmd, r)
@@ -112,7 +109,10 @@ func (s *session) exists(cmd *codec.Command, r *codec.Request) {
 	j.targets = append(j.targets, s.w.targets...)
 	for i := 2; i < r.Len(); i++ {
 		d, ok := parseDigest(r.Arg(i))
-		j.known = append(j.known, ok && s.pw.pool.scripts.body(d) != "")
+		if !ok {
+			d = digest{} // the name of no script
+		}
+		j.names = append(j.names, d)
 	}
 	s.sendParts(cmd, r.Frame, entry{seq: s.expect(slot{join: at})})
 }
