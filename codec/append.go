@@ -105,11 +105,12 @@ const quotedArg = 128
 // its first words to fall back to an older handshake (rueidis, Lettuce, ioredis).
 func AppendUnknown(dst []byte, r *Request) []byte {
 	dst = append(dst, "-ERR unknown command '"...)
-	dst = appendQuoted(dst, r.Arg(0))
+	dst = appendQuoted(dst, r.Arg(0), quotedArg)
 	dst = append(dst, "', with args beginning with: "...)
 	for i, start := 1, len(dst); i < r.Len() && len(dst)-start < quotedArg; i++ {
+		left := quotedArg - (len(dst) - start)
 		dst = append(dst, '\'')
-		dst = appendQuoted(dst, r.Arg(i))
+		dst = appendQuoted(dst, r.Arg(i), left)
 		dst = append(dst, "' "...)
 	}
 	return append(dst, CRLF...)
@@ -123,10 +124,14 @@ func AppendArity(dst []byte, name string) []byte {
 	return append(dst, "' command\r\n"...)
 }
 
-// appendQuoted appends at most quotedArg bytes of b with control characters as spaces.
-func appendQuoted(dst, b []byte) []byte {
-	for _, c := range b[:min(len(b), quotedArg)] {
-		if c < ' ' {
+// appendQuoted appends at most limit bytes of b as Redis does, which formats them as a C
+// string: up to the first NUL. Line ends become spaces.
+func appendQuoted(dst, b []byte, limit int) []byte {
+	for _, c := range b[:min(len(b), limit)] {
+		switch c {
+		case 0:
+			return dst
+		case '\r', '\n':
 			c = ' '
 		}
 		dst = append(dst, c)

@@ -107,14 +107,14 @@ func (c *Commands) Len() int { return len(c.all) }
 // has at least two arguments.
 func AppendUnknownSub(dst []byte, r *Request) []byte {
 	dst = append(dst, "-ERR unknown subcommand '"...)
-	dst = appendQuoted(dst, r.Arg(1))
+	dst = appendQuoted(dst, r.Arg(1), quotedArg)
 	dst = append(dst, "'. Try "...)
 	name := r.Arg(0)
 	for _, b := range name[:min(len(name), quotedArg)] {
 		if 'a' <= b && b <= 'z' {
 			b -= 'a' - 'A'
 		}
-		dst = appendQuoted(dst, []byte{b})
+		dst = appendQuoted(dst, []byte{b}, 1)
 	}
 	return append(dst, " HELP."+CRLF...)
 }

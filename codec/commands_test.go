@@ -159,3 +159,26 @@ func TestAppendUnknownSub(t *testing.T) {
 		t.Errorf("got %q; want %q", got, want)
 	}
 }
+
+// TestAppendUnknownAsRedis: Redis formats the name and the arguments as C strings, within
+// 128 bytes for all arguments, and makes spaces of line ends only.
+func TestAppendUnknownAsRedis(t *testing.T) {
+	long := strings.Repeat("x", 200)
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"\x00a", "b"}, "-ERR unknown command '', with args beginning with: 'b' \r\n"},
+		{[]string{"no", "a\x00b", "c\r\nd\te"}, "-ERR unknown command 'no', with args beginning with: 'a' 'c  d\te' \r\n"},
+		{[]string{long, "ab", long, "c"}, "-ERR unknown command '" + long[:128] + "', with args beginning with: 'ab' '" + long[:123] + "' \r\n"},
+	} {
+		var r Request
+		var scan Scanner
+		if _, err := scan.Next(AppendCommand(nil, tc.args...), &r, &Limits{Args: 10, Bulk: 1000, Request: 10000}); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(AppendUnknown(nil, &r)); got != tc.want {
+			t.Errorf("%.20q: got %q; want %q", tc.args, got, tc.want)
+		}
+	}
+}
