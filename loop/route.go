@@ -2,6 +2,7 @@ package loop
 
 import (
 	"math/rand/v2"
+	"strings"
 
 	"huntaway/codec"
 	"huntaway/shard"
@@ -36,12 +37,12 @@ func (pw *poolWorker) marksOf(cmd *codec.Command) marks {
 // together sends a command whose keys must all be of one group.
 func (s *session) together(cmd *codec.Command, r *codec.Request) {
 	keys, err := cmd.Keys(r, s.w.keys[:0])
-	if err != nil {
+	if err != nil && len(s.pw.table.Groups) > 1 {
 		s.refuse(err.Error())
 		return
 	}
 	s.w.keys = keys
-	if len(keys) == 0 {
+	if len(keys) == 0 { // or they cannot be found, and the only group says what is wrong
 		s.keyless(cmd, r)
 		return
 	}
@@ -70,8 +71,8 @@ func (s *session) keyless(cmd *codec.Command, r *codec.Request) {
 		s.runScript(cmd, r, s.pw.firstGroup())
 		return
 	}
-	if len(s.pw.table.Groups) == 1 {
-		s.forward(cmd, r, 0)
+	if len(s.pw.table.Groups) == 1 || strings.HasSuffix(cmd.Name, "|help") {
+		s.forward(cmd, r, s.pw.firstGroup())
 		return
 	}
 	s.refuse(notServed(codec.Keyless))
