@@ -213,6 +213,9 @@ func TestPubSubFanOut(t *testing.T) {
 		t.Errorf("the server counts %d subscribers; want 2, one per worker", got)
 	}
 	p := st.dial()
+	if c := st.counters(); c.Subscriptions != subscribers || c.Upstream != 2 {
+		t.Errorf("%d subscriptions and %d upstream are counted; want %d and 2", c.Subscriptions, c.Upstream, subscribers)
+	}
 	if got, want := p.must(t, "PUBSUB", "NUMSUB", "news"), push('*', "news", subscribers); got != want {
 		t.Errorf("NUMSUB = %q; want %q", got, want)
 	}
@@ -225,6 +228,9 @@ func TestPubSubFanOut(t *testing.T) {
 				t.Fatalf("subscriber %d: got %q; want %q", n, got, want)
 			}
 		}
+	}
+	if got := st.counters().Messages; got != subscribers*messages {
+		t.Errorf("%d messages are counted; want %d", got, subscribers*messages)
 	}
 	for _, c := range clients {
 		c.conn.Close()
@@ -325,6 +331,44 @@ func TestPubSubBetweenPieces(t *testing.T) {
 		}
 	}
 	t.Logf("%d messages between and behind %d large replies", total, 2*rounds)
+}
+
+// Messages of any size come whole, in the protocol of who gets them, and INFO and CLIENT
+// LIST tell who is subscribed.
+func TestPubSubSizes(t *testing.T) {
+	server := startServers(t, 1)[0]
+	st := play(t, scene{groups: alone(server)})
+	old, now, p := st.dial(), st.dial().resp3(t), st.dial()
+	for _, c := range []*client{old, now} {
+		c.subscribe(t, "SUBSCRIBE", "c")
+		c.subscribe(t, "PSUBSCRIBE", "c*")
+		c.subscribe(t, "SSUBSCRIBE", "s")
+	}
+	for _, n := range []int{0, 1, 100, 1 << 16, 5 << 20, 3, 1 << 20} {
+		text := value("message", n)
+		p.must(t, "PUBLISH", "c", text)
+		p.must(t, "SPUBLISH", "s", text)
+		for kind, c := range map[byte]*client{'*': old, '>': now} {
+			want := map[string]bool{push(kind, "message", "c", text): true,
+				push(kind, "pmessage", "c*", "c", text): true, push(kind, "smessage", "s", text): true}
+			for range 3 {
+				got := c.heard(t)
+				if !want[got] {
+					t.Fatalf("%d bytes: got %.80q ... of %d bytes; want another of three messages", n, got, len(got))
+				}
+				delete(want, got)
+			}
+		}
+	}
+	for _, want := range []string{"\r\npubsub_clients:2\r\n", "\r\npubsub_channels:1\r\n",
+		"\r\npubsub_patterns:1\r\n", "\r\npubsubshard_channels:1\r\n"} {
+		if got := p.must(t, "INFO"); !strings.Contains(got, want) {
+			t.Errorf("INFO: got %q; want %q in it", got, want)
+		}
+	}
+	if got := p.must(t, "CLIENT", "LIST", "TYPE", "pubsub"); strings.Count(got, " flags=P db=0 sub=1 psub=1 ssub=1 ") != 2 {
+		t.Errorf("CLIENT LIST: got %q; want two clients with flag P and sub=1 psub=1 ssub=1", got)
+	}
 }
 
 // A subscriber that does not read is closed; the others get everything.

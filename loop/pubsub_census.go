@@ -181,6 +181,7 @@ func (x *switchboard) ask(id int32, frame []byte, answer func([]byte)) {
 
 // hear takes the reply to the oldest question.
 func (o *oracle) hear(reply []byte) {
+	o.l.uttered()
 	if o.answer.len() == 0 {
 		o.l.breakUp(faultReply)
 		return

@@ -59,9 +59,8 @@ func (f *feed) add(t *topic) {
 
 // remove makes the feed carry t no longer.
 func (f *feed) remove(t *topic) {
-	if !f.topics[t] {
-		t.missing--
-	}
+	f.unconfirm(t)
+	t.missing--
 	delete(f.topics, t)
 	if f.l != nil {
 		f.tell(askLeave, t)
@@ -100,6 +99,7 @@ func (f *feed) tell(what askKind, t *topic) {
 // hear takes one frame of the server.
 func (f *feed) hear(b []byte) {
 	f.pause = 0
+	f.l.uttered()
 	if b[0] != '*' {
 		f.answered(b) // an error, or +PONG while nothing is subscribed to
 		return
@@ -148,6 +148,7 @@ func (f *feed) answered(b []byte) {
 		f.refused(a.t, b)
 	default:
 		f.topics[a.t] = true
+		f.x.pw.counters.Upstream++
 		a.t.confirmed()
 	}
 }
@@ -170,10 +171,18 @@ func (f *feed) takenAway(how string, name []byte) {
 			continue
 		}
 		if t := f.x.topics[kind][string(name)]; t != nil && f.topics[t] {
-			f.topics[t] = false
-			t.missing++
+			f.unconfirm(t)
 			f.tell(askJoin, t)
 		}
+	}
+}
+
+// unconfirm notes that the server does not carry t, or does not any more.
+func (f *feed) unconfirm(t *topic) {
+	if f.topics[t] {
+		f.topics[t] = false
+		f.x.pw.counters.Upstream--
+		t.missing++
 	}
 }
 
@@ -184,11 +193,8 @@ func (f *feed) lost() {
 	f.l, f.asks = nil, ring[ask]{}
 	f.pause = min(max(2*f.pause, int64(firstPause)), int64(lastPause))
 	f.retryAt = f.x.pw.w.now + f.pause
-	for t, confirmed := range f.topics {
-		if confirmed {
-			f.topics[t] = false
-			t.missing++
-		}
+	for t := range f.topics {
+		f.unconfirm(t)
 	}
 	if f.x.pw.opt.HoldTimeout > 0 {
 		return // who waits may wait for the next attempts
@@ -257,17 +263,20 @@ func (pw *poolWorker) openTapped(id int32, tap func([]byte), lost func()) *link 
 	return l
 }
 
-// utter sends a frame on a tapped link, in order and with the writes of this event. The log
-// holds only what has not been given to the wire: nothing of it is ever sent again.
+// utter sends a frame on a tapped link, in order and with the writes of this event.
 func (l *link) utter(frame []byte) {
-	if l.sent == l.log.len() {
-		l.log.clear()
-		l.base, l.sent, l.written = 0, 0, ring[stamp]{}
-	}
 	if l.state == linkReady {
 		l.press()
 	}
 	l.log.add(frame)
 	l.count.Requests++
 	l.count.RequestBytes += uint64(len(frame))
+}
+
+// uttered lets the log forget what has been given to the wire: nothing of it is ever sent
+// again, and no entry of the FIFO stands for it.
+func (l *link) uttered() {
+	if l.base != l.sent {
+		l.base, l.written = l.sent, ring[stamp]{}
+	}
 }

@@ -77,6 +77,9 @@ func wantNothingLeft(t *testing.T, x *switchboard) {
 			t.Errorf("%d topics of kind %d are left; want 0", n, kind)
 		}
 	}
+	if c := &x.pw.counters; c.Subscriptions != 0 || c.Upstream != 0 {
+		t.Errorf("%d subscriptions and %d upstream are counted; want 0", c.Subscriptions, c.Upstream)
+	}
 	for id, f := range x.feeds {
 		if len(f.topics) != 0 {
 			t.Errorf("the feed of server %d carries %d topics; want 0", id, len(f.topics))

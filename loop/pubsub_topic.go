@@ -90,6 +90,7 @@ func (s *session) enrol(t *topic) (fresh bool) {
 	}
 	s.sub.places[t] = len(t.members)
 	s.sub.counts[t.kind]++
+	s.pw.counters.Subscriptions++
 	t.members = append(t.members, s)
 	return true
 }
@@ -107,6 +108,7 @@ func (s *session) leaveTopic(t *topic) {
 	t.members = t.members[:last]
 	delete(s.sub.places, t)
 	s.sub.counts[t.kind]--
+	s.pw.counters.Subscriptions--
 	var kept []*pledge
 	t.waiting = slices.DeleteFunc(t.waiting, func(p *pledge) bool {
 		if p.s == s {
@@ -143,6 +145,7 @@ func (t *topic) settle() {
 // deliver gives a message to every member. b lives until the end of this event, so those
 // who speak its protocol are written to from where it lies.
 func (t *topic) deliver(x *switchboard, b []byte) {
+	x.pw.counters.Messages += uint64(len(t.members))
 	var push []byte
 	for _, s := range t.members {
 		m := b

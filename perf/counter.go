@@ -10,6 +10,8 @@ type PoolCounters struct {
 
 	ClientConnections int64  // gauge: sessions open now
 	Blocked           int64  // gauge: sessions that wait in a blocking command now
+	Subscriptions     int64  // gauge: channels and patterns that sessions are subscribed to
+	Upstream          int64  // gauge: those of them that servers know of: one per worker and server
 	Accepted          uint64 // sessions opened
 	RejectedClients   uint64 // told "max number of clients reached" and closed
 	ClientEOF         uint64 // closed by the client
@@ -25,6 +27,7 @@ type PoolCounters struct {
 
 	Requests     uint64 // requests taken from clients
 	RequestBytes uint64 // of those, as framed by the clients
+	Messages     uint64 // messages given to subscribers
 	Replies      uint64 // replies given to clients, errors included
 	ReplyBytes   uint64 // of those, as framed for the clients
 	Local        uint64 // answered here

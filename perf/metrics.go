@@ -20,6 +20,12 @@ var Families = []Family{
 		[]Figure{{Stats: "client_connections", Read: pool(func(c *PoolCounters) float64 { return float64(c.ClientConnections) })}}},
 	{"huntaway_client_connections_blocked", Gauge, PoolScope, "Client connections that wait in a blocking command now", "",
 		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.Blocked) })}}},
+	{"huntaway_subscriptions", Gauge, PoolScope, "Channels and patterns that client connections are subscribed to now", "",
+		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.Subscriptions) })}}},
+	{"huntaway_server_subscriptions", Gauge, PoolScope, "Subscriptions that servers hold for them now: one per channel, worker and server", "",
+		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.Upstream) })}}},
+	{"huntaway_messages_total", Counter, PoolScope, "Published messages given to subscribed client connections", "",
+		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.Messages) })}}},
 	{"huntaway_client_connections_total", Counter, PoolScope, "Client connections by what became of them at the door", "result",
 		[]Figure{
 			{Value: "accepted", Read: pool(func(c *PoolCounters) float64 { return float64(c.Accepted) })},
