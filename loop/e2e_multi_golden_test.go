@@ -62,7 +62,7 @@ func TestTransactionsAgreeWithRedis(t *testing.T) {
 	servers := startServers(t, 2)
 	st := play(t, scene{groups: alone(servers[1])})
 	cuts := map[string]func(net.Conn, []byte) error{
-		"whole": func(c net.Conn, b []byte) error { _, err := c.Write(b); return err },
+		"whole": writeWhole,
 		"bytes": writeBytes,
 	}
 	for _, row := range goldenMulti {
@@ -80,6 +80,51 @@ func TestTransactionsAgreeWithRedis(t *testing.T) {
 		}
 	}
 	noLoans(t, st)
+}
+
+// TestRandomTransactionsAgreeWithRedis has conversations that nobody has thought of.
+func TestRandomTransactionsAgreeWithRedis(t *testing.T) {
+	words := strings.Split("MULTI;MULTI;EXEC;EXEC;DISCARD;WATCH a;WATCH b c;UNWATCH;SET a 1;INCR a;INCR a;GET a;"+
+		"LPUSH b x;MGET a b;PING;ECHO x;BLPOP b 0;DEL a b;NOPE;SET a;MULTI x;EXEC x;RESET;SUBSTR a", ";")
+	servers := startServers(t, 2)
+	st, rnd := play(t, scene{groups: alone(servers[1])}), newRand(t)
+	for range 400 {
+		row := words[rnd.IntN(len(words))]
+		for range rnd.IntN(16) {
+			row += ";" + words[rnd.IntN(len(words))]
+		}
+		if blocks(row) {
+			continue
+		}
+		hello := []string{"2", "3"}[rnd.IntN(2)]
+		write := []func(net.Conn, []byte) error{nil, writeBytes, writeWhole}[rnd.IntN(3)]
+		want := converse(t, servers[0], servers[0].Addr, hello, row, write)
+		if got := converse(t, servers[1], st.addr, hello, row, write); got != want {
+			t.Errorf("RESP%s, %s:\ngot  %q\nwant %q", hello, row, got, want)
+		}
+	}
+	noLoans(t, st)
+}
+
+// blocks reports whether a blocking command of the row could wait for ever: outside of MULTI.
+func blocks(row string) bool {
+	inside := false
+	for _, request := range strings.Split(row, ";") {
+		switch {
+		case request == "MULTI":
+			inside = true
+		case strings.HasPrefix(request, "EXEC"), request == "DISCARD", request == "RESET":
+			inside = false
+		case strings.HasPrefix(request, "BLPOP") && !inside:
+			return true
+		}
+	}
+	return false
+}
+
+func writeWhole(c net.Conn, b []byte) error {
+	_, err := c.Write(b)
+	return err
 }
 
 func writeBytes(c net.Conn, b []byte) error {
