@@ -137,6 +137,10 @@ func (c *Command) IsRead() bool {
 	return c.Flags&(FlagReadOnly|notOnReplica) == FlagReadOnly
 }
 
+// Since returns the version of Redis or Valkey that brought the command, "" when that is
+// not known.
+func (c *Command) Since() string { return c.since }
+
 // IsContainer tells whether the row only holds sub-commands. Commands.Find returns it when
 // the request names none of them. COMMAND has sub-commands but means something alone.
 func (c *Command) IsContainer() bool { return len(c.subs) > 0 && !c.CheckArity(1) }

@@ -72,7 +72,7 @@ var serverRows = []row{
 	{"config|help", 2, load | stale, nokey, local, "5.0.0"},
 	{"config|resetstat", 2, adm | nosc | load | stale, nokey, refused, "2.0.0"},
 	{"config|rewrite", 2, adm | nosc | load | stale, nokey, refused, "2.8.0"},
-	{"config|set", -4, adm | nosc | load | stale, nokey, refused, "2.0.0"},
+	{"config|set", -4, adm | nosc | load | stale, nokey, local, "2.0.0"},
 	{"debug", -2, adm | nosc | load | stale, nokey, refused, "1.0.0"},
 	{"failover", -1, adm | nosc | stale, nokey, refused, "6.2.0"},
 	{"hotkeys", -2, adm | nosc, nokey, refused, "8.6.0"},

@@ -13,24 +13,25 @@ import (
 // passes operators' commands on: then the server's answer is meant.
 var ownAnswers = []string{"acl", "config", "module"}
 
-// streams are the commands that are never passed on: what follows them on a link belongs to
-// no request.
-var streams = map[string]string{
+// barred are the commands that are never passed on, with the reason: they would change what
+// a link means to all who share it. Of containers the sub-commands are barred too.
+var barred = map[string]string{
+	"himport":  "what it prepares belongs to a connection, which others share",
 	"monitor":  "its stream has no end",
 	"psync":    "its stream has no end",
 	"sync":     "its stream has no end",
 	"replconf": "it makes a replica of the connection, which others share",
 }
 
-// operators' commands by ID; streaming has the reason why one is not passed on.
+// By ID: whether a command is for operators, and why it is never passed on.
 var (
 	operators []bool
-	streaming []string
+	barredFor []string
 )
 
 func init() {
 	operators = make([]bool, codec.Default().Len())
-	streaming = make([]string, codec.Default().Len())
+	barredFor = make([]string, codec.Default().Len())
 	own := map[string]bool{}
 	for _, name := range ownAnswers {
 		own[name] = true
@@ -38,7 +39,7 @@ func init() {
 	for _, cmd := range codec.Default().All() {
 		parent, _, _ := strings.Cut(cmd.Name, "|")
 		operators[cmd.ID] = cmd.Policy == codec.Refused || own[parent]
-		streaming[cmd.ID] = streams[cmd.Name]
+		barredFor[cmd.ID] = barred[parent]
 	}
 }
 
@@ -58,9 +59,9 @@ func (s *session) administer(cmd *codec.Command, r *codec.Request) (served bool)
 	if len(s.pw.table.Groups) != 1 || !forOperators(cmd) {
 		return false
 	}
-	if int(cmd.ID) < len(streaming) && streaming[cmd.ID] != "" {
+	if int(cmd.ID) < len(barredFor) && barredFor[cmd.ID] != "" {
 		s.refuse("NOPERM huntaway: '" + cmd.Name + "' does not pass through a proxy: " +
-			streaming[cmd.ID] + "; send it to the server itself")
+			barredFor[cmd.ID] + "; send it to the server itself")
 		return true
 	}
 	s.forward(cmd, r, 0)

@@ -29,7 +29,7 @@ func TestAdminCommands(t *testing.T) {
 	own := map[string]string{"PING": "+PONG\r\n", "CLIENT GETNAME": "$-1\r\n", "COMMAND COUNT x": "-ERR wrong", "ROLE": "*3",
 		"INFO cluster": "$30", "SELECT 0": "+OK", "AUTH x": "-ERR AUTH", "HELLO 9": "-NOPROTO", "RESET": "+RESET",
 		"CLIENT REPLY ON": "+OK", "MONITOR": "-NOPERM huntaway: 'monitor' does not pass through a proxy: its stream has no end",
-		"SYNC": "-NOPERM huntaway: 'sync' does", "PSYNC a b": "-NOPERM huntaway: 'psync' does", "REPLCONF x": "-NOPERM huntaway: 'replconf' does"}
+		"SYNC": "-NOPERM huntaway: 'sync' does", "PSYNC a b": "-NOPERM huntaway: 'psync' does", "HIMPORT PREPARE a b c": "-NOPERM huntaway: 'himport|prepare' does", "REPLCONF x": "-NOPERM huntaway: 'replconf' does"}
 	for request, want := range own {
 		st := newTestWorker(t, PoolOptions{AdminCommands: true})
 		server := st.linkTo(0, 0, 0)

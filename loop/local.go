@@ -24,6 +24,7 @@ func init() {
 	maps.Copy(byName, authAnswers)
 	maps.Copy(byName, clientAnswers)
 	maps.Copy(byName, serverAnswers)
+	maps.Copy(byName, configAnswers)
 
 	localAnswers = make([]localAnswer, codec.Default().Len())
 	for _, cmd := range codec.Default().All() {

@@ -63,7 +63,7 @@ var sameAsRedis = []string{
 	"ACL WHOAMI; ACL LIST; ACL CAT; ACL CAT x; ACL NOPE; ACL",
 	"CONFIG; CONFIG GET; CONFIG GET save; CONFIG GET SAV*; CONFIG GET nope; CONFIG GET appendonly; CONFIG GET timeout tim*",
 	"CONFIG GET slave-read-only; CONFIG GET replica-read-onl[xy]; CONFIG GET maxmemory-polic?; CONFIG GET notify-keyspace-events",
-	"CONFIG GET maxmemory; CONFIG NOPE",
+	"CONFIG GET maxmemory; CONFIG NOPE; CONFIG SET notify-keyspace-events; CONFIG SET notify-keyspace-events qq; CONFIG SET save",
 	"COMMAND NOPE; COMMAND COUNT x; COMMAND GETKEYS GET a; COMMAND GETKEYS",
 	"INFO nope; INFO cluster; INFO cluster nope",
 	"NOPE a b; GET; QUIT x", "SENTINEL; SENTINEL GET-MASTER-ADDR-BY-NAME x; CLIENT MAINT_NOTIFICATIONS on",

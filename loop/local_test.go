@@ -77,7 +77,11 @@ func TestLocalTexts(t *testing.T) {
 		{"CLIENT IMPORT-SOURCE on", "-ERR CLIENT IMPORT-SOURCE is not supported by this proxy\r\n"},
 		{"CLIENT SETNAME " + strings.Repeat("x", longestName+1), "-" + textLongName + "\r\n"},
 		{"LOLWUT", "$20\r\nHuntaway ver. 1.2.3\n\r\n"},
-		{"CONFIG SET timeout 1", "-NOPERM huntaway: 'config|set' is not allowed through the proxy; send it to the server itself\r\n"},
+		{"CONFIG SET timeout 1", "-NOPERM huntaway: CONFIG SET is for the server itself; only notify-keyspace-events is answered here\r\n"},
+		{"CONFIG SET notify-keyspace-events KA", "-NOPERM huntaway: not all servers have the events 'KA' on (notify-keyspace-events is 'xgKE'); " +
+			"set them there, or set admin_commands for a pool with one group\r\n"},
+		{"CONFIG SET notify-keyspace-events Egx", "+OK\r\n"},
+		{"CONFIG GET notify-keyspace-events", "*2\r\n$22\r\nnotify-keyspace-events\r\n$4\r\nxgKE\r\n"},
 		{"CONFIG GET requirepass", "*0\r\n"},
 		{"CONFIG GET [", "*0\r\n"},
 		{"CONFIG GET databases", "*2\r\n$9\r\ndatabases\r\n$2\r\n16\r\n"},
@@ -85,6 +89,7 @@ func TestLocalTexts(t *testing.T) {
 		{"CONFIG GET proto-max-bulk-len", "*2\r\n$18\r\nproto-max-bulk-len\r\n$8\r\n67108864\r\n"},
 	} {
 		st := newTestWorker(t, PoolOptions{ClientConnections: 100})
+		st.e.pools[0].SetKeyspaceEvents("xgKE")
 		args := strings.Fields(row.request)
 		for i := range args {
 			args[i] = strings.ReplaceAll(args[i], "_", " ")

@@ -8,6 +8,7 @@ const (
 	textClientName   = "ERR Client names cannot contain spaces, newlines or special characters."
 	textLongName     = "ERR huntaway: a client's name, library and version have at most 1024 bytes each"
 	textPassBits     = "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096"
+	textEventClass   = "ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class character. Use 'Ag$lshzxeKEtmdn'."
 	textClientID     = "ERR Invalid client ID"
 	textKillID       = "ERR client-id should be greater than 0"
 	textNoClient     = "ERR No such client"
@@ -20,6 +21,7 @@ const (
 	textPauseMode = "ERR CLIENT PAUSE mode must be WRITE or ALL"
 
 	textWatching   = "ERR huntaway: the database and the protocol cannot be changed while keys are watched; UNWATCH first"
+	textNoConfig   = "NOPERM huntaway: CONFIG SET is for the server itself; only notify-keyspace-events is answered here"
 	textNoTracking = "ERR CLIENT TRACKING is not supported by this proxy"
 	textNoImport   = "ERR CLIENT IMPORT-SOURCE is not supported by this proxy"
 )

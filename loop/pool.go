@@ -30,6 +30,7 @@ type Pool struct {
 
 	// Told from outside, by SetServerVersion.
 	serverVersion atomic.Pointer[string]
+	events        atomic.Pointer[string] // by SetKeyspaceEvents
 }
 
 // newPool fixes what follows from the options.

@@ -17,9 +17,10 @@ const (
 	learnAgain = time.Minute
 )
 
-// learn keeps a pool's table of commands and the version that clients are told up to date,
-// until ctx is over. Servers that cannot be asked are no reason not to serve: what the
-// program itself knows of commands is enough for those of Redis 7 and 8 and Valkey.
+// learn keeps a pool's table of commands, and the version and the keyspace events that
+// clients are told of, up to date until ctx is over. Servers that cannot be asked are no
+// reason not to serve: what the program itself knows of commands is enough for those of
+// Redis 7 and 8 and Valkey.
 func (p *proxy) learn(ctx context.Context, s *served, a ha.Access) {
 	var known []codec.CommandSpec
 	for wait := time.Duration(0); rest(ctx, wait); {
@@ -38,6 +39,9 @@ func (p *proxy) learn(ctx context.Context, s *served, a ha.Access) {
 		}
 		if v, err := ha.LearnVersion(ctx, servers, a); err == nil {
 			s.pool.SetServerVersion(v)
+		}
+		if flags, err := ha.LearnKeyspaceEvents(ctx, servers, a); err == nil {
+			s.pool.SetKeyspaceEvents(flags)
 		}
 	}
 }

@@ -37,6 +37,7 @@ func newRoot() *cobra.Command {
 		newImport(),
 		newConfig(),
 		newRoute(),
+		newCommands(),
 		newMetrics(),
 		newVersion(),
 		newMan(),

@@ -1,0 +1,150 @@
+package loop
+
+import (
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"huntaway/codec"
+)
+
+// configAnswers: CONFIG, as of one server that stands for the pool.
+var configAnswers = map[string]localAnswer{
+	"config|get":  answerConfigGet,
+	"config|help": configHelp,
+	"config|set":  answerConfigSet,
+}
+
+// A setting is one line of CONFIG GET.
+type setting struct{ name, value string }
+
+// settings are what clients ask for when they connect, sorted by name. They speak of the
+// pool as if it were one server. Sizes are in bytes and times in seconds, as Redis' are.
+// Nothing here is secret: CONFIG GET * goes to every client.
+func (p *Pool) settings() []setting {
+	l := &p.options().Limits
+	return []setting{
+		{"appendfsync", "everysec"},
+		{"appendonly", "no"},
+		{"client-output-buffer-limit", outputLimit(l)},
+		{"client-query-buffer-limit", strconv.FormatInt(l.RequestBytes, 10)},
+		{"cluster-enabled", "no"},
+		{"databases", strconv.Itoa(p.options().databases(len(p.Table().Groups)))},
+		{"maxclients", strconv.Itoa(p.mostClients())},
+		{"maxmemory", "0"},
+		{"maxmemory-policy", "noeviction"},
+		{"notify-keyspace-events", p.keyspaceEvents()},
+		{"proto-max-bulk-len", strconv.FormatInt(l.BulkBytes, 10)},
+		{"replica-read-only", "yes"},
+		{"save", ""},
+		{"slave-read-only", "yes"},
+		{"tcp-keepalive", keepaliveSeconds(&p.opt)},
+		{"timeout", strconv.FormatInt(int64(l.IdleTime/time.Second), 10)},
+	}
+}
+
+// outputLimit is the output limit in Redis' form: class, hard limit, soft limit, seconds.
+func outputLimit(l *Limits) string {
+	return "normal " + strconv.FormatInt(l.OutputBytes, 10) + " " +
+		strconv.FormatInt(l.OutputSoftBytes, 10) + " " +
+		strconv.FormatInt(int64(l.OutputSoftTime/time.Second), 10)
+}
+
+// keepaliveSeconds is 0 when keepalive is off; on, the kernel's own default applies to
+// clients, of which Redis' 300 is the nearest thing to say.
+func keepaliveSeconds(o *PoolOptions) string {
+	if o.TCPKeepalive {
+		return "300"
+	}
+	return "0"
+}
+
+// mostClients is how many sessions the pool may have.
+func (p *Pool) mostClients() int {
+	if n := p.options().ClientConnections; n > 0 {
+		return min(n, p.engine.opt.MaxClients)
+	}
+	return p.engine.opt.MaxClients
+}
+
+// answerConfigGet answers CONFIG GET pattern ...: every setting that a pattern fits, once.
+// A name that is not known is left out, never an error: redis-benchmark and
+// StackExchange.Redis take an error for a broken server.
+func answerConfigGet(s *session, dst []byte, r *codec.Request) []byte {
+	var pairs []string
+	for _, one := range s.pw.pool.settings() {
+		if matchesAny(r, one.name) {
+			pairs = append(pairs, one.name, one.value)
+		}
+	}
+	return s.appendPairs(dst, pairs)
+}
+
+// matchesAny reports whether an argument from the third on is a glob pattern of name, in
+// any case. A pattern that is malformed fits nothing.
+func matchesAny(r *codec.Request, name string) bool {
+	for i := 2; i < r.Len(); i++ {
+		if ok, err := path.Match(strings.ToLower(string(r.Arg(i))), name); ok && err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// databases is how many databases clients of a pool with so many groups may SELECT. A pool
+// with one group is a Redis, which has 16 unless it is told otherwise; over many groups most
+// servers behind proxies were used with one.
+func (o *PoolOptions) databases(groups int) int {
+	switch {
+	case o.Databases > 0:
+		return o.Databases
+	case groups == 1:
+		return 16
+	}
+	return 1
+}
+
+var configHelp = alwaysLines(
+	"CONFIG <subcommand> [<arg> ...]. The proxy is configured by its file.",
+	"SET notify-keyspace-events <flags>", "    Accepted when the servers have these events on.",
+	"GET <pattern> ...", "    Settings as a client would find them on a single server.",
+	"HELP", "    This text.",
+)
+
+// SetKeyspaceEvents says which events all masters of the pool publish, in the letters of
+// notify-keyspace-events. May be called from any goroutine.
+func (p *Pool) SetKeyspaceEvents(flags string) { p.events.Store(&flags) }
+
+// keyspaceEvents returns what SetKeyspaceEvents said, "" until then.
+func (p *Pool) keyspaceEvents() string {
+	if flags := p.events.Load(); flags != nil {
+		return *flags
+	}
+	return ""
+}
+
+// answerConfigSet answers CONFIG SET. A client may ask for events that there are already,
+// as Spring Session does whenever it starts; everything else is the servers' business.
+func answerConfigSet(s *session, dst []byte, r *codec.Request) []byte {
+	switch {
+	case r.Len()%2 != 0:
+		return codec.AppendArity(dst, "config|set")
+	case r.Len() > 4 || !is(r.Arg(2), "notify-keyspace-events"):
+		s.refuse(textNoConfig)
+		return nil
+	}
+	wanted := string(r.Arg(3))
+	if strings.Trim(wanted, "Ag$lshzxeKEtmdn") != "" {
+		return codec.AppendError(dst, textEventClass)
+	}
+	have := s.pw.pool.keyspaceEvents()
+	if strings.Trim(allEvents(wanted), allEvents(have)) != "" {
+		return codec.AppendError(dst, "NOPERM huntaway: not all servers have the events '"+wanted+"' on (notify-keyspace-events is '"+have+
+			"'); set them there, or set admin_commands for a pool with one group")
+	}
+	return codec.AppendSimple(dst, "OK")
+}
+
+// allEvents spells out A, which stands for all events but misses and new keys.
+func allEvents(flags string) string { return strings.ReplaceAll(flags, "A", "g$lshzxetd") }
