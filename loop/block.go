@@ -254,8 +254,10 @@ func (l *link) forsake() {
 	}
 }
 
-// tickBlocked looks at what sessions wait for.
+// tickBlocked looks at what sessions wait for, and at what they do not need any more.
 func (pw *poolWorker) tickBlocked() {
+	pw.tickErrands()
+	pw.tickPrivate()
 	for _, b := range pw.blocked {
 		switch {
 		case !b.waits():

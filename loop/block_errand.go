@@ -7,7 +7,7 @@ import (
 
 // An errand is a link on which a worker asks a server questions of its own. It is private
 // so that they wait for nobody's large values, and not lent, so that they can be asked when
-// all that may be lent are. It stays as long as its server keeps it. Owner: the worker.
+// all that may be lent are. Owner: the worker.
 type errand struct {
 	pw      *poolWorker
 	link    *link
@@ -49,6 +49,16 @@ func (er *errand) hear(reply []byte) {
 	heard := *er.waiting.front()
 	er.waiting.pop()
 	heard(reply)
+}
+
+// tickErrands closes links on which nothing has been asked for long.
+func (pw *poolWorker) tickErrands() {
+	for id, er := range pw.errands {
+		if l := er.link; er.waiting.len() == 0 && l.w.now-l.heard > int64(keepPrivate) {
+			delete(pw.errands, id)
+			l.discard()
+		}
+	}
 }
 
 // lost tells everybody who asked that no reply will come.

@@ -102,9 +102,16 @@ func (w *worker) unblock(p *Pool, id uint64, u unblock) {
 			b = s.blocked()
 		}
 	})
-	switch {
-	case b == nil || !b.waits():
+	if b == nil || !b.waits() {
 		u.heard(notBlocked)
+		return
+	}
+	b.wake(u)
+}
+
+// wake ends the wait.
+func (b *blocked) wake(u unblock) {
+	switch {
 	case b.link == nil || b.link.state != linkReady:
 		b.release(u.reason) // no server knows of it yet
 		u.heard(wasBlocked)
@@ -112,6 +119,13 @@ func (w *worker) unblock(p *Pool, id uint64, u unblock) {
 		b.asks = append(b.asks, u) // it is on its way
 	default:
 		b.ask(u)
+	}
+}
+
+// stopWaiting ends the session's wait, if there is one, because the process goes down.
+func (s *session) stopWaiting() {
+	if b := s.blocked(); b != nil && b.waits() {
+		b.wake(unblock{reason: "ERROR", heard: func(woken) {}})
 	}
 }
 

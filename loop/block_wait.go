@@ -18,6 +18,7 @@ const textNoWaitAOF = "ERR huntaway: WAITAOF is not supported by this proxy, bec
 const (
 	textWaitNotInt   = "ERR timeout is not an integer or out of range"
 	textWaitNegative = "ERR timeout is negative"
+	textStateChanged = "UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"
 )
 
 // lookEvery is how often it is looked at whether replicas have acknowledged.
@@ -115,8 +116,15 @@ func (q *quorum) hear(b *blocked, g *standing, reply []byte) {
 	if !b.waits() {
 		return
 	}
-	if !g.read(reply) {
+	switch {
+	case reply == nil:
 		b.s.w.fail(&b.e, faultLostRead, nil)
+		return
+	case reply[0] == '-':
+		b.tell(append(b.s.w.scratch[:0], reply...))
+		return
+	case !g.read(reply):
+		b.tell(codec.AppendError(b.s.w.scratch[:0], textStateChanged))
 		return
 	}
 	if q.missing--; q.missing > 0 {

@@ -3,13 +3,15 @@ package loop
 import "huntaway/perf/invariant"
 
 // drain makes the worker's sessions end as soon as nothing is owed to them: no request is
-// taken any more, replies that are owed are written, then the connection is closed.
+// taken any more, replies that are owed are written, then the connection is closed. Who waits
+// at a server is told so, in the words for a server that ceases to be the master.
 func (w *worker) drain() {
 	w.begin()
 	w.draining = true
 	for _, s := range w.sessions {
 		if s != nil {
 			s.lastWord(endDrain)
+			s.stopWaiting()
 		}
 	}
 	w.end()

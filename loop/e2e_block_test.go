@@ -14,18 +14,22 @@ import (
 	"huntaway/perf/bench/rig"
 )
 
-// playBlocking sets a stage of one group whose timeout is far shorter than what its clients
-// wait for.
+// playBlocking sets a stage of one group.
 func playBlocking(t testing.TB, change func(*scene)) (*stage, *rig.Child) {
 	t.Helper()
 	server := startServers(t, 1)[0]
 	sc := scene{groups: alone(server)}
-	sc.options.Timeout = 80 * time.Millisecond
-	sc.options.ConnectTimeout = patience
+	sc.options.Timeout = patience
 	if change != nil {
 		change(&sc)
 	}
 	return play(t, sc), server
+}
+
+// hasty makes the pool's timeout far shorter than what clients wait for.
+func hasty(sc *scene) {
+	sc.options.Timeout = 80 * time.Millisecond
+	sc.options.ConnectTimeout = patience
 }
 
 // begin sends a command whose reply is read later.
@@ -107,7 +111,7 @@ func TestBlockedClientIsServed(t *testing.T) {
 }
 
 func TestBlockedClientTimesOut(t *testing.T) {
-	st, _ := playBlocking(t, nil)
+	st, _ := playBlocking(t, hasty)
 	c := st.dial()
 	c.want(t, "*-1\r\n", "BLPOP", "l", "0.3") // far over the pool's timeout
 	c.want(t, "*-1\r\n", "BLMOVE", "l", "m", "LEFT", "LEFT", "0.1")
@@ -433,7 +437,7 @@ func TestBlockedWaitsForMaster(t *testing.T) {
 
 // TestBlockedServerHangs: a server that does not answer when the time is over is given up.
 func TestBlockedServerHangs(t *testing.T) {
-	st, server := playBlocking(t, nil)
+	st, server := playBlocking(t, hasty)
 	c := st.dial()
 	c.begin(t, "BLPOP", "l", "0.2")
 	awaitBlocked(t, server.Addr, 1)

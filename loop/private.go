@@ -1,6 +1,9 @@
 package loop
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // private is the links of a worker's pool that are lent to one session at a time: a WATCH
 // or a blocking command would hinder everybody on a shared one. Owner: the worker.
@@ -14,8 +17,11 @@ type private struct {
 	lent  int
 }
 
-// mostKept is how many free private links a worker's pool keeps; keepPrivate is how long.
-const mostKept = 64
+// How many free private links a worker's pool keeps, and for how long without use.
+const (
+	mostKept    = 64
+	keepPrivate = time.Minute
+)
 
 // borrow lends s a link of its own to a server, or returns nil when as many are lent as the
 // pool allows. The link may still be connecting; what is sent waits for it.
@@ -95,4 +101,16 @@ func (pw *poolWorker) dropPrivate(l *link) {
 	same := func(other *link) bool { return other == l }
 	p.links = slices.DeleteFunc(p.links, same)
 	p.kept = slices.DeleteFunc(p.kept, same)
+}
+
+// tickPrivate closes free links that nobody has used for long, or whose server has left the
+// table.
+func (pw *poolWorker) tickPrivate() {
+	p := &pw.private
+	for i := len(p.kept) - 1; i >= 0; i-- {
+		if l := p.kept[i]; l.w.now-l.heard > int64(keepPrivate) || pw.table.Server(l.server.ID) == nil {
+			p.kept = slices.Delete(p.kept, i, i+1)
+			l.discard()
+		}
+	}
 }
