@@ -81,20 +81,9 @@ func lone(cmd *codec.Command, r *codec.Request) bool {
 		cmd.Flags&codec.FlagMovableKeys == 0
 }
 
-// notServed is the error for commands whose kind this release does not serve.
+// notServed is the error for commands of a kind that cannot be served, here or at all.
 func notServed(p codec.Policy) string {
-	switch p {
-	case codec.Transaction:
-		return "ERR huntaway: transactions (MULTI, EXEC, DISCARD, WATCH) are not supported by this proxy"
-	case codec.Blocking:
-		return "ERR huntaway: blocking commands are not supported by this proxy; use the form that does not block"
-	case codec.PubSub:
-		return "ERR huntaway: publish and subscribe are not supported by this proxy"
-	case codec.ScriptAdmin:
-		return "ERR huntaway: SCRIPT and FUNCTION are not supported by this proxy; EVAL works with at least one key"
-	case codec.Scan:
-		return "ERR huntaway: SCAN over a pool is not supported by this proxy; HSCAN, SSCAN and ZSCAN are"
-	case codec.Keyless:
+	if p == codec.Keyless {
 		return "ERR huntaway: a command without a key can only be sent to a pool with one group"
 	}
 	return "ERR huntaway: commands that concern every server are not supported by this proxy"
