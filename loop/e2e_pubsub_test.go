@@ -514,6 +514,20 @@ func TestPubSubChurn(t *testing.T) {
 	}
 }
 
+// What PUBLISH counts is right as soon as a change has been confirmed.
+func TestPubSubCountsAtOnce(t *testing.T) {
+	server := startServers(t, 1)[0]
+	st := play(t, scene{groups: alone(server), engine: loop.Options{Workers: 1}})
+	c, p := st.dial(), st.dial()
+	for range 200 {
+		c.subscribe(t, "SUBSCRIBE", "news")
+		p.want(t, "1", "PUBLISH", "news", "x")
+		c.wantFrame(t, push('*', "message", "news", "x"))
+		c.subscribe(t, "UNSUBSCRIBE", "news")
+		p.want(t, "0", "PUBLISH", "news", "x")
+	}
+}
+
 // One connection may not subscribe without end.
 func TestPubSubLimit(t *testing.T) {
 	server := startServers(t, 1)[0]

@@ -142,26 +142,28 @@ func (s *session) subscribed(t *topic) bool {
 }
 
 // unsubscribe serves UNSUBSCRIBE and its sisters: from the topics that are named, or from
-// all of the kind.
+// all of the kind. No message comes behind it. The confirmations wait until servers that
+// lose their last subscriber have heard of it: PUBLISH does not count it any more then.
 func (s *session) unsubscribe(kind topicKind, r *codec.Request) {
 	x := s.pw.switchboard()
 	how := verbs[kind].leave
-	var reply []byte // not in scratch: leaving may answer, and tells servers
+	p := &pledge{s: s}
 	for i := 1; i < r.Len(); i++ {
-		s.leaveTopic(x.topics[kind][string(r.Arg(i))])
-		reply = appendConfirmation(reply, s, how, r.Arg(i), s.sub.confirmed(kind))
+		s.leaveTopic(x.topics[kind][string(r.Arg(i))], p)
+		p.reply = appendConfirmation(p.reply, s, how, r.Arg(i), s.sub.confirmed(kind))
 	}
 	if r.Len() == 1 {
 		for _, t := range s.topicsOf(kind) {
-			s.leaveTopic(t)
-			reply = appendConfirmation(reply, s, how, []byte(t.name), s.sub.confirmed(kind))
+			s.leaveTopic(t, p)
+			p.reply = appendConfirmation(p.reply, s, how, []byte(t.name), s.sub.confirmed(kind))
 		}
-		if len(reply) == 0 {
-			reply = appendConfirmation(reply, s, how, nil, s.sub.confirmed(kind))
+		if len(p.reply) == 0 {
+			p.reply = appendConfirmation(p.reply, s, how, nil, s.sub.confirmed(kind))
 		}
 	}
 	s.endSubscribed()
-	s.settleLocal(s.window.push(slot{join: noJoin}), reply)
+	p.seq = s.window.push(slot{join: noJoin})
+	p.answerIfKept()
 }
 
 // topicsOf returns the session's topics of a kind, by name.
@@ -240,7 +242,7 @@ func (s *session) dropSubscriptions() {
 		return
 	}
 	for t := range s.sub.places {
-		s.leaveTopic(t)
+		s.leaveTopic(t, nil)
 	}
 	s.endSubscribed()
 }

@@ -41,11 +41,11 @@ func (x *switchboard) topicOf(kind topicKind, name []byte) *topic {
 	return t
 }
 
-// drop forgets a topic without members.
-func (x *switchboard) drop(t *topic) {
+// drop forgets a topic without members. by waits for the servers' word; it may be nil.
+func (x *switchboard) drop(t *topic, by *pledge) {
 	delete(x.topics[t.kind], t.name)
 	for _, f := range t.feeds {
-		f.remove(t)
+		f.remove(t, by)
 	}
 	t.feeds = nil
 }
@@ -56,7 +56,7 @@ func (x *switchboard) place(t *topic) {
 	for _, f := range slices.Clone(t.feeds) {
 		if !slices.Contains(ids, f.server) {
 			t.feeds = slices.DeleteFunc(t.feeds, func(o *feed) bool { return o == f })
-			f.remove(t)
+			f.remove(t, nil)
 		}
 	}
 	for _, id := range ids {

@@ -32,7 +32,8 @@ type feed struct {
 // An ask is something that the server has been told on a feed and has yet to answer.
 type ask struct {
 	what askKind
-	t    *topic // nil for a ping
+	t    *topic  // nil for a ping
+	by   *pledge // of askLeave: what waits for the answer; may be nil
 }
 
 // askKind is what the answer will be about.
@@ -51,19 +52,25 @@ func (f *feed) add(t *topic) {
 	t.missing++
 	switch {
 	case f.l != nil:
-		f.tell(askJoin, t)
+		f.tell(ask{askJoin, t, nil})
 	case f.x.pw.w.now >= f.retryAt:
 		f.connect()
 	}
 }
 
-// remove makes the feed carry t no longer.
-func (f *feed) remove(t *topic) {
+// remove makes the feed carry t no longer. by waits for the server's word, where there is
+// a connection on which it could come soon.
+func (f *feed) remove(t *topic, by *pledge) {
 	f.unconfirm(t)
 	t.missing--
 	delete(f.topics, t)
-	if f.l != nil {
-		f.tell(askLeave, t)
+	switch {
+	case f.l == nil:
+	case f.l.state == linkReady && by != nil:
+		by.left++
+		f.tell(ask{askLeave, t, by})
+	default:
+		f.tell(ask{askLeave, t, nil})
 	}
 }
 
@@ -73,22 +80,22 @@ func (f *feed) connect() {
 		return // the server has just left the table: resubscribe comes
 	}
 	for t := range f.topics {
-		f.tell(askJoin, t)
+		f.tell(ask{askJoin, t, nil})
 	}
 }
 
 // tell sends one command. It waits in the link until that is ready.
-func (f *feed) tell(what askKind, t *topic) {
+func (f *feed) tell(a ask) {
 	if f.asks.len() == 0 {
 		f.asked = f.x.pw.w.now
 	}
-	f.asks.push(ask{what, t})
+	f.asks.push(a)
 	frame := f.x.frame[:0]
-	switch what {
+	switch a.what {
 	case askJoin:
-		frame = codec.AppendCommand(frame, verbs[t.kind].join, t.name)
+		frame = codec.AppendCommand(frame, verbs[a.t.kind].join, a.t.name)
 	case askLeave:
-		frame = codec.AppendCommand(frame, verbs[t.kind].leave, t.name)
+		frame = codec.AppendCommand(frame, verbs[a.t.kind].leave, a.t.name)
 	default:
 		frame = codec.AppendCommand(frame, "ping")
 	}
@@ -143,6 +150,8 @@ func (f *feed) answered(b []byte) {
 	f.asked = f.x.pw.w.now
 	confirmed, carries := f.topics[a.t]
 	switch {
+	case a.by != nil:
+		a.by.kept()
 	case a.what != askJoin || !carries || confirmed:
 	case b[0] == '-':
 		f.refused(a.t, b)
@@ -172,7 +181,7 @@ func (f *feed) takenAway(how string, name []byte) {
 		}
 		if t := f.x.topics[kind][string(name)]; t != nil && f.topics[t] {
 			f.unconfirm(t)
-			f.tell(askJoin, t)
+			f.tell(ask{askJoin, t, nil})
 		}
 	}
 }
@@ -190,11 +199,17 @@ func (f *feed) unconfirm(t *topic) {
 // for its members, as they are to any subscriber of a server whose connection breaks.
 func (f *feed) lost() {
 	f.barred = f.l != nil && f.l.barred
+	asks := f.asks
 	f.l, f.asks = nil, ring[ask]{}
 	f.pause = min(max(2*f.pause, int64(firstPause)), int64(lastPause))
 	f.retryAt = f.x.pw.w.now + f.pause
 	for t := range f.topics {
 		f.unconfirm(t)
+	}
+	for ; asks.len() > 0; asks.pop() {
+		if by := asks.front().by; by != nil {
+			by.kept() // what is lost is left, too
+		}
 	}
 	if f.x.pw.opt.HoldTimeout > 0 {
 		return // who waits may wait for the next attempts
@@ -238,7 +253,7 @@ func (f *feed) tick() (needed bool) {
 		f.l.discard()
 		return false
 	case f.asks.len() == 0 && now-f.l.heard > int64(pingFeed):
-		f.tell(askPing, nil)
+		f.tell(ask{what: askPing})
 	}
 	return true
 }

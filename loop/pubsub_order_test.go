@@ -155,6 +155,28 @@ func TestUnsubscribeBeforeConfirmation(t *testing.T) {
 	wantSaid(t, "the new answer", c.heard(feed, confirmation("*", "subscribe", "x", 1)), confirmation("*", "subscribe", "x", 1))
 }
 
+// The last one to leave is told so when the server knows; others are told at once.
+func TestLastToLeaveWaitsForServer(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	c, other := st.client(0, 0), st.client(0, 0)
+	c.say("SUBSCRIBE", "x", "y")
+	other.say("SUBSCRIBE", "y")
+	feed := st.feedOf(0)
+	c.heard(feed, confirmation("*", "subscribe", "x", 1)+confirmation("*", "subscribe", "y", 2))
+	other.take()
+	feed.take()
+	left := confirmation("*", "unsubscribe", "x", 1) + confirmation("*", "unsubscribe", "y", 0)
+	wantSaid(t, "UNSUBSCRIBE", c.say("UNSUBSCRIBE"), "")
+	wantSaid(t, "the feed", feed.take(), frame("*", "unsubscribe", "x"))
+	wantSaid(t, "a message", c.heard(feed, frame("*", "message", "x", "late")), "")
+	wantSaid(t, "left", c.heard(feed, confirmation("*", "unsubscribe", "x", 1)), left)
+	wantSaid(t, "the other's", other.say("UNSUBSCRIBE", "y"), "")
+	feed.close()
+	st.run()
+	wantSaid(t, "the feed is lost", other.take(), confirmation("*", "unsubscribe", "y", 0))
+	wantNothingLeft(t, c.s.pw.board)
+}
+
 // What a server refuses is refused with its words, with all that counted on it.
 func TestServerRefusesSubscription(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{})

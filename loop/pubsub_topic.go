@@ -21,13 +21,13 @@ type topic struct {
 // live reports whether every server that has to carry it does.
 func (t *topic) live() bool { return t.missing == 0 && !t.orphan }
 
-// A pledge is a subscribing command that waits for servers: its reply is ready, and is said
-// when they have confirmed.
+// A pledge is a command that waits for servers: its reply is ready, and is said when they
+// have confirmed what it asks for.
 type pledge struct {
 	s     *session
 	seq   uint32 // its slot
 	since int64
-	left  int      // topics that are not live
+	left  int      // topics that are not live, or are still to be left by a server
 	fresh []*topic // those that the command made the session a member of
 	reply []byte   // all its confirmations
 	over  bool     // it has been answered, or nobody waits any more
@@ -43,7 +43,7 @@ func (p *pledge) await(t *topic) {
 	p.left++
 }
 
-// kept counts a topic that has become live, and answers with the last.
+// kept counts a topic of which all has been confirmed, and answers with the last.
 func (p *pledge) kept() {
 	p.left--
 	p.answerIfKept()
@@ -74,7 +74,7 @@ func (p *pledge) broken(reply []byte) {
 				q.broken(reply)
 			}
 		}
-		s.leaveTopic(t)
+		s.leaveTopic(t, nil)
 	}
 	s.endSubscribed()
 	if s.state != sessionGone {
@@ -96,8 +96,9 @@ func (s *session) enrol(t *topic) (fresh bool) {
 }
 
 // leaveTopic ends the session's membership of t, if it is a member; t may be nil. What it
-// still waits for here counts as kept: it would have been, before it left.
-func (s *session) leaveTopic(t *topic) {
+// still waits for here counts as kept: it would have been, before it left. by is the command
+// that leaves, which waits for the servers' word when it was the last member; or nil.
+func (s *session) leaveTopic(t *topic, by *pledge) {
 	if !s.subscribed(t) {
 		return
 	}
@@ -120,7 +121,7 @@ func (s *session) leaveTopic(t *topic) {
 		p.kept()
 	}
 	if len(t.members) == 0 {
-		s.pw.switchboard().drop(t)
+		s.pw.switchboard().drop(t, by)
 	}
 }
 
