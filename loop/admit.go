@@ -52,8 +52,8 @@ func (s *session) serve(cmd *codec.Command, r *codec.Request) {
 		s.split(cmd, r)
 	case cmd.Policy == codec.Local:
 		s.local(cmd, r)
-	case cmd.Policy == codec.Keyless && len(s.pw.table.Groups) == 1:
-		s.forward(cmd, r, 0)
+	case cmd.Policy == codec.Keyless && (cmd.Reason == "" || len(s.pw.table.Groups) == 1):
+		s.keyless(cmd, r)
 	case cmd.Policy == codec.Transaction:
 		s.transact(cmd, r)
 	case cmd.Policy == codec.PubSub:

@@ -65,7 +65,8 @@ func (s *session) together(cmd *codec.Command, r *codec.Request) {
 	s.forward(cmd, r, group)
 }
 
-// keyless serves a command that could have keys and has none, such as EVAL with 0 keys.
+// keyless serves a command that has no key, or could have keys and has none, such as EVAL
+// with 0 keys. A HELP text is the same in every group.
 func (s *session) keyless(cmd *codec.Command, r *codec.Request) {
 	if cmd.Flags&codec.FlagOptionalKeys != 0 {
 		s.runScript(cmd, r, s.pw.firstGroup())
