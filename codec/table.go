@@ -95,7 +95,6 @@ var (
 	scriptAnd    = plan{ScriptAdmin, And}
 	scriptAny    = plan{ScriptAdmin, AnyOK}
 	scan         = plan{Scan, Walk}
-	fanOut       = plan{policy: FanOut}
 	fanSum       = plan{FanOut, Sum}
 	fanOK        = plan{FanOut, AllOK}
 	fanConcat    = plan{FanOut, Concat}

@@ -22,9 +22,6 @@ const theMaster = -1
 func (s *session) fanOut(cmd *codec.Command, r *codec.Request) {
 	frame := r.Frame
 	switch {
-	case cmd.Join == codec.NoJoin:
-		s.refuse(notServed(codec.FanOut))
-		return
 	case cmd.Flags&codec.FlagWrite != 0 && !s.pw.opt.AdminCommands:
 		s.refuse(refusedText(cmd))
 		return
@@ -62,7 +59,7 @@ func (s *session) shiftSwap(r *codec.Request) []byte {
 		case err != nil:
 			s.refuse(text)
 			return nil
-		case n < 0:
+		case n < 0 || n >= s.pw.opt.databases(len(s.pw.table.Groups)):
 			s.refuse(textDBRange)
 			return nil
 		}
