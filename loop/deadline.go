@@ -29,6 +29,7 @@ func (w *worker) tick() {
 		pw.tickHolds()
 		pw.tickBlocked()
 		pw.tickPause()
+		pw.tickPace()
 		pw.tickSubscriptions()
 	}
 	w.drainSlow()

@@ -56,28 +56,29 @@ func newRunID() string {
 func answerSections(s *session, _ []byte, r *codec.Request) []byte {
 	sections := wantedSections(r)
 	p := s.pw.pool
-	gather(s, func(w *worker) *tally { return w.tallyOf(p) },
-		func(s *session, dst []byte, parts []*tally) []byte {
-			sum := new(tally)
-			for _, t := range parts {
-				sum.add(t)
+	gather(s, func(w *worker) *report { return w.reportOf(p) },
+		func(s *session, dst []byte, parts []*report) []byte {
+			sum := new(report)
+			for _, part := range parts {
+				sum.add(part)
 			}
 			return codec.AppendText(dst, s.resp, s.appendSections(nil, sections, sum))
 		})
 	return nil
 }
 
-// tallyOf copies what the worker counted for one pool. It runs on the worker.
-func (w *worker) tallyOf(p *Pool) *tally {
+// reportOf copies what the worker knows of one pool. It runs on the worker.
+func (w *worker) reportOf(p *Pool) *report {
 	pw := w.pools[p.index]
-	return &tally{counters: pw.counters, commands: slices.Clone(pw.commands), roll: pw.rollOf()}
+	counted := tally{counters: pw.counters, commands: slices.Clone(pw.commands), roll: pw.rollOf()}
+	return &report{counted, pw.sight(), pw.ratesNow()}
 }
 
 // A section is one heading of INFO and what stands under it.
 type section struct {
 	name, title string
 	extra       bool // only when it is named, or all are asked for
-	lines       func(i *lines, s *session, sum *tally)
+	lines       func(i *lines, s *session, sum *report)
 }
 
 // sectionTable are in the order of Redis. What a proxy does not know of itself is left out
@@ -112,7 +113,7 @@ func wantedSections(r *codec.Request) (indexes []int) {
 }
 
 // appendSections appends the sections with an empty line between them.
-func (s *session) appendSections(dst []byte, indexes []int, sum *tally) []byte {
+func (s *session) appendSections(dst []byte, indexes []int, sum *report) []byte {
 	i := lines{dst}
 	for n, at := range indexes {
 		if n > 0 {
@@ -138,7 +139,7 @@ func (i *lines) text(name, value string) {
 func (i *lines) number(name string, value int64) { i.text(name, strconv.FormatInt(value, 10)) }
 
 // serverLines begins with redis_version: BullMQ takes the first line that ends so.
-func serverLines(i *lines, s *session, _ *tally) {
+func serverLines(i *lines, s *session, _ *report) {
 	p := s.pw.pool
 	up := int64(time.Since(perf.Started()) / time.Second)
 	exe, _ := os.Executable() // "" where the system cannot tell
@@ -154,6 +155,7 @@ func serverLines(i *lines, s *session, _ *tally) {
 	i.number("uptime_in_seconds:", up)
 	i.number("uptime_in_days:", up/86400)
 	i.text("executable:", exe)
+	i.text("config_file:", "")
 	i.text("huntaway_version:", s.w.engine.opt.Version)
 	i.text("huntaway_pool:", p.opt.Name)
 	i.number("huntaway_groups:", int64(len(s.pw.table.Groups)))
@@ -168,7 +170,7 @@ func portOf(addr string) string {
 	return "0"
 }
 
-func clientLines(i *lines, s *session, sum *tally) {
+func clientLines(i *lines, s *session, sum *report) {
 	i.number("connected_clients:", s.pw.pool.clients.Load())
 	i.number("cluster_connections:", 0)
 	i.number("maxclients:", int64(s.pw.pool.mostClients()))
@@ -179,7 +181,7 @@ func clientLines(i *lines, s *session, sum *tally) {
 
 // memoryLines are about this process, which evicts nothing. Sidekiq and BullMQ warn of
 // every other policy; the servers' must be asked of the servers.
-func memoryLines(i *lines, _ *session, _ *tally) {
+func memoryLines(i *lines, _ *session, _ *report) {
 	used := heapBytes()
 	i.number("used_memory:", used)
 	i.text("used_memory_human:", strconv.FormatFloat(float64(used)/(1<<20), 'f', 2, 64)+"M")
@@ -198,32 +200,40 @@ func heapBytes() int64 {
 	return int64(sample[0].Value.Uint64())
 }
 
-// persistenceLines let ioredis go on: it waits while loading is 1.
-func persistenceLines(i *lines, _ *session, _ *tally) {
-	i.number("loading:", 0)
+// persistenceLines let ioredis wait while no master can be reached: it does while loading
+// is 1.
+func persistenceLines(i *lines, _ *session, sum *report) {
+	loading := int64(0)
+	if sum.masters.loading() {
+		loading = 1
+	}
+	i.number("loading:", loading)
 	i.number("async_loading:", 0)
 	i.number("rdb_bgsave_in_progress:", 0)
 	i.number("aof_enabled:", 0)
 	i.number("aof_rewrite_in_progress:", 0)
 }
 
-func statsLines(i *lines, s *session, sum *tally) {
+func statsLines(i *lines, s *session, sum *report) {
 	c := &sum.counters
 	i.number("total_connections_received:", int64(c.Accepted))
 	i.number("total_commands_processed:", int64(c.Requests))
+	i.number("instantaneous_ops_per_sec:", int64(sum.rates.requests))
 	i.number("total_net_input_bytes:", int64(c.RequestBytes))
 	i.number("total_net_output_bytes:", int64(c.ReplyBytes))
+	i.text("instantaneous_input_kbps:", kilo(sum.rates.in))
+	i.text("instantaneous_output_kbps:", kilo(sum.rates.out))
 	i.number("rejected_connections:", int64(s.pw.pool.rejects.Load()))
 	sum.roll.lines(i)
 	i.number("total_error_replies:", int64(c.ErrorReplies))
 }
 
-func replicationLines(i *lines, _ *session, _ *tally) {
+func replicationLines(i *lines, _ *session, _ *report) {
 	i.text("role:", "master")
 	i.number("connected_slaves:", 0)
 }
 
-func cpuLines(i *lines, _ *session, _ *tally) {
+func cpuLines(i *lines, _ *session, _ *report) {
 	var u unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
 		return
@@ -232,6 +242,9 @@ func cpuLines(i *lines, _ *session, _ *tally) {
 	i.text("used_cpu_user:", seconds(u.Utime))
 }
 
+// kilo prints bytes per second as Redis does.
+func kilo(rate float64) string { return strconv.FormatFloat(rate/1024, 'f', 2, 64) }
+
 // seconds prints a time with six digits behind the point.
 func seconds(t unix.Timeval) string {
 	return strconv.FormatFloat(float64(t.Nano())/1e9, 'f', 6, 64)
@@ -239,7 +252,7 @@ func seconds(t unix.Timeval) string {
 
 // commandLines has the fields of Redis' lines that are known here: not the time that the
 // servers took.
-func commandLines(i *lines, s *session, sum *tally) {
+func commandLines(i *lines, s *session, sum *report) {
 	all := s.pw.opt.Commands.All()
 	for id := range sum.commands {
 		if c := &sum.commands[id]; c.Calls > 0 {
@@ -249,4 +262,4 @@ func commandLines(i *lines, s *session, sum *tally) {
 	}
 }
 
-func clusterLines(i *lines, _ *session, _ *tally) { i.number("cluster_enabled:", 0) }
+func clusterLines(i *lines, _ *session, _ *report) { i.number("cluster_enabled:", 0) }

@@ -3,6 +3,7 @@ package loop
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"huntaway/codec"
 )
@@ -63,7 +64,8 @@ func TestInfo(t *testing.T) {
 		"huntaway_version": "1.2.3", "huntaway_pool": "alpha", "huntaway_groups": "1",
 		"connected_clients": "2", "total_connections_received": "2",
 		"total_commands_processed": "3", "total_error_replies": "1",
-		"loading": "0", "role": "master", "cluster_enabled": "0", "maxmemory_policy": "noeviction",
+		"loading": "0", "instantaneous_ops_per_sec": "0", "instantaneous_input_kbps": "0.00", "blocked_clients": "0", "pubsub_clients": "0",
+		"role": "master", "cluster_enabled": "0", "maxmemory_policy": "noeviction",
 		"cmdstat_ping": "calls=1,failed_calls=0",
 	} {
 		if got[name] != want {
@@ -76,6 +78,48 @@ func TestInfo(t *testing.T) {
 	first := strings.Index(reply, "version:")
 	if !strings.HasPrefix(reply[first-len("\nredis_"):], "\nredis_version:") {
 		t.Errorf("got %q as the first line with a version; want redis_version", reply[first-10:first+20])
+	}
+}
+
+// TestInfoLoading: ioredis is told to wait while no master can be reached, and not before a
+// link has been needed.
+func TestInfoLoading(t *testing.T) {
+	st := newStage(t, 2, PoolOptions{})
+	c := st.client(0, 0)
+	loading := func() string {
+		_, fields := sectionsOf(t, c.say("INFO", "persistence"))
+		return fields["loading"]
+	}
+	if got := loading(); got != "0" {
+		t.Errorf("before a link was needed: got loading:%s; want 0", got)
+	}
+	server := st.linkTo(0, 0, 0)
+	if got := loading(); got != "0" {
+		t.Errorf("with a link: got loading:%s; want 0", got)
+	}
+	server.close()
+	if got := loading(); got != "1" {
+		t.Errorf("when the link is lost: got loading:%s; want 1", got)
+	}
+	st.linkTo(0, 1, 0)
+	if got := loading(); got != "0" {
+		t.Errorf("when another worker has a link: got loading:%s; want 0", got)
+	}
+}
+
+// TestRates: what INFO says of the last second or two.
+func TestRates(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	pw := st.e.workers[0].pools[0]
+	second := int64(time.Second)
+	for i, at := range []int64{10 * second, 10*second + 1, 11 * second, 12 * second} {
+		pw.w.now = at
+		pw.counters.Requests, pw.counters.RequestBytes, pw.counters.ReplyBytes = uint64(100*i), uint64(1000*i), uint64(2000*i)
+		pw.tickPace()
+	}
+	pw.w.now = 13 * second
+	if got, want := pw.ratesNow(), (rates{50, 500, 1000}); got != want {
+		t.Errorf("got %v; want %v: the sample of second 11, two seconds ago, counts", got, want)
 	}
 }
 

@@ -130,6 +130,7 @@ type poolWorker struct {
 	blocked  map[uint32]*blocked // sessions that wait at a server, by their index
 	errands  map[int32]*errand   // by server ID
 	pause    pause
+	pace     pace
 	board    *switchboard // subscriptions; nil until there was one
 	cost     []uint64     // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
 	holds    []*hold      // by group; nil while nothing is held
