@@ -45,6 +45,9 @@ func (pw *poolWorker) relocate(e *entry, frame []byte) (ok bool) {
 	if err != nil {
 		return false
 	}
+	if cmd.Policy == codec.PubSub {
+		keys = []int32{1} // PUBLISH goes by its channel, which is no key
+	}
 	group := 0
 	for i, k := range keys {
 		at := pw.table.Locate(r.Arg(int(k)))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"huntaway/codec"
+	"huntaway/shard"
 )
 
 // greet connects a link in memory and answers its handshake.
@@ -247,5 +248,25 @@ func TestFeedIsWatched(t *testing.T) {
 	w.tick()
 	if !again.closed || len(c.s.pw.board.feeds) != 0 || len(c.s.pw.private.links) != 0 {
 		t.Errorf("the feed is still open: %d feeds, %d private links", len(c.s.pw.board.feeds), len(c.s.pw.private.links))
+	}
+}
+
+// A held PUBLISH finds its channel's group again when the ring has changed.
+func TestPublishIsRelocated(t *testing.T) {
+	server := func(port string) []shard.Server {
+		return []shard.Server{{Addr: "127.0.0.1:" + port, Role: shard.Master, Weight: 1}}
+	}
+	st := newTestWorker(t, PoolOptions{Table: testTable(t,
+		shard.Group{Name: "g1", Servers: server("1")}, shard.Group{Name: "g2", Servers: server("2")})})
+	pw := st.e.workers[0].pools[0]
+	for i := range 20 {
+		channel := "channel" + decimal(i)
+		for _, how := range []string{"PUBLISH", "SPUBLISH"} {
+			e := entry{group: 9, marks: isMoved}
+			want := pw.table.Locate([]byte(channel))
+			if !pw.relocate(&e, codec.AppendCommand(nil, how, channel, "m")) || int(e.group) != want {
+				t.Errorf("%s %s goes to group %d; want %d", how, channel, e.group, want)
+			}
+		}
 	}
 }
