@@ -72,8 +72,9 @@
 //   - a transaction is queued in the session and sent in one piece, which no other
 //     session's requests can come between (an entry with several replies, [link.leads]);
 //   - subscriptions are the worker's: one upstream for any number of subscribers;
-//   - only WATCH and commands that wait at the server take a private link ([poolWorker.borrow]),
-//     which never becomes a shared one again.
+//   - only WATCH and commands that wait at the server ([session.block]) take a private link
+//     ([poolWorker.borrow]), which never becomes a shared one again. What the worker itself
+//     has to ask about those who wait goes over a link of its own ([poolWorker.ask]).
 //
 // # What it refuses
 //
