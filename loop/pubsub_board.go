@@ -68,7 +68,9 @@ func (x *switchboard) place(t *topic) {
 
 // serversOf returns the masters that have to carry t, and notes whether one is lacking.
 // Messages go where their channel's name says; a pattern may fit any channel, and events of
-// keys are made by the server that has the key, so these are carried by all.
+// keys are made by the server that has the key, so these are carried by all. What a script
+// publishes appears at the group of its keys: with several groups only patterns hear of it,
+// unless the channel is of the same group.
 func (x *switchboard) serversOf(t *topic) (ids []int32) {
 	table := x.pw.table
 	t.orphan = len(table.Groups) == 0
@@ -89,6 +91,7 @@ func (x *switchboard) serversOf(t *topic) (ids []int32) {
 }
 
 // isKeyEvent reports whether a channel is one on which servers tell what happens to keys.
+// The database in its name is the servers': PoolOptions.DB is not added.
 func isKeyEvent(t *topic) bool {
 	name := []byte(t.name)
 	return t.kind == channelTopic &&
