@@ -190,7 +190,7 @@ func (l *link) match(e *entry, b []byte) {
 			return
 		}
 		if e.marks.has(isMany) {
-			b = l.abortedFor(b)
+			b = l.abortedFor(e, b)
 		}
 	}
 	if l.w.sessionOf(e) == nil {

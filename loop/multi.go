@@ -45,17 +45,18 @@ var (
 
 // Redis' words about transactions, and ours where it has none.
 const (
-	textNestedMulti  = "ERR MULTI calls can not be nested"
-	textExecAlone    = "ERR EXEC without MULTI"
-	textDiscardAlone = "ERR DISCARD without MULTI"
-	textWatchInside  = "ERR WATCH inside MULTI is not allowed"
-	textNoMulti      = "ERR Command not allowed inside a transaction"
-	textAborted      = "EXECABORT Transaction discarded because of previous errors."
-	textAbortedFor   = "EXECABORT Transaction discarded because of: "
-	textManyQueued   = "ERR huntaway: a transaction may hold at most 65000 commands"
-	textBigQueue     = "ERR huntaway: a transaction may hold at most %d bytes"
-	textOutside      = "ERR huntaway: '%s' is not supported in a transaction by this proxy; call it outside of MULTI"
-	textNoPrivate    = "ERR huntaway: max number of private links reached; WATCH needs one until EXEC, DISCARD or UNWATCH"
+	textNestedMulti   = "ERR MULTI calls can not be nested"
+	textExecAlone     = "ERR EXEC without MULTI"
+	textDiscardAlone  = "ERR DISCARD without MULTI"
+	textWatchInside   = "ERR WATCH inside MULTI is not allowed"
+	textNoMulti       = "ERR Command not allowed inside a transaction"
+	textNoTransaction = "ERR huntaway: the server executed the requests, if at all, one by one and not as a transaction: "
+	textAborted       = "EXECABORT Transaction discarded because of previous errors."
+	textAbortedFor    = "EXECABORT Transaction discarded because of: "
+	textManyQueued    = "ERR huntaway: a transaction may hold at most 65000 commands"
+	textBigQueue      = "ERR huntaway: a transaction may hold at most %d bytes"
+	textOutside       = "ERR huntaway: '%s' is not supported in a transaction by this proxy; call it outside of MULTI"
+	textNoPrivate     = "ERR huntaway: max number of private links reached; WATCH needs one until EXEC, DISCARD or UNWATCH"
 )
 
 // transact serves MULTI, EXEC, DISCARD, WATCH and UNWATCH outside of a transaction.

@@ -90,11 +90,14 @@ func appendNoArray(dst []byte, resp uint8) []byte {
 	return append(dst, "*-1\r\n"...)
 }
 
-// abortedFor returns the reply to EXEC for a server's. A server that refused a request of
-// the transaction had told why when it was queued, which the client has not seen.
-func (l *link) abortedFor(b []byte) []byte {
-	if l.leadText == "" || !codeIs(b, "EXECABORT") {
+// abortedFor returns the error to give to EXEC for a server's. A server that refused a
+// request of the transaction told why when it was queued, which the client has not seen.
+func (l *link) abortedFor(e *entry, b []byte) []byte {
+	switch {
+	case l.leadText == "" || e.cmd != execID:
 		return b
+	case !codeIs(b, "EXECABORT"): // MULTI itself was refused, by the rights of our user perhaps
+		return codec.AppendError(nil, textNoTransaction+l.leadText)
 	}
 	return codec.AppendError(nil, textAbortedFor+l.leadText)
 }

@@ -253,6 +253,10 @@ func TestAbortSaysWhy(t *testing.T) {
 	got(t, "the first reason", c.take(), "-EXECABORT Transaction discarded because of: OOM no memory\r\n"+queued1)
 	link.arrive("+OK\r\n+QUEUED\r\n-EXECABORT other\r\n")
 	got(t, "of another transaction", c.take(), "-EXECABORT other\r\n")
+	c.ask(frames("MULTI;GET a;EXEC"))
+	c.take()
+	link.arrive("-NOPERM no right to MULTI\r\n$1\r\n1\r\n-ERR EXEC without MULTI\r\n")
+	got(t, "without MULTI", c.take(), "-"+textNoTransaction+"NOPERM no right to MULTI\r\n")
 }
 
 // TestLostTransaction: what was sent may have run; what was not is sent again.
