@@ -94,7 +94,7 @@ func (s *session) unfit(cmd *codec.Command) (text string) {
 			return cmd.Reason
 		}
 		return ""
-	case inSet(alongside, cmd):
+	case inSet(alongside, cmd) || isHelp(cmd):
 		return ""
 	}
 	switch cmd.Policy {
@@ -185,7 +185,7 @@ func (pw *poolWorker) oneGroup(at, group int) (same int, text string) {
 // pool's first group, as outside of transactions.
 func (pw *poolWorker) groupWithout(cmd *codec.Command, group int) (at int, text string) {
 	switch {
-	case inSet(alongside, cmd) || cmd.Policy == codec.Transaction || cmd.Policy == codec.ScriptAdmin:
+	case inSet(alongside, cmd) || cmd.Policy == codec.Transaction || cmd.Policy == codec.ScriptAdmin, isHelp(cmd):
 		return noGroup, ""
 	case cmd.Flags&codec.FlagOptionalKeys != 0:
 		return pw.oneGroup(pw.firstGroup(), group)

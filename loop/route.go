@@ -66,17 +66,22 @@ func (s *session) together(cmd *codec.Command, r *codec.Request) {
 }
 
 // keyless serves a command that has no key, or could have keys and has none, such as EVAL
-// with 0 keys. A HELP text is the same in every group.
+// with 0 keys.
 func (s *session) keyless(cmd *codec.Command, r *codec.Request) {
 	if cmd.Flags&codec.FlagOptionalKeys != 0 {
 		s.runScript(cmd, r, s.pw.firstGroup())
 		return
 	}
-	if len(s.pw.table.Groups) == 1 || strings.HasSuffix(cmd.Name, "|help") {
+	if len(s.pw.table.Groups) == 1 || isHelp(cmd) {
 		s.forward(cmd, r, s.pw.firstGroup())
 		return
 	}
 	s.refuse(notServed(codec.Keyless))
+}
+
+// isHelp reports whether a command is a HELP that any server may answer.
+func isHelp(cmd *codec.Command) bool {
+	return cmd.Policy == codec.Keyless && strings.HasSuffix(cmd.Name, "|help")
 }
 
 // dispatch finds the server for a request that has its slot, and gives it to a link. What

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"slices"
 
 	"huntaway/codec"
 )
@@ -222,18 +223,28 @@ func (pw *poolWorker) runsDigest(frame []byte) (d digest, ok bool) {
 	return evalDigest(frame)
 }
 
-// The beginnings of replies that tell what a server knows of a script.
-var (
-	replyNoScript = []byte("-NOSCRIPT No matching script")
-	replyBroken   = []byte("-ERR Error compiling script")
-)
+// replyNoScript is how a reply begins that tells that a server does not know a script.
+var replyNoScript = []byte("-NOSCRIPT No matching script")
+
+// repliesBroken are how replies begin that tell that a script can never be loaded: its text
+// is wrong, or its first line ("#!lua …").
+var repliesBroken = [][]byte{
+	[]byte("-ERR Error compiling script"), []byte("-ERR Invalid script shebang"),
+	[]byte("-ERR Unexpected engine in script shebang"), []byte("-ERR Unexpected flag in script shebang"),
+	[]byte("-ERR Unknown lua shebang option"),
+}
+
+// isBroken reports whether a reply is one of repliesBroken.
+func isBroken(b []byte) bool {
+	return slices.ContainsFunc(repliesBroken, func(text []byte) bool { return bytes.HasPrefix(b, text) })
+}
 
 // scriptRefused looks at the error reply to an entry that is isScript. It returns true when
 // the script was not there, did not run therefore, and has been sent again with its body.
 // A script that does not compile is not worth remembering.
 func (pw *poolWorker) scriptRefused(e *entry, frame, b []byte, l *link) (again bool) {
 	switch {
-	case bytes.HasPrefix(b, replyBroken):
+	case isBroken(b):
 		pw.forgetBroken(e, frame)
 		return false
 	case !bytes.HasPrefix(b, replyNoScript) || !byDigest(e.cmd) || e.marks.has(isMany):
