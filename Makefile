@@ -6,6 +6,7 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 GO       ?= go
 GOBUILD   = CGO_ENABLED=0 $(GO) build -trimpath
 FUZZTIME ?= 2m
+DIFFERENTIAL ?= -rounds 150
 SOAK     ?= -duration 10m -clients 64
 BENCH    ?=
 
@@ -34,6 +35,9 @@ clients: ## run real clients of six languages through the proxy (5 minutes; inst
 
 fuzz: ## fuzz every target in the tree, FUZZTIME=2m each
 	.ci/fuzz $(FUZZTIME)
+
+differential: build ## compare with redis-server byte for byte for a while, DIFFERENTIAL='-rounds 150 -seed 1'
+	HUNTAWAY_BIN=$(CURDIR)/bin/huntaway $(GO) test -count=1 -timeout 60m -v ./perf/bench/differential -args $(DIFFERENTIAL)
 
 soak: build ## hurt servers and check that every reply reaches its client, SOAK='-duration 10m -clients 64'
 	$(GOBUILD) -o .bench/soak ./perf/bench/soak
