@@ -58,7 +58,7 @@ func (s *session) together(cmd *codec.Command, r *codec.Request) {
 		s.refuse(text)
 		return
 	}
-	if cmd.Flags&codec.FlagOptionalKeys != 0 {
+	if inSet(runsScript, cmd) {
 		s.runScript(cmd, r, group)
 		return
 	}
@@ -68,7 +68,7 @@ func (s *session) together(cmd *codec.Command, r *codec.Request) {
 // keyless serves a command that has no key, or could have keys and has none, such as EVAL
 // with 0 keys.
 func (s *session) keyless(cmd *codec.Command, r *codec.Request) {
-	if cmd.Flags&codec.FlagOptionalKeys != 0 {
+	if inSet(runsScript, cmd) {
 		s.runScript(cmd, r, s.pw.firstGroup())
 		return
 	}

@@ -26,6 +26,9 @@ var (
 	scriptLoadID             = idOf("script|load")
 )
 
+// runsScript are the commands that run a script or a function.
+var runsScript = commandSet("eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro")
+
 // idOf returns the ID of a command of the compiled table, which is its ID in all others.
 func idOf(name string) uint16 {
 	for _, cmd := range codec.Default().All() {
@@ -140,7 +143,7 @@ func (pw *poolWorker) withScript(l *link, e *entry, frame []byte) []byte {
 	e.marks |= isMany
 	e.part = 1
 	f := &pw.w.frame
-	f.clear()
+	f.rest()
 	f.grown(append(appendLoad(f.room(), body), frame...))
 	return f.bytes()
 }

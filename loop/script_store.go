@@ -54,23 +54,37 @@ func (c *scripts) remember(body []byte, limit int64) {
 		return
 	}
 	sum := xxh3.Hash(body)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if sc := c.byBody[sum]; sc != nil && sc.body == string(body) {
-		c.used.MoveToFront(sc.at)
+	if c.knows(body, sum) {
 		return
 	}
-	name := digest(sha1.Sum(body))
-	if c.byName[name] != nil {
-		return // another body has the same xxh3, and this one is known by name
+	c.keep(&script{name: sha1.Sum(body), body: string(body), sum: sum}, limit)
+}
+
+// knows counts a use of a body that is there.
+func (c *scripts) knows(body []byte, sum uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sc := c.byBody[sum]
+	if sc == nil || sc.body != string(body) {
+		return false
+	}
+	c.used.MoveToFront(sc.at)
+	return true
+}
+
+// keep adds a script and makes room for it.
+func (c *scripts) keep(sc *script, limit int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.byName[sc.name] != nil {
+		return // another worker was faster, or another body has the same xxh3
 	}
 	if c.byName == nil {
 		c.byBody, c.byName = map[uint64]*script{}, map[digest]*script{}
 	}
-	sc := &script{name: name, body: string(body), sum: sum}
 	sc.at = c.used.PushFront(sc)
-	c.byBody[sum], c.byName[name] = sc, sc
-	c.bytes += int64(len(body)) + scriptCost
+	c.byBody[sc.sum], c.byName[sc.name] = sc, sc
+	c.bytes += int64(len(sc.body)) + scriptCost
 	for c.bytes > limit {
 		c.drop(c.used.Back().Value.(*script))
 	}
@@ -90,9 +104,10 @@ func (c *scripts) body(d digest) string {
 
 // forget drops a body that no server takes.
 func (c *scripts) forget(body []byte) {
+	name := digest(sha1.Sum(body))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if sc := c.byName[sha1.Sum(body)]; sc != nil {
+	if sc := c.byName[name]; sc != nil {
 		c.drop(sc)
 	}
 }
