@@ -30,6 +30,7 @@ func (w *worker) tick() {
 		pw.tickBlocked()
 		pw.tickPause()
 		pw.tickPace()
+		pw.tickKeys()
 		pw.tickSubscriptions()
 	}
 	w.drainSlow()
@@ -68,7 +69,7 @@ func (w *worker) still() bool {
 	}
 	settled := true
 	for _, pw := range w.pools {
-		settled = settled && !pw.paused() && !pw.counting()
+		settled = settled && !pw.paused() && len(pw.keys.waiting) == 0 && !pw.counting()
 		pw.everyLink(func(l *link) {
 			settled = settled && (l.state == linkReady || l.state == linkIdle || l.state == linkClosed)
 		})

@@ -55,8 +55,24 @@ func newRunID() string {
 // answerSections answers INFO [section ...].
 func answerSections(s *session, _ []byte, r *codec.Request) []byte {
 	sections := wantedSections(r)
+	who := entry{session: s.index, gen: s.gen, seq: s.expect(slot{join: noJoin})}
+	if !wantsKeys(sections) {
+		s.inform(who.seq, sections)
+		return nil
+	}
+	w := s.w
+	s.pw.knowKeys(func() {
+		if s := w.sessionOf(&who); s != nil {
+			s.inform(who.seq, sections)
+		}
+	})
+	return nil
+}
+
+// inform answers INFO with what all workers report.
+func (s *session) inform(seq uint32, sections []int) {
 	p := s.pw.pool
-	gather(s, func(w *worker) *report { return w.reportOf(p) },
+	gatherAt(s, seq, func(w *worker) *report { return w.reportOf(p) },
 		func(s *session, dst []byte, parts []*report) []byte {
 			sum := new(report)
 			for _, part := range parts {
@@ -64,7 +80,6 @@ func answerSections(s *session, _ []byte, r *codec.Request) []byte {
 			}
 			return codec.AppendText(dst, s.resp, s.appendSections(nil, sections, sum))
 		})
-	return nil
 }
 
 // reportOf copies what the worker knows of one pool. It runs on the worker.
@@ -82,7 +97,7 @@ type section struct {
 }
 
 // sectionTable are in the order of Redis. What a proxy does not know of itself is left out
-// rather than invented: keys, replicas, hits.
+// rather than invented: replicas, hits.
 var sectionTable = []section{
 	{"server", "Server", false, serverLines},
 	{"clients", "Clients", false, clientLines},
@@ -93,6 +108,7 @@ var sectionTable = []section{
 	{"cpu", "CPU", false, cpuLines},
 	{"commandstats", "Commandstats", true, commandLines},
 	{"cluster", "Cluster", false, clusterLines},
+	{"keyspace", "Keyspace", false, keyspaceLines},
 }
 
 // wantedSections reads the arguments of INFO: the indexes of the sections to show.

@@ -29,8 +29,8 @@ func sectionsOf(t *testing.T, reply string) (titles []string, fields map[string]
 }
 
 func TestInfoSections(t *testing.T) {
-	const usual = "Server Clients Memory Persistence Stats Replication CPU Cluster"
-	const all = "Server Clients Memory Persistence Stats Replication CPU Commandstats Cluster"
+	const usual = "Server Clients Memory Persistence Stats Replication CPU Cluster Keyspace"
+	const all = "Server Clients Memory Persistence Stats Replication CPU Commandstats Cluster Keyspace"
 	for args, want := range map[string]string{
 		"":                     usual,
 		"default":              usual,
@@ -40,7 +40,7 @@ func TestInfoSections(t *testing.T) {
 		"replication server":   "Server Replication",
 		"nope cluster":         "Cluster",
 		"default commandstats": all,
-		"keyspace":             "",
+		"keyspace":             "Keyspace",
 	} {
 		c := newStage(t, 2, PoolOptions{}).client(0, 0)
 		titles, _ := sectionsOf(t, c.say(append([]string{"INFO"}, strings.Fields(args)...)...))
@@ -155,5 +155,55 @@ func TestConfigGetAll(t *testing.T) {
 		if all[i-1].name >= all[i].name {
 			t.Errorf("got %q before %q; want them sorted", all[i-1].name, all[i].name)
 		}
+	}
+}
+
+// TestInfoKeyspace: the masters are asked, at most once a second, and one that does not
+// answer holds nobody up for long.
+func TestInfoKeyspace(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{DB: 2, Databases: 3})
+	st.linkTo(0, 0, 0)
+	c, w := st.client(0, 0), st.e.workers[0]
+	if got := c.ask("INFO keyspace\r\nPING\r\n"); got != "" {
+		t.Fatalf("got %q; want nothing before the master has answered", got)
+	}
+	er := w.pools[0].errands[0]
+	m := &memWire{owner: &call{l: er.link}}
+	m.owner.opened(m)
+	m.arrive("+OK\r\n+PONG\r\n")
+	st.run()
+	if got, want := m.take(), string(codec.AppendCommand(nil, "INFO", "keyspace")); !strings.HasSuffix(got, want) {
+		t.Fatalf("to the master: got %q; want %q at its end", got, want)
+	}
+	text := "# Keyspace\r\ndb0:keys=9,expires=0,avg_ttl=0\r\ndb2:keys=3,expires=1,avg_ttl=50\r\ndb4:keys=1,expires=0,avg_ttl=0\r\n"
+	m.arrive("$" + decimal(len(text)) + "\r\n" + text + "\r\n")
+	st.run()
+	want := "# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=50\r\ndb2:keys=1,expires=0,avg_ttl=0\r\n"
+	want = "$" + decimal(len(want)) + "\r\n" + want + "\r\n"
+	if got := c.take(); got != want+"+PONG\r\n" {
+		t.Errorf("got %q; want %q", got, want)
+	}
+	if got := c.say("INFO", "keyspace"); got != want || m.take() != "" {
+		t.Errorf("again: got %q; want the same without asking", got)
+	}
+	w.pools[0].keys.at -= int64(keysFresh)
+	if got := c.say("INFO", "keyspace"); got != "" {
+		t.Fatalf("later: got %q; want the master to be asked again", got)
+	}
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && len(c.said) == 0; st.run() {
+		w.tick()
+	}
+	if got := c.take(); got != want {
+		t.Errorf("without an answer: got %q; want what was known", got)
+	}
+}
+
+// TestKeyspaceOfGroups: counts are summed, the time to live by what expires.
+func TestKeyspaceOfGroups(t *testing.T) {
+	dbs := map[int]dbCount{}
+	addKeys(dbs, []byte("$9\r\n# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=100\r\ndb1:keys=1,expires=0,avg_ttl=0\r\n"), 0)
+	addKeys(dbs, []byte("db0:keys=5,expires=3,avg_ttl=20\r\ndbx:keys=1\r\n"), 0)
+	if got, want := dbs[0], (dbCount{8, 4, 40}); got != want || dbs[1].keys != 1 || len(dbs) != 2 {
+		t.Errorf("got %v; want %v in database 0 and one key in 1", dbs, want)
 	}
 }
