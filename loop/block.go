@@ -81,11 +81,11 @@ func (s *session) block(cmd *codec.Command, r *codec.Request) {
 // is none.
 func (s *session) blockGroup(cmd *codec.Command, r *codec.Request) (group int, text string) {
 	keys, err := cmd.Keys(r, s.w.keys[:0])
-	if err != nil {
+	if err != nil && len(s.pw.table.Groups) > 1 {
 		return 0, err.Error()
 	}
 	s.w.keys = keys
-	if len(keys) == 0 {
+	if len(keys) == 0 { // or they cannot be found, and the only group says what is wrong
 		if len(s.pw.table.Groups) == 1 {
 			return 0, ""
 		}
