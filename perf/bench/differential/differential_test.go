@@ -137,6 +137,6 @@ func (st *stage) duels(t *testing.T, d *Duel) {
 			}
 		}
 	}
-	t.Logf("%s pool: %d replies compared, %d of %d sequences ended at a spoiled command with keys of two groups",
+	t.Logf("%s pool: %d replies compared, %d of %d sequences ended at a spoiled command that fits no group",
 		d.Got.Name, compared, crossed, 2**rounds)
 }

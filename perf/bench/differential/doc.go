@@ -17,7 +17,8 @@
 // [Request.loose] says for each command what of its reply Redis does not define or what is
 // a matter of time: the order of a set, a random member, a remaining time to live. Nothing
 // else may differ. In a pool of several groups a spoiled command may turn out to have keys
-// in two of them; the sequence ends there, and is counted.
+// in two of them, or none that can be found. The sequence ends there when Redis went on,
+// and is counted; when Redis gave an error too, it may be another one.
 //
 // # What a failure tells
 //

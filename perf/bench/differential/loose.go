@@ -100,7 +100,9 @@ func parse(b []byte) (v value, rest []byte) {
 	kind, n := b[0], number(b[1:end-2])
 	switch kind {
 	case '$', '=', '!':
-		end += max(n+2, 0)
+		if n >= 0 {
+			end += n + 2
+		}
 	case '%', '|':
 		n *= 2
 	}

@@ -162,4 +162,4 @@ func (g *gen) degrees() string {
 func (g *gen) database() string { return g.oneOf("0", "1", "2", "15", "16", "-1", "x") }
 
 // sortPattern is of the group of the command's keys.
-func (g *gen) sortPattern() string { return g.oneOf("{"+g.tag+"}k*", "{"+g.tag+"}k*->f1", "#") }
+func (g *gen) sortPattern() string { return g.oneOf("{"+g.tag+"}k*", "{"+g.tag+"}k*->f1") }
