@@ -20,7 +20,7 @@ func (s *session) admit(r *codec.Request) {
 	case cmd == nil:
 		s.refuseWith(codec.AppendUnknown(s.w.scratch[:0], r))
 	case !cmd.CheckArity(r.Len()):
-		s.refuseWith(appendLacking(s.w.scratch[:0], cmd))
+		s.lacking(cmd, r)
 	default:
 		s.lastCmd = cmd.ID
 		s.serve(cmd, r)

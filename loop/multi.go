@@ -131,6 +131,18 @@ func (s *session) conclude(cmd *codec.Command, r *codec.Request) {
 	}
 }
 
+// lacking answers a request with a wrong number of arguments, outside of a transaction. An
+// EXEC forgets what was watched even so.
+func (s *session) lacking(cmd *codec.Command, r *codec.Request) {
+	if cmd.ID == execID {
+		if s.pin != nil && s.stepAside(r) {
+			return
+		}
+		s.endTransaction()
+	}
+	s.refuseWith(appendLacking(s.w.scratch[:0], cmd))
+}
+
 // appendLacking appends the error for a wrong number of arguments; that of EXEC is another
 // one, because it ends a transaction.
 func appendLacking(dst []byte, cmd *codec.Command) []byte {
