@@ -541,3 +541,41 @@ func TestPubSubLimit(t *testing.T) {
 		c.wantFrame(t, want)
 	}
 }
+
+// As many subscriptions as are allowed come back together, too.
+func TestPubSubMany(t *testing.T) {
+	const commands, each = 1000, 100
+	server := startServers(t, 1)[0]
+	st := play(t, scene{groups: alone(server)})
+	c := st.dial()
+	var script []byte
+	for i := range commands {
+		words := []string{"SUBSCRIBE"}
+		for k := range each {
+			words = append(words, fmt.Sprint("channel", i, "-", k))
+		}
+		script = codec.AppendCommand(script, words...)
+	}
+	if err := c.send(script); err != nil {
+		t.Fatal(err)
+	}
+	for i := range commands {
+		for k := range each {
+			c.wantFrame(t, push('*', "subscribe", fmt.Sprint("channel", i, "-", k), i*each+k+1))
+		}
+	}
+	server.Kill()
+	if err := server.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all subscriptions are back", func() bool {
+		return strings.HasPrefix(ofServer(t, server.Addr, "PUBSUB", "CHANNELS"), fmt.Sprintf("*%d\r\n", commands*each))
+	})
+	st.dial().want(t, "1", "PUBLISH", "channel999-99", "x")
+	c.wantFrame(t, push('*', "message", "channel999-99", "x"))
+	c.tell(t, "UNSUBSCRIBE")
+	for range commands * each {
+		c.heard(t)
+	}
+	c.want(t, "PONG", "PING")
+}

@@ -126,10 +126,7 @@ func (x *switchboard) hopeless(p *pledge) []byte {
 	if x.pw.opt.HoldTimeout > 0 {
 		return nil
 	}
-	for t := range p.s.sub.places {
-		if t.live() || len(t.waiting) == 0 || t.waiting[len(t.waiting)-1] != p {
-			continue
-		}
+	for _, t := range p.fresh {
 		if t.orphan {
 			return x.pw.faultReply(faultNoMaster, -1)
 		}

@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"maps"
 	"time"
 
 	"huntaway/codec"
@@ -215,19 +214,13 @@ func (f *feed) lost() {
 		return // who waits may wait for the next attempts
 	}
 	reply := f.x.pw.faultReply(f.fault(), f.server)
-	for _, t := range f.carried() {
-		for _, p := range t.waiting {
-			defer p.broken(reply)
-		}
+	var all []*pledge
+	for t := range f.topics {
+		all = append(all, t.waiting...)
 	}
-}
-
-// carried returns the topics of the feed, in no order.
-func (f *feed) carried() (all []*topic) {
-	for t := range maps.Keys(f.topics) {
-		all = append(all, t)
+	for _, p := range all {
+		p.broken(reply) // may end subscriptions, and so change topics
 	}
-	return all
 }
 
 // fault is why the feed is not connected.

@@ -58,6 +58,7 @@ func (p *pledge) answerIfKept() {
 		s.pw.counters.Local++
 		s.answer(p.seq, append(s.w.scratch[:0], p.reply...))
 	}
+	p.reply = nil
 }
 
 // broken answers with an error and takes back what the command did. Later commands that
