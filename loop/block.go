@@ -33,6 +33,7 @@ type blocked struct {
 	retryAt  int64     // when a master is looked for again
 	pause    int64     // how long to wait after that
 	asks     []unblock // CLIENT UNBLOCKs that have no answer yet
+	spent    bool      // the server is about to close the link
 	quorum   *quorum   // what WAIT waits for; nil for all others
 }
 
@@ -216,6 +217,8 @@ func (s *session) unblocked() {
 	case l == nil:
 	case l == s.pin:
 		l.patient = false
+	case l.lent && b.spent:
+		l.discard()
 	case l.lent:
 		l.giveBack()
 	}

@@ -1,6 +1,10 @@
 package loop
 
-import "huntaway/codec"
+import (
+	"bytes"
+
+	"huntaway/codec"
+)
 
 // This file is about blocked sessions that have no server to wait at: a short outage is
 // bridged as it is for other requests, within the pool's hold timeout.
@@ -70,6 +74,9 @@ func (pw *poolWorker) refusedPrivately(e *entry, frame, reply []byte, l *link) b
 	switch string(codec.ErrorCode(reply)) {
 	case "READONLY":
 		pw.w.engine.report.Demoted(pw.opt.Name, l.server.ID)
+	case "UNBLOCKED": // by a demotion: the server closes the connection behind it
+		b.spent = bytes.HasPrefix(reply, []byte("-UNBLOCKED force"))
+		return false
 	case "LOADING", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN":
 	default:
 		return false

@@ -48,3 +48,25 @@ func TestBlockedRepliesAreRedis(t *testing.T) {
 		}
 	}
 }
+
+// TestBlockedLargeValue: a value that is passed on as it arrives ends the wait like any
+// other, with what was said behind it.
+func TestBlockedLargeValue(t *testing.T) {
+	st, server := playBlocking(t, nil)
+	c, other := st.dial(), st.dial()
+	large := value("large", 5<<20)
+	for range 3 {
+		c.begin(t, "BLPOP", "l", "0")
+		c.begin(t, "GET", "k")
+		awaitBlocked(t, server.Addr, 1)
+		other.want(t, "1", "RPUSH", "l", large)
+		got, err := c.reply()
+		if err != nil || !strings.HasSuffix(string(got), "\r\n"+large+"\r\n") {
+			t.Fatalf("got %d bytes, %v; want the value of %d", len(got), err, len(large))
+		}
+		c.hears(t, "$-1\r\n")
+	}
+	if got := st.counters().Blocked; got != 0 {
+		t.Errorf("got %d blocked clients; want none", got)
+	}
+}

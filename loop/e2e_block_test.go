@@ -435,6 +435,26 @@ func TestBlockedWaitsForMaster(t *testing.T) {
 	c.hears(t, "*2\r\n$1\r\nl\r\n$1\r\nv\r\n")
 }
 
+// TestBlockedOnServerThatIsDemoted: the server's own words reach the client, and the link
+// that the server closes behind them is not used again.
+func TestBlockedOnServerThatIsDemoted(t *testing.T) {
+	st, server := playBlocking(t, nil)
+	c, direct := st.dial(), reach(t, server.Addr)
+	defer direct.conn.Close()
+	for range 5 {
+		c.begin(t, "BLPOP", "l", "0")
+		c.begin(t, "BLPOP", "l", "0.02")
+		awaitBlocked(t, server.Addr, 1)
+		direct.want(t, "OK", "REPLICAOF", "127.0.0.1", "1")
+		direct.want(t, "OK", "REPLICAOF", "NO", "ONE")
+		c.hears(t, "-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)\r\n")
+		got, err := c.text()
+		if err != nil || got != "*-1\r\n" && !strings.HasPrefix(got, "-READONLY") {
+			t.Fatalf("the BLPOP behind it: %q, %v; want null, or READONLY if it was that quick", got, err)
+		}
+	}
+}
+
 // TestBlockedServerHangs: a server that does not answer when the time is over is given up.
 func TestBlockedServerHangs(t *testing.T) {
 	st, server := playBlocking(t, hasty)
