@@ -20,7 +20,7 @@
 //	 3. [session.forward] finds the keys, the table names the group, and [poolWorker.pick]
 //	    chooses the server: the master for a write, the cheaper of two for a read.
 //	 4. [session.split] turns one command over several groups into one part per group;
-//	    [join] waits for their replies.
+//	    [join] waits for their replies. [session.spread] sends what concerns every group.
 //	 5. [link.send] copies the frame into the link's log, once, and puts an entry into its
 //	    FIFO; [worker.end] writes each link that got work with one system call.
 //	 6. [link.readable] finds the end of each reply; it belongs to the oldest entry.

@@ -257,3 +257,49 @@ func TestFunctions(t *testing.T) {
 	c.want(t, "-ERR Function not found", "FCALL", "f", "1", st.keyOf(1, "k"))
 	c.want(t, "-NOTBUSY No scripts in execution right now.", "FUNCTION", "KILL")
 }
+
+// TestScriptsUnderLoad: clients on two workers run scripts by digest while somebody flushes
+// them on the servers. Nobody sees NOSCRIPT, and everybody gets an answer of their own.
+func TestScriptsUnderLoad(t *testing.T) {
+	servers := startServers(t, 2)
+	st := play(t, scene{groups: alone(servers...)})
+	const scripts, rounds, clients = 5, 200, 6
+	body := func(i int) string { return fmt.Sprintf("return '%d:' .. KEYS[1] .. ARGV[1]", i) }
+	c := st.dial()
+	for i := range scripts {
+		c.want(t, sha(body(i)), "SCRIPT", "LOAD", body(i))
+	}
+	err := together(clients+1, func(who int) error {
+		if who == clients {
+			return flushNow(servers, rounds/10)
+		}
+		c, err := st.connect()
+		if err != nil {
+			return err
+		}
+		defer c.conn.Close()
+		for i := range rounds {
+			key, arg, n := fmt.Sprint("k", i), fmt.Sprint(":", who), (i+who)%scripts
+			got, err := c.do("EVALSHA", sha(body(n)), "1", key, arg)
+			if want := fmt.Sprint(n, ":", key, arg); err != nil || got != want {
+				return fmt.Errorf("client %d, round %d: got %q, %v; want %q", who, i, got, err, want)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// flushNow flushes the scripts of each server n times.
+func flushNow(servers []*rig.Child, n int) error {
+	for range n {
+		for _, s := range servers {
+			if _, err := rig.Call(s.Addr, patience, "SCRIPT", "FLUSH"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
