@@ -15,7 +15,7 @@ import (
 
 var (
 	seed   = flag.Uint64("seed", 1, "the first seed; each sequence has the next one")
-	rounds = flag.Int("rounds", 6, "sequences of each family, protocol and pool")
+	rounds = flag.Int("rounds", 4, "sequences of each family, protocol and pool")
 	length = flag.Int("length", 60, "requests of a sequence")
 )
 

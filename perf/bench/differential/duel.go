@@ -133,8 +133,8 @@ func (d *Duel) judge(o *Outcome, p *pipeline) {
 		if same(want[i], got[i], p.loose[i]) {
 			continue
 		}
-		if d.Sharded && p.requests[i].Spoiled && got[i][0] == '-' {
-			if bytes.HasPrefix(got[i], []byte("-CROSSSLOT ")) || string(want[i]) == "+QUEUED\r\n" {
+		if d.Sharded && d.spoiled(p, i) && got[i][0] == '-' {
+			if crosses(got[i]) || string(want[i]) == "+QUEUED\r\n" {
 				o.Crossed = true // its keys are of two groups, or cannot be found
 				return
 			}
@@ -150,6 +150,18 @@ func (d *Duel) judge(o *Outcome, p *pipeline) {
 			Err: fmt.Errorf("of %d replies %s gave %d, %v; %s gave %d, %v", len(p.requests),
 				d.Want.Name, len(want), p.errs[0], d.Got.Name, len(got), p.errs[1])}
 	}
+}
+
+// crosses reports whether an error says that a command is about several groups.
+func crosses(reply []byte) bool {
+	return bytes.HasPrefix(reply, []byte("-CROSSSLOT ")) || bytes.HasSuffix(reply, []byte("denied in cluster mode.\r\n"))
+}
+
+// spoiled reports whether a request is, or stands in a transaction that may have been begun
+// for another group by one that is.
+func (d *Duel) spoiled(p *pipeline, i int) bool {
+	isSpoiled := func(r Request) bool { return r.Spoiled }
+	return p.requests[i].Spoiled || d.Family.wrap != nil && slices.ContainsFunc(p.upTo(i), isSpoiled)
 }
 
 // String is what somebody needs who wants to see the difference again.
