@@ -86,3 +86,21 @@ func TestACLCat(t *testing.T) {
 		t.Errorf("got %q; want the string commands", got)
 	}
 }
+
+// TestHelloOfOldServers: what servers before Redis 6 cannot speak is not promised.
+func TestHelloOfOldServers(t *testing.T) {
+	const none = "-NOPROTO unsupported protocol version\r\n"
+	for _, row := range []struct{ version, want string }{
+		{"5.0.14", none}, {"4.0.0", none}, {"6.0.0", "%7"}, {"10.1.0", "%7"}, {"", "%7"}, {"unheard of", "%7"},
+	} {
+		st := newTestWorker(t, PoolOptions{})
+		st.e.pools[0].SetServerVersion(row.version)
+		c := st.client(0, 0)
+		if got := c.say("HELLO", "3"); !strings.HasPrefix(got, row.want) {
+			t.Errorf("servers of version %q: got %q; want %q", row.version, got, row.want)
+		}
+		if got := c.say("HELLO", "2"); !strings.HasPrefix(got, "*14") {
+			t.Errorf("servers of version %q, HELLO 2: got %q; want it answered", row.version, got)
+		}
+	}
+}
