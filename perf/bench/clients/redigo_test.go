@@ -105,7 +105,7 @@ func (r redigo) script(context.Context) error {
 	return nil
 }
 
-func (r redigo) pubsub(ctx context.Context) error {
+func (r redigo) pubsub(context.Context) error {
 	c := redis.PubSubConn{Conn: r.p.Get()}
 	defer c.Close()
 	if err := c.Subscribe("rchannel"); err != nil {
@@ -121,17 +121,17 @@ func (r redigo) pubsub(ctx context.Context) error {
 		heard(c, "unsubscribe rchannel 0")); err != nil {
 		return err
 	}
-	return recovers(ctx, func() error { return r.told("rchannel", 0) })
+	return r.told("rchannel", 0)
 }
 
-func (r redigo) pattern(ctx context.Context) error {
+func (r redigo) pattern(context.Context) error {
 	c := redis.PubSubConn{Conn: r.p.Get()}
 	defer c.Close()
 	if err := first(c.PSubscribe("rnews.*"), heard(c, "psubscribe rnews.* 1"), r.told("rnews.art", 1),
 		heard(c, "rnews.* rnews.art hello"), c.PUnsubscribe("rnews.*"), heard(c, "punsubscribe rnews.* 0")); err != nil {
 		return err
 	}
-	return recovers(ctx, func() error { return r.told("rnews.art", 0) })
+	return r.told("rnews.art", 0)
 }
 
 // told publishes to that many subscribers.

@@ -140,7 +140,7 @@ func (r rue) hears(ctx context.Context, join, leave rueidis.Completed, channel s
 	if err := c.Do(ctx, leave).Error(); err != nil {
 		return fmt.Errorf("leaving: %w", err)
 	}
-	return first(awaits(ctx, heard, messages[2]), recovers(ctx, func() error { return r.told(ctx, channel, 0) }))
+	return first(awaits(ctx, heard, messages[2]), r.told(ctx, channel, 0))
 }
 
 // awaits receives one message.

@@ -176,8 +176,7 @@ func cut(addr string) error {
 	return nil
 }
 
-// recovers calls f until it succeeds: a client may report a lost connection once or a few
-// times, and a proxy may leave a channel a moment after it has confirmed that.
+// recovers calls f until it succeeds: a client may report the loss once or a few times.
 func recovers(ctx context.Context, f func() error) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -30,7 +30,7 @@ async function hears (join, leave, to, channel) {
   assert.equal(await c.publish(channel, 'hello'), 1)
   assert.equal(await heard.next(), `${channel} hello`)
   await subscriber[leave](to)
-  await s.recovers(async () => assert.equal(await c.publish(channel, 'anyone?'), 0))
+  assert.equal(await c.publish(channel, 'anyone?'), 0)
   assert.equal(String(await subscriber.ping()), 'PONG') // redis@5 hands out a Buffer here
   await subscriber.quit()
 }

@@ -40,10 +40,7 @@ export function within (promise, limit = patience) {
 /** Runs f when a pool's time-out for ordinary commands is over. */
 export const later = f => new Promise((resolve, reject) => setTimeout(() => f().then(resolve, reject), lateBy))
 
-/**
- * Calls f until it succeeds: a client may report a lost connection once or a few times, and a
- * proxy may leave a channel a moment after it has confirmed that.
- */
+/** Calls f until it succeeds: a client may report a lost connection once or a few times. */
 export async function recovers (f) {
   for (const end = Date.now() + patience; ;) {
     try {

@@ -39,24 +39,6 @@ function body(int $n): string
     return "redis.call('SET', KEYS[1], ARGV[1]) return redis.call('GET', KEYS[1]) .. ' php $n'";
 }
 
-/**
- * Calls f until it succeeds: a client may report a lost connection before it connects
- * again, and a proxy may leave a channel a moment after it has confirmed that.
- */
-function recovers(callable $f): void
-{
-    for ($end = time() + PATIENCE; ; usleep(10000)) {
-        try {
-            $f();
-            return;
-        } catch (Exception $e) {
-            if (time() > $end) {
-                throw $e;
-            }
-        }
-    }
-}
-
 /** Runs f in a process of its own, a while from now. */
 function later(callable $f): int
 {
@@ -90,7 +72,7 @@ function hears(string $join, string $leave, string $to, string $channel): void
     pcntl_waitpid($publisher, $status);
     want('message', $heard, $join === 'subscribe' ? [$channel, 'hello'] : [$to, $channel, 'hello']);
     want('unsubscribed', $left, [$to => true]);
-    recovers(fn () => want('PUBLISH to nobody', open()->publish($channel, 'anyone?'), 0));
+    want('PUBLISH to nobody', open()->publish($channel, 'anyone?'), 0);
 }
 
 $c = null;
@@ -171,7 +153,16 @@ $steps = [
         $one = open();
         $id = $one->rawCommand('CLIENT', 'ID');
         want('CLIENT KILL', open()->rawCommand('CLIENT', 'KILL', 'ID', (string)$id), 1);
-        recovers(fn () => want('PING', $one->ping(), true));
+        for ($end = time() + PATIENCE; ; usleep(10000)) {
+            try {
+                want('PING', $one->ping(), true);
+                break;
+            } catch (RedisException $e) { // phpredis may report the loss before it connects again
+                if (time() > $end) {
+                    throw $e;
+                }
+            }
+        }
         want('another connection', $one->rawCommand('CLIENT', 'ID') !== $id, true);
     },
 ];
