@@ -1,7 +1,6 @@
 package loop_test
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"slices"
@@ -309,10 +308,14 @@ func TestBlockedLoseNothing(t *testing.T) {
 	waker.Wait()
 	close(stop)
 	ended.Wait()
-	var got, want []string
-	for _, p := range popped {
-		got = append(got, p...)
-	}
+	sameElements(t, slices.Concat(popped...), producers, each)
+	awaitBlocked(t, server.Addr, 0)
+}
+
+// sameElements checks that what was popped is what was pushed, each element once.
+func sameElements(t *testing.T, got []string, producers, each int) {
+	t.Helper()
+	var want []string
 	for i := range producers {
 		for j := range each {
 			want = append(want, fmt.Sprintf("%d-%d", i, j))
@@ -323,7 +326,6 @@ func TestBlockedLoseNothing(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got %d elements popped; want each of %d once", len(got), len(want))
 	}
-	awaitBlocked(t, server.Addr, 0)
 }
 
 // produce pushes elements that nobody else does.
@@ -398,118 +400,4 @@ func wake(t *testing.T, st *stage, ids *sync.Map, stop chan struct{}) {
 		default:
 		}
 	}
-}
-
-func TestBlockedOnServerThatDies(t *testing.T) {
-	st, server := playBlocking(t, func(sc *scene) { sc.options.HoldTimeout = 0 })
-	pop, read := st.dial(), st.dial()
-	pop.begin(t, "BLPOP", "l", "0")
-	read.begin(t, "XREAD", "BLOCK", "0", "STREAMS", "x", "$")
-	awaitBlocked(t, server.Addr, 2)
-	server.Kill()
-	got, err := pop.text()
-	if err != nil || !strings.HasPrefix(got, "-ERR huntaway: connection lost to ") || !strings.HasSuffix(got, "; the command may have been executed") {
-		t.Errorf("BLPOP = %q, %v; want that the outcome is unknown", got, err)
-	}
-	got, err = read.text()
-	if err != nil || !strings.HasPrefix(got, "-TRYAGAIN huntaway: connection lost while it waited") {
-		t.Errorf("XREAD = %q, %v; want TRYAGAIN", got, err)
-	}
-	got = pop.must(t, "BLPOP", "l", "0")
-	if !strings.HasPrefix(got, "-TRYAGAIN huntaway: cannot connect to ") {
-		t.Errorf("BLPOP with the server down = %q; want TRYAGAIN", got)
-	}
-}
-
-func TestBlockedWaitsForMaster(t *testing.T) {
-	st, server := playBlocking(t, func(sc *scene) { sc.options.HoldTimeout = patience })
-	server.Kill()
-	c, other := st.dial(), st.dial()
-	c.begin(t, "BLPOP", "l", "0")
-	eventually(t, "the request is held", func() bool { return st.counters().Held == 1 })
-	if err := server.Restart(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	awaitBlocked(t, server.Addr, 1)
-	other.must(t, "RPUSH", "l", "v")
-	c.hears(t, "*2\r\n$1\r\nl\r\n$1\r\nv\r\n")
-}
-
-// TestBlockedOnServerThatIsDemoted: the server's own words reach the client, and the link
-// that the server closes behind them is not used again.
-func TestBlockedOnServerThatIsDemoted(t *testing.T) {
-	st, server := playBlocking(t, nil)
-	c, direct := st.dial(), reach(t, server.Addr)
-	defer direct.conn.Close()
-	for range 5 {
-		c.begin(t, "BLPOP", "l", "0")
-		c.begin(t, "BLPOP", "l", "0.02")
-		awaitBlocked(t, server.Addr, 1)
-		direct.want(t, "OK", "REPLICAOF", "127.0.0.1", "1")
-		direct.want(t, "OK", "REPLICAOF", "NO", "ONE")
-		c.hears(t, "-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)\r\n")
-		got, err := c.text()
-		if err != nil || got != "*-1\r\n" && !strings.HasPrefix(got, "-READONLY") {
-			t.Fatalf("the BLPOP behind it: %q, %v; want null, or READONLY if it was that quick", got, err)
-		}
-	}
-}
-
-// TestBlockedServerHangs: a server that does not answer when the time is over is given up.
-func TestBlockedServerHangs(t *testing.T) {
-	st, server := playBlocking(t, hasty)
-	c := st.dial()
-	c.begin(t, "BLPOP", "l", "0.2")
-	awaitBlocked(t, server.Addr, 1)
-	server.Pause()
-	defer server.Resume()
-	got, err := c.text()
-	if err != nil || !strings.HasPrefix(got, "-ERR huntaway: timed out after ") {
-		t.Errorf("BLPOP = %q, %v; want that it timed out", got, err)
-	}
-}
-
-func TestWaitForReplicas(t *testing.T) {
-	servers := startServers(t, 2, "--repl-diskless-sync-delay", "0")
-	st := play(t, scene{groups: alone(servers[0])})
-	c := st.dial()
-	c.want(t, "0", "WAIT", "0", "0")
-	c.want(t, "0", "WAIT", "1", "50")
-	c.want(t, "-ERR value is not an integer or out of range", "WAIT", "x", "1")
-	c.want(t, "-ERR timeout is not an integer or out of range", "WAIT", "1", "1.5")
-	c.want(t, "-ERR timeout is negative", "WAIT", "1", "-1")
-	host, port, _ := strings.Cut(servers[0].Addr, ":")
-	replica := reach(t, servers[1].Addr)
-	defer replica.conn.Close()
-	replica.want(t, "OK", "REPLICAOF", host, port)
-	for i := range 20 {
-		v := strconv.Itoa(i)
-		c.want(t, "OK", "SET", "k", v)
-		c.want(t, "1", "WAIT", "1", "0")
-		replica.want(t, v, "GET", "k")
-	}
-	c.want(t, "1", "WAIT", "2", "300")
-	c.begin(t, "WAIT", "2", "0")
-	c.begin(t, "PING")
-	eventually(t, "WAIT waits", func() bool { return st.counters().Blocked == 1 })
-	id := waitingID(t, st)
-	st.dial().want(t, "1", "CLIENT", "UNBLOCK", id, "ERROR")
-	c.hears(t, "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n")
-	c.hears(t, "+PONG\r\n")
-}
-
-// waitingID returns the ID of a client whose last command was WAIT.
-func waitingID(t testing.TB, st *stage) string {
-	t.Helper()
-	c := st.dial()
-	defer c.conn.Close()
-	list := bufio.NewScanner(strings.NewReader(c.must(t, "CLIENT", "LIST")))
-	for list.Scan() {
-		if strings.Contains(list.Text(), "cmd=wait ") {
-			id, _, _ := strings.Cut(strings.TrimPrefix(list.Text(), "id="), " ")
-			return id
-		}
-	}
-	t.Fatal("CLIENT LIST shows nobody in WAIT")
-	return ""
 }
