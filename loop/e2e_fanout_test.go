@@ -139,6 +139,34 @@ func TestFanOut(t *testing.T) {
 	c.want(t, "-ERR syntax error", "FLUSHALL", "x")
 }
 
+// TestFanOutRESP3 joins in the protocol of the client.
+func TestFanOutRESP3(t *testing.T) {
+	st := play(t, scene{groups: alone(startServers(t, 2)...), options: loop.PoolOptions{AdminCommands: true}})
+	c := st.dial()
+	key := st.keyOf(1, "k")
+	for i, row := range []struct{ request, want string }{
+		{"HELLO 3", ""},
+		{"RANDOMKEY", "_\r\n"},
+		{"KEYS *", "*0\r\n"},
+		{"SCAN 0", "*2\r\n$1\r\n1\r\n*0\r\n"},
+		{"SET " + key + " v", "+OK\r\n"},
+		{"DBSIZE", ":1\r\n"},
+		{"KEYS *", "*1\r\n$2\r\n" + key + "\r\n"},
+		{"RANDOMKEY", "$2\r\n" + key + "\r\n"},
+		{"SCAN 1", "*2\r\n$1\r\n0\r\n*1\r\n$2\r\n" + key + "\r\n"},
+		{"SCRIPT EXISTS " + sha("x"), "*1\r\n:0\r\n"},
+		{"FUNCTION LIST", "*0\r\n"},
+		{"FLUSHALL", "+OK\r\n"},
+	} {
+		if err := c.send(rig.AppendCommand(nil, strings.Fields(row.request)...)); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := c.frame(t, true); i > 0 && got != row.want {
+			t.Errorf("%s: got %q; want %q", row.request, got, row.want)
+		}
+	}
+}
+
 // TestRandomKeyIsInOrder has later requests of a pipeline wait for RANDOMKEY's two steps.
 func TestRandomKeyIsInOrder(t *testing.T) {
 	servers := startServers(t, 3)
