@@ -76,6 +76,10 @@
 //     ([poolWorker.borrow]), which never becomes a shared one again. What the worker itself
 //     has to ask about those who wait goes over a link of its own ([poolWorker.ask]).
 //
+// CLIENT REPLY marks the slots of requests that are not to be answered, so that a reply is
+// dropped where it would be said; CLIENT PAUSE leaves requests unread where they are, on
+// every worker, until it is over ([pause]).
+//
 // # What it refuses
 //
 // It knows nothing of files, probes or promotion, and imports neither config nor ha. What

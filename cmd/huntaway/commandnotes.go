@@ -94,6 +94,7 @@ var notes = map[string]string{
 	"scan":                    "over several groups the cursor holds the group besides",
 	"select":                  "as many as the option databases says; each is over connections of its own",
 	"sentinel":                "an unknown command, as at a Redis that is no Sentinel",
+	"script|debug":            "refused: it would debug what all who share the connection run",
 	"sort":                    "patterns of BY and GET must not leave the group",
 	"sort_ro":                 "patterns of BY and GET must not leave the group",
 	"sync":                    "refused: its stream has no end",

@@ -103,6 +103,9 @@ func writeTable(w io.Writer, format string, lines [][]string) error {
 
 // way says how a pool serves a command.
 func (c *poolColumn) way(cmd *codec.Command) string {
+	if cmd.Policy == codec.ScriptAdmin {
+		return scriptWay(cmd)
+	}
 	if c.alone {
 		return c.wayAlone(cmd)
 	}
@@ -120,10 +123,19 @@ func (c *poolColumn) way(cmd *codec.Command) string {
 		return "to every group, the replies joined"
 	case codec.Scan:
 		return "walks the groups one after the other"
-	case codec.ScriptAdmin:
-		return "to every server"
 	}
 	return ways[cmd.Policy]
+}
+
+// scriptWay says how SCRIPT and FUNCTION are served.
+func scriptWay(cmd *codec.Command) string {
+	switch cmd.Join {
+	case codec.NoJoin:
+		return ways[codec.Refused]
+	case codec.One:
+		return "to one server, which stands for all"
+	}
+	return "to every server, the replies joined"
 }
 
 // wayAlone says how a pool with one group serves a command.
@@ -136,8 +148,6 @@ func (c *poolColumn) wayAlone(cmd *codec.Command) string {
 			return "refused without admin_commands"
 		}
 		return "to the group"
-	case codec.ScriptAdmin:
-		return "to every server of the group"
 	case codec.Refused:
 		switch {
 		case strings.HasPrefix(noteOf(cmd), never):

@@ -89,11 +89,14 @@ func TestCommandsOfPools(t *testing.T) {
 	}
 	_, lines = table(t)
 	for command, want := range map[string][2]string{
-		"mget":     {"to the group", "split by group, the replies joined"},
-		"scan":     {"to the group", "walks the groups one after the other"},
-		"debug":    {"refused without admin_commands", "refused"},
-		"flushall": {"refused without admin_commands", "refused without admin_commands"},
-		"dbsize":   {"to the group", "to every group, the replies joined"},
+		"mget":          {"to the group", "split by group, the replies joined"},
+		"scan":          {"to the group", "walks the groups one after the other"},
+		"debug":         {"refused without admin_commands", "refused"},
+		"flushall":      {"refused without admin_commands", "refused without admin_commands"},
+		"script load":   {"to every server, the replies joined", "to every server, the replies joined"},
+		"script debug":  {"refused", "refused"},
+		"function list": {"to one server, which stands for all", "to one server, which stands for all"},
+		"dbsize":        {"to the group", "to every group, the replies joined"},
 	} {
 		if got := lines[command]; got == nil || got[2] != want[0] || got[3] != want[1] {
 			t.Errorf("%s: got %q; want %q", command, got, want)
