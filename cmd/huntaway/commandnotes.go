@@ -83,7 +83,7 @@ var notes = map[string]string{
 	"move":                    "counts databases as the servers do, from their database 0",
 	"ping":                    "says that the proxy is there",
 	"psync":                   "refused: its stream has no end",
-	"publish":                 "counts the subscribers of one server, at which the proxies are one each",
+	"publish":                 "the number is the server's, to which all subscribers of one event loop are one",
 	"quit":                    "",
 	"randomkey":               "over several groups the group is drawn first",
 	"readonly":                "accepted; who serves reads is read_policy's to say",
