@@ -80,6 +80,9 @@
 // dropped where it would be said; CLIENT PAUSE leaves requests unread where they are, on
 // every worker, until it is over ([pause]).
 //
+// Should a server or a bug ever swallow a reply or add one, every later reply of the link
+// would be somebody else's. A busy shared link finds out within a second: see [canary].
+//
 // # What it refuses
 //
 // It knows nothing of files, probes or promotion, and imports neither config nor ha. What
