@@ -71,15 +71,15 @@ func quoted(a string) string {
 }
 
 // junk is what spoiled requests have for an argument.
-var junk = []string{"", "notanumber", "9223372036854775808", "-1", "1e400", "\x00\r\n", "WITHSCORES", "*", "nan", "1.5"}
+var junk = []string{"", "notanumber", "9223372036854775808", "-1", "1e400", "\x00\r\n", "WITHSCORES", "**", "nan", "1.5"}
 
 // spoil makes a request wrong, in most cases.
 func (g *gen) spoil(r *Request) {
 	r.Spoiled = true
 	at := g.IntN(len(r.Args))
 	switch g.IntN(6) {
-	case 0:
-		r.Args = slices.Delete(r.Args, at, at+1)
+	case 0: // but not the name: what is left of FLUSHDB SYNC would never end
+		r.Args = slices.Delete(r.Args, max(at, 1), max(at+1, min(2, len(r.Args))))
 	case 1:
 		r.Args = slices.Insert(r.Args, at+1, g.oneOf(junk...))
 	case 2:
@@ -95,8 +95,8 @@ func (g *gen) spoil(r *Request) {
 			r.Args[0] = g.oneOf("NOSUCH", "GETT", "SE", "\x00", "x"+r.Args[0], strings.Repeat("long", 60))
 		}
 	}
-	if len(r.Args) == 0 {
-		r.Args = []string{"NOSUCH"} // no arguments get no reply
+	if r.Args[0] == "SPOP" && len(r.Args) == 2 {
+		r.Args[0] = "SPOPP" // a random member less makes everything behind it differ
 	}
 }
 
