@@ -94,23 +94,25 @@ func (e *Engine) Start() error {
 	}
 	e.workers = workers
 	e.postAll(func(w *worker) {
-		w.begin()
 		for _, p := range e.pools {
 			w.pools = append(w.pools, newPoolWorker(w, p))
 		}
 		for _, pw := range w.pools {
 			pw.preconnect()
 		}
-		w.end()
 	})
 	go e.tick()
 	return nil
 }
 
-// postAll runs f on every worker, later.
+// postAll runs f on every worker, later, as an event: what f makes ready is written.
 func (e *Engine) postAll(f func(*worker)) {
 	for _, w := range e.workers {
-		w.post(func() { f(w) })
+		w.post(func() {
+			w.begin()
+			f(w)
+			w.end()
+		})
 	}
 }
 
