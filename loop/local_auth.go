@@ -73,7 +73,13 @@ func answerHello(s *session, dst []byte, r *codec.Request) []byte {
 		switch {
 		case !ok:
 			return codec.AppendError(dst, textHelloVersion)
-		case version != 2 && version != 3, version == 3 && s.pw.pool.isBefore(6):
+		case version == 3 && s.pw.pool.isBefore(6):
+			// What such a server says itself: of all refusals the one that every client which
+			// can fall back to RESP2 understands. The list of arguments ends with the version,
+			// because a password may follow, and clients put errors into logs.
+			return codec.AppendError(dst, "ERR unknown command '"+string(r.Arg(0))+
+				"', with args beginning with: '3' ")
+		case version != 2 && version != 3:
 			return codec.AppendError(dst, textNoProto)
 		}
 		resp = uint8(version)
