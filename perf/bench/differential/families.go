@@ -13,6 +13,8 @@ func init() {
 	}
 }
 
+// SORT BY with ALPHA leaves what is equal in the order of the set, which is random: no LIMIT
+// and no STORE goes with it.
 var families = []*Family{
 	{Name: "strings", templates: `
 SET $k $v
@@ -158,9 +160,10 @@ RESTORE $k 0 $v
 MOVE $k 99`},
 	{Name: "sort", templates: `
 SORT|SORT_RO $k [ LIMIT $n $n ] [ ASC|DESC ] ALPHA
-SORT|SORT_RO $k [ BY $by ] [ LIMIT $n $n ] [ GET $by ] [ GET # ] [ ASC|DESC ] [ ALPHA ]
+SORT|SORT_RO $k BY $by [ GET $by ] [ GET # ] [ ASC|DESC ] [ ALPHA ]
+SORT|SORT_RO $k [ BY $by ] LIMIT $n $n [ GET # ] [ ASC|DESC ]
 SORT $k ALPHA STORE $k
-SORT $k BY $by ALPHA STORE $k
+SORT $k BY $by STORE $k
 RPUSH $k ( $n )
 SADD $k ( $m )
 HSET $k f1 $n
