@@ -81,6 +81,26 @@ func TestMuteServersReplies(t *testing.T) {
 	}
 }
 
+// TestMuteEarlyBehindRoom: a muted request that was answered early comes to its turn after
+// the room of the early replies before it has been let go of.
+func TestMuteEarlyBehindRoom(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	server := st.linkTo(0, 0, 0)
+	c := st.client(0, 0)
+	early := strings.Repeat("x", 2*keepSlab)
+	c.say("GET", "a")
+	c.say("ECHO", early)
+	c.ask("GET b\r\nCLIENT REPLY SKIP\r\nECHO muted\r\n")
+	server.arrive("$1\r\na\r\n")
+	if got, want := c.take(), "$1\r\na\r\n"+string(codec.AppendBulk(nil, early)); got != want {
+		t.Fatalf("got %d bytes, %.60q; want the first two replies", len(got), got)
+	}
+	server.arrive("$1\r\nb\r\n")
+	if got, want := c.take(), "$1\r\nb\r\n"; got != want {
+		t.Errorf("got %q; want %q", got, want)
+	}
+}
+
 // TestPause: writes wait while the pool is paused for them, everything while it is paused
 // for all, on every worker, for clients that come meanwhile too, and in order.
 func TestPause(t *testing.T) {

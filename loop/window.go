@@ -58,11 +58,20 @@ func (s *session) unpark() {
 		if sl.state != parked {
 			break
 		}
-		s.say(s.parked.bytes()[sl.at : sl.at+sl.size])
+		s.say(s.early(sl))
 		s.parkedLive -= int(sl.size)
 		s.window.pop()
 	}
 	s.w.touch(s)
+}
+
+// early returns the reply of a parked slot. An empty one, of a muted request, lies nowhere:
+// the buffer may have been let go of since, because nothing in it was still to be said.
+func (s *session) early(sl *slot) []byte {
+	if sl.size == 0 {
+		return nil
+	}
+	return s.parked.bytes()[sl.at : sl.at+sl.size]
 }
 
 // compact drops parked replies that were said, when they are most of the buffer. Without
@@ -77,7 +86,7 @@ func (s *session) compact() {
 		for p := s.window.head; p != s.window.tail; p++ {
 			if sl := s.window.at(p); sl.state == parked {
 				at := uint32(fresh.len())
-				fresh.add(s.parked.bytes()[sl.at : sl.at+sl.size])
+				fresh.add(s.early(sl))
 				sl.at = at
 			}
 		}
