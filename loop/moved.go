@@ -2,15 +2,19 @@ package loop
 
 import "huntaway/codec"
 
-// ringMoved is for a table with another ring than the one before: a reload with other
-// groups, or an ejection. What is in flight is answered by the server it was sent to; what
-// has to be sent again, or was held, must find its group anew.
-func (pw *poolWorker) ringMoved() {
+// markMoved notes that the group indexes of what is in flight are of the table before.
+func (pw *poolWorker) markMoved() {
 	pw.sharedLinks(func(l *link) {
 		for p := l.fifo.head; p != l.fifo.tail; p++ {
 			l.fifo.at(p).marks |= isMoved
 		}
 	})
+}
+
+// ringMoved is for a table with another ring than the one before: a reload with other
+// groups, or an ejection. What is in flight is answered by the server it was sent to; what
+// has to be sent again, or was held, must find its group anew.
+func (pw *poolWorker) ringMoved() {
 	var waiting []held
 	for g, h := range pw.holds {
 		if h != nil {

@@ -168,8 +168,12 @@ func (pw *poolWorker) adopt(t *shard.Table) {
 	for len(pw.holds) < len(t.Groups) {
 		pw.holds = append(pw.holds, nil)
 	}
+	moved := was != nil && !t.SamePlaces(was)
+	if moved {
+		pw.markMoved() // what retire sends again must not be looked for at its old place
+	}
 	pw.retire()
-	if was != nil && !t.SamePlaces(was) {
+	if moved {
 		pw.ringMoved()
 	} else {
 		pw.mastersMoved(was)
