@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"context"
 	"errors"
 	"net"
 	"syscall"
@@ -207,13 +206,15 @@ func (c *call) closed(cause error, _ bool) {
 // dial connects a link on a goroutine of its own, and hands the connection to the link's
 // worker. Called on the worker.
 func (e *Engine) dial(l *link) {
-	if e.reactor == nil {
+	if e.reactor == nil || e.stopping() {
 		return // a worker without an engine: a test dials for itself
 	}
 	o := l.socketOptions()
+	e.dials.Add(1)
 	go func() {
+		defer e.dials.Done()
 		d := net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: -1, Control: linkSocket(o)}
-		c, err := d.DialContext(context.Background(), l.server.Network, l.server.Addr)
+		c, err := d.DialContext(e.dialing, l.server.Network, l.server.Addr)
 		if err == nil {
 			err = e.reactor.enroll(l.w.id, c, &call{l: l})
 		}

@@ -30,6 +30,11 @@ type Engine struct {
 	pools   []*Pool
 	done    chan struct{} // closed by Stop
 
+	// How dials end with the engine.
+	dialing  context.Context // over when Stop has been called
+	stopDial context.CancelFunc
+	dials    sync.WaitGroup // those under way; workers add, until they see done
+
 	// Counted.
 	clients atomic.Int64  // sessions open or being opened
 	lastID  atomic.Uint64 // of a session
@@ -55,8 +60,10 @@ func New(opt Options) (*Engine, error) {
 	if opt.MaxClients <= 0 {
 		opt.MaxClients = maxClientsByDescriptors()
 	}
-	return &Engine{opt: opt, report: opt.Reporter, done: make(chan struct{}),
-		listeners: make(map[net.Listener]struct{})}, nil
+	e := &Engine{opt: opt, report: opt.Reporter, done: make(chan struct{}),
+		listeners: make(map[net.Listener]struct{})}
+	e.dialing, e.stopDial = context.WithCancel(context.Background())
+	return e, nil
 }
 
 // deaf is the Reporter of an engine that nobody listens to.
@@ -192,10 +199,26 @@ func (e *Engine) Stop() error {
 		return nil
 	}
 	close(e.done)
+	e.stopDial()
 	if e.reactor == nil {
 		return nil
 	}
+	e.lastDials()
 	return e.reactor.stop()
+}
+
+// lastDials returns when no dial is under way and none can begin. A connection that gnet is
+// given while it stops would be waited for for ever.
+func (e *Engine) lastDials() {
+	seen := make(chan struct{}, len(e.workers))
+	e.postAll(func(*worker) { seen <- struct{}{} })
+	for range e.workers {
+		select {
+		case <-seen:
+		case <-time.After(heartbeatLimit): // it is stuck, and dials nothing
+		}
+	}
+	e.dials.Wait()
 }
 
 // stopping reports whether Stop has been called: what breaks then is no news.

@@ -51,6 +51,7 @@ type link struct {
 	retryAt  int64       // when it may be dialed again
 	pause    int64       // how long it rests after the next failure
 	downAt   int64       // since when it cannot carry requests; 0 while it can
+	backAt   int64       // when it was last dialed at once after it was lost; 0 if never
 	shunned  int64       // until when no read is sent here, because the server said it is not ready
 	latency  int64       // moving average of the time from write to reply, ns
 	waiters  []waiter    // sessions stopped because the queue is too long

@@ -98,6 +98,7 @@ func TestInfoLoading(t *testing.T) {
 		t.Errorf("with a link: got loading:%s; want 0", got)
 	}
 	server.close()
+	st.e.workers[0].pools[0].link(0, 0).refuse()
 	if got := loading(); got != "1" {
 		t.Errorf("when the link is lost: got loading:%s; want 1", got)
 	}

@@ -72,6 +72,7 @@ func (l *link) breakUp(f *fault) {
 // failed settles everything on the link by class and lets it rest.
 func (l *link) failed(cause error, f *fault) {
 	wasLeaving := l.state == linkLeaving || l.state == linkClosed || l.dropped
+	again := l.state == linkReady && f == faultLost && !l.busy() && (l.backAt == 0 || l.w.now-l.backAt > int64(lastPause))
 	l.on(evFailed)
 	l.barred = f == faultAuth
 	if l.downAt == 0 {
@@ -79,6 +80,9 @@ func (l *link) failed(cause error, f *fault) {
 	}
 	l.pause = min(max(2*l.pause, int64(firstPause)), int64(lastPause))
 	l.retryAt = l.w.now + l.pause/2 + rand.Int64N(l.pause/2+1)
+	if again && l.state == linkCooling {
+		l.comeBack()
+	}
 	l.rate()
 	if !wasLeaving && !l.w.engine.stopping() {
 		l.w.engine.report.LinkFailed(l.pw.opt.Name, l.server.ID, cause)
@@ -93,6 +97,17 @@ func (l *link) failed(cause error, f *fault) {
 	if gone := l.tapLost; gone != nil {
 		l.tapLost = nil
 		gone()
+	}
+}
+
+// comeBack dials a link at once that was lost while it was idle, unless it has just come
+// back in the same way: servers close idle connections (timeout in redis.conf), and the next
+// request shall not pay for it. When the server is really gone the dial says so.
+func (l *link) comeBack() {
+	l.pause, l.downAt, l.retryAt, l.backAt = 0, 0, l.w.now, l.w.now
+	if !l.private {
+		l.on(evRested)
+		l.warm()
 	}
 }
 

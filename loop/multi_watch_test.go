@@ -155,6 +155,7 @@ func TestWatchHeldForTooLong(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{HoldTimeout: time.Millisecond})
 	f := &watching{st: st, shared: st.linkTo(0, 0, 0), c: st.client(0, 0), pw: st.e.workers[0].pools[0]}
 	f.shared.close()
+	f.pw.link(0, 0).refuse()
 	f.c.ask(frames("WATCH a;PING"))
 	for end := time.Now().Add(time.Minute); len(f.c.said) == 0 && time.Now().Before(end); {
 		st.e.workers[0].tick()

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"cmp"
+	"errors"
 	"testing"
 
 	"huntaway/codec"
@@ -170,6 +171,13 @@ func (c *memClient) ask(request string) string {
 // say is ask for one request in multi-bulk form.
 func (c *memClient) say(args ...string) string {
 	return c.ask(string(codec.AppendCommand(nil, args...)))
+}
+
+// refuse makes the dial of a link fail, as that of a server that is not there does.
+func (l *link) refuse() {
+	l.w.begin()
+	l.dialFailed(errors.New("connection refused"))
+	l.w.end()
 }
 
 // linkTo connects the worker's link to a server of a pool, and answers its handshake.
