@@ -47,6 +47,34 @@ func (pw *poolWorker) seek(b *blocked) {
 	}
 }
 
+// wakeDisplaced ends the waits that a new table has left at a server which is not where
+// their keys are written any more: nothing would ever come to them there. The client hears
+// what Redis says when CLIENT UNBLOCK ends a wait, and a value that is popped at the same
+// moment still reaches it.
+func (pw *poolWorker) wakeDisplaced() {
+	for _, b := range pw.blocked {
+		if b.link != nil && b.quorum == nil && b.waits() && !pw.inPlace(b) {
+			b.wake(unblock{reason: "ERROR", heard: func(woken) {}})
+		}
+	}
+}
+
+// inPlace reports whether b waits at the master of its keys, whose group may have another
+// index by now.
+func (pw *poolWorker) inPlace(b *blocked) bool {
+	l := b.link
+	if l.fifo.len() == 0 {
+		return true // its answer has just come
+	}
+	e := l.fifo.front()
+	at := b.e
+	if !pw.relocate(&at, asked(e, l.log.bytes()[l.base:l.base+int(e.size)])) {
+		return false
+	}
+	b.e.group, e.group = at.group, at.group
+	return pw.table.Groups[at.group].Master == l.server.ID
+}
+
 // unsentPrivately settles a request that was not sent over the private link it was given to.
 func (pw *poolWorker) unsentPrivately(e *entry, frame []byte, f *fault, l *link) {
 	if b := pw.blockedOn(e, l); b != nil {

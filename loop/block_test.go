@@ -335,3 +335,31 @@ func TestPrivateLinksAreNotKeptForEver(t *testing.T) {
 		t.Errorf("closed: %t, got %d links; want none left", private.closed, len(p.links))
 	}
 }
+
+// TestBlockedAndDisplaced: where a new table has another master, nothing comes any more. The
+// server is asked to end the wait, so that what it pops meanwhile is not lost; a link that
+// has sent nothing is simply left. Who waits in the right place goes on waiting.
+func TestBlockedAndDisplaced(t *testing.T) {
+	table := testTable(t, shard.Group{Name: "g1", Servers: []shard.Server{
+		{Addr: "127.0.0.1:7001", Role: shard.Master, Weight: 1}, {Addr: "127.0.0.1:7002", Role: shard.Replica, Weight: 1}}})
+	f := newVigil(t, PoolOptions{Table: table}, popL...)
+	f.e.pools[0].Publish(table.WithMaster(0, 1))
+	f.run()
+	got(t, "before it was sent", f.c.take(), "-"+textUnblocked+"\r\n")
+
+	f = newVigil(t, PoolOptions{Table: table}, popL...)
+	f.connect(popL...).arrive(":17\r\n")
+	pw := f.w.pools[0]
+	f.e.pools[0].Publish(table.WithReaders(0, nil))
+	f.run()
+	if len(pw.errands) != 0 {
+		t.Fatal("a server was asked something; want the client to go on waiting at its master")
+	}
+	f.e.pools[0].Publish(table.WithMaster(0, 1))
+	f.run()
+	er := pw.errands[0]
+	if er == nil {
+		t.Fatal("the former master was not asked to end the wait")
+	}
+	got(t, "asked", string(er.link.log.bytes()), frames("CLIENT UNBLOCK 17 ERROR"))
+}

@@ -49,7 +49,11 @@ func answerQuit(s *session, dst []byte, _ *codec.Request) []byte {
 // answerReset makes the session what it was when it was opened. What CLIENT SETINFO said
 // stays, as in Redis: it is about the library, not about the connection's state.
 func answerReset(s *session, dst []byte, _ *codec.Request) []byte {
+	skip := s.silence == skipping
 	s.leaveModes()
+	if skip { // it was for this request
+		s.silence, s.skipped, s.mode = skipping, uint16(s.window.tail), modeMuted
+	}
 	s.speak(dialect{resp: 2})
 	s.estrange()
 	s.name = ""

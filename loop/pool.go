@@ -179,6 +179,7 @@ func (pw *poolWorker) adopt(t *shard.Table) {
 		pw.mastersMoved(was)
 	}
 	pw.resubscribe()
+	pw.wakeDisplaced()
 	pw.preconnect()
 }
 

@@ -62,6 +62,9 @@ func (s *session) subscriptions() (channels, patterns, shards int) {
 func (s *session) pubSub(cmd *codec.Command, r *codec.Request) {
 	switch cmd.Name {
 	case "publish", "spublish":
+		if s.mode.has(modeSubscribed) && s.stepAside(r) {
+			return // a subscription that is not confirmed yet would miss it
+		}
 		// The server's answer is passed on. It counts a worker of a proxy as one subscriber,
 		// however many sessions are behind it: what is behind other proxies nobody here knows.
 		s.forward(cmd, r, s.pw.table.Locate(r.Arg(1)))
@@ -214,8 +217,15 @@ func (s *session) confined(cmd *codec.Command, r *codec.Request) (served bool) {
 	case "ping":
 		return s.pong(cmd, r)
 	}
-	s.refuse("ERR Can't execute '" + cmd.Name + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / " +
-		"PING / QUIT / RESET are allowed in this context")
+	text := "Can't execute '" + cmd.Name + "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / " +
+		"PING / QUIT / RESET are allowed in this context"
+	switch {
+	case cmd.ID != execID:
+		s.refuse("ERR " + text)
+	case s.pin == nil || !s.stepAside(r):
+		s.endTransaction() // as for every EXEC that Redis refuses
+		s.refuse(textAbortedFor + text)
+	}
 	return true
 }
 
