@@ -83,6 +83,7 @@ var notes = map[string]string{
 	"move":                    "counts databases as the servers do, from their database 0",
 	"ping":                    "says that the proxy is there",
 	"psync":                   "refused: its stream has no end",
+	"waitaof":                 "refused: servers tell what they have fsynced only to the connection that wrote",
 	"publish":                 "the number is the server's, to which all subscribers of one event loop are one",
 	"quit":                    "",
 	"randomkey":               "over several groups the group is drawn first",
