@@ -132,6 +132,7 @@ func TestWatchIsHeld(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{HoldTimeout: time.Minute})
 	f := &watching{st: st, shared: st.linkTo(0, 0, 0), c: st.client(0, 0), pw: st.e.workers[0].pools[0]}
 	f.shared.close()
+	f.pw.link(0, 0).refuse()
 	got(t, "during the outage", f.c.ask(frames("WATCH a;MULTI;INCR a;EXEC;GET b")), "")
 	w, shared := st.e.workers[0], f.pw.link(0, 0)
 	w.begin()
