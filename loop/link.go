@@ -40,9 +40,6 @@ type link struct {
 	flows    bool        // the reply that is arriving is passed on piece by piece
 	eager    bool        // is on worker.pressed
 	isQueued bool        // is on worker.queued
-	fedBy    uint64      // the event that last gave it requests
-	feeders  int         // how many events have, since its last write
-	shared   bool        // its last write carried the requests of several events
 	barred   bool        // the server refused our credentials the last time
 	expired  int         // sinks at the front of the FIFO
 	greets   int         // replies of the handshake still to come
@@ -193,17 +190,14 @@ func (l *link) send(frame []byte, e entry) {
 }
 
 // press sees to it that the link is written: at the end of this event when it is idle and
-// its last write carried the requests of one event only, because then no other is likely to
-// come along; otherwise with the posted flush, together with what the other clients of this
-// turn want from the server.
+// this event is alone in its turn, because then nothing is likely to come along; otherwise
+// with the posted flush, together with what the other clients of the turn want from the
+// server.
 func (l *link) press() {
-	if l.fedBy != l.w.events {
-		l.fedBy = l.w.events
-		l.feeders++
-	}
+	l.w.feeding()
 	switch {
 	case l.isQueued || l.eager:
-	case l.fifo.len() == 0 && !l.shared:
+	case l.fifo.len() == 0 && l.w.alone():
 		l.eager = true
 		l.w.pressed = append(l.w.pressed, l)
 	default:
@@ -225,7 +219,6 @@ func (l *link) unsent() int {
 // buffer stays in the log, where it counts as not sent.
 func (l *link) flush() {
 	l.eager, l.isQueued = false, false
-	l.shared, l.feeders = l.feeders > 1, 0
 	if l.wire == nil || l.state != linkReady && l.state != linkLeaving || l.sent == l.log.len() {
 		return // without a wire it was lost in this event, and is about to be cleaned up
 	}

@@ -27,6 +27,10 @@ type worker struct {
 	now       int64  // perf.Now, read when the event began
 	turn      int64  // how long the last event took that wrote to a client
 	events    uint64 // how many events there have been
+	fed       uint64 // the last event that gave requests to links
+	feeders   int    // how many events have, since the last posted flush
+	armedAt   int    // feeders when it was posted
+	crowd     bool   // there were several between the last posted flush and its posting
 	depth     int    // callbacks under way: a write inside an event may call back
 	armed     bool   // a flush has been posted and has not run yet
 	draining  bool   // the process is going down: sessions close when nothing is owed
@@ -151,14 +155,35 @@ func (w *worker) arm() {
 	if w.armed || len(w.queued) == 0 {
 		return
 	}
-	w.armed = true
+	w.armed, w.armedAt = true, w.feeders
 	w.postFlush()
+}
+
+// feeding counts this event among those that gave requests to links.
+func (w *worker) feeding() {
+	if w.fed != w.events {
+		w.fed = w.events
+		w.feeders++
+	}
+}
+
+// alone reports whether this event's requests are better written at its end, because no
+// other event gave requests between the last posted flush and its posting. One event in 64
+// is written by the posted flush all the same, to see whether that still holds. The rule is
+// the worker's and not a link's: behind 64 groups no link has company but the turn does
+// (GET of 50 clients: 31 us of CPU per request by the link, 27 by the turn; bench -mode groups).
+func (w *worker) alone() bool { return !w.crowd && w.feeders&63 != 0 }
+
+// judge learns from the turn that the posted flush ends whether the next has company.
+func (w *worker) judge() {
+	w.armed = false
+	w.crowd, w.feeders = w.feeders > w.armedAt, 0
 }
 
 // flushQueued is the posted flush.
 func (w *worker) flushQueued() {
 	w.begin()
-	w.armed = false
+	w.judge()
 	for i := 0; i < len(w.queued); i++ {
 		w.queued[i].flush()
 	}
