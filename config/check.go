@@ -95,6 +95,9 @@ func (c *Config) adminListeners() []listener {
 	var all []listener
 	for i := range adminSection.rows {
 		w := &adminSection.rows[i]
+		if w.kind != kindAddress {
+			continue
+		}
 		if address := *w.at(&c.Admin).(*string); address != "" {
 			all = append(all, listener{Listen: Listen{Network: "tcp", Address: address}, key: "admin." + w.name})
 		}

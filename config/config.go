@@ -36,6 +36,7 @@ type Log struct {
 type Admin struct {
 	HTTP  string // "host:port" of /metrics, /livez, /readyz, /debug/pprof
 	Stats string // "host:port" of twemproxy's JSON
+	Token Secret // asked of whoever wants to change something through HTTP; "": only loopback may
 }
 
 // Runtime is what the process as a whole uses.
@@ -45,6 +46,7 @@ type Runtime struct {
 	MemoryLimit  int64         // bytes, for GOMEMLIMIT; 0: leave it to the environment
 	DrainTimeout time.Duration // how long a stop waits for replies that are owed
 	PIDFile      string        // "" for none
+	StateDir     string        // where the state of failovers is kept; "": $STATE_DIRECTORY, else ~/.local/state/huntaway
 }
 
 // A Pool is one key space behind one or more listening addresses.
@@ -85,7 +87,24 @@ type Pool struct {
 	// Faults.
 	HoldTimeout   time.Duration // how long a request that was not executed waits for a server
 	HoldBytes     int64         // per group and worker
+	HoldRequests  int           // likewise
 	ProbeInterval time.Duration // between two health probes of a server
+
+	// Failover.
+	Failover         string        // observe, local, sentinel, cluster: who decides who is master
+	FailoverDryRun   bool          // log what would be done, do nothing
+	DownAfter        time.Duration // a master silent for so long is dead
+	DownRefused      time.Duration // one that refuses connections for so long is dead
+	DownMisconf      time.Duration // one that cannot save its data for so long is given up
+	DownBusy         time.Duration // one that runs a script for so long is given up; 0: never
+	FailoverInterval time.Duration // between two automatic failovers of a group
+	FailoversPerHour int           // of a group; after that an operator decides
+	CandidateGap     int64         // bytes by which a secondary may be behind and still go first
+	WaitReplicas     int           // the K of WAIT K that clients rely on; 0: none
+	ConfigRewrite    bool          // a promotion is written into the server's redis.conf
+	SelfFence        bool          // a master that lost most of its replicas gets no writes
+	SentinelUser     string        // with SentinelPassword: AUTH user password
+	SentinelPassword Secret        // sent to Sentinels; "" is none
 
 	Limits Limits
 	Groups []Group // in the order of the file; at least one

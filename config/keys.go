@@ -18,6 +18,7 @@ var (
 	hashes = []string{"one_at_a_time", "md5", "crc16", "crc32", "crc32a", "fnv1_64", "fnv1a_64",
 		"fnv1_32", "fnv1a_32", "hsieh", "murmur", "jenkins", "xxh3"}
 	distributions = []string{"ketama", "modula", "random", "rendezvous"}
+	failovers     = []string{"observe", "local", "sentinel", "cluster"}
 	readPolicies  = []string{"master", "prefer-replica", "replica-only", "nearest"}
 )
 
@@ -55,6 +56,9 @@ var adminSection = section{
 		{name: "stats", kind: kindAddress, at: ofAdmin(func(a *Admin) any { return &a.Stats }),
 			when: onRestart,
 			doc:  "host:port of twemproxy's statistics as JSON (nutcracker served them on port 22222), for monitors that already read them."},
+		{name: "token", kind: kindSecret, at: ofAdmin(func(a *Admin) any { return &a.Token }),
+			when: onRestart,
+			doc:  "What is asked of whoever wants to change something through http (switchover, resolve), as \"Authorization: Bearer TOKEN\"; spelled as password is. Empty: only programs on this machine may."},
 	},
 }
 
@@ -74,6 +78,9 @@ var runtimeSection = section{
 		{name: "drain_timeout", kind: kindDuration, at: ofRuntime(func(r *Runtime) any { return &r.DrainTimeout }),
 			initial: "30s", when: onReload,
 			doc: "How long a stop waits for replies that clients are still owed."},
+		{name: "state_dir", kind: kindText, at: ofRuntime(func(r *Runtime) any { return &r.StateDir }),
+			when: onRestart,
+			doc:  "A directory for what must survive this process: which server is master, and a failover that is under way. Empty: $STATE_DIRECTORY, else ~/.local/state/huntaway."},
 		{name: "pid_file", kind: kindText, at: ofRuntime(func(r *Runtime) any { return &r.PIDFile }),
 			when: onRestart,
 			doc:  "A file for the process id. Empty: none."},
@@ -83,7 +90,7 @@ var runtimeSection = section{
 var poolSection = section{
 	path: "pools.NAME",
 	doc:  "A pool is one key space behind one or more listening addresses. There can be several.",
-	rows: slices.Concat(listenRows, placementRows, serverRows, readRows, faultRows, memberRows),
+	rows: slices.Concat(listenRows, placementRows, serverRows, readRows, faultRows, failoverRows, memberRows),
 }
 
 var listenRows = []row{
@@ -179,11 +186,59 @@ var faultRows = []row{
 	{name: "hold_bytes", kind: kindSize, at: ofPool(func(p *Pool) any { return &p.HoldBytes }),
 		initial: "32MiB", when: onReload,
 		doc: "Most that may wait so, for each group and event loop; what comes on top gets TRYAGAIN at once."},
+	{name: "hold_requests", kind: kindNumber, at: ofPool(func(p *Pool) any { return &p.HoldRequests }),
+		least: 1, initial: "50000", when: onReload,
+		doc: "Likewise, counted in requests."},
 	{name: "probe_interval", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.ProbeInterval }),
 		least: int64(10 * time.Millisecond), initial: "500ms", when: onReload,
 		doc: "Time between two health probes of a server."},
 	{name: "limits", kind: kindTable, when: onReload,
 		doc: "Bounds on what a client can make the proxy hold; see the next table."},
+}
+
+var failoverRows = []row{
+	{name: "failover", kind: kindWord, at: ofPool(func(p *Pool) any { return &p.Failover }),
+		words: failovers, initial: "observe", when: onRestart,
+		doc: "Who decides which server of a group is its master. observe: somebody else, and Huntaway follows. local: this process, which must be the only one; it promotes a replica when the master is dead. sentinel: Redis Sentinel, the choice for two proxies and more. cluster: the servers are a Redis Cluster, which decides itself and says where keys are."},
+	{name: "failover_dry_run", kind: kindFlag, at: ofPool(func(p *Pool) any { return &p.FailoverDryRun }),
+		initial: "false", when: onReload,
+		doc: "With local: write to the log what would be done, and do nothing."},
+	{name: "down_after", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.DownAfter }),
+		least: int64(time.Second), initial: "5s", when: onReload,
+		doc: "With local: a master that has been silent for so long is dead, if its replicas hear nothing of it either. Keep it over the servers' min-replicas-max-lag by 2s, and over their busy-reply-threshold."},
+	{name: "down_refused", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.DownRefused }),
+		least: int64(100 * time.Millisecond), initial: "1s", when: onReload,
+		doc: "With local: likewise one whose port refuses connections."},
+	{name: "down_misconf", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.DownMisconf }),
+		least: int64(time.Second), initial: "10s", when: onReload,
+		doc: "With local: a master that answers MISCONF (it cannot save its data and takes no writes) for so long is given up, if a replica is better off."},
+	{name: "down_busy", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.DownBusy }),
+		initial: "0s", when: onReload,
+		doc: "With local: likewise one that answers BUSY (it runs a script). 0s: never."},
+	{name: "failover_interval", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.FailoverInterval }),
+		least: int64(time.Second), initial: "1m", when: onReload,
+		doc: "With local: no second failover of a group sooner than so long after the last."},
+	{name: "failovers_per_hour", kind: kindNumber, at: ofPool(func(p *Pool) any { return &p.FailoversPerHour }),
+		least: 1, initial: "3", when: onReload,
+		doc: "With local: after so many in an hour a group is left to the operator, until huntaway resolve."},
+	{name: "candidate_gap", kind: kindSize, at: ofPool(func(p *Pool) any { return &p.CandidateGap }),
+		initial: "0B", when: onReload,
+		doc: "With local: how much of the data that another replica has may be given up to promote the secondary (role n)."},
+	{name: "wait_replicas", kind: kindNumber, at: ofPool(func(p *Pool) any { return &p.WaitReplicas }),
+		most: 64, initial: "0", when: onReload,
+		doc: "With local: clients wait with WAIT until so many replicas have a write. A promotion then needs so many replicas to agree that no such write can be lost. 0: no such promise."},
+	{name: "config_rewrite", kind: kindFlag, at: ofPool(func(p *Pool) any { return &p.ConfigRewrite }),
+		initial: "true", when: onReload,
+		doc: "With local: a promoted server is told to write its new role into its redis.conf."},
+	{name: "self_fence", kind: kindFlag, at: ofPool(func(p *Pool) any { return &p.SelfFence }),
+		initial: "false", when: onReload,
+		doc: "A master that has fewer than half of the group's other servers as replicas in step gets no writes. It bounds what a partition can lose, and gives up service when so many servers are down."},
+	{name: "sentinel_password", kind: kindSecret, at: ofPool(func(p *Pool) any { return &p.SentinelPassword }),
+		when: onRestart,
+		doc:  "What Sentinels are sent with AUTH; spelled as password is."},
+	{name: "sentinel_user", kind: kindText, at: ofPool(func(p *Pool) any { return &p.SentinelUser }),
+		when: onRestart,
+		doc:  "The ACL user that sentinel_password belongs to. Empty: the default user."},
 }
 
 var memberRows = []row{

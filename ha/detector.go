@@ -3,6 +3,8 @@ package ha
 import (
 	"slices"
 	"time"
+
+	"huntaway/ha/vital"
 )
 
 // Limits are the detector's timers and thresholds. The zero value of a field means what its
@@ -124,7 +126,7 @@ func (d *Detector) heard(s *server, ev Event) {
 		if s.state != In {
 			d.ask(s)
 		}
-	case ReadOnly:
+	case ReadOnly, LinkStalled:
 		d.ask(s)
 	}
 }
@@ -133,7 +135,7 @@ func (d *Detector) heard(s *server, ev Event) {
 func (d *Detector) probed(s *server, ev Event) {
 	s.flying = false
 	s.dueAt = max(d.now, s.sentAt+d.limits.FastInterval)
-	if ev.Fault == FaultTimeout && ev.At-ev.Sent > 2*d.limits.ProbeTimeout {
+	if ev.Fault == vital.FaultTimeout && ev.At-ev.Sent > 2*d.limits.ProbeTimeout {
 		return // this process stood still, not the server: ask again
 	}
 	if ev.Sent < s.born {
@@ -153,7 +155,7 @@ func (d *Detector) probed(s *server, ev Event) {
 
 // record remembers what a probe brought.
 func (s *server) record(ev Event) {
-	s.answered, s.lost, s.cause = ev.Fault == FaultNone, false, ev.Cause
+	s.answered, s.lost, s.cause = ev.Fault == vital.FaultNone, false, ev.Cause
 	if !s.answered {
 		return
 	}
@@ -179,12 +181,12 @@ func (g *group) kin(lineage string) bool {
 // replicas that waited for its word.
 func (d *Detector) masterProbed(s *server, ev Event) {
 	g := s.group
-	if ev.Fault.alive() {
+	if ev.Fault.Alive() {
 		g.aliveAt = ev.Sent
 	} else {
 		g.deadAt = ev.Sent
 	}
-	if ev.Fault == FaultNone && !ev.Repl.Replica {
+	if ev.Fault == vital.FaultNone && !ev.Repl.Replica {
 		g.samples.add(ev.Repl.ID, sample{ev.Sent, ev.At, ev.Repl.Offset})
 	}
 	s.behind, s.lag = 0, 0
@@ -214,7 +216,7 @@ func (d *Detector) review(s *server) {
 
 // replicaProbed takes what a probe of any other member brought.
 func (d *Detector) replicaProbed(s *server, ev Event) {
-	if ev.Fault != FaultNone {
+	if ev.Fault != vital.FaultNone {
 		d.cover(s, 0)
 		d.apply(s, judgeFault(ev.Fault))
 		return

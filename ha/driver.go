@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
+	"huntaway/ha/vital"
 	"huntaway/perf"
 	"huntaway/shard"
 )
@@ -250,13 +251,13 @@ func (p *prober) probe(ctx context.Context) Event {
 		ev = p.attempt(ctx)
 	}
 	if ev.Fault == faultLost {
-		ev.Fault = FaultTimeout // it accepts and hangs up: no answer is no answer
+		ev.Fault = vital.FaultTimeout // it accepts and hangs up: no answer is no answer
 	}
 	return ev
 }
 
 // faultLost is a connection that was closed; it does not leave this file.
-const faultLost = Fault(len(faultNames))
+const faultLost = vital.Fault(vital.Faults)
 
 // attempt makes one try within the time limit.
 func (p *prober) attempt(ctx context.Context) Event {
@@ -270,7 +271,7 @@ func (p *prober) attempt(ctx context.Context) Event {
 	if ev.Repl, err = inquire(ctx, p.client); err != nil {
 		ev.Fault, ev.Cause = classify(err), err.Error()
 	}
-	if ev.Fault == faultLost || ev.Fault == FaultRefused || ev.Fault == FaultTimeout {
+	if ev.Fault == faultLost || ev.Fault == vital.FaultRefused || ev.Fault == vital.FaultTimeout {
 		p.hangUp()
 	}
 	return ev
@@ -286,20 +287,20 @@ func (p *prober) hangUp() {
 
 // inquire sends the probe: PING, which a server that loads, is busy or stale refuses, and INFO,
 // which it mostly answers.
-func inquire(ctx context.Context, c *redis.Client) (Replication, error) {
+func inquire(ctx context.Context, c *redis.Client) (vital.Replication, error) {
 	pipe := c.Pipeline()
 	ping := pipe.Ping(ctx)
 	text := pipe.Info(ctx, "replication")
 	_, err := pipe.Exec(ctx) // a failed handshake is in no command's own error
 	switch {
 	case text.Err() != nil:
-		return Replication{}, text.Err()
+		return vital.Replication{}, text.Err()
 	case text.Val() == "" && err != nil:
-		return Replication{}, err
+		return vital.Replication{}, err
 	case redis.IsLoadingError(ping.Err()):
-		return Replication{}, ping.Err()
+		return vital.Replication{}, ping.Err()
 	}
-	r, ok := ParseReplication(text.Val())
+	r, ok := vital.ParseReplication(text.Val())
 	if !ok {
 		return r, replyError("INFO replication names no role")
 	}
@@ -317,21 +318,21 @@ func (replyError) RedisError() {}
 
 // classify sorts the error of a probe. What is not a server's own answer is silence, unless it
 // is a refusal: a name that does not resolve, say, proves nothing about the server.
-func classify(err error) Fault {
+func classify(err error) vital.Fault {
 	var answered redis.Error
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
-		return FaultRefused
+		return vital.FaultRefused
 	case redis.IsLoadingError(err):
-		return FaultLoading
+		return vital.FaultLoading
 	case redis.IsAuthError(err), redis.IsPermissionError(err):
-		return FaultAuth
+		return vital.FaultAuth
 	case errors.As(err, &answered) && strings.HasPrefix(answered.Error(), "BUSY "):
-		return FaultBusy
+		return vital.FaultBusy
 	case errors.As(err, &answered):
-		return FaultOther
+		return vital.FaultOther
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return FaultTimeout
+		return vital.FaultTimeout
 	}
 	return faultLost
 }

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"huntaway/codec"
+	"huntaway/ha/vital"
 	"huntaway/perf"
 	"huntaway/shard"
 )
@@ -329,7 +330,7 @@ func TestUnixSocket(t *testing.T) {
 	if got := tr.readers(); got != "[1]" {
 		t.Errorf("readers: got %s; want [1]", got)
 	}
-	if got := classify(os.ErrNotExist); got != FaultRefused {
+	if got := classify(os.ErrNotExist); got != vital.FaultRefused {
 		t.Errorf("a missing socket: got %v; want refused", got)
 	}
 }

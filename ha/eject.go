@@ -1,6 +1,10 @@
 package ha
 
-import "slices"
+import (
+	"slices"
+
+	"huntaway/ha/vital"
+)
 
 // ejectedText is what the log says when a group leaves the ring.
 const ejectedText = "group ejected"
@@ -19,12 +23,12 @@ type ejection struct {
 }
 
 // count takes the result of a probe of a group's master.
-func (d *Detector) count(s *server, f Fault) {
+func (d *Detector) count(s *server, f vital.Fault) {
 	switch f {
-	case FaultNone, FaultBusy:
+	case vital.FaultNone, vital.FaultBusy:
 		d.succeeded(s)
 		d.readmit(s.group)
-	case FaultRefused, FaultTimeout:
+	case vital.FaultRefused, vital.FaultTimeout:
 		s.group.countedAt = d.now
 		d.failedOnce(s.group)
 	}

@@ -1,6 +1,10 @@
 package ha
 
-import "fmt"
+import (
+	"fmt"
+
+	"huntaway/ha/vital"
+)
 
 // Times in the core are nanoseconds of perf.Now, as they arrive in events.
 
@@ -9,46 +13,23 @@ type EventKind uint8
 
 // The events.
 const (
-	Tick       EventKind = iota // time has passed; the driver sends one when Next is due
-	Probed                      // a probe ended: Fault, or Repl when there is none
-	LinkLost                    // the data path lost or could not open a link
-	LinkOpened                  // the data path opened a link
-	ReadOnly                    // the data path had a write refused with READONLY
+	Tick        EventKind = iota // time has passed; the driver sends one when Next is due
+	Probed                       // a probe ended: Fault, or Repl when there is none
+	LinkLost                     // the data path lost or could not open a link
+	LinkOpened                   // the data path opened a link
+	ReadOnly                     // the data path had a write refused with READONLY
+	LinkStalled                  // the server owes the data path replies and is silent
 )
 
 // An Event is what the Detector learns, and when. Immutable.
 type Event struct {
 	Kind   EventKind
-	Server int32       // whom it is about; nothing for Tick
-	At     int64       // when it was known here; never earlier than that of the event before
-	Sent   int64       // Probed: when the probe was sent
-	Fault  Fault       // Probed: what kept it from being answered
-	Cause  string      // Probed with a Fault: the error's text, for people
-	Repl   Replication // Probed: the answer, when Fault is FaultNone
-}
-
-// A Fault is why a probe brought no answer, or what the answer complained of.
-type Fault uint8
-
-// The faults.
-const (
-	FaultNone    Fault = iota
-	FaultRefused       // nobody listens there, or the peer reset every connection
-	FaultTimeout       // no answer in time
-	FaultLoading       // LOADING: reads its data from disk
-	FaultAuth          // NOAUTH, WRONGPASS or NOPERM: alive, and does not talk to us
-	FaultBusy          // BUSY: runs a script; alive
-	FaultOther         // anything else; alive
-)
-
-var faultNames = [...]string{"none", "refused", "timeout", "loading", "auth", "busy", "other"}
-
-// String returns the fault's name as logs and scripts have it.
-func (f Fault) String() string { return faultNames[f] }
-
-// alive tells whether the server itself answered, and could be taking writes.
-func (f Fault) alive() bool {
-	return f != FaultRefused && f != FaultTimeout && f != FaultLoading
+	Server int32             // whom it is about; nothing for Tick
+	At     int64             // when it was known here; never earlier than that of the event before
+	Sent   int64             // Probed: when the probe was sent
+	Fault  vital.Fault       // Probed: what kept it from being answered
+	Cause  string            // Probed with a Fault: the error's text, for people
+	Repl   vital.Replication // Probed: the answer, when Fault is FaultNone
 }
 
 // ActionKind says what is to be done.

@@ -1,5 +1,7 @@
 package ha
 
+import "huntaway/ha/vital"
+
 // A verdict is what one piece of evidence says about a server. For a good one the
 // reason is ReasonNone.
 type verdict struct {
@@ -8,17 +10,17 @@ type verdict struct {
 }
 
 // judgeFault is the verdict on a server that gave no answer to judge.
-func judgeFault(f Fault) verdict {
+func judgeFault(f vital.Fault) verdict {
 	switch f {
-	case FaultRefused:
+	case vital.FaultRefused:
 		return verdict{condemned, ReasonDown}
-	case FaultLoading:
+	case vital.FaultLoading:
 		return verdict{condemned, ReasonLoading}
-	case FaultAuth:
+	case vital.FaultAuth:
 		return verdict{condemned, ReasonAuth}
-	case FaultTimeout:
+	case vital.FaultTimeout:
 		return verdict{doubted, ReasonSilent}
-	case FaultBusy:
+	case vital.FaultBusy:
 		return verdict{doubted, ReasonBusy}
 	default:
 		return verdict{doubted, ReasonOther}
@@ -28,9 +30,9 @@ func judgeFault(f Fault) verdict {
 // judgeMaster is the verdict on the group's master. A busy one is alive.
 func judgeMaster(ev Event) verdict {
 	switch {
-	case ev.Fault == FaultBusy:
+	case ev.Fault == vital.FaultBusy:
 		return verdict{good, ReasonNone}
-	case ev.Fault != FaultNone:
+	case ev.Fault != vital.FaultNone:
 		return judgeFault(ev.Fault)
 	case ev.Repl.Replica:
 		return verdict{condemned, ReasonRole}

@@ -125,6 +125,9 @@ func (m *Monitor) LinkFailed(pool string, server int32, _ error) { m.report(pool
 // Demoted hears that a server refused a write with READONLY. It never blocks.
 func (m *Monitor) Demoted(pool string, server int32) { m.report(pool, server, ReadOnly) }
 
+// Stalled hears that a server owes replies and has been silent. It never blocks.
+func (m *Monitor) Stalled(pool string, server int32) { m.report(pool, server, LinkStalled) }
+
 // report queues an event for the pool's watch, or drops and counts it.
 func (m *Monitor) report(pool string, server int32, kind EventKind) {
 	w := (*m.pools.Load())[pool]

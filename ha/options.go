@@ -2,6 +2,7 @@ package ha
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,11 +11,18 @@ import (
 	"huntaway/shard"
 )
 
-// A Publisher holds the routing table of a pool: loop.Pool, seen from here. Table returns
-// what Publish was given last, to any goroutine.
+// A Publisher is the data path of a pool: loop.Pool, seen from here. Table returns what Publish
+// was given last, to any goroutine. Fence and Drain block, and come after the Publish before
+// them on every event loop.
 type Publisher interface {
 	Publish(*shard.Table)
 	Table() *shard.Table
+
+	// Fence closes every connection of the data path to a server.
+	Fence(ctx context.Context, server int32) error
+	// Drain returns when a server owes the data path nothing. Clients that wait there in
+	// blocking commands, or watch keys, are not waited for.
+	Drain(ctx context.Context, server int32) error
 }
 
 // Options are what a Monitor needs to know.

@@ -25,6 +25,9 @@ type board struct{ table atomic.Pointer[shard.Table] }
 func (b *board) Publish(t *shard.Table) { b.table.Store(t) }
 func (b *board) Table() *shard.Table    { return b.table.Load() }
 
+func (*board) Fence(context.Context, int32) error { return nil }
+func (*board) Drain(context.Context, int32) error { return nil }
+
 // An instance is a redis-server process of this test, in a directory of its own.
 type instance struct {
 	t    *testing.T

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"huntaway/ha/vital"
 )
 
 var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; read the diff before you commit it")
@@ -144,7 +146,7 @@ func layoutFrom(words []string) (l Layout) {
 
 func (s *script) event(words []string) Event {
 	ev := Event{Kind: Probed, At: int64(s.now), Sent: int64(s.now - time.Millisecond)}
-	ev.Repl = Replication{ID: "A", LinkUp: true}
+	ev.Repl = vital.Replication{ID: "A", LinkUp: true}
 	if len(words) > 1 {
 		ev.Server = int32(s.number(words[1]))
 	}
@@ -196,10 +198,10 @@ func (s *script) detail(ev *Event, word string) {
 	}
 }
 
-func faultNamed(name string) Fault {
-	for i, n := range faultNames {
-		if n == name {
-			return Fault(i)
+func faultNamed(name string) vital.Fault {
+	for f := range vital.Fault(vital.Faults) {
+		if f.String() == name {
+			return f
 		}
 	}
 	panic("no fault is called " + name)

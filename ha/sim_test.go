@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"huntaway/ha/vital"
 )
 
 // A fake is a redis-server as probes see it, with the truth about its data beside it.
 type fake struct {
-	fault   Fault
+	fault   vital.Fault
 	replica bool
 	linkUp  bool
 	syncing bool
@@ -77,8 +79,8 @@ func (w *world) perform(acts []Action) {
 func (w *world) answer(id int) {
 	s := w.servers[id]
 	ev := Event{Kind: Probed, Server: int32(id), Sent: w.out[id], At: w.now, Fault: s.fault}
-	if s.fault == FaultNone {
-		ev.Repl = Replication{Replica: s.replica, ID: s.id, Offset: s.offset, LinkUp: s.linkUp, Syncing: s.syncing}
+	if s.fault == vital.FaultNone {
+		ev.Repl = vital.Replication{Replica: s.replica, ID: s.id, Offset: s.offset, LinkUp: s.linkUp, Syncing: s.syncing}
 	}
 	w.out[id] = 0
 	w.perform(w.d.Step(ev, nil))
@@ -89,7 +91,7 @@ func (w *world) pass(by int64) {
 	w.now += by
 	for i := range w.servers {
 		s, m := &w.servers[i], &w.servers[w.master(int32(i))]
-		if s.replica && s.linkUp && s.id == m.id && m.fault == FaultNone && s.fault == FaultNone {
+		if s.replica && s.linkUp && s.id == m.id && m.fault == vital.FaultNone && s.fault == vital.FaultNone {
 			s.offset += max(0, m.offset-s.offset) * int64(rapid.SampledFrom([]int{2, 2, 1, 0}).Draw(w.t, "halves")) / 2
 		}
 	}
@@ -102,9 +104,9 @@ func (w *world) disturb() {
 	s := &w.servers[id]
 	switch rapid.IntRange(0, 6).Draw(w.t, "what") {
 	case 0:
-		s.fault = Fault(rapid.IntRange(0, len(faultNames)-1).Draw(w.t, "fault"))
+		s.fault = vital.Fault(rapid.IntRange(0, vital.Faults-1).Draw(w.t, "fault"))
 	case 1:
-		s.fault = FaultNone
+		s.fault = vital.FaultNone
 	case 2:
 		s.linkUp = !s.linkUp
 	case 3:
@@ -205,7 +207,7 @@ func TestRandom(t *testing.T) {
 func (w *world) heal() {
 	for i := range w.servers {
 		s := &w.servers[i]
-		s.fault, s.linkUp, s.syncing, s.id = FaultNone, true, false, "A"
+		s.fault, s.linkUp, s.syncing, s.id = vital.FaultNone, true, false, "A"
 		s.offset = min(s.offset, w.servers[w.master(int32(i))].offset)
 	}
 	deadline := w.now + holdMost + int64(10*time.Second)

@@ -1,6 +1,10 @@
 package ha
 
-import "huntaway/perf/invariant"
+import (
+	"huntaway/perf/invariant"
+
+	"huntaway/ha/vital"
+)
 
 // State is where one server stands.
 //
@@ -115,16 +119,16 @@ type server struct {
 	flying bool  // a probe is out
 	again  bool  // and another is wanted as soon as it is back
 
-	repl       Replication // the newest answer
-	answered   bool        // the newest probe had one
-	lost       bool        // a link of the data path broke since
-	cause      string      // why there was no answer
-	askedAt    int64       // when that probe was sent
-	linkDownAt int64       // first probe that found the link down, 0 while it is up
-	strangerAt int64       // first probe that found another lineage, 0 while it is the master's
-	behind     int64       // bytes, at the newest answer; -1 while unknown
-	lag        int64       // nanoseconds, likewise
-	coveredAt  int64       // as last given to the driver
+	repl       vital.Replication // the newest answer
+	answered   bool              // the newest probe had one
+	lost       bool              // a link of the data path broke since
+	cause      string            // why there was no answer
+	askedAt    int64             // when that probe was sent
+	linkDownAt int64             // first probe that found the link down, 0 while it is up
+	strangerAt int64             // first probe that found another lineage, 0 while it is the master's
+	behind     int64             // bytes, at the newest answer; -1 while unknown
+	lag        int64             // nanoseconds, likewise
+	coveredAt  int64             // as last given to the driver
 
 	hold       int64 // how long it had to stay out the last time; 0 unless it flaps
 	holdUntil  int64 // it returns no earlier

@@ -78,33 +78,6 @@ func TestHistory(t *testing.T) {
 	covered(60, 70)
 }
 
-func TestParseReplication(t *testing.T) {
-	const replica = "# Replication\r\nrole:slave\r\nmaster_host:10.0.0.1\r\nmaster_link_status:up\r\n" +
-		"master_sync_in_progress:0\r\nslave_read_repl_offset:77\r\nslave_repl_offset:70\r\n" +
-		"slave_read_only:1\r\nmaster_replid:abc\r\nmaster_repl_offset:71\r\n"
-	cases := []struct {
-		text string
-		want Replication
-		ok   bool
-	}{
-		{replica, Replication{Replica: true, ID: "abc", Offset: 70, LinkUp: true}, true},
-		{strings.ReplaceAll(replica, "progress:0", "progress:1"),
-			Replication{Replica: true, ID: "abc", Offset: 70, LinkUp: true, Syncing: true}, true},
-		{strings.ReplaceAll(replica, "read_only:1", "read_only:0"),
-			Replication{Replica: true, ID: "abc", Offset: 70, LinkUp: true, Writable: true}, true},
-		{strings.ReplaceAll(replica, "status:up", "status:down"),
-			Replication{Replica: true, ID: "abc", Offset: 70}, true},
-		{"role:master\nmaster_replid:x\nmaster_repl_offset:5\n", Replication{ID: "x", Offset: 5}, true},
-		{"", Replication{}, false},
-		{"redis_version:7.0.15\r\n", Replication{}, false},
-	}
-	for _, tc := range cases {
-		if got, ok := ParseReplication(tc.text); got != tc.want || ok != tc.ok {
-			t.Errorf("ParseReplication(%q) = %+v, %v; want %+v, %v", tc.text, got, ok, tc.want, tc.ok)
-		}
-	}
-}
-
 func TestComplete(t *testing.T) {
 	pub := &board{}
 	for _, o := range []PoolOptions{

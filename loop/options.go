@@ -133,4 +133,6 @@ type Reporter interface {
 	LinkFailed(pool string, server int32, cause error)
 	// Demoted: the server answered a write with READONLY.
 	Demoted(pool string, server int32)
+	// Stalled: the server owes replies and no byte of it has come for stallTime.
+	Stalled(pool string, server int32)
 }

@@ -14,7 +14,7 @@ func (g *Group) appoint(master int32, readers []int32) {
 		all = append(all, candidate{id, uint32(g.server(id).Weight)})
 	}
 	g.replicas = all[:len(readers):len(readers)]
-	if s := g.server(master); s != nil {
+	if s := g.server(master); s != nil && !g.Held {
 		all = append(all, candidate{master, uint32(s.Weight)})
 	}
 	g.all = all
@@ -28,14 +28,30 @@ func (t *Table) changed() *Table {
 }
 
 // WithMaster returns a table in which the server takes the group's writes, with the next
-// epoch. It no longer stands in Readers; the master before it is not put there, since nobody
-// knows yet what its data are. id is a member of the group, or -1 for no master.
+// epoch, and the group is not held any more. It no longer stands in Readers; the master before
+// it is not put there, since nobody knows yet what its data are. id is a member of the group,
+// or -1 for no master.
 func (t *Table) WithMaster(group int, id int32) *Table {
 	invariant.That(id == -1 || t.GroupOf(id) == group, "server %d is not in group %d", id, group)
 	next := t.changed()
 	next.Epoch++
 	g := &next.Groups[group]
+	g.Held = false
 	g.appoint(id, without(g.Readers, id))
+	return next
+}
+
+// WithHold returns a table, of the same epoch, in which the group is held.
+func (t *Table) WithHold(group int) *Table { return t.withHeld(group, true) }
+
+// WithoutHold returns a table, of the same epoch, in which the group is not held.
+func (t *Table) WithoutHold(group int) *Table { return t.withHeld(group, false) }
+
+func (t *Table) withHeld(group int, held bool) *Table {
+	next := t.changed()
+	g := &next.Groups[group]
+	g.Held = held
+	g.appoint(g.Master, g.Readers)
 	return next
 }
 
@@ -70,7 +86,7 @@ func (t *Table) WithEjected(groups []int) *Table {
 // Inherit returns t, a table just built from a changed configuration, with what had become
 // of the one before. A group whose current master came from old keeps it, for the configured
 // role says only who was master at the very first start; and it keeps those of the old
-// readers that are still members. A server that is new to such a group is no reader before a
+// readers that are still members, and it is held if it was. A server that is new to such a group is no reader before a
 // monitor says so. A group that shares no server with old is as configured, and so is the
 // master of a group whose old one has left it. The epoch goes on from old's, one higher if
 // any master differs. Ejections are not inherited: they name groups by index.
@@ -97,6 +113,7 @@ func (g *Group) inherit(old *Table) {
 	master := g.Master
 	if was.Master < 0 || g.Has(was.Master) {
 		master = was.Master
+		g.Held = was.Held
 	}
 	g.appoint(master, slices.DeleteFunc(slices.Clone(was.Readers), func(id int32) bool {
 		return id == master || !g.Has(id)

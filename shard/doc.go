@@ -37,7 +37,7 @@
 // # Tables
 //
 // A Table is immutable. Build makes one from a Spec, all of whose faults it reports at once;
-// WithMaster, WithReaders, WithEjected and Inherit make the next from the one before, sharing
+// WithMaster, WithHold, WithReaders, WithEjected and Inherit make the next from the one before, sharing
 // what is the same, so a failover copies a few hundred bytes and no ring. Publishing tables,
 // and deciding what should be in them, is for others. Servers have dense IDs that last as
 // long as the pool (IDs), which is what per-server state elsewhere is indexed by.

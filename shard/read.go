@@ -41,7 +41,7 @@ func ParseReadPolicy(text string) (ReadPolicy, error) {
 const Unusable = math.MaxUint64
 
 // Reader returns the ID of the server that should serve a read, or -1 when the policy allows
-// none that is usable.
+// none that is usable. The master of a group that is held is not.
 //
 // cost, indexed by server ID, is what one more read would cost there, in any unit; Unusable
 // rules a server out, and a server beyond its end costs nothing yet. Of two different
@@ -62,7 +62,7 @@ func (g *Group) Reader(p ReadPolicy, cost []uint64, roll uint64) int32 {
 	case Nearest:
 		return draw(g.all, cost, roll)
 	}
-	if g.Master < 0 || costOf(cost, g.Master) == Unusable {
+	if g.Master < 0 || g.Held || costOf(cost, g.Master) == Unusable {
 		return -1
 	}
 	return g.Master

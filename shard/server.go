@@ -31,6 +31,10 @@ type Group struct {
 	Master  int32    // ID of the server that takes writes, -1 while there is none
 	Readers []int32  // IDs of the members, the master excluded, that may serve reads now
 
+	// Held says that what only the master may take has to wait: it is in doubt, or another one
+	// is being put in its place. Reads go on from Readers.
+	Held bool
+
 	// Fixed by appoint; what Reader draws from.
 	replicas []candidate // Readers with their weights
 	all      []candidate // the same, and the master

@@ -202,3 +202,34 @@ func TestLabel(t *testing.T) {
 		}
 	}
 }
+
+func TestWithHold(t *testing.T) {
+	table := twoTrios(t)
+	held := table.WithHold(0)
+	if !held.Groups[0].Held || held.Groups[1].Held || table.Groups[0].Held || held.Epoch != 0 {
+		t.Errorf("got held %v %v, before %v, epoch %d; want only group 0 of the new table, epoch 0",
+			held.Groups[0].Held, held.Groups[1].Held, table.Groups[0].Held, held.Epoch)
+	}
+	wantRoles(t, &held.Groups[0], 0, 1, 2)
+	for roll := range uint64(64) {
+		roll <<= 58
+		if got := held.Groups[0].Reader(Nearest, nil, roll|roll>>32); got == 0 {
+			t.Fatal("nearest chose the master of a group that is held")
+		}
+	}
+	if got := held.Groups[0].Reader(ReadMaster, nil, 0); got != -1 {
+		t.Errorf("got reader %d; want -1 while the group is held", got)
+	}
+	if got := held.WithReaders(0, nil).Groups[0].Reader(PreferReplica, nil, 0); got != -1 {
+		t.Errorf("got reader %d; want -1 without readers while the group is held", got)
+	}
+	if next := table.Inherit(held); !next.Groups[0].Held {
+		t.Error("a reload ended the hold")
+	}
+	if next := held.WithMaster(0, 1); next.Groups[0].Held || next.Groups[0].Reader(ReadMaster, nil, 0) != 1 {
+		t.Error("a new master did not end the hold")
+	}
+	if next := held.WithoutHold(0); next.Groups[0].Held || next.Groups[0].Reader(ReadMaster, nil, 0) != 0 {
+		t.Error("the hold did not end")
+	}
+}

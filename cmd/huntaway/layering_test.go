@@ -23,8 +23,10 @@ var allowed = map[string][]string{
 	"perf/export":    {"perf"},
 	"config":         {},
 	"loop":           {"codec", "shard", "perf", "perf/invariant"},
-	"ha":             {"codec", "shard", "perf", "perf/invariant"},
-	"cmd/huntaway":   {"codec", "shard", "perf", "perf/export", "config", "loop", "ha"},
+	"ha/vital":       {},
+	"ha/failover":    {"ha/vital", "perf/invariant"},
+	"ha":             {"codec", "shard", "perf", "perf/invariant", "ha/vital", "ha/failover"},
+	"cmd/huntaway":   {"codec", "shard", "perf", "perf/export", "config", "loop", "ha", "ha/failover"},
 }
 
 // pure packages know no network, clock, lock or file, so that they are functions of their

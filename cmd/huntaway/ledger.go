@@ -4,29 +4,24 @@ import (
 	"sync"
 	"time"
 
+	"huntaway/ha"
 	"huntaway/shard"
 )
 
 // A ledger stands between the monitor and a pool of the data path: it hands tables on, and
 // counts what only a change of tables shows.
 type ledger struct {
-	pool interface {
-		Publish(*shard.Table)
-		Table() *shard.Table
-	}
+	ha.Publisher // the pool of the data path
 
 	mu        sync.Mutex           // guards the following
 	ejects    uint64               // groups that left the ring
 	ejectedAt map[string]time.Time // by the group's name, the last time
 }
 
-// Table returns the table in force.
-func (l *ledger) Table() *shard.Table { return l.pool.Table() }
-
 // Publish puts a table in force. One caller at a time.
 func (l *ledger) Publish(t *shard.Table) {
-	l.count(l.pool.Table(), t)
-	l.pool.Publish(t)
+	l.count(l.Table(), t)
+	l.Publisher.Publish(t)
 }
 
 // count notes the groups that are off the ring in next and were on it in old.

@@ -5,11 +5,15 @@ import (
 	"time"
 
 	"huntaway/config"
+	"huntaway/ha"
 	"huntaway/shard"
 )
 
 // shelf is a pool that only keeps its table.
-type shelf struct{ t *shard.Table }
+type shelf struct {
+	ha.Publisher
+	t *shard.Table
+}
 
 func (s *shelf) Publish(t *shard.Table) { s.t = t }
 func (s *shelf) Table() *shard.Table    { return s.t }
@@ -30,8 +34,8 @@ func TestLedgerCountsEjections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &shelf{table}
-	l := &ledger{pool: s, ejectedAt: map[string]time.Time{}}
+	s := &shelf{t: table}
+	l := &ledger{Publisher: s, ejectedAt: map[string]time.Time{}}
 	for _, off := range [][]int{{1}, {1, 2}, nil, {1}} {
 		l.Publish(l.Table().WithEjected(off))
 	}

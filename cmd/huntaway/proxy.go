@@ -132,7 +132,7 @@ func (p *proxy) addPool(c *config.Pool) error {
 	if s.pool, err = p.engine.AddPool(options); err != nil {
 		return err
 	}
-	s.ledger = &ledger{pool: s.pool, ejectedAt: map[string]time.Time{}}
+	s.ledger = &ledger{Publisher: s.pool, ejectedAt: map[string]time.Time{}}
 	p.pools = append(p.pools, s)
 	return p.monitor.Watch(watchOptions(c, s.ledger))
 }

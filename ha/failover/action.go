@@ -1,0 +1,129 @@
+package failover
+
+import "huntaway/ha/vital"
+
+// ActionKind says what is to be done.
+type ActionKind uint8
+
+// The actions. Those with an ID are answered by a Done event that carries it, also when they fail
+// or run out of time; the others cannot fail.
+const (
+	Hold    ActionKind = iota // publish the group as held: what only its master may take waits
+	Release                   // publish it as not held: the master is who it was
+	Publish                   // publish Server as the group's master, epoch one higher, not held
+	Fence                     // ID: close every connection of the data path to Server
+	Drain                     // ID: wait until Server owes the data path nothing, at most Within
+	Persist                   // ID: write Intent to the state file and sync it
+	Order                     // ID: have Server do Op, at most Within
+	Ask                       // have Server probed as soon as may be
+	Report                    // log Transition, keep it among the last events
+	Answer                    // tell the operator how Wish ID ended: Err
+)
+
+// An Action is what the driver is told to do. Actions are carried out in the order in which
+// they stand; those with an ID are begun in that order and run at the same time.
+type Action struct {
+	Kind       ActionKind
+	ID         uint64     // unique in the machine's life
+	Server     int32      // whom it is about
+	Op         Op         // Order
+	Target     int32      // Order: whom Server shall follow or hand over to; -1: nobody that exists
+	Within     int64      // nanoseconds
+	Epoch      uint64     // Order Verify: what goes into the group's marker key
+	Intent     Intent     // Persist
+	Transition Transition // Report
+	Err        error      // Answer: nil when it was done
+}
+
+// Op is what a server is ordered to do.
+type Op uint8
+
+// The orders. All go over connections of the control plane.
+const (
+	Inspect  Op = iota // PING, INFO replication and server: Repl in Done
+	Identify           // Inspect, DBSIZE and GET of the marker key: Repl and Mark in Done
+	Detach             // REPLICAOF 192.0.2.1 1 (RFC 5737: an address that nobody has), then Inspect
+	Follow             // REPLICAOF Target
+	Promote            // MULTI, REPLICAOF NO ONE, CONFIG REWRITE, CLIENT KILL TYPE normal SKIPME yes, EXEC; replies are checked, a failed REWRITE is a warning
+	Verify             // INFO replication and server, then SET of the marker key to Epoch: Repl in Done
+	Demote             // CLIENT PAUSE 5000 WRITE, REPLICAOF Target, CLIENT KILL TYPE normal SKIPME yes
+	Handover           // FAILOVER TO Target TIMEOUT Within, then poll until it is over; Repl in Done
+	Pause              // CLIENT PAUSE Within WRITE
+	Unpause            // CLIENT UNPAUSE
+	Abort              // FAILOVER ABORT
+	Delegate           // sentinel mode: SENTINEL FAILOVER of the group, at any Sentinel; Server means nothing
+)
+
+var opNames = [...]string{"inspect", "identify", "detach", "follow", "promote", "verify", "demote",
+	"handover", "pause", "unpause", "abort", "delegate"}
+
+// String returns the order's name as logs and scripts have it.
+func (o Op) String() string { return opNames[o] }
+
+// An Intent is what must survive a crash of this process: who is master by its last
+// publication, and what was begun since. Immutable.
+type Intent struct {
+	Group     string `json:"group"`
+	Epoch     uint64 `json:"epoch"`               // of the last publication
+	Master    string `json:"master"`              // its address
+	RunID     string `json:"run_id"`              // its process, as last seen
+	Lineage   string `json:"lineage"`             // its replication id, as last seen
+	Offset    int64  `json:"offset"`              // its offset, as last seen
+	Begun     string `json:"begun,omitempty"`     // "": nothing; else the state that was entered: freezing, promoting
+	Candidate string `json:"candidate,omitempty"` // whom Begun is about to make master
+	Arbiter   uint64 `json:"arbiter,omitempty"`   // the arbiter's epoch of the last publication
+	Latched   string `json:"latched,omitempty"`   // why automatic failover is off; "": it is on
+}
+
+// A Transition is one change worth a line in the log. Immutable.
+type Transition struct {
+	At   int64  // when, on the clock of perf.Now
+	From State  // that was left
+	To   State  // that was entered; equal to From for a note about what happens in a state
+	What string // one sentence fragment, lower case, for people
+	Why  string // the evidence: who said what, in numbers
+	Loss int64  // with a publication: bytes of the old master's stream that the new one lacks, as far as is known; -1 unknown
+}
+
+// A Member is one server of the group. Immutable.
+type Member struct {
+	ID   int32  // in the pool's table
+	Addr string // host:port, as configured
+	Role byte   // 'm', 'n' or 's', as configured: 'n' is first in line
+}
+
+// A Layout is what a machine knows of its group's table. Immutable.
+type Layout struct {
+	Group   string
+	Members []Member
+	Master  int32  // -1 while there is none
+	Epoch   uint64 // of the table
+	Held    bool   // as the table has it
+}
+
+// A ServerStatus is what a machine thinks of one server. A copy.
+type ServerStatus struct {
+	ID    int32
+	Addr  string
+	Role  byte
+	Repl  vital.Replication // the newest answer
+	Fault vital.Fault       // of the newest probe
+	Heard int64             // when the last answer was asked for; 0: never
+	Note  string            // why it could not be promoted, "" when it could
+}
+
+// A Status is what a machine thinks of its group. A copy.
+type Status struct {
+	Group     string
+	State     State
+	Since     int64  // when it was entered
+	Master    int32  // -1: none
+	Epoch     uint64 // of the last publication
+	Held      bool
+	Forbidden string   // why it does not act although it would; "": nothing forbids it
+	Latched   string   // why automatic failover is off; "": it is on
+	Recent    []int64  // when failovers were begun, within the last hour
+	Wish      uint64   // the operator's wish that is being carried out; 0: none
+	Alarms    []string // what an operator should look at, the worst first
+	Servers   []ServerStatus
+}

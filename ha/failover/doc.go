@@ -1,0 +1,62 @@
+// Package failover decides for one group of servers when its master is dead, who takes its
+// place, and in which order that is done. It is a pure core: events in, actions out. It has no
+// clock, no socket and no goroutine; times are nanoseconds of perf.Now, as they arrive in
+// events.
+//
+// # What it promises
+//
+//   - The epoch only rises, and one published table names one master.
+//   - No server is promoted before the data path is fenced off from the one before it: every
+//     connection to that one is closed, so that no late reply of it reaches a client and no
+//     request in its socket buffers belongs to anybody who was told otherwise.
+//   - Revoke, measure, promote, in this order. The replicas are first detached from the old
+//     master, so that their offsets stand still; then they are compared; then one is promoted.
+//   - Data are compared by lineage (replication id) and offset, never by offset alone.
+//   - Everything that was begun ends in a publication or in a release, and no state is without
+//     an exit. What is intended is persisted before a server is touched; a machine that starts
+//     with an intent finishes it or takes it back.
+//   - What the data path notices may hold writes and hurry probes; it never promotes.
+//
+// # Who decides
+//
+//	observe   somebody else. The machine follows roles that lineage proves, and sends nothing.
+//	local     this machine, alone. It stands down while it hears another one's heartbeat.
+//	sentinel  Redis Sentinel: a majority and a higher epoch. The machine fences and follows.
+//
+// A switchover that an operator orders is carried out in every mode but observe.
+//
+// # The states
+//
+// The table stands at State. In words:
+//
+//	Init       nothing is known; the table is as configured or as the state file says
+//	Healthy    the master answers
+//	Suspect    it does not; new writes are held, probes are fast
+//	Freezing   it is dead, we may act: intent persisted, connections closed, both awaited
+//	Revoking   the last look at the old master; then all replicas are detached from it
+//	Selecting  the frozen offsets are read, the best candidate is chosen
+//	Chaining   its siblings are pointed at it
+//	Promoting  it is made master
+//	Verifying  it says so itself, with the lineage that it must have, and takes a write
+//	Settling   it is published; siblings are brought in line, one full copy at a time
+//	Stuck      there is no candidate: replication to the old address is restored, writes fail
+//	Ambiguous  two masters and no proof: writes wait and fail, an operator or the arbiter decides
+//	Following  sentinel or observe: another master was named; it is looked at before it is published
+//	Draining   switchover: writes are held, what is in flight is awaited
+//	Handing    switchover: the master hands over to the target
+//
+// Anti-flapping is not a state but a permission: after a failover the machine does not begin
+// another within MinInterval, and after HourlyCap of them in an hour it is latched until an
+// operator releases it. While it may not act it stays Suspect, and Status says what forbids it.
+//
+// # Rejoining
+//
+// A member that is not the group's master and says it is one is never used (the detector keeps
+// it out of the readers). In local mode it is demoted when its data are kin to the group's or
+// when it holds none; a stranger's data are never touched, and reported. A member that follows
+// somebody else than the group's master is pointed at it, under the same condition, one full copy
+// at a time.
+//
+// Sources of the rules and figures: the reliability catalogue, C1 to C5; Redis' sentinel.c for what
+// counts as alive; Vitess' emergency reparent for revoking before promoting.
+package failover
