@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"huntaway/config"
+	"huntaway/perf"
 )
 
 func newRun() *cobra.Command {
@@ -60,7 +61,7 @@ func serve(cmd *cobra.Command, cfg *config.Config, again reader) error {
 		return err
 	}
 	defer removePID()
-	tuneGC(cfg.Runtime.MemoryLimit)
+	defer tuneGC(cfg.Runtime.MemoryLimit)()
 	p, err := startProxy(cfg, log, again)
 	if err != nil {
 		return err
@@ -68,19 +69,19 @@ func serve(cmd *cobra.Command, cfg *config.Config, again reader) error {
 	return p.attend(signals)
 }
 
-// gcPercent lets the heap grow to 16 MiB between collections where Go would begin at 4: the
-// live heap of a proxy is a few megabytes, and what makes garbage is the posted flush of an
-// event loop, 16 bytes each (BenchmarkPost).
-const gcPercent = 400
+// headroom is how far the heap may grow between two collections. What makes garbage under
+// load is the posted flush of an event loop, 16 bytes each (BenchmarkPost).
+const headroom = 64 << 20
 
-// tuneGC sets what the environment (GOGC, GOMEMLIMIT) does not.
-func tuneGC(limit int64) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
+// tuneGC sets what the environment (GOGC, GOMEMLIMIT) does not, and returns what ends it.
+func tuneGC(limit int64) (end func()) {
 	if limit > 0 {
 		debug.SetMemoryLimit(limit)
 	}
+	if os.Getenv("GOGC") != "" {
+		return func() {}
+	}
+	return perf.Headroom(headroom)
 }
 
 // catch asks for the signals that run explains.
