@@ -193,6 +193,7 @@ func (r *reader) readPools(n *node, path string) []*poolDraft {
 func (r *reader) judge(c *Config, drafts []*poolDraft, places map[string]span) {
 	for _, d := range drafts {
 		r.judgePool(d)
+		r.judgeFailover(d)
 		c.Pools = append(c.Pools, d.pool)
 	}
 	r.judgeListeners(c, drafts, places)
