@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 )
@@ -39,11 +40,15 @@ func (r *reader) judgeFailover(d *poolDraft) {
 	}
 }
 
-// judgeIdle warns of keys that have no effect because somebody else decides.
+// judgeIdle warns of keys that have no effect because somebody else decides. One that only
+// repeats its default is well: examples do.
 func (r *reader) judgeIdle(d *poolDraft) {
+	var preset Pool
+	poolSection.preset(&preset, r.format)
 	var idle []string
 	for _, name := range localOnly {
-		if d.known[name] != nil {
+		w := poolSection.find(name, TOML)
+		if d.known[name] != nil && !reflect.DeepEqual(w.at(&preset), w.at(&d.pool)) {
 			idle = append(idle, name)
 		}
 	}
