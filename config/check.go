@@ -31,6 +31,7 @@ func (r *reader) judgePool(d *poolDraft) {
 			"the soft limit of %s is over the hard one of %s", sizeText(l.OutputSoftBytes), sizeText(l.OutputBytes)), "raise output_bytes or lower this")
 	}
 	r.judgeReaders(d)
+	r.judgeSentinels(d)
 }
 
 // judgeReaders warns of groups that can serve no reads.

@@ -103,6 +103,7 @@ type Pool struct {
 	WaitReplicas     int           // the K of WAIT K that clients rely on; 0: none
 	ConfigRewrite    bool          // a promotion is written into the server's redis.conf
 	SelfFence        bool          // a master that lost most of its replicas gets no writes
+	Sentinels        []string      // "host:port" of every Sentinel of the pool's groups; nil without failover sentinel
 	SentinelUser     string        // with SentinelPassword: AUTH user password
 	SentinelPassword Secret        // sent to Sentinels; "" is none
 

@@ -18,9 +18,12 @@ var (
 	hashes = []string{"one_at_a_time", "md5", "crc16", "crc32", "crc32a", "fnv1_64", "fnv1a_64",
 		"fnv1_32", "fnv1a_32", "hsieh", "murmur", "jenkins", "xxh3"}
 	distributions = []string{"ketama", "modula", "random", "rendezvous"}
-	failovers     = []string{"observe", "local", "sentinel", "cluster"}
+	failovers     = []string{"observe", "local", failoverSentinel, "cluster"}
 	readPolicies  = []string{"master", "prefer-replica", "replica-only", "nearest"}
 )
+
+// failoverSentinel is the failover that sentinels imply.
+const failoverSentinel = "sentinel"
 
 const (
 	kib = 1 << 10
@@ -233,6 +236,9 @@ var failoverRows = []row{
 	{name: "self_fence", kind: kindFlag, at: ofPool(func(p *Pool) any { return &p.SelfFence }),
 		initial: "false", when: onReload,
 		doc: "A master that has fewer than half of the group's other servers as replicas in step gets no writes. It bounds what a partition can lose, and gives up service when so many servers are down."},
+	{name: "sentinels", kind: kindAddresses, at: ofPool(func(p *Pool) any { return &p.Sentinels }),
+		when: onRestart, show: "[]",
+		doc: "The Redis Sentinels that watch this pool's servers: [\"10.0.2.90:26379\", ...]; without a port 26379. Name all there are, three or more: what a majority says at the highest epoch is believed. Given alone it means failover = \"sentinel\". A group is found at the Sentinels by its name, or else by its servers' addresses. twemproxy's notes spell one \"host:port:weight\", which nutcracker.yml may."},
 	{name: "sentinel_password", kind: kindSecret, at: ofPool(func(p *Pool) any { return &p.SentinelPassword }),
 		when: onRestart,
 		doc:  "What Sentinels are sent with AUTH; spelled as password is."},
@@ -258,8 +264,6 @@ var nutcrackerSection = section{
 			doc: "Must be true: memcached pools are not served."},
 		{yaml: "redis_auth", kind: kindSecret, when: onRestart,
 			doc: "Both password and server_password, taken as it stands."},
-		{yaml: "sentinels", kind: kindLines, when: onRestart,
-			doc: "Refused: Sentinel is not followed yet."},
 	},
 }
 

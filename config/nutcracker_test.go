@@ -106,6 +106,7 @@ var edgeCases = []struct {
 	{"depth", "limits:|    pipeline: 3", "127.0.0.1:6379:1", ours},
 	{"our hash", "hash: xxh3", "127.0.0.1:6379:1", ours},
 	{"our distribution", "distribution: rendezvous", "127.0.0.1:6379:1", ours},
+	{"sentinels", "sentinels:|  - 127.0.0.1:26379:1", "127.0.0.1:6379:1", ours},
 	{"our key", "read_policy: master", "127.0.0.1:6379:1", ours},
 }
 

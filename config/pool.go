@@ -43,6 +43,9 @@ func (r *reader) readPool(e *entry, path string) *poolDraft {
 	d.known = r.fields(own, &poolSection, &d.pool, path)
 	r.readListen(d)
 	r.readLimits(d)
+	if len(d.pool.Sentinels) > 0 && d.known["failover"] == nil {
+		d.pool.Failover = failoverSentinel
+	}
 	r.readMembers(d)
 	if d.known["hold_timeout"] == nil && !d.hasGroups() {
 		d.pool.HoldTimeout = 0
@@ -71,9 +74,6 @@ func (r *reader) twemproxyOnly(n *node, d *poolDraft) *node {
 			served = e
 		case "redis_auth":
 			r.readAuth(n, e, d)
-		case "sentinels":
-			r.fail(e.at, join(d.path, e.name), "Sentinel is not served yet",
-				"take the key out; groups of master and replicas in the server lines fail over without it")
 		default:
 			rest.add(e)
 		}

@@ -142,6 +142,10 @@ func join(path, name string) string {
 // field reads one value.
 func (r *reader) field(w *row, e *entry, field any, key string) {
 	v := e.value
+	if w.kind == kindAddresses {
+		r.addresses(field.(*[]string), e, key)
+		return
+	}
 	bad := r.misshapen(w, v)
 	switch {
 	case bad != nil:

@@ -4,27 +4,28 @@ package config
 type kind uint8
 
 const (
-	kindText     kind = iota // any text
-	kindWord                 // one of the row's words
-	kindTag                  // a hash tag: "" or two bytes
-	kindNumber               // whole, between least and most
-	kindSize                 // "64MiB"
-	kindDuration             // "400ms"
-	kindFlag                 // true or false
-	kindSecret               // text, env:NAME or file:PATH
-	kindAddress              // "host:port", "" or "off" for none
-	kindListen               // one listening address or a list of them
-	kindLines                // a list of server lines
-	kindMember               // one server address
-	kindMembers              // one server address or a list of them
-	kindTable                // keys of another section
-	kindTables               // several such tables, in order
+	kindText      kind = iota // any text
+	kindWord                  // one of the row's words
+	kindTag                   // a hash tag: "" or two bytes
+	kindNumber                // whole, between least and most
+	kindSize                  // "64MiB"
+	kindDuration              // "400ms"
+	kindFlag                  // true or false
+	kindSecret                // text, env:NAME or file:PATH
+	kindAddress               // "host:port", "" or "off" for none
+	kindAddresses             // one "host:port" of a server or a list of them; the port may be left out
+	kindListen                // one listening address or a list of them
+	kindLines                 // a list of server lines
+	kindMember                // one server address
+	kindMembers               // one server address or a list of them
+	kindTable                 // keys of another section
+	kindTables                // several such tables, in order
 )
 
 // String names the kind in the documentation and in error texts.
 func (k kind) String() string {
 	return [...]string{"text", "word", "text of two characters", "number", "size", "duration",
-		"true or false", "secret", "address", "address or list of addresses",
+		"true or false", "secret", "address", "list of addresses", "address or list of addresses",
 		"list of server lines", "server", "server or list of servers", "table",
 		"list of tables"}[k]
 }

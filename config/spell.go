@@ -7,8 +7,11 @@ import (
 
 // literal writes a value of the row's kind as TOML.
 func (w *row) literal(text string) string {
-	if w.kind == kindNumber || w.kind == kindFlag {
+	switch w.kind {
+	case kindNumber, kindFlag:
 		return text
+	case kindAddresses:
+		return texts(strings.Fields(text))
 	}
 	return quote(text)
 }

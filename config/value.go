@@ -27,6 +27,8 @@ func (w *row) set(field any, text string) *wrong {
 		return setFlag(field.(*bool), text)
 	case kindAddress:
 		return setAddress(field.(*string), text)
+	case kindAddresses:
+		return setAddresses(field.(*[]string), text)
 	case kindSecret:
 		*field.(*Secret) = Secret{text: text}
 	default:
@@ -237,6 +239,8 @@ func (w *row) text(field any) string {
 		return w.spell(int64(*v))
 	case *bool:
 		return strconv.FormatBool(*v)
+	case *[]string:
+		return strings.Join(*v, " ")
 	case *Secret:
 		return v.spelled()
 	}
