@@ -57,6 +57,7 @@ func TestScriptsAgreeWithRedis(t *testing.T) {
 			[]string{"EVALSHA", sha("nonsense("), "0"}, []string{"SCRIPT", "EXISTS", sha("nonsense(")},
 			[]string{"SCRIPT", "LOAD", "nonsense("}, []string{"SCRIPT", "EXISTS", sha("nonsense(")},
 			[]string{"EVAL", "return redis.error_reply('MY error')", "0"}, []string{"EVAL", "redis.setresp(3) return redis.call('HGETALL', 'h')", "1", "h"})
+		p.agree(t, refusedScripts()...)
 		p.agree(t, words("SCRIPT KILL; SCRIPT FLUSH bad; SCRIPT FLUSH ASYNC x; SCRIPT EXISTS; SCRIPT; SCRIPT nope; SCRIPT HELP; EVALSHA abc 0")...)
 		p.agree(t, words("EVALSHA "+one+" -1; EVALSHA "+one+" 3 a; EVAL x; EVALSHA "+one+" x; FCALL nope 0; FCALL_RO nope 1 k")...)
 		p.agree(t, words("FUNCTION FLUSH; FUNCTION LIST; FUNCTION STATS; FUNCTION KILL; FUNCTION DELETE lib; FUNCTION LOAD x; FUNCTION FLUSH bad; FUNCTION nope; FUNCTION HELP")...)
@@ -67,6 +68,37 @@ func TestScriptsAgreeWithRedis(t *testing.T) {
 		p.proxied.want(t, "-NOPERM huntaway: 'script|debug' is not allowed through the proxy; send it to the server itself",
 			"SCRIPT", "DEBUG", "NO")
 	}
+}
+
+// refusedScripts are scripts that a server refuses before or after it has compiled them, each
+// followed by the questions whether it is there.
+func refusedScripts() (all [][]string) {
+	all = [][]string{{"SCRIPT", "FLUSH"}}
+	known := func(body string, run ...string) {
+		all = append(all, run, []string{"EVALSHA", sha(body), "0"}, []string{"SCRIPT", "EXISTS", sha(body)})
+	}
+	for i, keys := range []string{"x", "", "3", "-1", "99999999999999999999", "1.5"} {
+		body := fmt.Sprintf("return 'refused %d'", i)
+		known(body, "EVAL", body, keys)
+		known(body, "EVAL_RO", body, keys)
+		known(body, "EVAL", body, "0")
+		known(body, "EVAL", body, keys) // it is there all the same
+	}
+	for _, body := range []string{"#!lua flags=nope\nreturn 1", "#!js\nreturn 1", "return 'open", "return redis.call('NOPE')",
+		"return redis.call('INCRBY', 'refused:k', 'x')", "return redis.error_reply('MINE of my own')", "error('stop')"} {
+		known(body, "EVAL", body, "0")
+	}
+	for i, keys := range []string{"x", "0"} { // within a transaction
+		body := fmt.Sprintf("return 'queued %d'", i)
+		all = append(all, []string{"MULTI"}, []string{"EVAL", body, keys}, []string{"SET", "refused:k", "v"})
+		known(body, "EXEC")
+		dropped := fmt.Sprintf("return 'dropped %d'", i)
+		all = append(all, []string{"MULTI"}, []string{"EVAL", dropped, keys})
+		known(dropped, "DISCARD")
+	}
+	all = append(all, []string{"MULTI"}, []string{"SCRIPT", "LOAD", "return 'brought'"})
+	known("return 'brought'", "EXEC")
+	return all
 }
 
 // TestScriptOnEveryServer loads a script once and runs it on each group's master and

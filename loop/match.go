@@ -183,6 +183,9 @@ func (l *link) pop() entry {
 // before base.
 func (l *link) match(e *entry, b []byte) {
 	l.observe(e)
+	if e.marks.has(isScript) {
+		l.pw.scriptAnswered(e, l.frameOf(e), b)
+	}
 	if b[0] == '-' {
 		l.count.Errors++
 		l.pw.commands[e.cmd].Errors++
@@ -272,6 +275,9 @@ func (l *link) mayFlow(e *entry, s *session, b []byte) bool {
 // lastPiece ends a reply that was passed on as it came.
 func (l *link) lastPiece(e *entry, b []byte) {
 	l.observe(e)
+	if e.marks.has(isScript) {
+		l.pw.scriptAnswered(e, l.frameOf(e), nil)
+	}
 	if s := l.w.sessionOf(e); s != nil {
 		l.w.settle(e, b)
 		return

@@ -17,6 +17,7 @@ type transaction struct {
 	frames  buffer       // MULTI, and behind it what was queued; empty once spoilt
 	queued  int          // requests in frames, without MULTI
 	scripts bool         // some request names a script by its digest
+	brings  bool         // some request has a script in it
 	spoilt  bool         // a request was refused: EXEC will be too
 	watched bool         // a WATCH was answered
 	lost    bool         // what was watched may have changed: EXEC answers null

@@ -64,6 +64,9 @@ func (s *session) closed(cmd *codec.Command) (e entry, frame []byte) {
 	frame, loads := s.pw.withScripts(t)
 	e = entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: uint16(max(t.group, 0))}
 	e.marks, e.part = isWrite|isMany, uint16(loads+1+t.queued)
+	if t.brings {
+		e.marks |= isScript
+	}
 	e.seq = s.expect(slot{join: noJoin})
 	s.writes++
 	return e, frame

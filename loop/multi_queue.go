@@ -43,7 +43,7 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 	}
 	if text == "" && !s.tx.spoilt {
 		text = s.tx.add(r.Frame, s.pw.opt.Limits.QueuedBytes)
-		s.noteScript(cmd, r)
+		s.noteScript(cmd)
 	}
 	if text != "" {
 		s.spoil(codec.AppendError(s.w.scratch[:0], text))
@@ -65,17 +65,11 @@ func (t *transaction) add(frame []byte, limit int64) (text string) {
 	return ""
 }
 
-// noteScript remembers the body of a script, and that EXEC must see to it that the server
-// has those that are only named.
-func (s *session) noteScript(cmd *codec.Command, r *codec.Request) {
-	switch {
-	case cmd.ID == evalID || cmd.ID == evalReadID:
-		s.remember(r.Arg(1))
-	case cmd.ID == scriptLoadID:
-		s.remember(r.Arg(2))
-	case byDigest(cmd.ID):
-		s.tx.scripts = true
-	}
+// noteScript notes that EXEC must see to it that the server has the scripts that are only
+// named, or that its reply tells of those that are brought.
+func (s *session) noteScript(cmd *codec.Command) {
+	s.tx.scripts = s.tx.scripts || byDigest(cmd.ID)
+	s.tx.brings = s.tx.brings || brings(cmd.ID)
 }
 
 // unfit returns the error for a command that cannot be in a transaction, or "".

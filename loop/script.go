@@ -12,7 +12,9 @@ import (
 // digest may reach any group, a replica, or a server that was restarted since. So the pool
 // remembers bodies (see scripts), every link remembers which of them it has loaded, and an
 // EVALSHA whose script its link has not loaded is sent with SCRIPT LOAD in front, in one
-// write. A client sees NOSCRIPT only for a script that nobody has sent through this pool.
+// write. A client sees NOSCRIPT only for a script that nobody has sent through this pool, or
+// that no server has compiled: what is refused for its number of keys, or by the state of the
+// server, is forgotten.
 //
 // Order: the requests of a session reach a server in order all the same, with one
 // exception. When somebody has flushed a server's scripts without the proxy, the server
@@ -126,7 +128,9 @@ func byDigest(cmd uint16) bool { return cmd == evalshaID || cmd == evalshaReadID
 
 // withScript returns what to send for an entry that is isScript: an EVALSHA of a script
 // that is remembered, but that l has not loaded, gets SCRIPT LOAD in front, whose reply the
-// link swallows. The frame is dead at the next call.
+// link swallows. While the EVAL that brought the script is unanswered, the server decides:
+// it is the same one as a rule, and if it is not, the EVALSHA is healed. The frame is dead at
+// the next call.
 func (pw *poolWorker) withScript(l *link, e *entry, frame []byte) []byte {
 	if !byDigest(e.cmd) || e.marks.has(isMany) {
 		return frame
@@ -135,8 +139,8 @@ func (pw *poolWorker) withScript(l *link, e *entry, frame []byte) []byte {
 	if !ok || l.hasLoaded(d) {
 		return frame
 	}
-	body := pw.pool.scripts.body(d)
-	if body == "" {
+	body, sure := pw.pool.scripts.find(d)
+	if body == "" || !sure && !e.marks.has(retried) {
 		return frame
 	}
 	l.load(d)
@@ -211,19 +215,21 @@ func (pw *poolWorker) loadsFor(dst, frames []byte) (loads []byte, n int) {
 
 // runsDigest returns the digest that a request names, when it is an EVALSHA.
 func (pw *poolWorker) runsDigest(frame []byte) (d digest, ok bool) {
-	_, _, at, ok := codec.Header(frame)
-	if !ok {
-		return d, false
-	}
-	name, _, ok := codec.Bulk(frame[at:])
-	if !ok {
-		return d, false
-	}
-	cmd := pw.opt.Commands.Lookup(name)
+	cmd := pw.commandOf(frame)
 	if cmd == nil || !byDigest(cmd.ID) {
 		return d, false
 	}
 	return evalDigest(frame)
+}
+
+// commandOf returns the command in a frame; nil for one that is unknown.
+func (pw *poolWorker) commandOf(frame []byte) *codec.Command {
+	var scan codec.Scanner
+	r := &pw.w.again
+	if _, err := scan.Next(frame, r, &pw.opt.limits); err != nil {
+		return nil
+	}
+	return pw.opt.Commands.Find(r)
 }
 
 // replyNoScript is how a reply begins that tells that a server does not know a script.
@@ -237,19 +243,76 @@ var repliesBroken = [][]byte{
 	[]byte("-ERR Unknown lua shebang option"),
 }
 
-// isBroken reports whether a reply is one of repliesBroken.
-func isBroken(b []byte) bool {
-	return slices.ContainsFunc(repliesBroken, func(text []byte) bool { return bytes.HasPrefix(b, text) })
+// codesUnseen are the codes of errors that a server gives before it looks at a script. A
+// script may give them as well: it is forgotten too, unless it is sure, which costs one more
+// EVAL at worst.
+var codesUnseen = []string{"NOAUTH", "NOPERM", "LOADING", "BUSY", "MASTERDOWN", "MISCONF", "OOM", "NOREPLICAS",
+	"READONLY", "CLUSTERDOWN", "TRYAGAIN", "CROSSSLOT", "MOVED", "ASK"}
+
+// repliesUnseen are how other such errors begin.
+var repliesUnseen = [][]byte{
+	[]byte("-ERR value is not an integer or out of range\r\n"), []byte("-ERR Number of keys can't be "),
+	[]byte("-ERR wrong number of arguments for 'script|load' command"),
+}
+
+// isUncompiled reports whether a reply to EVAL or SCRIPT LOAD says that the server has not
+// compiled the script.
+func isUncompiled(b []byte) bool {
+	if !bytes.HasPrefix(b, []byte("-")) {
+		return false
+	}
+	begins := func(text []byte) bool { return bytes.HasPrefix(b, text) }
+	return slices.ContainsFunc(repliesBroken, begins) || slices.ContainsFunc(repliesUnseen, begins) ||
+		slices.Contains(codesUnseen, string(codec.ErrorCode(b)))
+}
+
+// scriptAnswered looks at a reply to an entry that is isScript, and learns from it whether
+// the server has compiled a script. An EVALSHA brings none. b is nil for a reply that was
+// passed on piece by piece: it is no error.
+func (pw *poolWorker) scriptAnswered(e *entry, frame, b []byte) {
+	switch {
+	case byDigest(e.cmd):
+	case e.cmd == execID:
+		pw.transactionAnswered(frame, b)
+	case isUncompiled(b):
+		pw.pool.scripts.forget(bodyIn(e.cmd, frame))
+	default:
+		pw.pool.scripts.confirm(bodyIn(e.cmd, frame))
+	}
+}
+
+// transactionAnswered remembers the scripts that a transaction has brought, from MULTI on,
+// when b says that they were compiled.
+func (pw *poolWorker) transactionAnswered(frame, b []byte) {
+	kind, _, at, ok := codec.Header(b)
+	if !ok || kind != '*' {
+		return
+	}
+	begun := false // before it scripts are loaded for it
+	for len(frame) > 0 && at < len(b) {
+		size, got := codec.Size(frame), codec.Size(b[at:])
+		if size == 0 || got == 0 {
+			return
+		}
+		one, reply := frame[:size], b[at:at+got]
+		frame = frame[size:]
+		if !begun {
+			begun = string(one) == string(frameMulti)
+			continue
+		}
+		at += got
+		if cmd := pw.commandOf(one); cmd != nil && brings(cmd.ID) && !isUncompiled(reply) {
+			body := bodyIn(cmd.ID, one)
+			pw.pool.scripts.remember(body, pw.opt.Limits.ScriptBytes)
+			pw.pool.scripts.confirm(body)
+		}
+	}
 }
 
 // scriptRefused looks at the error reply to an entry that is isScript. It returns true when
 // the script was not there, did not run therefore, and has been sent again with its body.
-// A script that does not compile is not worth remembering.
 func (pw *poolWorker) scriptRefused(e *entry, frame, b []byte, l *link) (again bool) {
 	switch {
-	case isBroken(b):
-		pw.forgetBroken(e, frame)
-		return false
 	case !bytes.HasPrefix(b, replyNoScript) || !byDigest(e.cmd) || e.marks.has(isMany):
 		return false
 	}
@@ -266,15 +329,24 @@ func (pw *poolWorker) scriptRefused(e *entry, frame, b []byte, l *link) (again b
 	return true
 }
 
-// forgetBroken forgets the script in the frame of EVAL or SCRIPT LOAD.
-func (pw *poolWorker) forgetBroken(e *entry, frame []byte) {
-	at := 1
-	if e.cmd == scriptLoadID {
-		at = 2
+// brings reports whether a command has a script's body in it.
+func brings(cmd uint16) bool { return cmd == evalID || cmd == evalReadID || cmd == scriptLoadID }
+
+// bodyIn returns the body in the frame of EVAL or SCRIPT LOAD.
+func bodyIn(cmd uint16, frame []byte) []byte {
+	_, _, at, ok := codec.Header(frame)
+	skip := 1
+	if cmd == scriptLoadID {
+		skip = 2
 	}
-	var scan codec.Scanner
-	r := &pw.w.again
-	if _, err := scan.Next(frame, r, &pw.opt.limits); err == nil && at < r.Len() {
-		pw.pool.scripts.forget(r.Arg(at))
+	for ; ok && skip > 0; skip-- {
+		var n int
+		_, n, ok = codec.Bulk(frame[at:])
+		at += n
 	}
+	if !ok {
+		return nil
+	}
+	body, _, _ := codec.Bulk(frame[at:])
+	return body
 }

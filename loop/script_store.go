@@ -29,6 +29,9 @@ type scripts struct {
 	// flushed counts SCRIPT FLUSH: what a link has loaded before the last one is gone.
 	flushed atomic.Uint64
 
+	// unsure counts bodies that no server has compiled yet, as far as is known.
+	unsure atomic.Int64
+
 	mu     sync.Mutex         // guards the following
 	byBody map[uint64]*script // by xxh3, so that an EVAL costs no SHA-1 every time
 	byName map[digest]*script //
@@ -36,19 +39,22 @@ type scripts struct {
 	bytes  int64              // that they are charged
 }
 
-// A script is immutable but for its place in the order of use.
+// A script is immutable but for what scripts.mu guards: its place in the order of use, and
+// whether a server has compiled it.
 type script struct {
 	name digest
 	body string
 	sum  uint64        // xxh3 of body
 	at   *list.Element // guarded by scripts.mu
+	sure bool          // guarded by scripts.mu: a server has compiled it
 }
 
 // scriptCost is charged for each script besides its body.
 const scriptCost = 256
 
 // remember keeps a body, unless it is larger than limit, which is how many bytes may be
-// kept in all. The digest of a body that is known is not computed again.
+// kept in all. The digest of a body that is known is not computed again. One that is new is
+// unsure: what is sent behind it may count on it, but a server may yet refuse to look at it.
 func (c *scripts) remember(body []byte, limit int64) {
 	if len(body) == 0 || int64(len(body))+scriptCost > limit {
 		return
@@ -82,6 +88,7 @@ func (c *scripts) keep(sc *script, limit int64) {
 	if c.byName == nil {
 		c.byBody, c.byName = map[uint64]*script{}, map[digest]*script{}
 	}
+	c.unsure.Add(1)
 	sc.at = c.used.PushFront(sc)
 	c.byBody[sc.sum], c.byName[sc.name] = sc, sc
 	c.bytes += int64(len(sc.body)) + scriptCost
@@ -92,23 +99,65 @@ func (c *scripts) keep(sc *script, limit int64) {
 
 // body returns the body of a script and counts that as use; "" when it is not known.
 func (c *scripts) body(d digest) string {
+	body, _ := c.find(d)
+	return body
+}
+
+// find is body that tells as well whether a server has compiled it.
+func (c *scripts) find(d digest) (body string, sure bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	sc := c.byName[d]
 	if sc == nil {
-		return ""
+		return "", false
 	}
 	c.used.MoveToFront(sc.at)
-	return sc.body
+	return sc.body, sc.sure
 }
 
-// forget drops a body that no server takes.
+// confirm hears that a server has compiled a body.
+func (c *scripts) confirm(body []byte) {
+	if c.unsure.Load() == 0 {
+		return // nearly always
+	}
+	sum := xxh3.Hash(body)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if sc := c.byBody[sum]; sc != nil && sc.body == string(body) {
+		c.settle(sc)
+	}
+}
+
+// settle makes a script one that is sure. The lock is held.
+func (c *scripts) settle(sc *script) {
+	if !sc.sure {
+		sc.sure = true
+		c.unsure.Add(-1)
+	}
+}
+
+// forget drops a body that a server has refused before it looked at it, unless another time
+// one has compiled it.
 func (c *scripts) forget(body []byte) {
 	name := digest(sha1.Sum(body))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if sc := c.byName[name]; sc != nil {
+	if sc := c.byName[name]; sc != nil && !sc.sure {
 		c.drop(sc)
+	}
+}
+
+// forgetUnsure drops every body of which it is not known that a server has compiled it.
+func (c *scripts) forgetUnsure() {
+	if c.unsure.Load() == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, sc := range c.byName {
+		if !sc.sure {
+			c.drop(sc)
+		}
 	}
 }
 
@@ -118,11 +167,13 @@ func (c *scripts) flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.byBody, c.byName, c.bytes = nil, nil, 0
+	c.unsure.Store(0)
 	c.used.Init()
 }
 
 // drop takes a script out. The lock is held.
 func (c *scripts) drop(sc *script) {
+	c.settle(sc)
 	c.used.Remove(sc.at)
 	delete(c.byName, sc.name)
 	if c.byBody[sc.sum] == sc {

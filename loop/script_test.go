@@ -68,6 +68,46 @@ func TestScriptLoadGoesInFront(t *testing.T) {
 	expect("loaded once more by the link", load+run, loadReply(body)+":1\r\n", ":1\r\n")
 }
 
+// TestScriptNotCompiled: a body that was refused before the server looked at it is healed for
+// nobody, whoever sent it and whenever the refusal comes; one that was compiled once is.
+func TestScriptNotCompiled(t *testing.T) {
+	const body, bad = "return 1", "-ERR value is not an integer or out of range\r\n"
+	for what, row := range map[string]struct {
+		replies []string // to an EVAL each, one after the other
+		known   bool
+	}{
+		"refused":               {[]string{bad}, false},
+		"refused twice":         {[]string{bad, bad}, false},
+		"refused, then run":     {[]string{bad, ":1\r\n"}, true},
+		"run, then refused":     {[]string{":1\r\n", bad}, true},
+		"an error of its own":   {[]string{"-MINE\r\n"}, true},
+		"raised by a command":   {[]string{bad[:len(bad)-2] + " script: 0, on @user_script:1.\r\n"}, true},
+		"not compiled":          {[]string{"-ERR Error compiling script (new function)\r\n"}, false},
+		"not permitted":         {[]string{"-NOPERM no\r\n"}, false},
+		"a large reply, passed": {[]string{"$100000\r\n" + strings.Repeat("x", 100000) + "\r\n"}, true},
+		"the link was lost":     {[]string{""}, false},
+	} {
+		st := newTestWorker(t, PoolOptions{})
+		server, c := st.linkTo(0, 0, 0), st.client(0, 0)
+		for _, reply := range row.replies {
+			c.say("EVAL", body, "0")
+			switch {
+			case reply == "":
+				server.close()
+			case len(reply) > passOn:
+				server.arrive(reply[:passOn+10])
+				server.arrive(reply[passOn+10:])
+			default:
+				server.arrive(reply)
+			}
+			st.run()
+		}
+		if got := st.e.pools[0].scripts.body(sha1.Sum([]byte(body))) != ""; got != row.known {
+			t.Errorf("%s: got known %v; want %v", what, got, row.known)
+		}
+	}
+}
+
 // TestScriptHealsOncePerRefusal: a server that refuses for ever gets no request more than
 // twice, also when it forgets while requests are in flight.
 func TestScriptHealsOncePerRefusal(t *testing.T) {
@@ -173,11 +213,21 @@ func TestScriptsAreBounded(t *testing.T) {
 	if c.body(sha1.Sum(make([]byte, limit))) != "" || c.body(digest{}) != "" {
 		t.Error("what is larger than all that may be kept, or empty, was kept")
 	}
+	c.confirm([]byte(body(98)))
+	c.forget([]byte(body(98)))
 	c.forget([]byte(body(99)))
 	if c.body(name(99)) != "" || c.body(name(98)) == "" {
 		t.Error("forget: want one gone, and the others there")
 	}
+	c.forgetUnsure()
+	if c.body(name(97)) != "" || c.body(name(98)) == "" || c.unsure.Load() != 0 || len(c.byName) != c.used.Len() {
+		t.Errorf("forgetUnsure: got %d names, %d unsure; want only the one that was confirmed", len(c.byName), c.unsure.Load())
+	}
+	c.remember([]byte(body(97)), limit)
 	c.flush()
+	if c.unsure.Load() != 0 {
+		t.Errorf("flush: got %d unsure; want none", c.unsure.Load())
+	}
 	if c.bytes != 0 || c.body(name(98)) != "" || c.flushed.Load() != 1 {
 		t.Error("flush: want nothing left, and to be counted")
 	}
