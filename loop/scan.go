@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 
@@ -30,8 +31,8 @@ func (s *session) scan(cmd *codec.Command, r *codec.Request) {
 		s.forward(cmd, r, 0)
 		return
 	}
-	cursor, err := strconv.ParseUint(string(r.Arg(1)), 10, 64)
-	if err != nil {
+	cursor, ok := cursorOf(r.Arg(1))
+	if !ok {
 		s.refuse(textCursor)
 		return
 	}
@@ -44,6 +45,25 @@ func (s *session) scan(cmd *codec.Command, r *codec.Request) {
 		}
 	}
 	s.walk(cmd, r, target{uint16(group), theMaster}, at)
+}
+
+// cursorOf reads a cursor as servers do, whose strtoul sees it: a sign may stand in front, a
+// negative one counts down from 2⁶⁴, an empty text is 0, and behind a zero byte nothing
+// counts. False: servers refuse it.
+func cursorOf(text []byte) (cursor uint64, ok bool) {
+	text, _, _ = bytes.Cut(text, []byte{0})
+	if len(text) == 0 {
+		return 0, true
+	}
+	digits := text
+	if text[0] == '+' || text[0] == '-' {
+		digits = text[1:]
+	}
+	cursor, err := strconv.ParseUint(string(digits), 10, 64)
+	if text[0] == '-' {
+		cursor = -cursor
+	}
+	return cursor, err == nil
 }
 
 // textCursor is Redis' own.

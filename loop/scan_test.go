@@ -136,7 +136,7 @@ func TestScanCursors(t *testing.T) {
 func TestScanRefusesCursors(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{Table: twoGroups(t)})
 	c := st.client(0, 0)
-	for _, bad := range []string{"", "-1", "+1", "1x", "0x1", " 1", "1_0", "18446744073709551616", strings.Repeat("9", 40)} {
+	for _, bad := range []string{"+", "-", "+-1", "\t1", "1x", "0x1", " 1", "1_0", "18446744073709551616", strings.Repeat("9", 40)} {
 		if got := c.say("SCAN", bad); got != "-ERR invalid cursor\r\n" {
 			t.Errorf("SCAN %q: got %q; want ERR invalid cursor", bad, got)
 		}
