@@ -12,6 +12,7 @@ type PoolCounters struct {
 	Blocked           int64  // gauge: sessions that wait in a blocking command now
 	Subscriptions     int64  // gauge: channels and patterns that sessions are subscribed to
 	Upstream          int64  // gauge: those of them that servers know of: one per worker and server
+	HeldNow           int64  // gauge: requests that wait for a master now
 	Accepted          uint64 // sessions opened
 	RejectedClients   uint64 // told "max number of clients reached" and closed
 	ClientEOF         uint64 // closed by the client
@@ -41,6 +42,9 @@ type PoolCounters struct {
 	CrossSlot    uint64 // keys of one command in several groups
 	Retried      uint64 // requests sent a second time, to another server or after a switch
 	Held         uint64 // requests that waited for a master
+	Released     uint64 // times a request that had waited was sent; once more for each refusal
+	HeldTooLong  uint64 // requests that waited until their time was over
+	HoldFull     uint64 // requests that found no room to wait
 	ReadsMaster  uint64 // reads served by masters
 	ReadsReplica uint64 // reads served by secondaries and replicas
 	Bugs         uint64 // broken invariants survived

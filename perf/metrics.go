@@ -63,6 +63,14 @@ var Families = []Family{
 		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.Retried) })}}},
 	{"huntaway_requests_held_total", Counter, PoolScope, "Requests that waited for a group to have a master", "",
 		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.Held) })}}},
+	{"huntaway_held_requests", Gauge, PoolScope, "Requests that wait for a group to have a master now", "",
+		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.HeldNow) })}}},
+	{"huntaway_held_requests_ended_total", Counter, PoolScope, "Requests that waited so, by how that ended; one that was sent and refused ends more than once", "how",
+		[]Figure{
+			{Value: "sent", Read: pool(func(c *PoolCounters) float64 { return float64(c.Released) })},
+			{Value: "timeout", Read: pool(func(c *PoolCounters) float64 { return float64(c.HeldTooLong) })},
+			{Value: "no_room", Read: pool(func(c *PoolCounters) float64 { return float64(c.HoldFull) })},
+		}},
 	{"huntaway_requests_refused_total", Counter, PoolScope, "Requests refused for what they ask", "reason",
 		[]Figure{
 			{Value: "command", Read: pool(func(c *PoolCounters) float64 { return float64(c.Refused) })},
