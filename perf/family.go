@@ -29,6 +29,7 @@ const (
 	ProcessScope              // once
 	PoolScope                 // for each pool
 	CommandScope              // for each command of a pool
+	GroupScope                // for each group of a pool
 	ServerScope               // for each server of a group of a pool
 )
 
@@ -41,6 +42,8 @@ func (s Scope) Labels() []string {
 		return []string{"pool"}
 	case CommandScope:
 		return []string{"pool", "command"}
+	case GroupScope:
+		return []string{"pool", "group"}
 	case ServerScope:
 		return []string{"pool", "group", "server"}
 	default:
@@ -75,6 +78,8 @@ func (p Point) Values(s Scope) []string {
 		return []string{p.Pool.Name}
 	case CommandScope:
 		return []string{p.Pool.Name, p.Command.Name}
+	case GroupScope:
+		return []string{p.Pool.Name, p.Group.Name}
 	case ServerScope:
 		return []string{p.Pool.Name, p.Group.Name, p.Server.Name}
 	default:
@@ -132,8 +137,9 @@ func (s *Snapshot) Each(build *Build, visit Visit) {
 	}
 }
 
-// each visits the servers of one group.
+// each visits one group and its servers.
 func (g *GroupSnapshot) each(p *PoolSnapshot, visit Visit) {
+	families(GroupScope, Point{Pool: p, Group: g}, visit)
 	for i := range g.Servers {
 		families(ServerScope, Point{Pool: p, Group: g, Server: &g.Servers[i]}, visit)
 	}

@@ -108,6 +108,24 @@ var Families = []Family{
 			{Value: "error", Read: func(p Point) float64 { return float64(p.Command.Errors) }},
 		}},
 
+	// Groups.
+	{"huntaway_group_state", Gauge, GroupScope, "1 for the state the group is in, 0 for the others; only healthy needs no attention", "state", careStates()},
+	{"huntaway_group_held", Gauge, GroupScope, "1 while writes to the group wait for its master, or for another one", "",
+		[]Figure{{Read: care(func(c *Care) float64 { return truth(c.Held) })}}},
+	{"huntaway_group_forbidden", Gauge, GroupScope, "1 while a failover of the group is due and must not begin, for its status says why", "",
+		[]Figure{{Read: care(func(c *Care) float64 { return truth(c.Forbidden) })}}},
+	{"huntaway_group_latched", Gauge, GroupScope, "1 while automatic failover of the group is off, until an operator releases it", "",
+		[]Figure{{Read: care(func(c *Care) float64 { return truth(c.Latched) })}}},
+	{"huntaway_group_alarms", Gauge, GroupScope, "What an operator should look at now, see huntaway status", "",
+		[]Figure{{Read: care(func(c *Care) float64 { return float64(c.Alarms) })}}},
+	{"huntaway_failovers_total", Counter, GroupScope, "Times the group's writes were held or its master replaced, by who was master afterwards", "result",
+		[]Figure{
+			{Value: "new_master", Read: care(func(c *Care) float64 { return float64(c.Promoted) })},
+			{Value: "same_master", Read: care(func(c *Care) float64 { return float64(c.Kept) })},
+		}},
+	{"huntaway_failover_last_hold_seconds", Gauge, GroupScope, "How long the group's writes were held the last time, 0 for never", "",
+		[]Figure{{Read: care(func(c *Care) float64 { return c.LastHold.Seconds() })}}},
+
 	// Servers.
 	{"huntaway_backend_up", Gauge, ServerScope, "1 when the server answers, 0 when it does not or is not ready", "",
 		[]Figure{{Read: func(p Point) float64 { return truth(p.Server.State == StateUp || p.Server.State == StateLagging) }}}},
@@ -117,6 +135,13 @@ var Families = []Family{
 			{Value: "secondary", Read: func(p Point) float64 { return truth(p.Server.Role == 'n') }},
 			{Value: "replica", Read: func(p Point) float64 { return truth(p.Server.Role == 's') }},
 		}},
+	{"huntaway_backend_state", Gauge, ServerScope, "1 for what is thought of the server now, 0 for the rest", "state", serverStates()},
+	{"huntaway_backend_serves_reads", Gauge, ServerScope, "1 while a replica is well and near enough to its master to serve reads", "",
+		[]Figure{{Read: func(p Point) float64 { return truth(p.Server.Reader) }}}},
+	{"huntaway_backend_replication_lag_seconds", Gauge, ServerScope, "How far a replica is behind its master, to within one probe interval", "",
+		[]Figure{{Read: func(p Point) float64 { return p.Server.Lag.Seconds() }}}},
+	{"huntaway_backend_replication_lag_bytes", Gauge, ServerScope, "How far a replica is behind its master", "",
+		[]Figure{{Read: func(p Point) float64 { return float64(p.Server.LagBytes) }}}},
 	{"huntaway_backend_connections", Gauge, ServerScope, "Links to the server that are up now", "",
 		[]Figure{{Stats: "server_connections", Read: server(func(c *ServerCounters) float64 { return float64(c.Links) })}}},
 	{"huntaway_backend_connections_total", Counter, ServerScope, "Attempts to open a link to the server", "result",
@@ -168,6 +193,27 @@ func pool(read func(*PoolCounters) float64) func(Point) float64 {
 // server reads a figure from the counters of a point's server.
 func server(read func(*ServerCounters) float64) func(Point) float64 {
 	return func(p Point) float64 { return read(&p.Server.Counters) }
+}
+
+// care reads a figure from what is known of a point's group.
+func care(read func(*Care) float64) func(Point) float64 {
+	return func(p Point) float64 { return read(&p.Group.Care) }
+}
+
+// careStates has a figure for each state of a group.
+func careStates() (all []Figure) {
+	for _, name := range CareStates {
+		all = append(all, Figure{Value: name, Read: care(func(c *Care) float64 { return truth(c.State == name) })})
+	}
+	return all
+}
+
+// serverStates has a figure for each state of a server.
+func serverStates() (all []Figure) {
+	for i, name := range stateNames {
+		all = append(all, Figure{Value: name, Read: func(p Point) float64 { return truth(p.Server.State == ServerState(i)) }})
+	}
+	return all
 }
 
 // truth is 1 or 0, as Prometheus shows a state.

@@ -15,7 +15,7 @@ import (
 func TestEveryCounterHasARow(t *testing.T) {
 	s := sample()
 	p := &s.Pools[0]
-	for _, counted := range []any{&s.Config, &p.Counters, &p.Commands[0], &p.Groups[0].Servers[0].Counters} {
+	for _, counted := range []any{&s.Config, &p.Counters, &p.Commands[0], &p.Groups[0].Care, &p.Groups[0].Servers[0].Counters} {
 		v := reflect.ValueOf(counted).Elem()
 		for i := range v.NumField() {
 			if v.Field(i).Kind() == reflect.String {
@@ -45,6 +45,8 @@ func raise(p any) {
 		*f = true
 	case *time.Time:
 		*f = time.Unix(1, 0)
+	case *time.Duration:
+		*f += time.Second
 	}
 }
 
@@ -148,5 +150,28 @@ func TestListingHasALinePerFamily(t *testing.T) {
 			strings.Contains(l, "pool,reason=eof|error|protocol") && strings.Contains(l, "client_eof,client_err")
 	}) {
 		t.Errorf("no line for client_disconnects with labels and twemproxy keys in\n%s", b.String())
+	}
+}
+
+// TestOneStateAtATime: of the states of a group and of a server exactly one is shown as 1.
+func TestOneStateAtATime(t *testing.T) {
+	s := sample()
+	for i, state := range CareStates {
+		s.Pools[0].Groups[0].Care.State = state
+		for j := range stateNames {
+			s.Pools[0].Groups[0].Servers[0].State = ServerState(j)
+			figures := reading(s)
+			for family, one := range map[string]string{"huntaway_group_state{alpha,one,": CareStates[i], "huntaway_backend_state{alpha,one,one,": stateNames[j]} {
+				sum := 0.0
+				for key, value := range figures {
+					if strings.HasPrefix(key, family) {
+						sum += value
+					}
+				}
+				if sum != 1 || figures[family+one+"}"] != 1 {
+					t.Errorf("%s%s} is %v, and all of them %v together; want 1 and 1", family, one, figures[family+one+"}"], sum)
+				}
+			}
+		}
 	}
 }

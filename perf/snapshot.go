@@ -37,7 +37,24 @@ type GroupSnapshot struct {
 	Name    string           // as configured
 	Master  string           // address of the server that takes writes; "" while there is none
 	Servers []ServerSnapshot // in the order of the configuration
+	Care    Care
 }
+
+// Care is what is known of a group's master and of failovers. The data path leaves it to cmd.
+type Care struct {
+	State     string        // one of CareStates; "" is none of them
+	Held      bool          // what only the master may take waits
+	Forbidden bool          // a failover would be due and must not begin
+	Latched   bool          // automatic failover is off
+	Alarms    int64         // what an operator should look at
+	Promoted  uint64        // times another server became master
+	Kept      uint64        // times writes were held, and the master was kept
+	LastHold  time.Duration // how long writes were held the last time
+}
+
+// CareStates are the states of a group, as the failover machine names them.
+var CareStates = []string{"init", "healthy", "suspect", "freezing", "revoking", "selecting", "chaining",
+	"promoting", "verifying", "settling", "stuck", "ambiguous", "following", "draining", "handing"}
 
 // A ServerSnapshot is what was counted for one server.
 type ServerSnapshot struct {
@@ -46,6 +63,9 @@ type ServerSnapshot struct {
 	Role      byte           // 'm', 'n' or 's' as it is now
 	State     ServerState    // what probes and links say of it
 	EjectedAt time.Time      // when auto_eject_hosts last took it off the ring; zero: never
+	Reader    bool           // serves reads besides the master
+	Lag       time.Duration  // behind its master, as last measured; 0 for one that had caught up
+	LagBytes  int64          // likewise, in bytes of the replication stream
 	Counters  ServerCounters // summed over the workers
 }
 
