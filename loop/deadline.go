@@ -139,6 +139,7 @@ func (l *link) expire() {
 func (l *link) sink(e *entry) {
 	late := *e
 	e.marks |= isSink
+	l.pw.landed(e)
 	l.count.TimedOut++
 	l.pw.counters.TimedOut++
 	l.w.fail(&late, faultTimeout, l)

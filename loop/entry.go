@@ -28,7 +28,7 @@ const (
 	retried                     // was sent once before
 	viaRead                     // was routed as a read to a server that need not be the master
 	isMoved                     // its group index is of a table with another ring
-	isProbe                     // sent to see whether its group takes requests again
+	released                    // had waited in its group's hold; see release
 	isMany                      // has part replies before the one that counts: see link.leads
 	isPrivate                   // means something only on the private link it was sent on
 	toReplica                   // part for a replica that its join names; see besides

@@ -23,7 +23,8 @@ const (
 )
 
 // A hold is what a group's requests wait in while nobody can take them: the master's link
-// is down, or the master refuses without executing. Owner: the worker.
+// is down, the master refuses without executing, or the table says that the group is held.
+// Owner: the worker.
 //
 // It lasts as long as the outage. Requests wait no longer than the pool's hold timeout
 // counted from the outage's beginning: the first ones bridge a short gap, and when it turns
@@ -35,8 +36,10 @@ type hold struct {
 	since   int64 // when the outage began
 	queue   []held
 	bytes   int64 // of the frames in queue
+	shut    bool  // the table says that the group is held
 	gates   []gate
 	nextTry int64 // when to look again
+	release release
 }
 
 // A held request has its own copy of its frame.
@@ -46,19 +49,38 @@ type held struct {
 	f     *fault // what to say when the time is over
 }
 
-// A gate is a link to a former master that still owes replies: what comes later must not
-// overtake them.
-type gate struct {
-	l    *link
-	head uint32 // the FIFO position that must be reached
-}
+// closed reports whether nothing may go to the group's master, whoever it is.
+func (h *hold) closed() bool { return h.shut || len(h.gates) > 0 }
 
-// waits reports whether e must join the queue.
+// waits reports whether e must join the queue. A read may still go on to a replica.
 func (h *hold) waits(s *session, e *entry) bool {
-	if e.marks.has(isProbe) || len(h.queue) == 0 && len(h.gates) == 0 {
+	if e.marks.has(released) || !h.closed() && len(h.queue) == 0 && !h.release.probing() {
 		return false
 	}
 	return s.held > 0 || !e.marks.has(viaRead)
+}
+
+// bars reports whether a read that only the master can serve must join the queue: it would
+// meet a server in doubt, overtake writes of its own client, or burden a master that has
+// just come back beyond what it is given.
+func (h *hold) bars(s *session, e *entry) bool {
+	switch {
+	case e.marks.has(released):
+		return false
+	case h.shut || len(h.gates) > 0 && s.writes > 0:
+		return true
+	}
+	return len(h.queue) > 0 && h.release.ramping()
+}
+
+// join makes a request wait for its group, or fails it when the group has taken none for
+// too long.
+func (pw *poolWorker) join(s *session, e *entry, frame []byte, h *hold) {
+	if h.closed() && pw.w.now-h.since >= int64(pw.opt.HoldTimeout) {
+		pw.w.fail(e, faultNoMaster, nil)
+		return
+	}
+	pw.hold(s, e, frame, faultHoldTime)
 }
 
 // postpone is for a request that cannot be sent now: it is held while the outage is young,
@@ -77,6 +99,13 @@ func (pw *poolWorker) postpone(s *session, e *entry, frame []byte, l *link) {
 		pw.w.fail(e, f, l)
 		return
 	}
+	h := pw.holds[e.group]
+	if f == faultNoReplica {
+		pw.landed(e)
+		h.nextTry = pw.w.now + int64(probePause)
+	} else {
+		h.release.stop()
+	}
 	pw.hold(s, e, frame, f)
 }
 
@@ -88,30 +117,44 @@ func (pw *poolWorker) holding(group uint16, l *link) bool {
 	}
 	h := pw.holds[group]
 	if h == nil {
-		h = &hold{since: pw.w.now}
+		h = pw.newHold(int(group))
 		if l != nil && l.downAt > 0 {
 			h.since = l.downAt
 		}
-		pw.holds[group] = h
 	}
 	return pw.w.now-h.since < limit
 }
 
-// hold puts a request into the group's queue.
+// newHold begins a group's outage.
+func (pw *poolWorker) newHold(group int) *hold {
+	h := &hold{since: pw.w.now}
+	pw.holds[group] = h
+	return h
+}
+
+// hold puts a request into the group's queue. One that had been let go is put back in front.
 func (pw *poolWorker) hold(s *session, e *entry, frame []byte, f *fault) {
 	h := pw.holds[e.group]
-	if h.bytes+int64(len(frame)) > pw.opt.HoldBytes {
+	back := e.marks.has(released)
+	pw.landed(e)
+	if !back && (h.bytes+int64(len(frame)) > pw.opt.HoldBytes || len(h.queue) >= pw.opt.HoldRequests) {
+		pw.counters.HoldFull++
 		pw.w.fail(e, faultHoldFull, nil)
 		return
 	}
 	at := len(h.queue)
-	if e.marks.has(retried) && s.held > 0 {
+	if back || e.marks.has(retried) && s.held > 0 {
 		at = h.placeOf(e)
+	}
+	if back {
+		at = min(at, h.release.back)
+		h.release.back++
 	}
 	h.queue = slices.Insert(h.queue, at, held{*e, append([]byte(nil), frame...), f})
 	h.bytes += int64(len(frame))
 	s.held++
 	pw.counters.Held++
+	pw.counters.HeldNow++
 }
 
 // placeOf returns where in the queue a request belongs that was sent before: in front of
@@ -127,14 +170,25 @@ func (h *hold) placeOf(e *entry) int {
 	return len(h.queue)
 }
 
+// pop takes the oldest request out of the queue; there must be one.
+func (h *hold) pop() held {
+	q := h.queue[0]
+	h.queue[0] = held{}
+	h.queue = h.queue[1:]
+	h.bytes -= int64(len(q.frame))
+	return q
+}
+
 // letGo sends a request that was held. Its time starts anew: what it had to wait here must
 // not count as the server's.
 func (pw *poolWorker) letGo(q *held, more marks) {
+	pw.counters.HeldNow--
 	s := pw.w.sessionOf(&q.e)
 	if s == nil {
 		return
 	}
 	s.held--
+	pw.counters.Released++
 	q.e.sent = pw.w.now
 	q.e.marks |= more
 	pw.dispatch(s, &q.e, q.frame)
@@ -144,6 +198,7 @@ func (pw *poolWorker) letGo(q *held, more marks) {
 // be held, and the client gets the server's own words.
 func (pw *poolWorker) holdRefused(s *session, e *entry, frame []byte, code refusalCode) bool {
 	if !pw.holding(e.group, nil) {
+		pw.landed(e)
 		if pw.opt.HoldTimeout == 0 || code != demoted {
 			return false
 		}
@@ -151,135 +206,30 @@ func (pw *poolWorker) holdRefused(s *session, e *entry, frame []byte, code refus
 		return true
 	}
 	h := pw.holds[e.group]
-	if !e.marks.has(isProbe) {
+	h.release.stop()
+	h.nextTry = max(h.nextTry, pw.w.now+int64(probePause))
+	if !e.marks.has(released) {
 		e.marks |= retried
-		pw.hold(s, e, frame, faultHoldTime)
-		h.nextTry = max(h.nextTry, pw.w.now+int64(probePause))
-		return true
 	}
-	e.marks &^= isProbe // it was the first of the queue, and is so again
-	h.nextTry = pw.w.now + int64(probePause)
-	h.queue = append([]held{{*e, append([]byte(nil), frame...), faultHoldTime}}, h.queue...)
-	h.bytes += int64(len(frame))
-	s.held++
+	pw.hold(s, e, frame, faultHoldTime)
 	return true
-}
-
-// free sends everything that a group holds, in order.
-func (pw *poolWorker) free(group int) {
-	h := pw.holds[group]
-	pw.holds[group] = nil
-	if h == nil {
-		return
-	}
-	for i := range h.queue {
-		pw.letGo(&h.queue[i], 0)
-	}
-}
-
-// probe sends the first held request of a group, to see whether it is taken now. There is
-// no second one before the first is answered or given up: both could be refused, and would
-// come back in the wrong order.
-func (pw *poolWorker) probe(group int) {
-	h := pw.holds[group]
-	for len(h.queue) > 0 {
-		q := h.queue[0]
-		h.queue = h.queue[1:]
-		h.bytes -= int64(len(q.frame))
-		if pw.w.sessionOf(&q.e) != nil {
-			h.nextTry = pw.w.now + max(int64(pw.opt.Timeout), int64(probeTime))
-			pw.letGo(&q, isProbe)
-			return
-		}
-	}
-}
-
-// taken hears that a request was executed: when its group was thought not to take any, the
-// outage is over.
-func (pw *poolWorker) taken(e *entry) {
-	h := pw.holds[e.group]
-	if h == nil || len(h.gates) > 0 {
-		return
-	}
-	if e.marks.has(isProbe) || len(h.queue) == 0 && e.marks.has(isWrite) {
-		pw.free(int(e.group))
-	}
-}
-
-// linkReady sends what was held for the server that can be reached again.
-func (pw *poolWorker) linkReady(l *link) {
-	group := pw.table.GroupOf(l.server.ID)
-	if group >= 0 && pw.holds[group] != nil && len(pw.holds[group].gates) == 0 {
-		pw.free(group)
-	}
-}
-
-// mastersMoved looks at every group that has another master than in the table before:
-// requests wait until the old one has answered what it was sent, so that a client's writes
-// cannot overtake each other; and what waited for a master is sent.
-func (pw *poolWorker) mastersMoved(was *shard.Table) {
-	for g := range pw.table.Groups {
-		now := pw.table.Groups[g].Master
-		if was == nil || g >= len(was.Groups) || was.Groups[g].Master == now || now < 0 {
-			continue
-		}
-		raised := pw.raiseGates(g, was.Groups[g].Master)
-		if h := pw.holds[g]; !raised && (h == nil || len(h.gates) == 0) {
-			pw.free(g)
-		}
-	}
-}
-
-// raiseGates makes later requests wait for what is in flight to the old master.
-func (pw *poolWorker) raiseGates(group int, old int32) (raised bool) {
-	if pw.opt.HoldTimeout == 0 || old < 0 {
-		return false
-	}
-	pw.sharedLinks(func(l *link) {
-		if l.server.ID != old || l.fifo.len() == l.expired {
-			return
-		}
-		h := pw.holds[group]
-		if h == nil {
-			h = &hold{since: pw.w.now}
-			pw.holds[group] = h
-		}
-		h.gates = append(h.gates, gate{l, l.fifo.tail})
-		raised = true
-	})
-	return raised
-}
-
-// openGates lets a group's requests go on when its former master owes nothing any more.
-func (pw *poolWorker) openGates(group int) {
-	h := pw.holds[group]
-	keep := h.gates[:0]
-	for _, g := range h.gates {
-		if g.l.fifo.len() > g.l.expired && int32(g.l.fifo.head-g.head) < 0 {
-			keep = append(keep, g)
-		}
-	}
-	h.gates = keep
-	if len(keep) == 0 {
-		pw.free(group)
-	}
 }
 
 // tickHolds lets requests go whose time is over, and looks whether others can be sent.
 func (pw *poolWorker) tickHolds() {
 	for g, h := range pw.holds {
+		if h == nil {
+			continue
+		}
+		pw.expireHeld(h)
 		switch {
-		case h == nil:
+		case h.shut:
 		case len(h.gates) > 0:
-			pw.expireHeld(h)
 			pw.openGates(g)
-		case len(h.queue) == 0 && pw.w.now-h.since > 2*int64(pw.opt.HoldTimeout):
+		case len(h.queue) > 0 || h.release.flying > 0:
+			pw.tickRelease(g, h)
+		case pw.w.now-h.since > 2*int64(pw.opt.HoldTimeout):
 			pw.reopen(g)
-		default:
-			pw.expireHeld(h)
-			if len(h.queue) > 0 && pw.w.now >= h.nextTry && pw.masterUsable(g) {
-				pw.probe(g)
-			}
 		}
 	}
 }
@@ -298,20 +248,65 @@ func (pw *poolWorker) masterUsable(group int) bool {
 	return id >= 0 && pw.link(id, 0).usable()
 }
 
-// expireHeld fails the requests that have waited for too long.
+// expireHeld fails the requests that have waited for too long. While they are being sent
+// one after the other the outage is over, and only their own time counts.
 func (pw *poolWorker) expireHeld(h *hold) {
 	limit := int64(pw.opt.HoldTimeout)
 	for len(h.queue) > 0 {
-		q := &h.queue[0]
-		if pw.w.now-h.since < limit && pw.w.now-q.e.sent < limit {
+		e := &h.queue[0].e
+		young := h.release.ramping() || pw.w.now-h.since < limit
+		if young && pw.w.now-e.sent < limit {
 			return
 		}
+		q := h.pop()
+		h.release.back = max(h.release.back-1, 0)
+		pw.counters.HeldNow--
 		if s := pw.w.sessionOf(&q.e); s != nil {
 			s.held--
+			pw.counters.HeldTooLong++
 		}
-		h.bytes -= int64(len(q.frame))
-		e, f := q.e, q.f
-		h.queue = h.queue[1:]
-		pw.w.fail(&e, f, nil)
+		pw.w.fail(&q.e, q.f, nil)
 	}
+}
+
+// letReadsGo sends the reads that wait, now that a replica can serve them. Those of a
+// session that has something before them in the queue stay, and so do those that may need
+// the master.
+func (pw *poolWorker) letReadsGo(group int) {
+	h := pw.holds[group]
+	if h == nil || len(h.queue) == 0 || !pw.replicaUsable(group) {
+		return
+	}
+	var stay, serve []held
+	behind := map[waiter]bool{}
+	for _, q := range h.queue {
+		s, who := pw.w.sessionOf(&q.e), waiter{q.e.session, q.e.gen}
+		alone := s != nil && q.e.marks.has(viaRead) && !s.mode.has(modePinned) && !behind[who] &&
+			(!pw.opt.ReadYourWrites || s.writes == 0 && s.wrote == 0)
+		if alone {
+			serve = append(serve, q)
+			h.bytes -= int64(len(q.frame))
+			continue
+		}
+		behind[who] = true
+		stay = append(stay, q)
+	}
+	h.queue, h.release.back = stay, 0
+	for i := range serve {
+		h.release.flying++
+		pw.letGo(&serve[i], released)
+	}
+}
+
+// replicaUsable reports whether the policy lets some replica of a group serve reads now.
+func (pw *poolWorker) replicaUsable(group int) bool {
+	if pw.opt.ReadPolicy == shard.ReadMaster {
+		return false
+	}
+	for _, id := range pw.table.Groups[group].Readers {
+		if pw.plain.link(id, 0).usable() {
+			return true
+		}
+	}
+	return false
 }

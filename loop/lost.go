@@ -126,6 +126,7 @@ func (l *link) settleAll(f *fault) {
 		e := *fifo.front()
 		fifo.pop()
 		frame := log.bytes()[at : at+int(e.size)]
+		l.pw.landed(&e)
 		at += int(e.size)
 		switch {
 		case flowed: // half of its reply has been passed on: the rest can never come

@@ -280,9 +280,10 @@ func (l *link) lastPiece(e *entry, b []byte) {
 	}
 	if s := l.w.sessionOf(e); s != nil {
 		l.w.settle(e, b)
-		return
+	} else {
+		l.count.Sinks++
 	}
-	l.count.Sinks++
+	l.pw.taken(e)
 }
 
 // orphan keeps a buffer alive until the event ends, because a session's run may alias it.

@@ -22,6 +22,7 @@ func (pw *poolWorker) ringMoved() {
 			pw.holds[g] = nil
 		}
 	}
+	pw.shutAll()
 	for i := range waiting {
 		pw.letGo(&waiting[i], isMoved)
 	}

@@ -40,6 +40,7 @@ func (pw *poolWorker) pinDown(s *session, e *entry, frame []byte) (served bool) 
 	s.tx.table, s.tx.group = pw.table, int(e.group)
 	s.pin = pw.borrow(s, id)
 	if s.pin == nil {
+		pw.landed(e)
 		s.dropTransaction()
 		s.settleLocal(e.seq, codec.AppendError(s.w.scratch[:0], textNoPrivate))
 		return true

@@ -30,6 +30,9 @@ func (o PoolOptions) withDefaults() PoolOptions {
 	if o.HoldBytes == 0 {
 		o.HoldBytes = 32 << 20
 	}
+	if o.HoldRequests == 0 {
+		o.HoldRequests = 50_000
+	}
 	o.Limits = o.Limits.withDefaults()
 	return o
 }
@@ -98,8 +101,9 @@ type PoolOptions struct {
 	Databases     int  // that clients may SELECT, counted from DB; default: 16 with one group, else 1
 	AdminCommands bool // operators' commands go to the master of a pool with one group
 
-	HoldTimeout time.Duration // how long a request that was not executed may wait for a server
-	HoldBytes   int64         // over one group and worker; default 32 MiB
+	HoldTimeout  time.Duration // how long a request that was not executed may wait for a server
+	HoldBytes    int64         // over one group and worker; default 32 MiB
+	HoldRequests int           // likewise; default 50 000
 
 	Limits Limits
 }

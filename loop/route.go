@@ -90,13 +90,18 @@ func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
 	if e.marks.has(detours) && pw.detour(s, e, frame) {
 		return
 	}
-	if h := pw.holds[e.group]; h != nil && h.waits(s, e) {
-		pw.hold(s, e, frame, faultHoldTime)
+	h := pw.holds[e.group]
+	if h != nil && h.waits(s, e) {
+		pw.join(s, e, frame, h)
 		return
 	}
 	id := pw.pick(s, e)
-	if id < 0 {
+	switch {
+	case id < 0:
 		pw.postpone(s, e, frame, nil)
+		return
+	case h != nil && id == pw.table.Groups[e.group].Master && h.bars(s, e):
+		pw.join(s, e, frame, h)
 		return
 	}
 	l := pw.linkOf(s, id)
@@ -145,9 +150,10 @@ func (pw *poolWorker) steady(g *shard.Group, e *entry) int32 {
 
 // again routes a request that provably was not executed.
 func (pw *poolWorker) again(e *entry, frame []byte) {
+	pw.landed(e)
 	if s := pw.w.sessionOf(e); s != nil {
 		pw.counters.Retried++
-		e.marks = e.marks&^isProbe | retried
+		e.marks |= retried
 		pw.dispatch(s, e, frame)
 	}
 }

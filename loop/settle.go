@@ -37,6 +37,7 @@ func (w *worker) fail(e *entry, f *fault, l *link) {
 	if s == nil {
 		return
 	}
+	s.pw.landed(e)
 	c := &s.pw.counters
 	c.ErrorReplies++
 	if e.marks.has(isScript) {

@@ -35,6 +35,7 @@ func poolOptions(p *config.Pool, table *shard.Table) (loop.PoolOptions, error) {
 		ReadYourWrites:    p.ReadYourWrites,
 		HoldTimeout:       p.HoldTimeout,
 		HoldBytes:         p.HoldBytes,
+		HoldRequests:      p.HoldRequests,
 		Limits:            loopLimits(&p.Limits),
 	}, nil
 }
