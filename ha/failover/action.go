@@ -29,10 +29,11 @@ type Action struct {
 	Op         Op         // Order
 	Target     int32      // Order: whom Server shall follow or hand over to; -1: nobody that exists
 	Within     int64      // nanoseconds
-	Epoch      uint64     // Order Verify: what goes into the group's marker key
+	Epoch      uint64     // Publish: the group's epoch from now on; Order Verify: what goes into the marker key
 	Intent     Intent     // Persist
 	Transition Transition // Report
 	Err        error      // Answer: nil when it was done
+	Plan       []string   // Answer of a switchover that was only asked about: its steps
 }
 
 // Op is what a server is ordered to do.

@@ -67,6 +67,7 @@ type Wish struct {
 	To     int32  // server ID
 	Expect int32  // WishSwitchover: who must be master now
 	Fast   bool   // WishSwitchover: by offsets under CLIENT PAUSE instead of FAILOVER
+	DryRun bool   // WishSwitchover: only say whether and how it would be done
 	By     string // who ordered it, for the log
 	ID     uint64 // comes back in the Answer action that ends it
 }

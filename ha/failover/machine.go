@@ -1,5 +1,25 @@
 package failover
 
+import "slices"
+
+// Times that nobody needs to set.
+const (
+	second = int64(1e9)
+
+	grace      = second        // how much later than agreed a Done may come before it counts as failed
+	lookTime   = second        // an Identify, a Follow and a Demote may take
+	fenceTime  = second        // closing the data path's connections may take
+	askEvery   = second / 10   // between two probes of a server that is asked for
+	retryEvery = second        // between two attempts at what has failed
+	pollEvery  = second / 200  // between two looks at offsets or at FAILOVER's progress
+	freshFor   = 2 * second    // an answer is no witness when it is older
+	initFor    = second        // how long servers are waited for before a start goes on without them
+	rivalFor   = 15 * second   // how long another monitor counts as active after it was heard
+	unsure     = 5 * second    // how long a handover may be neither over nor undone
+	hour       = 3600 * second // the window of HourlyCap
+	formerMost = 8             // lineages that are remembered
+)
+
 // A Machine is the failover state machine of one group.
 //
 // Owner: the goroutine that feeds it.
@@ -7,23 +27,275 @@ package failover
 // Invariants: the epoch only rises; a Promote is ordered only after the Fence of the old master is
 // done; what was begun ends in Publish or Release; every state has an exit.
 type Machine struct {
-	o Options
+	o     Options // fixed when made
+	group string  // fixed when made
+
+	now  int64    // of the newest event
+	acts []Action // what the event being taken leads to
+
+	state   State // written only by on
+	since   int64 // when it was entered
+	started int64 // when the machine was made, or reset
+
+	members []*member
+	master  int32  // by the table, -1: none
+	epoch   uint64 // of the group's last publication, or of the table if that is higher
+	held    bool   // as the table has it
+	known   past   // what the master is as far as it has been accepted
+	former  []past // masters before it, newest last
+
+	nextID   uint64
+	awaits   []await   // what was begun and has not ended, in the order of IDs
+	outcomes []outcome // what the current state has awaited and got
+	retryAt  int64     // when the current state tries again; 0: it does not
+
+	intent Intent // as it should stand in the state file
+	saving save
+
+	doubtAt   int64  // when the master was last called in question
+	doubt     string // why
+	lostAt    int64  // when the data path last lost the master, or was told READONLY by it
+	asked     int64  // when all servers were last asked for
+	tiltUntil int64  // no decision before
+	rivalAt   int64  // when another monitor was last heard; 0: never
+	rival     string // who
+	reached   int    // servers of other groups that answered
+	others    int    // of how many
+
+	round     round    // the failover that is being made, or was made last
+	hand      hand     // the switchover likewise
+	heir      heir     // who is looked at in Following
+	announced announce // by the arbiter
+	recent    []int64  // when failovers were begun
+	planned   bool     // the dry run has been reported for this outage
+	hushed    bool     // held because the master has too few replicas
+	thinSince int64    // since when it has; 0: it has not
+	marked    bool     // the marker key has been written to the first master
+	copying   int32    // who is receiving a full copy by our order; -1: nobody
+	forbidden string   // see Status
+	remarks   []string // of the last publication: what an operator should look at
 }
 
 // New returns the machine of a group, which has yet to look at its servers. intent is what the
 // state file holds of the group, its zero value when there is nothing.
 func New(o Options, l Layout, intent Intent, now int64) *Machine {
-	return &Machine{o: o.Defaults()}
+	m := &Machine{o: o.Defaults(), group: l.Group, now: now, started: now, since: now, copying: -1}
+	m.master, m.epoch, m.held = l.Master, max(l.Epoch, intent.Epoch, 1), l.Held
+	m.intent = intent
+	m.intent.Group = l.Group
+	m.enlist(l.Members)
+	m.known = past{RunID: intent.RunID, Lineage: intent.Lineage, Offset: intent.Offset}
+	m.announced.accepted, m.announced.bound = intent.Arbiter, intent.Master != ""
+	m.heir.id, m.heir.refused, m.round.candidate, m.round.force = -1, -1, -1, -1
+	return m
 }
 
-// Adopt makes l what the machine knows of the table, after somebody else has published one.
-func (m *Machine) Adopt(l Layout, now int64, acts []Action) []Action { return acts }
+// enlist makes these the group's members and keeps what is known of those that stay.
+func (m *Machine) enlist(all []Member) {
+	before := m.members
+	m.members = nil
+	for _, each := range all {
+		i := slices.IndexFunc(before, func(b *member) bool { return b.ID == each.ID && b.Addr == each.Addr })
+		if i >= 0 {
+			before[i].Member = each
+			m.members = append(m.members, before[i])
+			continue
+		}
+		m.members = append(m.members, &member{Member: each})
+	}
+}
+
+// Adopt makes l what the machine knows of the table, after somebody else has published one. When
+// it names another master than the machine's all that was begun is dropped and the machine
+// starts anew.
+func (m *Machine) Adopt(l Layout, now int64, acts []Action) []Action {
+	m.now, m.acts = max(m.now, now), acts
+	m.enlist(l.Members)
+	m.epoch = max(m.epoch, l.Epoch)
+	if l.Master != m.master {
+		m.startOver(l)
+	}
+	switch want := m.held; {
+	case l.Held == want:
+	case want:
+		m.held = false
+		m.hold()
+	default:
+		m.held = true
+		m.release()
+	}
+	return m.taken()
+}
+
+// startOver drops what was begun: another master was published by somebody else.
+func (m *Machine) startOver(l Layout) {
+	m.giveUpWish("another master was published meanwhile")
+	m.master, m.started, m.known = l.Master, m.now, past{}
+	m.awaits = slices.DeleteFunc(m.awaits, func(a await) bool { return a.job == ofState })
+	m.on(reset, Transition{What: "another master was published", Why: "the table names " + m.name(l.Master), Loss: -1})
+	m.begin("", -1)
+}
 
 // Step takes one event and appends what is to be done because of it.
-func (m *Machine) Step(ev Event, acts []Action) []Action { return acts }
+func (m *Machine) Step(ev Event, acts []Action) []Action {
+	m.acts = acts
+	m.pass(ev)
+	m.take(ev)
+	m.expire()
+	m.review()
+	return m.taken()
+}
 
-// Next returns when the next Tick is wanted, on the clock of the events.
-func (m *Machine) Next() int64 { return 0 }
+// taken hands out what is to be done.
+func (m *Machine) taken() []Action {
+	acts := m.acts
+	m.acts = nil
+	return acts
+}
 
-// Status returns what the machine thinks of its group.
-func (m *Machine) Status() Status { return Status{} }
+// do appends an action.
+func (m *Machine) do(a Action) { m.acts = append(m.acts, a) }
+
+// pass moves the clock on. A gap means that this process stood still: what it believes to have
+// seen in that time proves nothing.
+func (m *Machine) pass(ev Event) {
+	gap := ev.At - m.now
+	m.now = max(m.now, ev.At)
+	m.reached, m.others = ev.Reached, ev.Others
+	if gap <= m.o.Tilt {
+		return
+	}
+	m.tiltUntil = m.now + max(m.o.DownRefused, m.o.DownSilence, m.o.DownMisconf, m.o.DownBusy)
+	for _, b := range m.members {
+		b.clearEvidence()
+	}
+	m.note("this process stood still; what it has seen counts for nothing", "no event for "+span(gap))
+}
+
+// take sorts an event to whom it concerns.
+func (m *Machine) take(ev Event) {
+	switch ev.Kind {
+	case Probed:
+		m.probed(ev)
+	case LinkLost, ReadOnly:
+		m.accused(ev)
+	case Stalled:
+		m.stalled(ev)
+	case Done:
+		m.done(ev)
+	case Announced:
+		m.hearAnnounced(ev)
+	case Objected:
+		m.hearObjected(ev)
+	case Rival:
+		m.rivalAt, m.rival = m.now, ev.Text
+	case Commanded:
+		m.command(ev.Wish)
+	}
+}
+
+// reviewers look at a state whether it is over.
+var reviewers [15]func(*Machine)
+
+func init() {
+	reviewers = [15]func(*Machine){
+		Init: (*Machine).reviewInit, Healthy: (*Machine).reviewHealthy, Suspect: (*Machine).reviewSuspect,
+		Freezing: (*Machine).reviewFreezing, Revoking: (*Machine).reviewRevoking, Selecting: (*Machine).reviewSelecting,
+		Chaining: (*Machine).reviewChaining, Promoting: (*Machine).reviewPromoting, Verifying: (*Machine).reviewVerifying,
+		Settling: (*Machine).reviewSettling, Stuck: (*Machine).reviewStuck, Ambiguous: (*Machine).reviewAmbiguous,
+		Following: (*Machine).reviewFollowing, Draining: (*Machine).reviewDraining, Handing: (*Machine).reviewHanding,
+	}
+}
+
+// review lets states go on for as long as one leads to the next. The bound is above the longest
+// way that needs no event in between.
+func (m *Machine) review() {
+	for range len(stateNames) {
+		was := m.state
+		reviewers[was](m)
+		if m.state == was {
+			break
+		}
+	}
+	m.resave()
+}
+
+// Next returns when the next Tick is wanted, on the clock of the events. It is never further
+// away than half of what would count as a stall of this process.
+func (m *Machine) Next() int64 {
+	next := m.now + m.o.Tilt/2
+	if m.state != Healthy {
+		next = min(next, m.now+askEvery)
+	}
+	if m.retryAt > 0 {
+		next = min(next, m.retryAt)
+	}
+	for _, a := range m.awaits {
+		next = min(next, a.until)
+	}
+	return max(next, m.now+1)
+}
+
+// member returns the member with that ID, nil when there is none.
+func (m *Machine) member(id int32) *member {
+	for _, b := range m.members {
+		if b.ID == id {
+			return b
+		}
+	}
+	return nil
+}
+
+// memberAt returns the member at that address, nil when there is none.
+func (m *Machine) memberAt(addr string) *member {
+	for _, b := range m.members {
+		if b.Addr == addr {
+			return b
+		}
+	}
+	return nil
+}
+
+// name returns a server's address for people.
+func (m *Machine) name(id int32) string {
+	if b := m.member(id); b != nil {
+		return b.Addr
+	}
+	return "nobody"
+}
+
+// note reports something that changes no state.
+func (m *Machine) note(what, why string) {
+	m.do(Action{Kind: Report, Server: m.master,
+		Transition: Transition{At: m.now, From: m.state, To: m.state, What: what, Why: why, Loss: -1}})
+}
+
+// hold has writes wait. A group of one server is never held: nobody else could take them, and
+// its links let them wait as well.
+func (m *Machine) hold() {
+	if m.held || len(m.members) < 2 {
+		return
+	}
+	m.held = true
+	m.do(Action{Kind: Hold, Server: m.master})
+}
+
+// release lets writes go to the master they would have gone to, unless that has too few replicas.
+func (m *Machine) release() {
+	if !m.held || m.hushed {
+		return
+	}
+	m.held = false
+	m.do(Action{Kind: Release, Server: m.master})
+}
+
+// ask has all servers probed, unless they were just now.
+func (m *Machine) ask() {
+	if m.asked != 0 && m.now-m.asked < askEvery {
+		return
+	}
+	m.asked = m.now
+	for _, b := range m.members {
+		m.do(Action{Kind: Ask, Server: b.ID})
+	}
+}

@@ -1,0 +1,137 @@
+package failover
+
+import (
+	"errors"
+	"slices"
+)
+
+// A job says whose business the end of an action is.
+type job uint8
+
+const (
+	ofState  job = iota // of the state in which it was begun: forgotten when that is left
+	ofSave              // of the state file
+	ofRejoin            // of bringing one member in line
+	ofNobody            // it is done for its effect
+)
+
+// An await is an action that was begun and has not ended.
+type await struct {
+	id     uint64
+	job    job
+	kind   ActionKind
+	op     Op
+	server int32
+	target int32
+	until  int64 // then it counts as failed
+}
+
+// An outcome is what an action of the current state has brought.
+type outcome struct {
+	await
+	ev Event
+}
+
+var errSilent = errors.New("no answer in time")
+
+// launch hands an action with an ID out and remembers that its end is awaited.
+func (m *Machine) launch(j job, a Action) {
+	m.nextID++
+	a.ID = m.nextID
+	m.awaits = append(m.awaits, await{a.ID, j, a.Kind, a.Op, a.Server, a.Target, m.now + a.Within + grace})
+	m.do(a)
+}
+
+// order has a server do something for the current state.
+func (m *Machine) order(op Op, server int32, within int64) {
+	m.launch(ofState, Action{Kind: Order, Op: op, Server: server, Target: -1, Within: within})
+}
+
+// orderTo is order with somebody to follow or to hand over to.
+func (m *Machine) orderTo(op Op, server, target int32, within int64) {
+	m.launch(ofState, Action{Kind: Order, Op: op, Server: server, Target: target, Within: within})
+}
+
+// loose has a server do something whose end changes nothing here.
+func (m *Machine) loose(op Op, server, target int32) {
+	m.launch(ofNobody, Action{Kind: Order, Op: op, Server: server, Target: target, Within: lookTime})
+}
+
+// done takes the end of an action.
+func (m *Machine) done(ev Event) {
+	i := slices.IndexFunc(m.awaits, func(a await) bool { return a.id == ev.ID })
+	if i >= 0 {
+		a := m.awaits[i]
+		m.awaits = slices.Delete(m.awaits, i, i+1)
+		m.ended(a, ev)
+	}
+}
+
+// expire ends what has taken too long; the driver should have said so itself.
+func (m *Machine) expire() {
+	for i := 0; i < len(m.awaits); {
+		a := m.awaits[i]
+		if m.now < a.until {
+			i++
+			continue
+		}
+		m.awaits = slices.Delete(m.awaits, i, i+1)
+		m.ended(a, Event{Kind: Done, At: m.now, ID: a.id, Err: errSilent})
+	}
+}
+
+// ended gives the end of an action to whom it concerns.
+func (m *Machine) ended(a await, ev Event) {
+	b := m.member(a.server)
+	if a.kind == Order && b != nil && a.op.inspects() && (ev.Err == nil || ev.Repl.ID != "") {
+		b.heard(ev)
+	}
+	switch a.job {
+	case ofState:
+		m.outcomes = append(m.outcomes, outcome{a, ev})
+		if a.op == Detach && a.kind == Order && b != nil {
+			b.froze(ev)
+		}
+	case ofSave:
+		m.saved(ev.Err)
+	case ofRejoin:
+		m.rejoined(a, ev)
+	}
+}
+
+// inspects tells whether the answer to an order says how the server is.
+func (o Op) inspects() bool {
+	return o == Inspect || o == Identify || o == Detach || o == Verify || o == Handover
+}
+
+// waiting tells whether the current state still awaits something.
+func (m *Machine) waiting() bool {
+	return slices.ContainsFunc(m.awaits, func(a await) bool { return a.job == ofState })
+}
+
+// outcome returns what an order of the current state to a server has brought; false while there
+// is none.
+func (m *Machine) outcome(op Op, server int32) (Event, bool) {
+	for i := len(m.outcomes) - 1; i >= 0; i-- {
+		if o := m.outcomes[i]; o.kind == Order && o.op == op && o.server == server {
+			return o.ev, true
+		}
+	}
+	return Event{}, false
+}
+
+// fate returns how a fence or a drain of the current state has ended; false while it has not.
+func (m *Machine) fate(kind ActionKind) (error, bool) {
+	for i := len(m.outcomes) - 1; i >= 0; i-- {
+		if o := m.outcomes[i]; o.kind == kind {
+			return o.ev.Err, true
+		}
+	}
+	return nil, false
+}
+
+// forgetOutcomes drops what the state before has awaited.
+func (m *Machine) forgetOutcomes() {
+	m.outcomes, m.retryAt = nil, 0
+	m.awaits = slices.DeleteFunc(m.awaits, func(a await) bool { return a.job == ofState })
+}

@@ -1,0 +1,142 @@
+package failover
+
+import (
+	"fmt"
+	"slices"
+)
+
+// reviewHealthy looks whether the master is still what it should be.
+func (m *Machine) reviewHealthy() {
+	if m.succeeded() || m.condemned() {
+		return
+	}
+	if why := m.questionable(); why != "" {
+		m.suspect(why)
+		return
+	}
+	m.accept()
+	m.leaveMark()
+	m.watchThin()
+	m.realign()
+}
+
+// leaveMark writes the group's marker key to the master once in the machine's life, so that what
+// was master is known again when it returns with its data and under another lineage.
+func (m *Machine) leaveMark() {
+	if m.marked || m.o.Mode != Local || m.o.DryRun || len(m.members) < 2 {
+		return
+	}
+	m.marked = true
+	m.launch(ofNobody, Action{Kind: Order, Op: Verify, Server: m.master, Target: -1, Epoch: m.epoch, Within: lookTime})
+}
+
+// condemned calls a master in question that answers and is of no use all the same.
+func (m *Machine) condemned() bool {
+	c, why := m.verdict()
+	switch {
+	case c != causeMisconf && c != causeBusy:
+		m.planned = false
+	case m.prohibited() != "":
+	case m.o.DryRun:
+		m.plan(why)
+	default:
+		m.suspect(why)
+		return true
+	}
+	return false
+}
+
+// reviewSuspect waits for the master's answer, for a successor, or for the certainty that it is
+// dead.
+func (m *Machine) reviewSuspect() {
+	m.ask()
+	if m.succeeded() {
+		return
+	}
+	c, why := m.verdict()
+	if c == causeNone && m.alive() {
+		m.recovered()
+		return
+	}
+	m.arbiterFence()
+	m.restore()
+	m.forbidden = ""
+	if c == causeNone {
+		return
+	}
+	if m.forbidden = m.prohibited(); m.forbidden != "" {
+		if c.answers() && m.alive() {
+			m.recovered()
+		}
+		return
+	}
+	m.decide(c, why)
+}
+
+// recovered goes back to the master that was called in question.
+func (m *Machine) recovered() {
+	b := m.member(m.master)
+	m.forbidden, m.lostAt = "", 0
+	m.on(answered, Transition{What: "the master is alive", Why: b.Addr + " has answered after " + span(m.now-m.doubtAt), Loss: -1})
+	m.takeBack()
+	m.accept()
+	m.release()
+}
+
+// decide begins a failover, or says what it would be.
+func (m *Machine) decide(c cause, why string) {
+	if m.o.DryRun {
+		m.plan(why)
+		m.forbidden = "dry run"
+		return
+	}
+	m.freeze(c, why)
+}
+
+// plan says once for each outage what a dry run would do.
+func (m *Machine) plan(why string) {
+	if !m.planned {
+		m.planned = true
+		m.note("dry run: would promote "+m.name(m.bestGuess()), why)
+	}
+}
+
+// prohibited returns what forbids this machine to begin a failover now, "" when nothing does.
+func (m *Machine) prohibited() string {
+	switch {
+	case m.o.Mode != Local:
+		return "the mode is " + m.o.Mode.String()
+	case m.intent.Latched != "":
+		return "latched: " + m.intent.Latched
+	case m.now < m.tiltUntil:
+		return "this process stood still; evidence is gathered anew for another " + span(m.tiltUntil-m.now)
+	case m.rivalAt != 0 && m.now-m.rivalAt < rivalFor:
+		return "another monitor is active: " + m.rival
+	case m.reached*2 < m.others:
+		return fmt.Sprintf("only %d of %d other servers can be reached: it may be us who are cut off", m.reached, m.others)
+	}
+	return m.unseemly()
+}
+
+// unseemly returns what forbids a failover so soon, or at all.
+func (m *Machine) unseemly() string {
+	m.recent = slices.DeleteFunc(m.recent, func(at int64) bool { return m.now-at > hour })
+	if n := len(m.recent); n > 0 && m.now-m.recent[n-1] < m.o.MinInterval {
+		return "the last failover was " + span(m.now-m.recent[n-1]) + " ago"
+	}
+	if len(m.recent) >= m.o.HourlyCap {
+		m.latch(fmt.Sprintf("%d failovers within an hour", len(m.recent)))
+		return "latched: " + m.intent.Latched
+	}
+	if m.bestGuess() < 0 {
+		return "no server could take over" + m.objections()
+	}
+	return ""
+}
+
+// latch turns automatic failover off until an operator turns it on.
+func (m *Machine) latch(why string) {
+	m.intent.Latched = why
+	m.save()
+	m.note("automatic failover is off until it is released", why)
+}

@@ -1,0 +1,239 @@
+package failover
+
+import (
+	"fmt"
+	"time"
+
+	"huntaway/ha/vital"
+)
+
+// witnessSilence is how long a replica must have heard nothing from a master for that to count
+// as a sign of its death, while the link stands: a hung master keeps its links.
+const witnessSilence = 3 * time.Second
+
+// A cause is a way in which a master can be dead.
+type cause uint8
+
+const (
+	causeNone     cause = iota
+	causeRefused        // nobody listens there
+	causeSilence        // nothing comes from there
+	causeMisconf        // it cannot save its data and takes no writes
+	causeBusy           // it runs a script without end
+	causeReplaced       // another process answers there, which lacks the data
+	causeHeadless       // it is no master any more, and nobody else is
+	causeForced         // an operator says so
+)
+
+// answers tells whether the master may answer in spite of the cause, so that its answer takes
+// nothing back.
+func (c cause) answers() bool { return c >= causeMisconf }
+
+// probed takes the end of a probe.
+func (m *Machine) probed(ev Event) {
+	b := m.member(ev.Server)
+	switch {
+	case b == nil:
+	case ev.Fault == vital.FaultNone:
+		b.heard(ev)
+	default:
+		b.failed(ev)
+	}
+}
+
+// accused takes what the data path noticed of the master: it is looked at.
+func (m *Machine) accused(ev Event) {
+	if ev.Server == m.master && (m.state == Healthy || m.state == Settling) {
+		m.lostAt = m.now
+		m.do(Action{Kind: Ask, Server: ev.Server})
+	}
+}
+
+// stalled takes that the master owes replies and is silent.
+func (m *Machine) stalled(ev Event) {
+	if ev.Server == m.master && (m.state == Healthy || m.state == Settling) {
+		m.suspect("it owes replies and is silent")
+	}
+}
+
+// suspect calls the master in question.
+func (m *Machine) suspect(why string) {
+	m.doubt, m.doubtAt, m.planned = why, m.now, false
+	m.heir.at = 0
+	m.asked = 0
+	m.giveUpWish(why)
+	m.hold()
+	m.ask()
+	m.on(doubted, Transition{What: "the master may be dead", Why: m.name(m.master) + ": " + why, Loss: -1})
+}
+
+// questionable returns what speaks against the master, "" when nothing does.
+func (m *Machine) questionable() string {
+	b := m.member(m.master)
+	switch {
+	case b == nil:
+		return "there is none"
+	case b.refused > 0:
+		return "it refuses connections"
+	case b.fault == vital.FaultLoading && b.failSince != 0:
+		return "it loads its data"
+	case b.missed >= 2:
+		return "it has missed two probes"
+	case b.missed > 0 && m.lostAt != 0 && m.now-m.lostAt < freshFor:
+		return "it was lost and misses probes"
+	case !m.fresh(b):
+		return ""
+	case b.repl.Replica:
+		return "it says that it is a replica of " + b.repl.Master
+	case m.replaced(b):
+		return "another process answers, which lacks the data"
+	}
+	return ""
+}
+
+// alive tells whether the master has proved itself since it was called in question: it answered
+// a probe that was sent since then, or complained of something that only a living one does.
+func (m *Machine) alive() bool {
+	b := m.member(m.master)
+	if b == nil || m.questionable() != "" || m.isObjected() {
+		return false
+	}
+	if b.fault != vital.FaultNone {
+		return b.fault.Alive()
+	}
+	return b.sent >= m.doubtAt && b.sent != 0
+}
+
+// replaced tells whether the master is another process than it was, without the data that it had,
+// while a replica still holds them. Who only follows others' decisions takes what there is.
+func (m *Machine) replaced(b *member) bool {
+	now, was := &b.repl, &m.known
+	if was.RunID == "" || now.RunID == "" || now.RunID == was.RunID || now.ID == was.Lineage || m.o.Mode == Observe {
+		return false
+	}
+	has := int64(-1)
+	if now.SecondID == was.Lineage {
+		has = now.SecondOffset - 1
+	}
+	for _, r := range m.members {
+		if r != b && m.fresh(r) && r.repl.Replica && r.repl.ID == was.Lineage && r.repl.Offset > has &&
+			!r.repl.Syncing && r.repl.Priority != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// accept makes what the master says of itself what is known of it.
+func (m *Machine) accept() {
+	b := m.member(m.master)
+	if !m.fresh(b) || b.repl.Replica {
+		return
+	}
+	if was := m.known; was.Lineage != "" && !b.repl.Kin(was.Lineage) {
+		m.note("the master has other data than before, and no replica has the old ones",
+			fmt.Sprintf("%s: lineage %s; was %s", b.Addr, b.repl.ID, was.Lineage))
+		m.former = append(m.former, was)
+	}
+	m.known = past{b.repl.RunID, b.repl.ID, b.repl.Offset, b.sent, b.ID}
+	m.record()
+}
+
+// record has the state file say who is master and what its data are, when that has changed.
+func (m *Machine) record() {
+	want := m.intent
+	want.Epoch, want.Master = m.epoch, m.name(m.master)
+	want.RunID, want.Lineage, want.Arbiter = m.known.RunID, m.known.Lineage, m.announced.accepted
+	if want == m.intent && m.saving.version > 0 {
+		m.intent.Offset = m.known.Offset
+		return
+	}
+	want.Offset = m.known.Offset
+	m.intent = want
+	m.save()
+}
+
+// verdict returns why the master is dead, and how one knows; causeNone when it may be alive.
+func (m *Machine) verdict() (cause, string) {
+	b := m.member(m.master)
+	if b == nil {
+		return m.headless()
+	}
+	lasted := func(since, limit int64) bool { return since != 0 && limit > 0 && m.now-since >= limit }
+	switch {
+	case b.refused >= 3 && lasted(b.refusedSince, m.o.DownRefused):
+		if yes, why := m.witnessed(b, (*member).linkDown); yes {
+			return causeRefused, fmt.Sprintf("refused %d probes in %s; %s", b.refused, span(m.now-b.refusedSince), why)
+		}
+	case lasted(b.misconfSince, m.o.DownMisconf):
+		return causeMisconf, "MISCONF for " + span(m.now-b.misconfSince)
+	case lasted(b.busySince, m.o.DownBusy):
+		return causeBusy, "BUSY for " + span(m.now-b.busySince)
+	case m.fresh(b) && b.repl.Replica:
+		return m.headless()
+	case m.fresh(b) && m.replaced(b):
+		return causeReplaced, fmt.Sprintf("process %s with lineage %s instead of %s with %s",
+			b.repl.RunID, b.repl.ID, m.known.RunID, m.known.Lineage)
+	}
+	if lasted(b.failSince, m.o.DownSilence) {
+		if yes, why := m.witnessed(b, (*member).hearsNothing); yes {
+			return causeSilence, fmt.Sprintf("no answer for %s; %s", span(m.now-b.failSince), why)
+		}
+	}
+	return causeNone, ""
+}
+
+// linkDown tells whether the replica says that its link to the master is broken.
+func (b *member) linkDown() bool { return !b.repl.LinkUp && !b.repl.Syncing }
+
+// hearsNothing tells whether the replica says that nothing comes from the master.
+func (b *member) hearsNothing() bool { return b.linkDown() || b.repl.Silence >= witnessSilence }
+
+// witnessed tells whether a majority of the replicas that can be reached testify against the
+// master b. A replica testifies that follows it, in an answer that was asked for after the
+// master's silence began.
+func (m *Machine) witnessed(b *member, testifies func(*member) bool) (bool, string) {
+	asked, against := 0, 0
+	for _, r := range m.members {
+		if r == b || !m.fresh(r) || !r.repl.Replica {
+			continue
+		}
+		asked++
+		if r.sent >= b.failSince && m.follows(r, b) && testifies(r) {
+			against++
+		}
+	}
+	return against > 0 && against*2 > asked, fmt.Sprintf("%d of %d replicas hear nothing of it either", against, asked)
+}
+
+// follows tells whether r says that it follows b, by the address that we know b by or by one
+// that belongs to none of our servers.
+func (m *Machine) follows(r, b *member) bool {
+	if r.repl.Master == b.Addr {
+		return true
+	}
+	return r.repl.Master != nowhere && m.memberAt(r.repl.Master) == nil
+}
+
+// nowhere is whom a detached replica follows (RFC 5737).
+const nowhere = "192.0.2.1:1"
+
+// headless tells whether the group has no master at all: all who answer are replicas, of each
+// other or of nobody, and none of them has a link to a server that we cannot see.
+func (m *Machine) headless() (cause, string) {
+	seen := 0
+	for _, r := range m.members {
+		if !m.fresh(r) {
+			continue
+		}
+		seen++
+		up := m.memberAt(r.repl.Master)
+		if !r.repl.Replica || up == nil && r.repl.Master != nowhere || r.repl.LinkUp && !m.fresh(up) {
+			return causeNone, ""
+		}
+	}
+	if seen == 0 || m.state != Suspect && m.state != Stuck || m.now-max(m.doubtAt, m.tiltUntil) < m.o.DownSilence {
+		return causeNone, ""
+	}
+	return causeHeadless, fmt.Sprintf("all %d servers that answer are replicas for %s", seen, span(m.now-m.doubtAt))
+}

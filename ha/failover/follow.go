@@ -1,0 +1,305 @@
+package failover
+
+import (
+	"fmt"
+
+	"huntaway/ha/vital"
+)
+
+// Times of following somebody else's decision.
+const (
+	heirPatience = 3 * second // how long a named server may take to be master
+	heirPause    = 5 * second // how long one that was refused is not looked at again
+	heirEvery    = second / 5 // between two looks at it
+	objectedFor  = 2 * second // how long an objection of the arbiter's stands
+)
+
+// An heir is who is looked at in Following.
+type heir struct {
+	id        int32
+	at        int64  // when it was named
+	why       string // by what
+	vouched   bool   // a majority, an operator or the whole group stands for it, whatever its lineage
+	fencing   bool   // it is what it should be; the old master is being fenced off
+	repl      vital.Replication
+	refused   int32 // who was refused last, -1: nobody
+	refusedAt int64
+}
+
+// An announce is what the arbiter said last.
+type announce struct {
+	addr      string
+	epoch     uint64
+	vouched   bool   // by a majority of its voices
+	accepted  uint64 // the epoch of the last announcement that was followed; the next must be higher
+	bound     bool   // there was one, perhaps in an earlier life
+	ignored   announced
+	objected  int64 // when it last said that the master is down
+	fencedFor int64 // which doubt the old master was fenced off for
+}
+
+// An announced is one announcement, for saying only once that it is ignored.
+type announced struct {
+	addr  string
+	epoch uint64
+}
+
+// succeeded goes on to Following when another server is master by what the arbiter or the servers
+// say, and to Ambiguous when two are and nothing proves which.
+func (m *Machine) succeeded() bool {
+	if b := m.memberAt(m.announced.addr); b != nil && b.ID != m.master && m.newer(m.announced.epoch) && !m.refusedLately(b) {
+		m.follow(b, fmt.Sprintf("the arbiter says so in epoch %d", m.announced.epoch))
+		m.heir.vouched = m.announced.vouched
+		return true
+	}
+	b, why := m.successor()
+	switch {
+	case b == nil && why != "" && m.o.Mode != Sentinel:
+		m.tear(why)
+		return true
+	case b == nil || m.refusedLately(b):
+		return false
+	}
+	m.follow(b, why)
+	m.heir.vouched = m.unanimous(b)
+	return true
+}
+
+// newer tells whether an epoch of the arbiter's is one that may be followed.
+func (m *Machine) newer(epoch uint64) bool {
+	return m.o.Mode == Sentinel && (epoch > m.announced.accepted || !m.announced.bound)
+}
+
+// refusedLately tells whether a server was named and refused a moment ago.
+func (m *Machine) refusedLately(b *member) bool {
+	return m.heir.refused == b.ID && m.now-m.heir.refusedAt < heirPause
+}
+
+// successor returns who is master instead of the table's by what the servers say of themselves,
+// and how one knows; nobody but a reason when there are two and no proof.
+func (m *Machine) successor() (*member, string) {
+	old := m.member(m.master)
+	if old != nil && m.isReplica(old) {
+		if b := m.memberAt(old.repl.Master); b != nil && m.isMaster(b) {
+			return b, old.Addr + " says that it is its replica"
+		}
+	}
+	if m.o.Mode == Sentinel || m.o.Mode == Local && m.isMaster(old) {
+		return nil, ""
+	}
+	var heirs []*member
+	for _, b := range m.members {
+		if b.ID != m.master && m.isMaster(b) && m.known.Lineage != "" && b.repl.SecondID == m.known.Lineage {
+			heirs = append(heirs, b)
+		}
+	}
+	return furthest(heirs)
+}
+
+// furthest returns the one heir that took over latest; nobody but a reason when two did.
+func furthest(heirs []*member) (*member, string) {
+	var best *member
+	tie := ""
+	for _, b := range heirs {
+		switch {
+		case best == nil || b.repl.SecondOffset > best.repl.SecondOffset:
+			best, tie = b, ""
+		case b.repl.SecondOffset == best.repl.SecondOffset:
+			tie = fmt.Sprintf("%s and %s both took over at offset %d", best.Addr, b.Addr, b.repl.SecondOffset)
+		}
+	}
+	if best == nil || tie != "" {
+		return nil, tie
+	}
+	return best, fmt.Sprintf("it is master and carries on lineage %s from offset %d", best.repl.SecondID, best.repl.SecondOffset)
+}
+
+// unanimous tells whether every other server that answers follows b, with its data, the table's
+// master among them.
+func (m *Machine) unanimous(b *member) bool {
+	if !m.isReplica(m.member(m.master)) {
+		return false
+	}
+	for _, r := range m.members {
+		if r != b && m.fresh(r) && (!r.repl.Replica || !r.repl.LinkUp || r.repl.ID != b.repl.ID) {
+			return false
+		}
+	}
+	return true
+}
+
+// follow looks at a server that was named as master.
+func (m *Machine) follow(b *member, why string) {
+	m.heir = heir{id: b.ID, at: m.now, why: why, refused: m.heir.refused, refusedAt: m.heir.refusedAt}
+	m.remarks = nil
+	m.hold()
+	m.on(named, Transition{What: b.Addr + " is named as master", Why: why, Loss: -1})
+	m.order(Identify, b.ID, lookTime)
+}
+
+// reviewFollowing waits until the heir has proved itself, then until the old master is fenced off.
+func (m *Machine) reviewFollowing() {
+	if m.heir.fencing {
+		m.inherit()
+		return
+	}
+	b := m.memberAt(m.announced.addr)
+	if b != nil && b.ID != m.heir.id && b.ID != m.master && m.newer(m.announced.epoch) {
+		m.succeeded()
+		return
+	}
+	ev, over := m.outcome(Identify, m.heir.id)
+	switch {
+	case !over || m.now < m.retryAt:
+	case m.retryAt != 0:
+		m.outcomes, m.retryAt = nil, 0
+		m.order(Identify, m.heir.id, lookTime)
+	case ev.Err == nil && !ev.Repl.Replica:
+		m.acknowledge(ev)
+	case m.now-m.heir.at >= heirPatience:
+		m.refuse("it does not say that it is master")
+	default:
+		m.retryAt = m.now + heirEvery
+	}
+}
+
+// acknowledge looks at the heir's lineage and has the old master fenced off.
+func (m *Machine) acknowledge(ev Event) {
+	if !ev.Repl.Kin(m.known.Lineage) {
+		why := fmt.Sprintf("its lineage is %s, before that %s; want %s", ev.Repl.ID, ev.Repl.SecondID, m.known.Lineage)
+		if !m.heir.vouched {
+			m.refuse(why)
+			return
+		}
+		m.note(m.name(m.heir.id)+" is followed although its data are not the group's", why+"; "+m.heir.why)
+		m.remarks = append(m.remarks, m.name(m.heir.id)+" became master with data of another lineage")
+	}
+	m.heir.fencing, m.heir.repl = true, ev.Repl
+	if m.master < 0 || m.master == m.heir.id {
+		m.publish(m.heir.id, ev.Repl, m.heir.why)
+		return
+	}
+	m.launch(ofState, Action{Kind: Fence, Server: m.master, Within: fenceTime})
+}
+
+// inherit publishes the heir once the old master is fenced off.
+func (m *Machine) inherit() {
+	switch err, over := m.fate(Fence); {
+	case !over:
+	case err != nil:
+		m.refuse("the old master could not be fenced off: " + err.Error())
+	default:
+		m.publish(m.heir.id, m.heir.repl, m.heir.why)
+	}
+}
+
+// refuse gives the heir up; the group stays held.
+func (m *Machine) refuse(why string) {
+	m.heir.refused, m.heir.refusedAt = m.heir.id, m.now
+	m.doubtAt = m.now
+	m.giveUpWish(m.name(m.heir.id) + ": " + why)
+	m.on(failed, Transition{What: m.name(m.heir.id) + " is not followed", Why: why, Loss: -1})
+}
+
+// tear stops at two masters.
+func (m *Machine) tear(why string) {
+	m.hold()
+	m.on(torn, Transition{What: "two servers are master and nothing proves which", Why: why, Loss: -1})
+}
+
+// reviewAmbiguous waits for the arbiter, or until one server is left that says it is master while
+// all others answer that they are not.
+func (m *Machine) reviewAmbiguous() {
+	m.ask()
+	var only *member
+	for _, b := range m.members {
+		switch {
+		case !m.fresh(b):
+			only = nil
+			return
+		case b.repl.Replica:
+		case only != nil:
+			return
+		default:
+			only = b
+		}
+	}
+	if only == nil || m.refusedLately(only) {
+		return
+	}
+	if only.ID != m.master {
+		m.follow(only, "all others say that they are replicas")
+		m.heir.vouched = true
+		return
+	}
+	m.settleOn(only, "all others say that they are replicas")
+}
+
+// settleOn goes on with the table's master.
+func (m *Machine) settleOn(b *member, why string) {
+	m.on(found, Transition{What: b.Addr + " is master", Why: why, Loss: -1})
+	m.takeBack()
+	m.accept()
+	m.release()
+}
+
+// hearAnnounced takes whom the arbiter names.
+func (m *Machine) hearAnnounced(ev Event) {
+	b := m.memberAt(ev.Addr)
+	switch {
+	case m.o.Mode != Sentinel:
+		return
+	case b == nil:
+		m.ignore(ev, "no server of this group has that address")
+		return
+	case ev.Epoch < m.announced.accepted:
+		m.ignore(ev, fmt.Sprintf("epoch %d is older than %d", ev.Epoch, m.announced.accepted))
+		return
+	case m.announced.bound && ev.Epoch == m.announced.accepted && b.ID != m.master:
+		m.ignore(ev, fmt.Sprintf("%s was followed in the same epoch %d", m.name(m.master), ev.Epoch))
+		return
+	case ev.Epoch < m.announced.epoch:
+		return
+	}
+	m.announced.addr, m.announced.epoch, m.announced.vouched = ev.Addr, ev.Epoch, ev.Source*2 > ev.Of
+	if b.ID == m.master {
+		m.announced.accepted, m.announced.bound = ev.Epoch, true
+	}
+}
+
+// ignore says once that an announcement is not followed.
+func (m *Machine) ignore(ev Event, why string) {
+	if this := (announced{ev.Addr, ev.Epoch}); m.announced.ignored != this {
+		m.announced.ignored = this
+		m.note("the arbiter's word for "+ev.Addr+" is ignored", why)
+	}
+}
+
+// hearObjected takes that the arbiter holds the master for dead.
+func (m *Machine) hearObjected(Event) {
+	if m.o.Mode != Sentinel {
+		return
+	}
+	m.announced.objected = m.now
+	if m.state == Healthy || m.state == Settling {
+		m.suspect("the arbiter says that it is down")
+	}
+}
+
+// isObjected tells whether the arbiter has lately held the master for dead. It may promote another one
+// at any moment, whatever the master answers us.
+func (m *Machine) isObjected() bool {
+	return m.announced.objected != 0 && m.now-m.announced.objected < objectedFor
+}
+
+// arbiterFence closes the connections to a master that the arbiter may be replacing, once for each
+// doubt: nobody tells us before it promotes another one.
+func (m *Machine) arbiterFence() {
+	if m.o.Mode != Sentinel || m.master < 0 || m.announced.fencedFor == m.doubtAt ||
+		!m.isObjected() && m.now-m.since < m.o.Stall {
+		return
+	}
+	m.announced.fencedFor = m.doubtAt
+	m.note("the master is fenced off", "the arbiter may be replacing it")
+	m.launch(ofNobody, Action{Kind: Fence, Server: m.master, Within: fenceTime})
+}

@@ -1,0 +1,184 @@
+package failover
+
+import "fmt"
+
+// A round is one failover, from Freezing to its publication or its end.
+type round struct {
+	cause     cause
+	why       string // the evidence
+	at        int64  // when it was begun
+	force     int32  // whom an operator wants to be master, -1: whoever is best
+	looked    bool   // the last look at the old master is done
+	counted   bool   // it stands in recent
+	candidate int32  // who is being promoted, -1: nobody yet
+	waitsFor  int64  // since when the new master has refused writes for want of replicas; 0: it has not
+}
+
+// freeze begins a failover: the intent is persisted and the old master fenced off, at the same time.
+func (m *Machine) freeze(c cause, why string) {
+	m.round = round{cause: c, why: why, at: m.now, force: m.round.force, candidate: -1}
+	m.remarks = nil
+	m.hold()
+	m.on(dead, Transition{What: "the master is dead", Why: m.name(m.master) + ": " + why, Loss: -1})
+	for _, b := range m.members {
+		b.snapshot()
+	}
+	m.begin("freezing", -1)
+	if m.master >= 0 {
+		m.launch(ofState, Action{Kind: Fence, Server: m.master, Within: fenceTime})
+	}
+}
+
+// reviewFreezing waits for the fence and for the state file.
+func (m *Machine) reviewFreezing() {
+	if m.takenBack() {
+		return
+	}
+	err, over := m.fate(Fence)
+	over = over || m.master < 0
+	if err == nil {
+		err = m.unsavable()
+	}
+	switch {
+	case err != nil:
+		m.retreat("the old master could not be fenced off", err.Error())
+	case over && m.isSaved():
+		m.on(ready, Transition{What: "the old master is fenced off", Why: "its connections are closed, the intent is on disk", Loss: -1})
+		m.revoke()
+	}
+}
+
+// takenBack goes back to Suspect when the old master has answered after all. Nothing has been
+// touched so far.
+func (m *Machine) takenBack() bool {
+	if m.round.cause.answers() || !m.provesItself() {
+		return false
+	}
+	m.on(answered, Transition{What: "the master has answered at the last moment", Why: m.name(m.master), Loss: -1})
+	m.takeBack()
+	return true
+}
+
+// provesItself tells whether the old master has answered since the failover was begun, and is the
+// one that it was.
+func (m *Machine) provesItself() bool {
+	b := m.member(m.master)
+	return m.isMaster(b) && b.sent >= m.round.at && !m.replaced(b)
+}
+
+// retreat gives up before anything was touched.
+func (m *Machine) retreat(what, why string) {
+	m.doubtAt = m.now
+	m.on(failed, Transition{What: what, Why: why, Loss: -1})
+	m.takeBack()
+}
+
+// revoke takes the last look at the old master, unless its answer would prove nothing.
+func (m *Machine) revoke() {
+	m.round.looked = m.round.cause.answers() || m.master < 0
+	if !m.round.looked {
+		m.order(Inspect, m.master, m.o.LastLook)
+		return
+	}
+	m.detachAll()
+}
+
+// detachAll tells every server with the group's data to follow nobody, so that its offset stands
+// still. The old master is among them when it is a replica itself.
+func (m *Machine) detachAll() {
+	for _, b := range m.members {
+		b.frozen = false
+		if m.detachable(b) {
+			b.detached = true
+			m.order(Detach, b.ID, m.o.Revoke)
+		}
+	}
+}
+
+// detachable tells whether a server may be detached: strangers are never touched, nor who has
+// never answered.
+func (m *Machine) detachable(b *member) bool {
+	switch {
+	case b.excluded || b.sent == 0:
+		return false
+	case m.round.force == b.ID:
+		return true
+	case b.ID == m.master:
+		return m.round.cause == causeHeadless
+	}
+	return b.repl.Kin(m.known.Lineage)
+}
+
+// reviewRevoking waits for the last look, then for the replicas.
+func (m *Machine) reviewRevoking() {
+	if !m.round.looked {
+		if m.takenBack() || m.waiting() {
+			return
+		}
+		m.round.looked = true
+		m.detachAll()
+	}
+	if m.waiting() {
+		return
+	}
+	asked, got := 0, 0
+	for _, b := range m.members {
+		if b.ID != m.master {
+			asked++
+		}
+		if b.frozen {
+			got++
+		}
+	}
+	what := fmt.Sprintf("%d of %d replicas stand still", got, asked)
+	switch need := m.quorum(asked); {
+	case got == 0:
+		m.stick("no replica acknowledged that it follows nobody")
+	case got < need:
+		m.stick(fmt.Sprintf("%s, %d are needed to have every write that WAIT %d acknowledged", what, need, m.o.WaitK))
+	default:
+		m.on(ready, Transition{What: "the replicas stand still", Why: what, Loss: -1})
+	}
+}
+
+// quorum returns how many of so many replicas must stand still, so that one of them has every
+// write that WaitK replicas acknowledged.
+func (m *Machine) quorum(replicas int) int {
+	if m.o.WaitK == 0 || m.round.force >= 0 {
+		return 1
+	}
+	return max(1, replicas-m.o.WaitK+1)
+}
+
+// stick gives up after replicas were touched: they are pointed at the old address again.
+func (m *Machine) stick(why string) {
+	m.on(failed, Transition{What: "nobody can be promoted", Why: why, Loss: -1})
+	m.takeBack()
+	m.round.force, m.round.candidate = -1, -1
+	for _, b := range m.members {
+		b.again = 0
+	}
+	m.restore()
+	m.giveUpWish(why)
+}
+
+// reviewStuck waits for the old master's return, for a successor, or for a candidate.
+func (m *Machine) reviewStuck() {
+	m.ask()
+	if m.succeeded() {
+		return
+	}
+	c, why := m.verdict()
+	if c == causeNone && m.alive() {
+		m.recovered()
+		return
+	}
+	m.restore()
+	m.forbidden = ""
+	if c == causeNone || m.now-m.since < retryEvery {
+		return
+	}
+	if m.forbidden = m.prohibited(); m.forbidden == "" {
+		m.decide(c, why)
+	}
+}

@@ -1,0 +1,129 @@
+package failover
+
+import (
+	"time"
+
+	"huntaway/ha/vital"
+)
+
+// A past is what was last known of a server as master.
+type past struct {
+	RunID   string
+	Lineage string
+	Offset  int64
+	at      int64 // when it was asked; 0: by the state file
+	id      int32 // which server that was
+}
+
+// A member is what the machine knows of one server.
+type member struct {
+	Member
+
+	repl  vital.Replication // the newest answer
+	sent  int64             // when that was asked for; 0: there was none
+	fault vital.Fault       // of the newest probe
+	text  string            // what it said about the fault
+
+	// Evidence, 0 while there is none. Cleared when this process stood still.
+	failSince    int64 // first probe since the last sign of life
+	refusedSince int64 // first refused one since anything else
+	misconfSince int64 // first MISCONF since it could save
+	busySince    int64 // first BUSY since it was not
+	refused      int   // refused probes in a row
+	missed       int   // unanswered ones in a row
+
+	// The failover being made.
+	frozen   bool              // has acknowledged Detach
+	stand    vital.Replication // and said this then
+	before   vital.Replication // its answer before anything was touched
+	beforeOK bool              // whether there was one
+	excluded bool              // was tried as candidate
+	why      string            // why it cannot be promoted
+	detached bool              // was told to follow nobody, and not seen to follow since
+
+	// Rejoining.
+	busy    bool  // an order is out
+	again   int64 // none before
+	mark    Mark  // what it held when it was identified
+	looked  bool  // it was, since it last changed its process or lineage
+	strange bool  // its data are not ours
+}
+
+// span writes nanoseconds for people.
+func span(ns int64) string { return time.Duration(ns).Round(time.Millisecond).String() }
+
+// heard takes an answer.
+func (b *member) heard(ev Event) {
+	sent := ev.Sent
+	if sent == 0 {
+		sent = ev.At
+	}
+	if sent < b.sent {
+		return
+	}
+	if ev.Repl.ID != b.repl.ID || ev.Repl.RunID != b.repl.RunID {
+		b.looked, b.strange = false, false
+	}
+	b.repl, b.sent, b.fault, b.text = ev.Repl, sent, vital.FaultNone, ""
+	b.clearEvidence()
+}
+
+// clearEvidence forgets everything that speaks against the server.
+func (b *member) clearEvidence() {
+	b.failSince, b.refusedSince, b.misconfSince, b.busySince = 0, 0, 0, 0
+	b.refused, b.missed = 0, 0
+}
+
+// failed takes a probe that brought no answer.
+func (b *member) failed(ev Event) {
+	if ev.Sent < b.sent {
+		return
+	}
+	b.fault, b.text = ev.Fault, ev.Text
+	was := *b
+	b.clearEvidence()
+	switch ev.Fault {
+	case vital.FaultMisconf:
+		b.misconfSince = first(was.misconfSince, ev.Sent)
+	case vital.FaultBusy:
+		b.busySince = first(was.busySince, ev.Sent)
+	case vital.FaultRefused:
+		b.failSince, b.missed = first(was.failSince, ev.Sent), was.missed
+		b.refusedSince, b.refused = first(was.refusedSince, ev.Sent), was.refused+1
+	case vital.FaultTimeout:
+		b.failSince, b.missed = first(was.failSince, ev.Sent), was.missed+1
+		b.refusedSince, b.refused = was.refusedSince, was.refused
+	case vital.FaultLoading:
+		b.failSince = first(was.failSince, ev.Sent)
+	}
+}
+
+// first returns since, or at when nothing is since yet.
+func first(since, at int64) int64 {
+	if since != 0 {
+		return since
+	}
+	return max(at, 1)
+}
+
+// froze takes the end of a Detach.
+func (b *member) froze(ev Event) {
+	b.frozen = ev.Err == nil
+	if b.frozen {
+		b.stand = ev.Repl
+	}
+}
+
+// snapshot keeps what the server was before anything was touched.
+func (b *member) snapshot() {
+	b.before, b.beforeOK = b.repl, b.sent != 0
+	b.frozen, b.excluded, b.why = false, false, ""
+}
+
+// fresh tells whether the server's newest probe was answered, not long ago.
+func (m *Machine) fresh(b *member) bool {
+	return b != nil && b.sent != 0 && b.fault == vital.FaultNone && m.now-b.sent <= freshFor
+}
+
+// isMaster tells whether the server says that it is a master, and said so just now.
+func (m *Machine) isMaster(b *member) bool { return m.fresh(b) && !b.repl.Replica }

@@ -1,0 +1,184 @@
+package failover
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"huntaway/ha/vital"
+)
+
+// reviewSelecting chooses among the servers that stand still. After a candidate failed the others
+// were detached anew, and that is awaited first.
+func (m *Machine) reviewSelecting() {
+	if m.waiting() {
+		return
+	}
+	best := m.choose()
+	if best == nil {
+		m.stick(strings.TrimPrefix(m.refusals(), "; "))
+		return
+	}
+	m.round.candidate = best.ID
+	m.on(ready, Transition{What: best.Addr + " is chosen", Why: m.comparison(best), Loss: -1})
+	m.begin("promoting", best.ID)
+	for _, b := range m.members {
+		if b != best && b.frozen {
+			m.orderTo(Follow, b.ID, best.ID, m.o.Chain)
+		}
+	}
+}
+
+// refusals says of every server why it was not chosen.
+func (m *Machine) refusals() string {
+	var all strings.Builder
+	for _, b := range m.members {
+		if b.why != "" && b.ID != m.master {
+			fmt.Fprintf(&all, "; %s: %s", b.Addr, b.why)
+		}
+	}
+	return all.String()
+}
+
+// comparison says how the chosen one stands, and the others.
+func (m *Machine) comparison(best *member) string {
+	var all strings.Builder
+	fmt.Fprintf(&all, "offset %d of lineage %s", best.stand.Offset, best.stand.ID)
+	for _, b := range m.members {
+		if b != best && b.frozen {
+			fmt.Fprintf(&all, "; %s: %d of %s", b.Addr, b.stand.Offset, b.stand.ID)
+		}
+	}
+	return all.String() + m.refusals()
+}
+
+// reviewChaining waits for the siblings, none of which must succeed, and for the state file.
+func (m *Machine) reviewChaining() {
+	if err := m.unsavable(); err != nil {
+		m.stick("the state file cannot be written: " + err.Error())
+		return
+	}
+	if m.waiting() || !m.isSaved() {
+		return
+	}
+	m.on(ready, Transition{What: "its siblings follow " + m.name(m.round.candidate), Why: "the intent is on disk", Loss: -1})
+	if !m.round.counted {
+		m.round.counted = true
+		m.recent = append(m.recent, m.now)
+	}
+	m.order(Promote, m.round.candidate, m.o.Promote)
+}
+
+// reviewPromoting waits for the candidate to be master.
+func (m *Machine) reviewPromoting() {
+	ev, over := m.outcome(Promote, m.round.candidate)
+	switch {
+	case !over:
+	case ev.Err != nil:
+		m.nextCandidate("could not be promoted", ev.Err.Error())
+	default:
+		m.on(ready, Transition{What: m.name(m.round.candidate) + " is promoted", Why: "it says so", Loss: -1})
+		m.verify()
+	}
+}
+
+// nextCandidate goes back to choosing, without the one that failed. The others are detached anew,
+// for they may follow that one by now.
+func (m *Machine) nextCandidate(what, why string) {
+	b := m.member(m.round.candidate)
+	if b != nil {
+		b.excluded, b.frozen = true, false
+	}
+	m.on(failed, Transition{What: m.name(m.round.candidate) + " " + what, Why: why, Loss: -1})
+	m.detachAll()
+}
+
+// verify has the new master say what it is and take a write.
+func (m *Machine) verify() {
+	m.launch(ofState, Action{Kind: Order, Op: Verify, Server: m.round.candidate, Target: -1, Epoch: m.epoch + 1,
+		Within: m.o.Promote})
+}
+
+// reviewVerifying waits until the new master has proved itself.
+func (m *Machine) reviewVerifying() {
+	ev, over := m.outcome(Verify, m.round.candidate)
+	if !over || m.now < m.retryAt {
+		return
+	}
+	switch wrong := m.disproved(ev); {
+	case wrong == nil:
+		m.publish(m.round.candidate, ev.Repl, m.round.why)
+	case !noReplicas(wrong):
+		m.verifyFailed(wrong)
+	case m.round.waitsFor != 0 && m.now-m.round.waitsFor >= m.o.Writable:
+		m.remarks = append(m.remarks, m.name(m.round.candidate)+" refuses writes for want of replicas")
+		m.publish(m.round.candidate, ev.Repl, wrong.Error())
+	case m.retryAt == 0:
+		m.round.waitsFor = first(m.round.waitsFor, m.now)
+		m.retryAt = m.now + askEvery
+	default:
+		m.outcomes, m.retryAt = nil, 0
+		m.verify()
+	}
+}
+
+// verifyFailed goes on without the new master: to the next candidate, or, after a switchover, to
+// looking at what is left.
+func (m *Machine) verifyFailed(wrong error) {
+	if m.hand.at == 0 {
+		m.nextCandidate("did not prove itself", wrong.Error())
+		return
+	}
+	m.suspect(m.name(m.round.candidate) + " took over and did not prove itself: " + wrong.Error())
+}
+
+// noReplicas tells whether a write was refused because min-replicas-to-write is not met, which
+// is so until the siblings have linked.
+func noReplicas(err error) bool { return strings.Contains(err.Error(), "NOREPLICAS") }
+
+// disproved returns why the new master is not to be believed, nil when it is.
+func (m *Machine) disproved(ev Event) error {
+	r := &ev.Repl
+	stand := m.member(m.round.candidate)
+	switch {
+	case ev.Err != nil && !noReplicas(ev.Err):
+		return ev.Err
+	case r.ID == "" && ev.Err == nil:
+		return errors.New("it did not say what its data are")
+	case r.ID == "":
+	case r.Replica:
+		return errors.New("it says that it is a replica of " + r.Master)
+	case m.round.force < 0 && !m.descends(r, stand):
+		return fmt.Errorf("its lineage is %s, before that %s up to %d; want %s up to %d at least",
+			r.ID, r.SecondID, r.SecondOffset, m.known.Lineage, m.standOf(stand)+1)
+	}
+	return ev.Err
+}
+
+// descends tells whether r carries on the data that the candidate had when it was chosen.
+func (m *Machine) descends(r *vital.Replication, candidate *member) bool {
+	switch from := m.lineageOf(candidate); from {
+	case "", r.ID:
+		return true
+	case r.SecondID:
+		return r.SecondOffset >= m.standOf(candidate)+1
+	}
+	return false
+}
+
+// lineageOf returns the lineage that the candidate had when it was chosen; the group's in a
+// switchover, where nobody was detached.
+func (m *Machine) lineageOf(b *member) string {
+	if b != nil && b.frozen {
+		return b.stand.ID
+	}
+	return m.known.Lineage
+}
+
+// standOf returns the offset that the candidate had when it was chosen, 0 when that was not asked.
+func (m *Machine) standOf(b *member) int64 {
+	if b != nil && b.frozen {
+		return b.stand.Offset
+	}
+	return 0
+}

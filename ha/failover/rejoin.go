@@ -1,0 +1,154 @@
+package failover
+
+import (
+	"fmt"
+
+	"huntaway/ha/vital"
+)
+
+// realign brings members in line that are not: in local mode only, and never in a dry run.
+func (m *Machine) realign() {
+	if m.o.Mode != Local || m.o.DryRun || !m.isMaster(m.member(m.master)) {
+		return
+	}
+	m.settleCopy()
+	for _, b := range m.members {
+		if b.ID == m.master || b.busy || m.now < b.again || !m.fresh(b) {
+			continue
+		}
+		switch {
+		case b.repl.Replica && m.inLine(b):
+			b.detached, b.strange = false, false
+		case b.strange:
+		case !b.looked && (!b.repl.Replica || !m.ours(b)):
+			m.rejoin(Identify, b, -1)
+		case m.mayJoin(b):
+			m.join(b)
+		}
+	}
+}
+
+// restore points what was detached at the table's master again, while that is in question: they
+// are its witnesses, and are found linked when it returns.
+func (m *Machine) restore() {
+	b := m.member(m.master)
+	if m.o.Mode != Local || m.o.DryRun || b == nil || m.isReplica(b) {
+		return
+	}
+	for _, r := range m.members {
+		if r == b || r.busy || m.now < r.again || !m.fresh(r) || !r.repl.Replica || !m.ours(r) {
+			continue
+		}
+		if r.repl.Master == nowhere || m.memberAt(r.repl.Master) != nil && r.repl.Master != b.Addr || r.detached && r.repl.Master != b.Addr {
+			m.rejoin(Follow, r, b.ID)
+		}
+	}
+}
+
+// ours tells whether a server's data are this group's, by lineage.
+func (m *Machine) ours(b *member) bool {
+	if m.known.Lineage != "" && b.repl.Kin(m.known.Lineage) {
+		return true
+	}
+	if master := m.member(m.master); m.isMaster(master) && master.repl.SecondID != "" && b.repl.Kin(master.repl.SecondID) {
+		return true
+	}
+	for _, f := range m.former {
+		if f.Lineage != "" && b.repl.Kin(f.Lineage) || f.RunID != "" && b.repl.RunID == f.RunID {
+			return true
+		}
+	}
+	return false
+}
+
+// mayJoin tells whether a server may be made to follow the master: its data are ours, by lineage,
+// by process, or by the marker that only this group's masters write; or it has none.
+func (m *Machine) mayJoin(b *member) bool {
+	return m.ours(b) || b.looked && (b.mark.Keys == 0 || b.mark.Epoch > 0 && b.mark.Epoch <= m.epoch)
+}
+
+// inLine tells whether a replica follows the master: by its address, or by one that we do not
+// know it by, when lineage and link say so.
+func (m *Machine) inLine(b *member) bool {
+	master := m.member(m.master)
+	if master == nil || b.repl.Master == master.Addr {
+		return master != nil
+	}
+	return b.repl.Master != nowhere && m.memberAt(b.repl.Master) == nil && b.repl.LinkUp && b.repl.ID == master.repl.ID
+}
+
+// join makes a server a replica of the master. One full copy is made at a time.
+func (m *Machine) join(b *member) {
+	master := m.member(m.master)
+	if full := b.repl.ID != master.repl.ID && b.repl.ID != master.repl.SecondID; full {
+		if m.copying >= 0 && m.copying != b.ID {
+			return
+		}
+		m.copying = b.ID
+	}
+	op := Follow
+	if !b.repl.Replica {
+		op = Demote
+	}
+	m.rejoin(op, b, m.master)
+}
+
+// settleCopy ends the one full copy that is being made when it is over, or cannot be seen.
+func (m *Machine) settleCopy() {
+	b := m.member(m.copying)
+	if b == nil || b.fault != vital.FaultNone || !b.busy && m.now >= b.again && m.inLine(b) && b.repl.LinkUp {
+		m.copying = -1
+	}
+}
+
+// rejoin gives a member an order.
+func (m *Machine) rejoin(op Op, b *member, target int32) {
+	b.busy, b.again = true, m.now+retryEvery
+	m.launch(ofRejoin, Action{Kind: Order, Op: op, Server: b.ID, Target: target, Within: lookTime})
+}
+
+// rejoined takes the end of such an order.
+func (m *Machine) rejoined(a await, ev Event) {
+	b := m.member(a.server)
+	if b == nil {
+		return
+	}
+	b.busy = false
+	if ev.Err != nil {
+		b.again = m.now + retryEvery
+		return
+	}
+	switch a.op {
+	case Identify:
+		b.again = m.now
+		m.identified(b, ev)
+	case Demote, Follow:
+		m.note(b.Addr+" was told to follow "+m.name(a.target), fmt.Sprintf("it was at offset %d of lineage %s", b.repl.Offset, b.repl.ID))
+		m.do(Action{Kind: Ask, Server: b.ID})
+	}
+}
+
+// identified takes what a server is and holds.
+func (m *Machine) identified(b *member, ev Event) {
+	b.mark, b.looked = ev.Mark, true
+	if m.mayJoin(b) {
+		m.tellLoss(b)
+		return
+	}
+	b.strange = true
+	m.note(b.Addr+" holds the data of somebody else and is left alone",
+		fmt.Sprintf("lineage %s, %d keys, no mark of this group; make it empty, or take it out of the group", b.repl.ID, b.mark.Keys))
+}
+
+// tellLoss says what the old master had that the new one lacks: the bytes between where the new
+// one took over and where the old one stands.
+func (m *Machine) tellLoss(b *member) {
+	master := m.member(m.master)
+	if b.repl.Replica || master == nil || master.repl.SecondID == "" || b.repl.ID != master.repl.SecondID {
+		return
+	}
+	lost := max(0, b.repl.Offset-(master.repl.SecondOffset-1))
+	m.do(Action{Kind: Report, Server: m.master, Transition: Transition{At: m.now, From: m.state, To: m.state, Loss: lost,
+		What: b.Addr + " is back, the old master",
+		Why:  fmt.Sprintf("it stands at offset %d, %s took over at %d", b.repl.Offset, master.Addr, master.repl.SecondOffset)}})
+}

@@ -1,0 +1,75 @@
+package failover
+
+// A save is how the state file stands to the machine's intent. One Persist is out at a time, so
+// that an older intent never overwrites a newer one.
+type save struct {
+	version uint64 // of the machine's intent
+	stored  uint64 // the newest that is known to be on disk
+	failed  uint64 // the newest that could not be written
+	out     uint64 // the one being written; 0: none
+	retryAt int64  // when a failed one is tried again
+	err     error  // why it failed
+}
+
+// save has the intent written, as soon as nothing else is being written.
+func (m *Machine) save() {
+	if m.o.Mode == Observe {
+		return
+	}
+	m.saving.version++
+	m.saving.retryAt = 0
+	m.resave()
+}
+
+// resave writes what has changed since the last write, or failed.
+func (m *Machine) resave() {
+	s := &m.saving
+	if s.out != 0 || s.version == s.stored || m.now < s.retryAt {
+		return
+	}
+	s.out = s.version
+	m.launch(ofSave, Action{Kind: Persist, Server: m.master, Intent: m.intent, Within: lookTime})
+}
+
+// saved takes the end of a Persist.
+func (m *Machine) saved(err error) {
+	s := &m.saving
+	if err == nil {
+		s.stored, s.err = s.out, nil
+	} else {
+		s.failed, s.retryAt = s.out, m.now+retryEvery
+		if s.err == nil {
+			m.note("the state file cannot be written", err.Error())
+		}
+		s.err = err
+	}
+	s.out = 0
+}
+
+// isSaved tells whether the newest intent is on disk.
+func (m *Machine) isSaved() bool { return m.saving.stored == m.saving.version }
+
+// unsavable returns why the newest intent could not be written, nil while it may still be.
+func (m *Machine) unsavable() error {
+	if m.saving.failed == m.saving.version && m.saving.out == 0 {
+		return m.saving.err
+	}
+	return nil
+}
+
+// begin notes in the state file what is about to be done: a state's name, and to whose advantage.
+// Nothing is to be done when state is empty.
+func (m *Machine) begin(state string, candidate int32) {
+	m.intent.Begun, m.intent.Candidate = state, ""
+	if candidate >= 0 {
+		m.intent.Candidate = m.name(candidate)
+	}
+	m.save()
+}
+
+// takeBack notes that nothing is to be done any more, if something was.
+func (m *Machine) takeBack() {
+	if m.intent.Begun != "" {
+		m.begin("", -1)
+	}
+}

@@ -1,0 +1,140 @@
+package failover
+
+import "fmt"
+
+// reviewInit waits until every server has answered or failed, then finds the master: by what was
+// begun in an earlier life, by the state file and lineage, by who has replicas; the configured
+// role is a hint for an empty state only.
+func (m *Machine) reviewInit() {
+	if m.o.Mode != Observe {
+		m.hold()
+	}
+	if !m.lookedAround() {
+		m.ask()
+		return
+	}
+	if m.announcedAtStart() || m.finished() {
+		return
+	}
+	b := m.memberAt(m.intent.Master)
+	if b == nil {
+		b = m.member(m.master)
+	}
+	if b != nil && b.ID != m.master && !m.isMaster(b) && m.isMaster(m.member(m.master)) && m.intent.Lineage == "" {
+		b = m.member(m.master)
+	}
+	m.settleStart(b)
+}
+
+// announcedAtStart goes with the arbiter's word, if it has given one.
+func (m *Machine) announcedAtStart() bool {
+	b := m.memberAt(m.announced.addr)
+	return m.o.Mode == Sentinel && b != nil && b.ID != m.master && m.succeeded()
+}
+
+// lookedAround tells whether every server has answered or failed; after a while, true.
+func (m *Machine) lookedAround() bool {
+	if m.now-m.started >= initFor {
+		return true
+	}
+	for _, b := range m.members {
+		if b.sent == 0 && b.fault == 0 {
+			return false
+		}
+	}
+	return m.o.Mode != Sentinel || m.announced.addr != ""
+}
+
+// finished goes on with what an earlier life had begun, when that was done but for its publication.
+func (m *Machine) finished() bool {
+	if m.intent.Begun == "" {
+		return false
+	}
+	b := m.memberAt(m.intent.Candidate)
+	if !m.isMaster(b) || m.intent.Lineage == "" || b.repl.SecondID != m.intent.Lineage {
+		return false
+	}
+	m.follow(b, fmt.Sprintf("it was being made master when the last process ended (%s)", m.intent.Begun))
+	return true
+}
+
+// settleStart goes on from b, the master by the state file or by the configuration.
+func (m *Machine) settleStart(b *member) {
+	rivals := m.claimants(b)
+	switch {
+	case b == nil || !m.isMaster(b):
+		m.startWithout(b, rivals)
+	case m.replaced(b):
+		m.doubtAtStart(b)
+	case len(rivals) > 0 && m.intent.RunID == "":
+		m.startTorn(b, rivals)
+	case b.ID != m.master:
+		m.follow(b, "the state file says so")
+	default:
+		m.settleOn(b, "it answers")
+	}
+}
+
+// doubtAtStart makes b what is in question.
+func (m *Machine) doubtAtStart(b *member) {
+	why := m.questionable()
+	if b != nil && b.ID != m.master {
+		why = "the state file says that " + b.Addr + " is master"
+	}
+	if why == "" {
+		why = "it has not answered yet"
+	}
+	m.suspect(why)
+}
+
+// claimants returns the other servers that say they are master and whose data may be the group's.
+func (m *Machine) claimants(but *member) (all []*member) {
+	for _, b := range m.members {
+		if b != but && m.isMaster(b) && b.repl.Kin(m.known.Lineage) {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// startWithout begins when the presumed master b does not say that it is one.
+func (m *Machine) startWithout(b *member, rivals []*member) {
+	switch {
+	case len(rivals) == 0:
+		m.doubtAtStart(b)
+	case len(rivals) > 1:
+		m.tear(fmt.Sprintf("%s and %s say that they are", rivals[0].Addr, rivals[1].Addr))
+	case m.isReplica(b) || m.known.Lineage != "" || m.followers(rivals[0]) > 0:
+		m.follow(rivals[0], "it is the only one that says so")
+	default:
+		m.doubtAtStart(b)
+	}
+}
+
+// startTorn begins when b and others say that they are master and nothing is known of before: by who
+// carries on whose data, then by whom the replicas follow.
+func (m *Machine) startTorn(b *member, rivals []*member) {
+	r := rivals[0]
+	switch mine, theirs := m.followers(b), m.followers(r); {
+	case len(rivals) > 1:
+		m.tear(fmt.Sprintf("%s, %s and %s say that they are", b.Addr, r.Addr, rivals[1].Addr))
+	case r.repl.SecondID != "" && r.repl.SecondID == b.repl.ID:
+		m.follow(r, "it carries on the data of "+b.Addr)
+	case b.repl.SecondID != "" && b.repl.SecondID == r.repl.ID, mine > 0 && theirs == 0:
+		m.settleOn(b, fmt.Sprintf("%d replicas follow it, and %d the other one, %s", mine, theirs, r.Addr))
+	case theirs > 0 && mine == 0:
+		m.follow(r, fmt.Sprintf("%d replicas follow it, and none %s", theirs, b.Addr))
+	default:
+		m.tear(fmt.Sprintf("%s with %d replicas and %s with %d", b.Addr, mine, r.Addr, theirs))
+	}
+}
+
+// followers counts the servers of the group that say they are replicas of b.
+func (m *Machine) followers(b *member) (n int) {
+	for _, r := range m.members {
+		if m.isReplica(r) && r.repl.Master == b.Addr {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,305 @@
+package failover
+
+import (
+	"errors"
+	"fmt"
+)
+
+// lagMost is how far behind a switchover's target may be when it is ordered.
+const lagMost = 1 << 20
+
+// Times of a switchover.
+const (
+	fastPause     = 2 * second // how long writes at the old master are refused, if we die meanwhile
+	delegatePause = 5 * second // likewise while Sentinel takes its time
+	delegateFor   = 10 * second
+)
+
+// A stage is how far Handing is.
+type stage uint8
+
+const (
+	handingOver stage = iota // FAILOVER has been ordered
+	pausing                  // the old master's writes are being paused
+	equalling                // both offsets are compared
+	fencing                  // the data path is closed to the old master
+	promoting                // the target is being made master
+	delegated                // Sentinel has been asked
+	unclear                  // an order failed and it has yet to be seen who is master
+)
+
+// A hand is one switchover.
+type hand struct {
+	at       int64 // when it was begun; 0: there is none
+	wish     Wish
+	stage    stage
+	staged   int64 // when the stage was entered
+	aborting bool  // FAILOVER ABORT has been ordered
+	failure  string
+}
+
+// switchover begins what an operator has ordered, or says why not, or how it would go.
+func (m *Machine) switchover(w Wish) {
+	err := m.objection(w)
+	if err != nil || w.DryRun || m.o.DryRun {
+		m.do(Action{Kind: Answer, ID: w.ID, Server: w.To, Err: err, Plan: m.steps(w)})
+		return
+	}
+	m.hand = hand{at: m.now, wish: w}
+	m.hold()
+	m.on(ordered, Transition{What: "switchover to " + m.name(w.To), Why: "ordered by " + w.By, Loss: -1})
+	m.begin("handing", w.To)
+	m.launch(ofState, Action{Kind: Drain, Server: m.master, Within: m.o.Drain})
+}
+
+// objection returns why a switchover cannot be begun, nil when it can.
+func (m *Machine) objection(w Wish) error {
+	b, master := m.member(w.To), m.member(m.master)
+	switch {
+	case m.o.Mode == Observe:
+		return errors.New("failover is observe: whoever decides there has to switch over, and Huntaway follows")
+	case m.state != Healthy || master == nil:
+		return fmt.Errorf("the group is %v; a switchover needs it healthy", m.state)
+	case w.Expect != m.master:
+		return fmt.Errorf("the master is %s; %s was expected", master.Addr, m.name(w.Expect))
+	case b == nil:
+		return errors.New("the target is no server of this group")
+	case b == master:
+		return fmt.Errorf("%s is the master already", b.Addr)
+	case !m.fresh(b):
+		return fmt.Errorf("%s does not answer (%v)", b.Addr, b.fault)
+	case !b.repl.Replica || !m.inLine(b) || !b.repl.LinkUp:
+		return fmt.Errorf("%s is not linked to the master %s", b.Addr, master.Addr)
+	case b.repl.Syncing:
+		return fmt.Errorf("%s is receiving a full copy", b.Addr)
+	case b.repl.Priority == 0:
+		return fmt.Errorf("%s has replica-priority 0 and must never be master", b.Addr)
+	case b.repl.ID != master.repl.ID:
+		return fmt.Errorf("%s has lineage %s and the master %s", b.Addr, b.repl.ID, master.repl.ID)
+	case master.repl.Offset-b.repl.Offset > lagMost:
+		return fmt.Errorf("%s is %d bytes behind; at most %d", b.Addr, master.repl.Offset-b.repl.Offset, lagMost)
+	}
+	return nil
+}
+
+// steps says what a switchover would do, for the operator.
+func (m *Machine) steps(w Wish) []string {
+	from, to := m.name(m.master), m.name(w.To)
+	all := []string{
+		fmt.Sprintf("hold new writes, and wait up to %s for what is in flight at %s", span(m.o.Drain), from),
+	}
+	switch {
+	case m.o.Mode == Sentinel:
+		all = append(all, fmt.Sprintf("pause writes at %s until %s has the same offset", from, to),
+			"have Sentinel fail over, and follow whom it names")
+	case w.Fast:
+		all = append(all, fmt.Sprintf("pause writes at %s until %s has the same offset, at most %s", from, to, span(m.o.Handover)),
+			fmt.Sprintf("close the connections to %s, promote %s, have %s follow it", from, to, from))
+	default:
+		all = append(all, fmt.Sprintf("FAILOVER TO %s at %s, at most %s", to, from, span(m.o.Handover)))
+	}
+	return append(all, "verify that "+to+" is master and takes a write",
+		"publish it, release the writes, have the other servers follow it",
+		"if anything fails before that: undo it, and release the writes to "+from)
+}
+
+// reviewDraining waits until the old master owes nothing.
+func (m *Machine) reviewDraining() {
+	if why := m.questionable(); why != "" {
+		m.suspect(why)
+		return
+	}
+	err, over := m.fate(Drain)
+	if err == nil {
+		err = m.unsavable()
+	}
+	switch {
+	case err != nil:
+		m.abort("what is in flight could not be waited for: " + err.Error())
+	case over && m.isSaved():
+		m.on(ready, Transition{What: "nothing is in flight", Why: m.name(m.master) + " owes nothing", Loss: -1})
+		m.handOver()
+	}
+}
+
+// handOver begins the part in which servers are touched.
+func (m *Machine) handOver() {
+	if m.o.Mode == Local && !m.hand.wish.Fast {
+		m.enter(handingOver)
+		m.orderTo(Handover, m.master, m.hand.wish.To, m.o.Handover)
+		return
+	}
+	m.enter(pausing)
+	within := int64(fastPause)
+	if m.o.Mode == Sentinel {
+		within = delegatePause
+	}
+	m.order(Pause, m.master, within)
+}
+
+// enter goes to a stage of Handing.
+func (m *Machine) enter(s stage) {
+	m.hand.stage, m.hand.staged = s, m.now
+	m.forgetOutcomes()
+}
+
+// reviewHanding goes through the stages.
+func (m *Machine) reviewHanding() {
+	to := m.hand.wish.To
+	switch m.hand.stage {
+	case handingOver:
+		m.afterOrder(Handover, m.master, m.confirm)
+	case pausing:
+		m.afterOrder(Pause, m.master, m.compare)
+	case equalling:
+		m.equalled()
+	case fencing:
+		m.afterFence()
+	case promoting:
+		m.afterOrder(Promote, to, func() {
+			m.loose(Demote, m.master, to)
+			m.confirm()
+		})
+	case delegated:
+		m.awaitArbiter()
+	case unclear:
+		m.clarify()
+	}
+}
+
+// afterOrder goes on when an order has succeeded, and looks who is master when it has failed.
+func (m *Machine) afterOrder(op Op, server int32, next func()) {
+	ev, over := m.outcome(op, server)
+	switch {
+	case !over:
+	case ev.Err != nil:
+		m.unsure(op.String() + ": " + ev.Err.Error())
+	default:
+		next()
+	}
+}
+
+// confirm goes on to Verifying: the target should be master.
+func (m *Machine) confirm() {
+	w := m.hand.wish
+	m.round = round{why: "switchover ordered by " + w.By, at: m.now, force: -1, candidate: w.To}
+	for _, b := range m.members {
+		b.frozen = false
+	}
+	m.on(ready, Transition{What: m.name(w.To) + " has taken over", Why: m.name(m.master) + " has handed over", Loss: -1})
+	m.verify()
+}
+
+// compare asks both servers for their offsets.
+func (m *Machine) compare() {
+	if m.hand.stage != equalling {
+		m.enter(equalling)
+	}
+	m.outcomes, m.retryAt = nil, 0
+	m.order(Inspect, m.master, lookTime)
+	m.order(Inspect, m.hand.wish.To, lookTime)
+}
+
+// equalled waits until the target has all that the paused master has.
+func (m *Machine) equalled() {
+	if m.waiting() || m.now < m.retryAt {
+		return
+	}
+	old, oldOver := m.outcome(Inspect, m.master)
+	to, toOver := m.outcome(Inspect, m.hand.wish.To)
+	switch {
+	case !oldOver || !toOver:
+	case m.now-m.hand.staged >= m.o.Handover:
+		m.unsure("the offsets did not become equal in time")
+	case m.retryAt != 0:
+		m.compare()
+	case old.Err != nil || to.Err != nil || old.Repl.ID != to.Repl.ID || old.Repl.Offset != to.Repl.Offset:
+		m.retryAt = m.now + pollEvery
+	case m.o.Mode == Sentinel:
+		m.enter(delegated)
+		m.order(Delegate, m.master, delegateFor)
+	default:
+		m.enter(fencing)
+		m.launch(ofState, Action{Kind: Fence, Server: m.master, Within: fenceTime})
+	}
+}
+
+// afterFence promotes the target.
+func (m *Machine) afterFence() {
+	switch err, over := m.fate(Fence); {
+	case !over:
+	case err != nil:
+		m.unsure("the old master could not be fenced off: " + err.Error())
+	case m.now-m.hand.staged > fenceTime/2:
+		m.unsure("fencing off the old master took too long to rely on its pause")
+	default:
+		m.enter(promoting)
+		m.order(Promote, m.hand.wish.To, m.o.Promote)
+	}
+}
+
+// awaitArbiter waits for Sentinel to name the target.
+func (m *Machine) awaitArbiter() {
+	if m.succeeded() {
+		return
+	}
+	ev, over := m.outcome(Delegate, m.master)
+	switch {
+	case over && ev.Err != nil:
+		m.unsure("sentinel: " + ev.Err.Error())
+	case m.now-m.hand.staged >= delegateFor:
+		m.unsure("sentinel has named nobody in time")
+	}
+}
+
+// unsure looks who is master after something has failed.
+func (m *Machine) unsure(why string) {
+	m.hand.failure = why
+	m.enter(unclear)
+	m.lookAtBoth()
+}
+
+// lookAtBoth asks the old master and the target what they are.
+func (m *Machine) lookAtBoth() {
+	m.outcomes, m.retryAt = nil, 0
+	m.order(Inspect, m.master, m.o.Promote)
+	m.order(Inspect, m.hand.wish.To, m.o.Promote)
+}
+
+// clarify goes on with the target when it is master, goes back when the old master is it still, and
+// asks again while it is neither.
+func (m *Machine) clarify() {
+	if m.waiting() || m.now < m.retryAt {
+		return
+	}
+	old, _ := m.outcome(Inspect, m.master)
+	to, seen := m.outcome(Inspect, m.hand.wish.To)
+	switch {
+	case m.retryAt != 0:
+		m.lookAtBoth()
+	case m.now-m.hand.staged >= unsure:
+		m.suspect("the handover is neither over nor undone: " + m.hand.failure)
+	case seen && to.Err == nil && !to.Repl.Replica && m.o.Mode == Local:
+		m.confirm()
+	case old.Err == nil && !old.Repl.Replica && old.Repl.Failover == "waiting-for-sync" && !m.hand.aborting:
+		m.hand.aborting = true
+		m.orderTo(Abort, m.master, -1, lookTime)
+		m.retryAt = m.now + pollEvery
+	case old.Err == nil && !old.Repl.Replica && over(old.Repl.Failover):
+		m.loose(Unpause, m.master, -1)
+		m.abort(m.hand.failure)
+	default:
+		m.retryAt = m.now + askEvery
+	}
+}
+
+// over tells whether a master is in no FAILOVER.
+func over(state string) bool { return state == "" || state == "no-failover" }
+
+// abort goes back to the old master.
+func (m *Machine) abort(why string) {
+	m.on(failed, Transition{What: "the switchover is off, " + m.name(m.master) + " stays master", Why: why, Loss: -1})
+	m.takeBack()
+	m.giveUpWish(why)
+	m.release()
+}

@@ -1,0 +1,190 @@
+package failover
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// command takes an operator's wish.
+func (m *Machine) command(w Wish) {
+	switch w.Kind {
+	case WishSwitchover:
+		m.switchover(w)
+	case WishResolve:
+		m.resolve(w)
+	case WishLatch:
+		m.latch("by " + w.By)
+		m.answer(w, nil)
+	case WishRelease:
+		m.unlatch(w)
+	}
+}
+
+// answer tells the operator how a wish has ended.
+func (m *Machine) answer(w Wish, err error) {
+	m.do(Action{Kind: Answer, ID: w.ID, Server: w.To, Err: err})
+}
+
+// unlatch allows automatic failover again, and forgets those that were made.
+func (m *Machine) unlatch(w Wish) {
+	m.recent = nil
+	if m.intent.Latched != "" {
+		m.intent.Latched = ""
+		m.save()
+		m.note("automatic failover is on", "released by "+w.By)
+	}
+	m.answer(w, nil)
+}
+
+// resolve makes a server master because an operator says so.
+func (m *Machine) resolve(w Wish) {
+	b := m.member(w.To)
+	stuck := m.state == Suspect || m.state == Stuck || m.state == Ambiguous
+	switch {
+	case b == nil:
+		m.answer(w, errors.New("it is no server of this group"))
+	case !m.fresh(b):
+		m.answer(w, fmt.Errorf("%s does not answer", b.Addr))
+	case !stuck && m.state != Healthy && m.state != Settling:
+		m.answer(w, fmt.Errorf("the group is %v; wait until that is over", m.state))
+	case m.o.DryRun:
+		m.answer(w, errors.New("failover_dry_run is set: nothing is done"))
+	case b.repl.Replica:
+		m.resolveReplica(w, b)
+	case b.ID != m.master:
+		m.hand = hand{at: m.now, wish: w}
+		m.follow(b, "resolved by "+w.By)
+		m.heir.vouched = true
+	default:
+		m.resolveMaster(w, b)
+	}
+}
+
+// resolveReplica promotes a replica because an operator says so, while there is no master.
+func (m *Machine) resolveReplica(w Wish, b *member) {
+	switch {
+	case m.state == Healthy || m.state == Settling:
+		m.answer(w, fmt.Errorf("%s is a replica and %s is well; order a switchover", b.Addr, m.name(m.master)))
+	case m.o.Mode != Local:
+		m.answer(w, fmt.Errorf("%s says that it is a replica, and promoting is not up to us in mode %v", b.Addr, m.o.Mode))
+	default:
+		m.hand = hand{at: m.now, wish: w}
+		m.round.force = b.ID
+		m.freeze(causeForced, "resolved by "+w.By)
+	}
+}
+
+// resolveMaster stays with the table's master because an operator says so.
+func (m *Machine) resolveMaster(w Wish, b *member) {
+	m.known = past{}
+	switch m.state {
+	case Ambiguous:
+		m.settleOn(b, "resolved by "+w.By)
+	case Suspect, Stuck:
+		m.doubtAt = 0
+	}
+	m.answer(w, nil)
+}
+
+// grantWish answers a wish that a publication has ended.
+func (m *Machine) grantWish(id int32) {
+	if m.hand.at == 0 {
+		return
+	}
+	w := m.hand.wish
+	m.hand = hand{}
+	if id == w.To {
+		m.answer(w, nil)
+		return
+	}
+	m.answer(w, fmt.Errorf("%s became master instead", m.name(id)))
+}
+
+// giveUpWish answers a wish that will not come true.
+func (m *Machine) giveUpWish(why string) {
+	if m.hand.at == 0 {
+		return
+	}
+	w := m.hand.wish
+	m.hand = hand{}
+	m.answer(w, errors.New(why))
+}
+
+// thin tells whether fewer than half of the other servers are replicas in step with the master, by
+// its own list.
+func (m *Machine) thin() bool {
+	master := m.member(m.master)
+	if !m.isMaster(master) || len(m.members) < 2 {
+		return false
+	}
+	in := 0
+	for _, f := range master.repl.Followers {
+		if int64(f.Lag) <= thinLag {
+			in++
+		}
+	}
+	return in*2 < len(m.members)-1
+}
+
+// thinLag is how far behind a replica may be to be in step, and how long too few may be.
+const thinLag = 2 * second
+
+// watchThin holds a master that has too few replicas for a while: others may have promoted one of
+// those that it cannot see.
+func (m *Machine) watchThin() {
+	switch {
+	case !m.o.SelfFence:
+	case !m.thin():
+		m.thinSince = 0
+		if m.hushed {
+			m.hushed = false
+			m.note("the master has enough replicas again", m.name(m.master))
+			m.release()
+		}
+	case m.thinSince == 0:
+		m.thinSince = m.now
+	case m.now-m.thinSince > thinLag && !m.hushed:
+		m.hushed = true
+		m.note("the master has too few replicas and is held", "self_fence; fewer than half of the others are in step")
+		m.hold()
+	}
+}
+
+// Status returns what the machine thinks of its group.
+func (m *Machine) Status() Status {
+	s := Status{
+		Group: m.group, State: m.state, Since: m.since, Master: m.master, Epoch: m.epoch, Held: m.held,
+		Forbidden: m.forbidden, Latched: m.intent.Latched, Recent: slices.Clone(m.recent), Alarms: m.alarms(),
+	}
+	if m.hand.at != 0 {
+		s.Wish = m.hand.wish.ID
+	}
+	for _, b := range m.members {
+		s.Servers = append(s.Servers, ServerStatus{
+			ID: b.ID, Addr: b.Addr, Role: b.Role, Repl: b.repl, Fault: b.fault, Heard: b.sent, Note: m.unfit(b)})
+	}
+	return s
+}
+
+// alarms says what an operator should look at, the worst first.
+func (m *Machine) alarms() (all []string) {
+	when := func(is bool, text string) {
+		if is {
+			all = append(all, text)
+		}
+	}
+	when(m.state == Ambiguous, "two servers are master and nothing proves which: writes fail until one is resolved")
+	when(m.state == Stuck, "the master is dead and nobody can be promoted: writes fail")
+	when(m.state == Suspect && m.forbidden != "", "the master is dead and nothing is done: "+m.forbidden)
+	when(m.hushed, "the master has too few replicas and is held (self_fence)")
+	when(m.intent.Latched != "", "automatic failover is off: "+m.intent.Latched)
+	when(m.rivalAt != 0 && m.now-m.rivalAt < rivalFor, "another monitor is active: "+m.rival)
+	when(m.saving.err != nil, "the state file cannot be written")
+	for _, b := range m.members {
+		when(b.strange, b.Addr+" holds the data of somebody else")
+		when(b.detached && m.state == Healthy, b.Addr+" follows nobody yet")
+		when(b.ID == m.master && b.fault != 0 && b.fault.Alive(), b.Addr+", the master, answers "+b.fault.String())
+	}
+	return append(all, m.remarks...)
+}
