@@ -20,7 +20,15 @@
 //	  └ exit 3     └ exit 1                     └ failure: 1      └ exit 1
 //
 // Exit statuses: 0 done, 1 failed while running, 2 the command line is wrong, 3 the
-// configuration is wrong. Errors are on standard error, answers on standard output.
+// configuration, or with check --connect a server, is wrong. Commands that ask a running proxy
+// end with 2, too, when nobody can be asked; status ends with 1 when something is wrong. Errors
+// are on standard error, answers on standard output.
+//
+// # The admin port
+//
+// Its pages are read by whoever reaches it. Orders (POST) go past the guard: with admin.token
+// whoever sends that, without it programs on this machine, and never a web page. Each order
+// is in the log with who gave it and how it ended.
 //
 // # Goroutines
 //
@@ -37,6 +45,8 @@
 //	cmd/huntaway/cast.go       1  waits for a demo's server        with that server
 //	ha/driver.go               2  one watch per pool, one prober   with Monitor.Run, or when
 //	                              per server                       the pool is forgotten
+//	ha/profile.go              1  asks one server for check        when it has answered, or its
+//	                              --connect                        time is over
 //	loop/accept.go             1  dials one link                   after its connect timeout
 //	loop/engine.go             1  the ticker                       with Engine.Stop
 //	loop/farewell.go           1  last replies to a half-closed    after ten seconds at most

@@ -1,0 +1,216 @@
+package ha
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"huntaway/ha/vital"
+	"huntaway/shard"
+)
+
+// group judges one group by what its servers said.
+func (j *judgement) group(g *shard.Group, all []*survey) {
+	for _, s := range all {
+		j.reached(s)
+		if s.err == nil {
+			j.server(s, len(all))
+		}
+	}
+	if j.pool.Mode != "cluster" {
+		j.roles(g, all)
+		j.twins(g, all)
+		if len(all) == 2 && j.pool.decided() {
+			j.noteGroup(Doubtful, g.Name, "it has two servers", "three: two cannot be both fenced and available. With min-replicas-to-write 1 it takes no writes while its replica is down; with 0, which is right for two, a master that is cut off goes on taking writes from whoever still reaches it, and they are lost")
+		}
+	}
+}
+
+// reached judges whether the server could be asked at all.
+func (j *judgement) reached(s *survey) {
+	switch {
+	case s.err == nil:
+	case s.fault == vital.FaultAuth:
+		j.note(Fatal, s, s.err.Error(), "server_password, and server_user if it is not the default one, as the server has them", "")
+	case s.fault == vital.FaultLoading:
+		j.note(Doubtful, s, "it is loading its data", "ask again when it is done", "")
+	default:
+		j.note(Doubtful, s, s.err.Error(), "a server that answers within "+j.pool.Access.Timeout.String(), "")
+	}
+}
+
+// server judges one server for itself.
+func (j *judgement) server(s *survey, n int) {
+	j.norms(s, n)
+	j.allowed(s)
+	j.age(s)
+	j.clustered(s)
+	if s.told["rdb_last_bgsave_status"] == "err" || s.told["aof_last_write_status"] == "err" {
+		j.note(Doubtful, s, "its last save to disk failed", "a disk with room: such a server refuses writes with MISCONF", "")
+	}
+	if s.conf["requirepass"] != "" && s.conf["masterauth"] == "" && n > 1 {
+		j.note(Doubtful, s, "it has requirepass and no masterauth", "both: it could not follow another master", s.command("CONFIG", "SET", "masterauth", "PASSWORD"))
+	}
+}
+
+// allowed judges what the monitor may do there.
+func (j *judgement) allowed(s *survey) {
+	if s.rightsErr != nil {
+		j.note(Doubtful, s, "what the user "+who(s, j.pool)+" may do is not told: "+s.rightsErr.Error(), "+acl|whoami +acl|dryrun would let it be looked at", "")
+	}
+	for _, r := range s.lacks {
+		j.note(r.weight, s, fmt.Sprintf("the user %s may not %s", s.user, strings.ToUpper(strings.Join(r.args, " "))), r.why, s.command("ACL", "SETUSER", s.user, "+"+r.name))
+	}
+}
+
+// who names the monitor's user there.
+func who(s *survey, p *ProfilePool) string {
+	for _, name := range []string{s.user, p.Access.User} {
+		if name != "" {
+			return name
+		}
+	}
+	return "default"
+}
+
+// age judges the version.
+func (j *judgement) age(s *survey) {
+	switch v := s.version(); {
+	case j.pool.Mode != "local":
+	case older(v, "5"):
+		j.note(Fatal, s, "it is Redis "+v, "5.0 or newer: promotion needs REPLICAOF and two replication ids", "")
+	case older(v, "6.2"):
+		j.note(Doubtful, s, "it is Redis "+v, "6.2 or newer has FAILOVER; without it a switchover needs --fast", "")
+	}
+}
+
+// clustered judges whether the server is in a cluster exactly if the pool says so.
+func (j *judgement) clustered(s *survey) {
+	enabled := s.told["cluster_enabled"] == "1"
+	switch {
+	case enabled && j.pool.Mode != "cluster":
+		j.note(Fatal, s, "it is a node of a Redis Cluster", `failover = "cluster": a single node answers MOVED for most keys, and cannot be told whom to follow`, "")
+	case !enabled && j.pool.Mode == "cluster":
+		j.note(Fatal, s, "it is not a node of a Redis Cluster (cluster-enabled no)", `another failover than "cluster", or another server`, "")
+	case enabled && s.cluster != "" && s.cluster != "ok":
+		j.note(Doubtful, s, "its cluster's state is "+s.cluster, "ok: some slots are served by nobody", "")
+	}
+}
+
+// roles judges who is master of the group and who follows whom.
+func (j *judgement) roles(g *shard.Group, all []*survey) {
+	masters := mastersOf(all)
+	if len(masters) == 0 {
+		j.noteGroup(Fatal, g.Name, "no server of it is a master that answers", "one: nothing can be written")
+		return
+	}
+	master := masters[0]
+	if len(masters) > 1 {
+		if master = j.rightful(g, masters, all); master == nil {
+			return
+		}
+	}
+	if master.server.Role != shard.Master {
+		j.note(Doubtful, master, "it is the group's master, and the file says another one is", "Huntaway goes by what the servers say; write it into the file, so that a start without servers is right too", "")
+	}
+	follows := 0
+	for _, s := range all {
+		if s.err == nil && s != master && !s.master() {
+			follows += j.follows(s, master)
+		}
+	}
+	if follows == 0 && len(all) > 1 && j.pool.decided() {
+		j.noteGroup(Doubtful, g.Name, "no replica could take the place of "+master.server.Addr, "one that follows it and is in step")
+	}
+}
+
+// mastersOf picks those who say they are masters.
+func mastersOf(all []*survey) (masters []*survey) {
+	for _, s := range all {
+		if s.master() {
+			masters = append(masters, s)
+		}
+	}
+	return masters
+}
+
+// rightful finds the one master that the group's replicas follow, if it is one.
+func (j *judgement) rightful(g *shard.Group, masters, all []*survey) (right *survey) {
+	followed := 0
+	for _, m := range masters {
+		if slices.ContainsFunc(all, func(s *survey) bool {
+			return s.err == nil && !s.master() && j.same(s.repl.Master, m.server.Addr)
+		}) {
+			right = m
+			followed++
+		}
+	}
+	if followed != 1 {
+		j.noteGroup(Fatal, g.Name, "several of its servers are masters: "+addresses(masters), "one: who it is cannot be told from here; make the others follow with REPLICAOF, after a look at their data")
+		return nil
+	}
+	for _, m := range masters {
+		if m != right {
+			host, port, _ := net.SplitHostPort(right.server.Addr)
+			j.note(Doubtful, m, "it is a master too, that no server of the group follows", "a replica of "+right.server.Addr+"; what it holds alone is lost by that", m.command("REPLICAOF", host, port))
+		}
+	}
+	return right
+}
+
+func addresses(all []*survey) string {
+	var words []string
+	for _, s := range all {
+		words = append(words, s.server.Addr)
+	}
+	return strings.Join(words, ", ")
+}
+
+// follows judges a replica, and returns 1 when it could become master.
+func (j *judgement) follows(s, master *survey) int {
+	host, port, _ := net.SplitHostPort(master.server.Addr)
+	switch {
+	case !j.same(s.repl.Master, master.server.Addr):
+		j.note(Doubtful, s, "it follows "+s.repl.Master+", which is not the group's master "+master.server.Addr, "what it serves may be other data", s.command("REPLICAOF", host, port))
+	case !s.repl.LinkUp:
+		j.note(Doubtful, s, fmt.Sprintf("it has lost its master (link down for %v)", s.repl.LinkDown), "a link that is up: it serves no reads and cannot be promoted; its own log says why", "")
+	case s.repl.Priority == 0:
+		j.note(Doubtful, s, "replica-priority is 0", "more than 0, unless it is never to become master", s.command("CONFIG", "SET", "replica-priority", "100"))
+	default:
+		return 1
+	}
+	return 0
+}
+
+// twins finds one process under two addresses.
+func (j *judgement) twins(g *shard.Group, all []*survey) {
+	seen := map[string]*survey{}
+	for _, s := range all {
+		id := s.repl.RunID
+		if s.err != nil || id == "" {
+			continue
+		}
+		if other := seen[id]; other != nil {
+			j.note(Fatal, s, "it is the same process as "+other.server.Addr, "a server of its own: this one is no second copy of the data", "")
+		}
+		seen[id] = s
+	}
+}
+
+// sameServer tells whether two addresses lead to the same host and port, as far as names can
+// be resolved from here.
+func sameServer(ctx context.Context, a, b string) bool {
+	if strings.EqualFold(a, b) {
+		return true
+	}
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	if errA != nil || errB != nil || portA != portB {
+		return false
+	}
+	ips, _ := net.DefaultResolver.LookupHost(ctx, hostA) // an unknown name is nobody's
+	more, _ := net.DefaultResolver.LookupHost(ctx, hostB)
+	return slices.ContainsFunc(ips, func(ip string) bool { return slices.Contains(more, ip) })
+}

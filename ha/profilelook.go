@@ -1,0 +1,158 @@
+package ha
+
+import (
+	"context"
+	"net"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"huntaway/ha/vital"
+	"huntaway/shard"
+)
+
+// A survey is what one server said of itself.
+type survey struct {
+	server *shard.Server
+	group  string // its name
+
+	err   error             // why it could not be asked; what follows is empty then
+	fault vital.Fault       // the kind of err
+	repl  vital.Replication // who it follows, and who follows it
+	told  map[string]string // INFO, all sections
+
+	conf    map[string]string // CONFIG GET *; nil when it was refused
+	confErr error             // why
+
+	user      string   // who the monitor is there: ACL WHOAMI
+	lacks     []*right // what that user may not do
+	rightsErr error    // why that could not be found out; nil where there are no ACLs to ask
+
+	cluster string // cluster_state of CLUSTER INFO, asked in mode cluster only
+}
+
+// look asks the server everything, over one connection.
+func (s *survey) look(ctx context.Context, p *ProfilePool) {
+	ctx, cancel := context.WithTimeout(ctx, p.Access.Timeout)
+	defer cancel()
+	c := p.Access.open(s.server.Network, s.server.Addr)
+	defer c.Close()
+	text, err := c.Info(ctx).Result()
+	if err != nil {
+		s.err, s.fault = err, classify(err)
+		return
+	}
+	s.told = fieldsOf(text)
+	if repl, ok := vital.ParseReplication(text); ok {
+		s.repl = repl
+	}
+	if s.conf, err = c.ConfigGet(ctx, "*").Result(); err != nil {
+		s.conf, s.confErr = nil, err
+	}
+	s.rights(ctx, c, p)
+	if p.Mode == "cluster" {
+		state, _ := c.ClusterInfo(ctx).Result() // a refusal leaves the state unknown
+		s.cluster = fieldsOf(state)["cluster_state"]
+	}
+}
+
+// fieldsOf reads lines of "key:value".
+func fieldsOf(text string) map[string]string {
+	fields := map[string]string{}
+	for line := range strings.Lines(text) {
+		if key, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ":"); ok {
+			fields[key] = value
+		}
+	}
+	return fields
+}
+
+// version is the redis_version, of forks the one they are compatible with.
+func (s *survey) version() string { return s.told["redis_version"] }
+
+// master tells whether the server says that it is one.
+func (s *survey) master() bool { return s.err == nil && s.told["role"] == "master" }
+
+// command words a redis-cli line that talks to the server.
+func (s *survey) command(words ...string) string {
+	return commandLine(s.server.Addr, words...)
+}
+
+// commandLine words a redis-cli line; words with blanks are quoted.
+func commandLine(addr string, words ...string) string {
+	line := []string{"redis-cli", "-s", addr}
+	if host, port, err := net.SplitHostPort(addr); err == nil {
+		line = []string{"redis-cli", "-h", host, "-p", port}
+	}
+	for _, w := range words {
+		if w == "" || strings.ContainsAny(w, " \"") {
+			w = "'" + w + "'"
+		}
+		line = append(line, w)
+	}
+	return strings.Join(line, " ")
+}
+
+// A right is a command that the monitor sends, and what fails without it.
+type right struct {
+	args   []string // as ACL DRYRUN takes them
+	name   string   // as ACL SETUSER spells it
+	modes  string   // in which it is sent
+	weight Weight   // of its absence
+	why    string
+}
+
+var rights = []right{
+	{[]string{"info"}, "info", "observe local sentinel cluster", Fatal, "probes ask INFO replication"},
+	{[]string{"ping"}, "ping", "observe local sentinel", Fatal, "probes send PING"},
+	{[]string{"command"}, "command", "observe local sentinel cluster", Doubtful, "commands that Huntaway's own table lacks are learnt so"},
+	{[]string{"replicaof", "no", "one"}, "replicaof", "local", Fatal, "nobody can be promoted without"},
+	{[]string{"multi"}, "multi", "local", Fatal, "a promotion is one transaction"},
+	{[]string{"exec"}, "exec", "local", Fatal, "a promotion is one transaction"},
+	{[]string{"set", "huntaway:", "1"}, "set", "local sentinel", Fatal, "a new master is tried with one write to a key huntaway:..."},
+	{[]string{"get", "huntaway:"}, "get", "local sentinel", Fatal, "the same key tells kin from strangers"},
+	{[]string{"dbsize"}, "dbsize", "local sentinel", Doubtful, "whether a server is empty tells whether it may be made to follow"},
+	{[]string{"client", "kill", "type", "normal"}, "client|kill", "local", Fatal, "an old master is rid of its clients so"},
+	{[]string{"client", "pause", "1", "write"}, "client|pause", "local sentinel", Doubtful, "no switchover with --fast, and none through Sentinel, without"},
+	{[]string{"client", "unpause"}, "client|unpause", "local sentinel", Doubtful, "the same"},
+	{[]string{"failover"}, "failover", "local", Doubtful, "no switchover without, but with --fast"},
+	{[]string{"config", "rewrite"}, "config|rewrite", "rewrite", Doubtful, "a restart would bring the old roles back; or set config_rewrite = false"},
+	{[]string{"cluster", "slots"}, "cluster|slots", "cluster", Fatal, "the places of keys are asked so"},
+}
+
+// rights finds out what the monitor's user may not do there. Servers before Redis 7 cannot
+// tell, and before Redis 6 everybody may do everything.
+func (s *survey) rights(ctx context.Context, c *redis.Client, p *ProfilePool) {
+	if older(s.version(), "7") {
+		return
+	}
+	if s.user, s.rightsErr = c.Do(ctx, "ACL", "WHOAMI").Text(); s.rightsErr != nil {
+		return
+	}
+	for i := range rights {
+		r := &rights[i]
+		if !r.asked(p) {
+			continue
+		}
+		args := []any{"ACL", "DRYRUN", s.user}
+		for _, a := range r.args {
+			args = append(args, a)
+		}
+		answer, err := c.Do(ctx, args...).Text()
+		switch {
+		case err != nil:
+			s.rightsErr = err
+			return
+		case answer != "OK":
+			s.lacks = append(s.lacks, r)
+		}
+	}
+}
+
+// asked tells whether the pool's monitor sends the command.
+func (r *right) asked(p *ProfilePool) bool {
+	if r.modes == "rewrite" {
+		return p.Mode == "local" && p.ConfigRewrite
+	}
+	return strings.Contains(r.modes, p.Mode)
+}
