@@ -9,10 +9,12 @@ import (
 	"huntaway/codec"
 )
 
-// How often a busy shared link is asked whether it is in step, and how long it is left
-// alone when the server does not let it ask.
+// How often a busy shared link is asked whether it is in step: after so long, or so many
+// requests, whichever comes first. And how long it is left alone when the server does not
+// let it ask.
 const (
 	canaryPeriod = time.Second
+	canaryEvery  = 4096
 	canaryRest   = time.Hour
 )
 
@@ -27,10 +29,12 @@ const (
 //     that nobody is owed, which closes the link as well.
 //
 // So a link needs no canary while nothing is in flight, and one without a client has none.
+// The more a link carries, the more go wrong in a second: hence the count.
 // Owner: the link.
 type canary struct {
 	nonce uint64
 	at    uint32 // position in the FIFO
+	from  uint32 // position from which requests are counted
 	watch marks  // isCanary while the answer may be on its way, so that one test finds both
 	next  int64  // before that no other is sent; 0: none has been thought of yet
 }
@@ -74,6 +78,18 @@ func (l *link) sing() {
 		l.w.scratch = frame[:0]
 		l.log.add(frame)
 		c.at = l.fifo.push(entry{sent: l.w.now, marks: isCanary, size: uint32(len(frame))})
+		c.from = l.fifo.tail
+	}
+}
+
+// singSooner makes a canary due that has seen canaryEvery requests go by. It is part of the
+// flush, so it costs no write; a link that must rest rests on.
+func (l *link) singSooner() {
+	c := &l.canary
+	c.from = l.fifo.tail
+	if c.next-l.w.now <= int64(canaryPeriod) {
+		c.next = min(l.w.now, max(c.next, 1))
+		l.sing()
 	}
 }
 

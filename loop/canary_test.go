@@ -119,6 +119,43 @@ func TestCanaryInStep(t *testing.T) {
 	}
 }
 
+// TestCanaryAfterManyRequests: a link that carries much is asked long before a second is
+// over, in the write that its requests leave in; one that must rest is not.
+func TestCanaryAfterManyRequests(t *testing.T) {
+	a := newAviary(t)
+	c := a.client(0, 0)
+	batch := strings.Repeat(command("GET", "k"), canaryEvery/4)
+	send := func(refusal string) (canaries int) {
+		t.Helper()
+		for range 8 { // two times canaryEvery, without a tick
+			c.arrive(batch)
+			writes := a.server.writes
+			replies, n := a.heard(t)
+			if got := a.server.writes - writes; got > 1 {
+				t.Errorf("got %d writes for a batch with %d canaries; want one", got, n)
+			}
+			canaries += n
+			for i := range replies {
+				if refusal != "" && strings.Contains(replies[i], canaryWord) {
+					replies[i] = refusal
+				}
+			}
+			a.server.arrive(strings.Join(replies, ""))
+			a.run()
+		}
+		return canaries
+	}
+	if got := send(""); got != 2 {
+		t.Errorf("got %d canaries among %d requests; want 2", got, 2*canaryEvery)
+	}
+	if got := send("-NOPERM no\r\n"); got != 1 {
+		t.Errorf("got %d canaries where the first is refused; want 1", got)
+	}
+	if got := send(""); got != 0 || a.server.closed || a.l.count.Desyncs != 0 {
+		t.Errorf("got %d canaries within the hour, closed %v; want none", got, a.server.closed)
+	}
+}
+
 func TestIdleLinkHasNoCanary(t *testing.T) {
 	a := newAviary(t)
 	a.pass(5 * canaryPeriod)

@@ -58,8 +58,9 @@ func TestCanaryRaisesNoFalseAlarm(t *testing.T) {
 		if s.Desyncs+s.Errs+s.EOF != 0 {
 			t.Errorf("server %d: got %d desyncs and %d lost links; want none", i, s.Desyncs, s.Errs+s.EOF)
 		}
-		if n := echoes(t, server.Addr); n < 4 || n > 2*8 {
-			t.Errorf("server %d: got %d canaries in 5 s from two workers; want about one each per second", i, n)
+		most := 2*8 + int(s.Requests/4096)
+		if n := echoes(t, server.Addr); n < 4 || n > most {
+			t.Errorf("server %d: got %d canaries in 5 s from two workers; want about one each per second, at most %d", i, n, most)
 		}
 	}
 	if s := st.server(servers[0].Addr); s.TimedOut == 0 || s.Sinks == 0 {

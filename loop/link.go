@@ -41,6 +41,7 @@ type link struct {
 	eager    bool        // is on worker.pressed
 	isQueued bool        // is on worker.queued
 	barred   bool        // the server refused our credentials the last time
+	unlisted bool        // its family is closed: what it would cost is of no interest
 	expired  int         // sinks at the front of the FIFO
 	greets   int         // replies of the handshake still to come
 	heard    int64       // when bytes last came, or the first request went out after silence
@@ -225,6 +226,9 @@ func (l *link) flush() {
 	if l.wire.backlog() > handOver {
 		return // the tick and the next reply come back to it
 	}
+	if l.fifo.tail-l.canary.from >= canaryEvery {
+		l.singSooner()
+	}
 	l.written.push(stamp{l.fifo.tail, perf.Now()})
 	waiting := l.log.bytes()[l.sent:]
 	l.sent = l.log.len()
@@ -302,7 +306,7 @@ func (l *link) ready() {
 
 // rate publishes what a read would cost here.
 func (l *link) rate() {
-	if l.private || l.dialect.urgent() {
+	if l.private || l.unlisted || l.dialect.urgent() {
 		return
 	}
 	cost := &l.pw.cost[l.server.ID]
