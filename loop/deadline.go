@@ -33,6 +33,7 @@ func (w *worker) tick() {
 		pw.tickKeys()
 		pw.tickSubscriptions()
 	}
+	w.tickMournings()
 	w.drainSlow()
 	w.sweep()
 	w.end()
@@ -137,9 +138,9 @@ func (l *link) expire() {
 
 // sink answers the request of e with a time-out and leaves e to swallow the late reply.
 func (l *link) sink(e *entry) {
+	l.pw.landed(e)
 	late := *e
 	e.marks |= isSink
-	l.pw.landed(e)
 	l.count.TimedOut++
 	l.pw.counters.TimedOut++
 	l.w.fail(&late, faultTimeout, l)

@@ -86,8 +86,7 @@ func (l *link) failed(cause error, f *fault) {
 	l.rate()
 	if !wasLeaving && !l.w.engine.stopping() {
 		l.w.engine.report.LinkFailed(l.pw.opt.Name, l.server.ID, cause)
-		l.w.log.Warn("link down", "server", l.server.Addr, "pool", l.pw.opt.Name,
-			"cause", cause, "unanswered", l.fifo.len()-l.expired, "retry", age(l.retryAt-l.w.now).String())
+		l.mourn(cause)
 	}
 	l.settleAll(f)
 	if !l.private {
@@ -126,8 +125,8 @@ func (l *link) settleAll(f *fault) {
 		e := *fifo.front()
 		fifo.pop()
 		frame := log.bytes()[at : at+int(e.size)]
-		l.pw.landed(&e)
 		at += int(e.size)
+		l.pw.landed(&e)
 		switch {
 		case flowed: // half of its reply has been passed on: the rest can never come
 			l.w.truncated(&e)
