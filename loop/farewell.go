@@ -24,6 +24,7 @@ func (f *farewell) write(b []byte)     { f.said = append(f.said, b...) }
 func (f *farewell) writev(a, b []byte) { f.said = append(append(f.said, a...), b...) }
 func (f *farewell) backlog() int       { return 0 }
 func (f *farewell) pause()             {}
+func (f *farewell) await()             {}
 func (f *farewell) resume()            {}
 func (f *farewell) linger() wire       { return nil }
 

@@ -265,6 +265,9 @@ func (s *socket) backlog() int {
 // more event comes, and arrived pauses anew.
 func (s *socket) pause() { s.interest(0) }
 
+// await implements wire: for an end without bytes gnet closes, and says that it was polite.
+func (s *socket) await() { s.interest(unix.EPOLLRDHUP) }
+
 // resume implements wire.
 func (s *socket) resume() {
 	if s.paused {
@@ -272,12 +275,12 @@ func (s *socket) resume() {
 	}
 }
 
-// interest changes what the loop waits for on this connection.
+// interest changes what the loop waits for on this connection, besides that it can write.
 func (s *socket) interest(read uint32) {
 	if s.conn == nil || s.epoll < 0 {
 		return
 	}
-	s.paused = read == 0
+	s.paused = read&unix.EPOLLIN == 0
 	if s.conn.OutboundBuffered() > 0 {
 		read |= unix.EPOLLOUT
 	}

@@ -135,15 +135,19 @@ func (s *session) readable(in []byte) {
 }
 
 // stayStopped suspends reading anew, which gnet resumes on its own when a backlog has
-// drained. Where reading cannot be suspended at all, who sends on regardless is cut off.
+// drained, or reads on where the session may. Where reading cannot be suspended at all, who sends on regardless is cut off.
 func (s *session) stayStopped() {
 	switch {
 	case s.stops == 0 || s.wire == nil:
 		return
 	case s.stops == stopAlone && (s.tail == nil || s.tail.buf.len()-s.tail.used < mostAside):
-		return // it reads on, so that a client that goes away while it is blocked is noticed
+		s.wire.resume() // it reads on, so that a client that goes away while it is blocked is noticed
+		return
+	case s.stops == stopAlone && s.blocked() != nil:
+		s.wire.await() // for the same reason
+	default:
+		s.wire.pause()
 	}
-	s.wire.pause()
 	if s.tail != nil && int64(s.tail.buf.len()-s.tail.used) > s.pw.opt.Limits.RequestBytes {
 		s.cutOff(endOutput)
 	}
@@ -214,6 +218,7 @@ func (s *session) goOn() {
 	}
 	switch {
 	case s.stops != 0 || s.wire == nil:
+		s.stayStopped() // in another way than before, perhaps
 	case s.parted > 0:
 		s.lastWord(endPeer) // that was all it had sent
 	default:

@@ -87,6 +87,7 @@ type memWire struct {
 	writes int    // system calls it would have cost
 	kept   int    // what backlog says
 	paused bool
+	awaits bool // paused, but for the peer's end
 	closed bool
 	remote string
 	local  string
@@ -104,8 +105,9 @@ func (m *memWire) writev(a, b []byte) {
 }
 
 func (m *memWire) backlog() int { return m.kept }
-func (m *memWire) pause()       { m.paused = true }
-func (m *memWire) resume()      { m.paused = false }
+func (m *memWire) pause()       { m.paused, m.awaits = true, false }
+func (m *memWire) await()       { m.paused, m.awaits = true, true }
+func (m *memWire) resume()      { m.paused, m.awaits = false, false }
 
 func (m *memWire) close() {
 	if !m.closed {

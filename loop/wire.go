@@ -15,6 +15,10 @@ type wire interface {
 	backlog() int
 	// pause stops reading; at most one more event may come.
 	pause()
+	// await is pause, but the owner hears when the peer closes its half, though what it has
+	// sent before is not read any more then. It hears at once, unless the peer has sent more
+	// than the kernel takes: the end stands behind that.
+	await()
 	// resume reads again.
 	resume()
 	// close closes at once; lost is called before it returns.
