@@ -26,6 +26,7 @@ func (w *worker) tick() {
 	w.beat.Store(w.now)
 	for _, pw := range w.pools {
 		pw.tickLinks()
+		pw.tickFamilies()
 		pw.tickHolds()
 		pw.tickBlocked()
 		pw.tickPause()

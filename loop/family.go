@@ -1,6 +1,11 @@
 package loop
 
-import "huntaway/codec"
+import (
+	"slices"
+	"time"
+
+	"huntaway/codec"
+)
 
 // A dialect is what the links of a family have in common beside the server: a reply can be
 // passed on byte for byte only to a client that speaks the link's protocol, and a request
@@ -23,6 +28,50 @@ type family struct {
 	dialect
 	pw    *poolWorker
 	links []*link // by server ID x ServerConnections; nil until first used
+	users int     // sessions that speak it
+	left  int64   // when the last of them ended or changed
+}
+
+// keepFamily is how long the links of a dialect stay open that no session speaks.
+const keepFamily = time.Minute
+
+// leave takes a session out.
+func (f *family) leave() {
+	f.users--
+	f.left = f.pw.w.now
+}
+
+// tickFamilies closes the links of dialects that nobody has used for long. The plain family
+// stays: most clients speak it, and preconnect opens it.
+func (pw *poolWorker) tickFamilies() {
+	for i := len(pw.families) - 1; i > 0; i-- {
+		if f := pw.families[i]; f.unused() {
+			pw.families = slices.Delete(pw.families, i, i+1)
+			f.close()
+		}
+	}
+}
+
+// unused reports whether nobody has spoken the dialect, and nothing has come over its links,
+// for keepFamily.
+func (f *family) unused() bool {
+	before := f.pw.w.now - int64(keepFamily)
+	if f.users > 0 || f.left > before {
+		return false
+	}
+	return !slices.ContainsFunc(f.links, func(l *link) bool {
+		return l != nil && (l.busy() || l.heard > before || l.state == linkDialing || l.state == linkGreeting)
+	})
+}
+
+// close ends the family's links, over which nothing is in flight.
+func (f *family) close() {
+	for _, l := range f.links {
+		if l != nil {
+			l.unlisted = true
+			l.retire()
+		}
+	}
 }
 
 // familyOf returns the family of a dialect, made on first use.
@@ -74,7 +123,9 @@ func (pw *poolWorker) sharedLinks(do func(*link)) {
 // speak puts a session into the family of a dialect. Nothing of it may be in flight.
 func (s *session) speak(c dialect) {
 	s.resp = c.resp
+	s.family.leave()
 	s.family = s.pw.familyOf(c)
+	s.family.users++
 }
 
 // greeting is what a link says before it carries requests: credentials first (a failing

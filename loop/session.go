@@ -232,6 +232,7 @@ func (s *session) open(c wire) {
 	s.state = sessionOpen
 	s.since, s.active = s.w.now, s.w.now
 	s.resp, s.family = 2, s.pw.plain
+	s.family.users++
 	s.peer, s.here = c.addresses()
 	s.estrange()
 	if s.pw.paused() {
@@ -311,6 +312,7 @@ func (s *session) gone(cause error) {
 	}
 	s.count(cause)
 	s.state = sessionGone
+	s.family.leave()
 	s.w.leave(s)
 	s.releaseJoins()
 	s.leaveModes()
