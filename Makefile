@@ -8,12 +8,14 @@ GOBUILD   = CGO_ENABLED=0 $(GO) build -trimpath
 FUZZTIME ?= 2m
 DIFFERENTIAL ?= -rounds 150
 SOAK     ?= -duration 10m -clients 64
+CHAOS    ?= -faults all -seeds 5
+FAILOVER ?=
 BENCH    ?=
 
 # Debian keeps nutcracker in /usr/sbin, which is not in everybody's PATH.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-.PHONY: help run build test clients fuzz soak bench bench-quick micro clean
+.PHONY: help run build test clients fuzz soak chaos failover bench bench-quick micro clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +44,15 @@ differential: build ## compare with redis-server byte for byte for a while, DIFF
 soak: build ## hurt servers and check that every reply reaches its client, SOAK='-duration 10m -clients 64'
 	$(GOBUILD) -o .bench/soak ./perf/bench/soak
 	.bench/soak $(SOAK)
+
+chaos: build ## inject every fault and judge what clients saw, CHAOS='-faults F1,F32 -seeds 5' (an hour)
+	$(GOBUILD) -tags failpoints -o .bench/huntaway-failpoints ./cmd/huntaway
+	$(GOBUILD) -o .bench/chaos ./perf/bench/chaos
+	.bench/chaos $(CHAOS)
+
+failover: build ## measure failovers and switchovers against the targets, FAILOVER='-times 0.2' (half an hour)
+	$(GOBUILD) -o .bench/chaos ./perf/bench/chaos
+	.bench/chaos -measure $(FAILOVER)
 
 bench: build ## measure against no proxy and nutcracker, write .bench/report.md (up to 25 minutes)
 	$(GOBUILD) -o .bench/bench ./perf/bench

@@ -37,10 +37,10 @@ func (j *judge) pop(q *queue, op *Op) {
 	case op.Class == Unknown || op.Class == Wrong:
 		q.unknown++
 	case op.Class != OK || op.Got == "":
-	case q.popped[op.Got] != nil && !j.forgiven(q.popped[op.Got]) && !j.forgiven(op):
-		j.breaks("Q", "%s got %q, as did %s", op.name(), op.Got, q.popped[op.Got].name())
-	default:
+	case q.popped[op.Got] == nil || j.forgiven(q.popped[op.Got]):
 		q.popped[op.Got] = op
+	case !j.forgiven(op):
+		j.breaks("Q", "%s got %q, as did %s", op.name(), op.Got, q.popped[op.Got].name())
 	}
 }
 

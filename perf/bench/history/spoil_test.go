@@ -207,7 +207,9 @@ var spoilers = []spoiler{
 				r.Ops[i].Class = Fail
 			}
 		}
-		op := pick(x, r, func(r *Run, op *Op) bool { return solid(Push)(r, op) && slices.Contains(r.Final.Lists["q"], op.Value) })
+		op := pick(x, r, func(r *Run, op *Op) bool {
+			return solid(Push)(r, op) && !slices.ContainsFunc(r.Ops, func(o Op) bool { return o.Kind == Pop && o.Got == op.Value })
+		})
 		if op == nil {
 			return false
 		}

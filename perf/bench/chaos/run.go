@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"huntaway/perf/bench/history"
+)
+
+// A fault is one case: what stands, what is done to it, and what must be seen.
+type fault struct {
+	name   string              // as in the reliability catalogue, such as F1
+	what   string              // for people
+	plan   func(*plan)         // changes the ordinary plan; nil: nothing
+	mix    []maker             // what clients do; nil: ordinary
+	inject func(*attack) error // hurts, waits, heals; an error means that it could not be carried out
+	free   bool                // the case kills or stops proxies: their connections may end
+}
+
+// Settings are what the command line says, for every run.
+type settings struct {
+	program    string // path of huntaway
+	failpoints string // path of huntaway built with -tags failpoints
+	clients    int    // connections with pipelines
+	rate       int    // operations in a second, of all of them
+	keep       string // folder for what failed
+	verbose    bool   // print what happens as it does
+}
+
+// An attack is one run of a fault. Its fields are set before inject is called; what is
+// guarded may be used by several goroutines.
+type attack struct {
+	*field
+	ctx     context.Context
+	fault   *fault
+	seed    uint64
+	set     settings
+	random  *rand.Rand // of the fault; clients have their own
+	log     *history.Log
+	clients []*client
+	witness *witness
+
+	mu      sync.Mutex // guards what follows
+	windows []history.Window
+	bites   []string // how it is known that the fault bit
+	failed  []string // what must not be
+	figures map[string][]float64
+	notes   []string
+}
+
+// An outcome is how a run ended.
+type outcome struct {
+	fault   string
+	seed    uint64
+	took    time.Duration
+	failed  []string // why it failed; empty: it passed
+	vacuous bool     // the fault did not bite
+	verdict history.Verdict
+	figures map[string][]float64 // what was measured, by its name
+	bites   []string
+	notes   []string
+}
+
+// attempt runs a fault once. The error is for what kept it from running.
+func attempt(ctx context.Context, f *fault, seed uint64, set settings) (out outcome, err error) {
+	began := time.Now()
+	p := plan{program: set.program, mode: "local", groups: 1, servers: 3, proxies: 1}
+	if f.plan != nil {
+		f.plan(&p)
+	}
+	if p.env != nil && set.failpoints != "" {
+		p.program = set.failpoints
+	}
+	where, err := newField(ctx, p)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, where.close()) }()
+	a := &attack{field: where, ctx: ctx, fault: f, seed: seed, set: set, log: history.NewLog(4 << 20),
+		random: rand.New(rand.NewPCG(seed, 1<<32)), figures: map[string][]float64{}}
+	a.witness = newWitness(a)
+	a.gather()
+	out.verdict, err = a.besiege()
+	a.judge(&out.verdict)
+	out.fault, out.seed, out.took = f.name, seed, time.Since(began)
+	out.failed, out.bites, out.figures, out.notes = a.failed, a.bites, a.figures, a.notes
+	out.vacuous = len(a.bites) == 0
+	if err == nil && (len(out.failed) > 0 || out.vacuous) {
+		out.notes = append(out.notes, "kept in "+a.keep(&out))
+	}
+	return out, err
+}
+
+// gather makes the clients: those with pipelines, and one per proxy that pops.
+func (a *attack) gather() {
+	mix := a.fault.mix
+	if mix == nil {
+		mix = ordinary
+	}
+	const most = 8 // of a pipeline, so 4.5 on average
+	pause := time.Duration(float64(time.Second) * 4.5 * float64(a.set.clients) / float64(a.set.rate))
+	for i := range a.set.clients + len(a.proxies) {
+		c := &client{number: i, addr: a.proxies[i%len(a.proxies)].Addr, posts: a.posts(), log: a.log, mix: mix,
+			random: rand.New(rand.NewPCG(a.seed, uint64(i))), pause: pause, most: most, closing: a.fault.free}
+		if i >= a.set.clients {
+			c.mix, c.most, c.pause = []maker{pop}, 1, 5*time.Millisecond
+		}
+		a.clients = append(a.clients, c)
+	}
+}
+
+// besiege lets the clients run, injects the fault, waits until all is well, and judges what the
+// clients saw.
+func (a *attack) besiege() (v history.Verdict, err error) {
+	running, stop := context.WithCancel(a.ctx)
+	var all sync.WaitGroup
+	for _, c := range a.clients {
+		all.Go(func() { c.run(running) })
+	}
+	all.Go(func() { a.witness.run(running) })
+	if err = a.everybodyServed(15 * time.Second); err == nil {
+		pauseFor(a.ctx, time.Second)
+		before := a.baseline()
+		if err = a.fault.inject(a); err == nil {
+			a.recover(before)
+		}
+	}
+	stop()
+	all.Wait()
+	if err != nil {
+		return v, err
+	}
+	return a.verdict()
+}
+
+// recover checks liveness (I14), convergence (I15) and resources (I13) behind a fault.
+func (a *attack) recover(before []usage) {
+	healed := time.Now()
+	pauseFor(a.ctx, time.Second)
+	if err := a.everybodyServed(5 * time.Second); err != nil {
+		a.fail("I14: %v", err)
+	}
+	if err := await(a.ctx, 15*time.Second, func() bool { return a.apart() == "" }); err != nil {
+		a.fail("I15: %s", a.apart())
+	}
+	a.figure("healed to converged, s", time.Since(healed).Seconds())
+	pauseFor(a.ctx, time.Second)
+	a.checkUsage(before)
+}
+
+// verdict reads back and applies the rules of the history.
+func (a *attack) verdict() (v history.Verdict, err error) {
+	r := a.history()
+	if r.Final, err = a.readBack(); err != nil {
+		a.fail("reading back: %v", err)
+		return v, nil
+	}
+	if a.log.Full() {
+		a.fail("the history is full and so proves nothing")
+	}
+	return history.Check(r), nil
+}
+
+// history is what was seen, without what the masters hold at the end.
+func (a *attack) history() *history.Run {
+	r := &history.Run{Banked: accounts * opening, Windows: a.windows, Reigns: a.witness.reigns(),
+		Promise: history.Promise{OwnWrites: true, Closes: a.fault.free}}
+	r.Ops, r.Conns = a.log.Snapshot()
+	return r
+}
+
+// judge adds what the rules found to what the case did.
+func (a *attack) judge(v *history.Verdict) {
+	for _, each := range v.Violations {
+		a.fail("%s", each)
+	}
+}
+
+// everybodyServed waits until every client has had replies in a row.
+func (a *attack) everybodyServed(within time.Duration) error {
+	for _, c := range a.clients {
+		c.calm.Store(0)
+	}
+	left := func() (names []string) {
+		for _, c := range a.clients {
+			if c.calm.Load() < min(calmReplies, int64(c.most)*calmReplies/8+1) {
+				names = append(names, fmt.Sprint(c.number))
+			}
+		}
+		return names
+	}
+	if err := await(a.ctx, within, func() bool { return len(left()) == 0 }); err != nil {
+		return fmt.Errorf("clients %s are not served: %w", strings.Join(left(), ", "), err)
+	}
+	return nil
+}
+
+// pauseFor waits; the end of the context ends it.
+func pauseFor(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}

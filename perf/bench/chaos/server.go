@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"huntaway/perf/bench/rig"
+)
+
+// A server is one redis-server of a group. Owner: the case, but for what the readers of its
+// fields need to know from the start.
+type server struct {
+	*rig.Child
+	name string // such as g1-m
+	port string // where it listens, which is also what it calls itself to clients
+	at   string // "host:port" by which proxies, Sentinels and replicas know it
+	conf string // path of its configuration
+	born string // that configuration as it was first written
+	wire *wire  // in front of it; nil: none
+}
+
+// tuned is what the documentation asks of a server whose failover Huntaway sees to.
+const tuned = `bind 127.0.0.1
+protected-mode no
+save ""
+appendonly no
+enable-debug-command yes
+loglevel notice
+min-replicas-to-write 0
+min-replicas-max-lag 2
+repl-ping-replica-period 1
+repl-diskless-sync yes
+repl-diskless-sync-delay 0
+repl-timeout 10
+repl-backlog-size 64mb
+busy-reply-threshold 3000
+shutdown-timeout 0
+`
+
+// A site is where a new server stands.
+type site struct {
+	name   string
+	master string   // "host:port" that it follows; "": it is a master
+	wired  bool     // behind a wire
+	number int      // of all servers, for its source address
+	lines  []string // more of its configuration
+}
+
+// startServer starts one redis-server.
+func (f *field) startServer(ctx context.Context, where site) (*server, error) {
+	ports, err := rig.FreePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{name: where.name, port: strconv.Itoa(ports[0])}
+	real := rig.Loopback(1, ports[0])
+	s.at = real
+	if where.wired {
+		s.at = rig.Loopback(1, ports[1])
+		if s.wire, err = newWire(s.at, real); err != nil {
+			return nil, err
+		}
+	}
+	s.born = s.text(where, f.dir)
+	if err := os.MkdirAll(filepath.Join(f.dir, where.name), 0o700); err != nil {
+		return nil, fmt.Errorf("making a directory for %s: %w", where.name, err)
+	}
+	if s.conf, err = f.rig.WriteFile(where.name+".conf", s.born); err != nil {
+		return nil, fmt.Errorf("writing the configuration of %s: %w", where.name, err)
+	}
+	s.Child, err = f.rig.Start(ctx, rig.Launch{Path: "redis-server", Args: []string{s.conf}, Addr: real})
+	return s, err
+}
+
+// text writes the server's configuration.
+func (s *server) text(where site, dir string) string {
+	var b strings.Builder
+	_, announced, _ := strings.Cut(s.at, ":")
+	fmt.Fprintf(&b, "%sport %s\ndir %s\n", tuned, s.port, filepath.Join(dir, where.name))
+	fmt.Fprintf(&b, "replica-announce-ip 127.0.0.1\nreplica-announce-port %s\n", announced)
+	if where.wired {
+		fmt.Fprintf(&b, "bind-source-addr 127.0.1.%d\n", where.number)
+	}
+	if host, port, ok := strings.Cut(where.master, ":"); ok {
+		fmt.Fprintf(&b, "replicaof %s %s\n", host, port)
+	}
+	for _, l := range where.lines {
+		fmt.Fprintln(&b, l)
+	}
+	return b.String()
+}
+
+// call sends a command to the server itself, past its wire.
+func (s *server) call(args ...string) (string, error) {
+	got, err := rig.Call(s.Addr, 5*time.Second, args...)
+	if err != nil {
+		err = fmt.Errorf("%s (%s): %s: %w", s.name, s.Addr, strings.Join(args, " "), err)
+	}
+	return got, err
+}
+
+// fields returns INFO of a section as a map.
+func (s *server) fields(section string) map[string]string {
+	all := map[string]string{}
+	text, err := s.call("INFO", section)
+	if err != nil {
+		return all
+	}
+	for line := range strings.Lines(text) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			all[key] = value
+		}
+	}
+	return all
+}
+
+// follows tells whether the server is a replica of master with its link up.
+func (s *server) follows(master *server) bool {
+	r := s.fields("replication")
+	_, port, _ := strings.Cut(master.at, ":")
+	return r["role"] == "slave" && r["master_port"] == port && r["master_link_status"] == "up" &&
+		r["master_sync_in_progress"] == "0"
+}
+
+// isMaster tells whether the server says that it is one.
+func (s *server) isMaster() bool { return s.fields("replication")["role"] == "master" }
+
+// asBorn starts a server that has ended again, with the configuration that it had at the
+// beginning, whatever it was told since.
+func (s *server) asBorn(ctx context.Context) error {
+	if err := os.WriteFile(s.conf, []byte(s.born), 0o600); err != nil {
+		return fmt.Errorf("writing the configuration of %s again: %w", s.name, err)
+	}
+	return s.Restart(ctx)
+}
