@@ -26,3 +26,10 @@ func TestAllocs(t *testing.T) {
 		}
 	}
 }
+
+func TestSlotAllocatesNothing(t *testing.T) {
+	table, key := mustBuild(t, slotted(t, nil, 3)), []byte("{user}:1234567890")
+	if n := testing.AllocsPerRun(100, func() { table.Locate(key); table.Slot(key) }); n != 0 {
+		t.Errorf("got %v allocations; want 0", n)
+	}
+}

@@ -16,9 +16,13 @@ type Spec struct {
 
 	// Groups in the order of the configuration. Build reads Name, Label (default: Name),
 	// Weight and Servers, and of a server Addr, Network (default: by the look of Addr),
-	// Name (default: Addr), Role and Weight. It ignores Master, Readers and ID, which it
+	// Name (default: Addr), Role and Weight, and with Slots also Moving. It ignores Master, Readers and ID, which it
 	// gives.
 	Groups []Group
+
+	// Slots makes the table that of a Redis Cluster, which has its own hash and tag: by slot,
+	// an index into Groups, or Unowned. nil, or Slots of them; see NoSlots.
+	Slots []int32
 
 	// IDs of the pool's servers, the same in every reload. nil: the table is the first one.
 	IDs *IDs
@@ -66,6 +70,9 @@ func Build(spec Spec) (*Table, error) {
 
 // parse looks up what a Spec names.
 func (t *Table) parse(spec Spec) error {
+	if spec.Slots != nil {
+		return t.parseSlots(spec)
+	}
 	var hashErr, tagErr, distErr error
 	t.hash, hashErr = ParseHash(cmp.Or(spec.Hash, DefaultHash))
 	t.tag, tagErr = parseTag(spec.HashTag)
@@ -143,6 +150,10 @@ func (g *Group) assignRoles() {
 
 // layRing makes the ring of all groups but the ejected ones, which are ascending.
 func (t *Table) layRing(ejected []int) {
+	if t.slots != nil {
+		t.ring, t.sum, t.laid = owners(t.slots), t.hash.Sum, new(layout)
+		return
+	}
 	live := slices.DeleteFunc(slices.Clone(t.members), func(m member) bool {
 		_, out := slices.BinarySearch(ejected, m.group)
 		return out

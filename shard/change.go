@@ -88,11 +88,15 @@ func (t *Table) WithEjected(groups []int) *Table {
 // role says only who was master at the very first start; and it keeps those of the old
 // readers that are still members, and it is held if it was. A server that is new to such a group is no reader before a
 // monitor says so. A group that shares no server with old is as configured, and so is the
-// master of a group whose old one has left it. The epoch goes on from old's, one higher if
+// master of a group whose old one has left it. The table of a Redis Cluster says who is
+// master now, and keeps of old only its readers. The epoch goes on from old's, one higher if
 // any master differs. Ejections are not inherited: they name groups by index.
 //
 // t and old are built with the same IDs.
 func (t *Table) Inherit(old *Table) *Table {
+	if t.Slotted() {
+		return t.follow(old)
+	}
 	next := t.changed()
 	next.Epoch = old.Epoch
 	for i := range next.Groups {

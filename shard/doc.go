@@ -34,6 +34,13 @@
 // the configuration says: the seed of 2013 hashed the name (or address) of the last line of
 // each group, and config sets just that as the label for pools that must keep its placement.
 //
+// # Slots
+//
+// The table of a Redis Cluster has no ring: 16384 slots, whose owners the cluster names. Build
+// makes it from Spec.Slots; who follows the cluster makes the next one in the same way, and
+// Inherit carries over what probes have found. Commands are bound to one slot there, not to
+// one group, and a lone group of such a table is not all there is (Slotted, Alone).
+//
 // # Tables
 //
 // A Table is immutable. Build makes one from a Spec, all of whose faults it reports at once;

@@ -52,6 +52,9 @@ const Unusable = math.MaxUint64
 //
 // g is a group of a Table.
 func (g *Group) Reader(p ReadPolicy, cost []uint64, roll uint64) int32 {
+	if g.Moving {
+		p = ReadMaster
+	}
 	switch p {
 	case PreferReplica:
 		if id := draw(g.replicas, cost, roll); id >= 0 {

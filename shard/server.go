@@ -35,6 +35,10 @@ type Group struct {
 	// is being put in its place. Reads go on from Readers.
 	Held bool
 
+	// Moving says that some slots of a Redis Cluster's group are being moved away: its replicas
+	// deny keys that are gone, where its master names who has them. It serves all reads.
+	Moving bool
+
 	// Fixed by appoint; what Reader draws from.
 	replicas []candidate // Readers with their weights
 	all      []candidate // the same, and the master

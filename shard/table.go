@@ -15,6 +15,7 @@ type Table struct {
 	hash    Hash
 	tag     hashTag
 	dist    distribution
+	slots   []int32   // of a Redis Cluster: by slot, an index into Groups; otherwise nil
 	members []member  // of all groups, ejected or not, in the order of byLabel
 	servers []*Server // by ID; nil for an ID whose address is in no group of this table
 	groupOf []int32   // by ID; -1 likewise
