@@ -30,10 +30,13 @@ type blocked struct {
 	deadline int64     // when the link is given up; 0: never
 	held     []byte    // the request, while it has no link
 	why      *fault    // why it has none
+	since    int64     // when it was given its link last
+	lostAt   int64     // since when it has none
 	retryAt  int64     // when a master is looked for again
 	pause    int64     // how long to wait after that
 	asks     []unblock // CLIENT UNBLOCKs that have no answer yet
 	spent    bool      // the server is about to close the link
+	called   bool      // a client has asked for the end of the wait, or the process goes down
 	quorum   *quorum   // what WAIT waits for; nil for all others
 }
 
@@ -147,6 +150,10 @@ func (pw *poolWorker) attend(b *blocked, frame []byte) {
 		pw.adjourn(b, frame, faultNoMaster, nil)
 		return
 	}
+	if h := pw.holds[b.e.group]; h != nil && h.closed() {
+		pw.adjourn(b, frame, faultHoldTime, nil)
+		return
+	}
 	l := b.s.pin
 	if !b.s.mode.has(modePinned) || l == nil || l.server.ID != id {
 		l = pw.borrow(b.s, id)
@@ -155,7 +162,7 @@ func (pw *poolWorker) attend(b *blocked, frame []byte) {
 		b.tell(codec.AppendError(pw.w.scratch[:0], textFullyBlocked))
 		return
 	}
-	b.held, b.link, l.patient = nil, l, true
+	b.held, b.link, b.spent, l.patient, b.since = nil, l, false, true, pw.w.now
 	if b.patience > 0 {
 		b.deadline = pw.w.now + b.patience
 	}

@@ -17,6 +17,9 @@ var faultLostRead = &fault{notExecuted, "connection lost while it waited", true}
 // the outage is old. l is the link that could not carry it; nil when there is no master.
 func (pw *poolWorker) adjourn(b *blocked, frame []byte, f *fault, l *link) {
 	b.link, b.deadline = nil, 0
+	if b.lostAt == 0 || pw.w.now-b.since > int64(probeTime) {
+		b.lostAt = pw.w.now // what it was given last has carried it for a while
+	}
 	shared := l
 	if l != nil {
 		shared = pw.linkOf(b.s, l.server.ID) // it knows since when the server is down
@@ -37,7 +40,7 @@ func (pw *poolWorker) adjourn(b *blocked, frame []byte, f *fault, l *link) {
 // seek looks for a master again.
 func (pw *poolWorker) seek(b *blocked) {
 	switch {
-	case pw.w.now-b.e.sent >= int64(pw.opt.HoldTimeout):
+	case pw.w.now-b.lostAt >= int64(pw.opt.HoldTimeout):
 		pw.w.fail(&b.e, b.why, nil)
 	case pw.w.now < b.retryAt:
 	case !pw.relocate(&b.e, b.held):
@@ -47,16 +50,68 @@ func (pw *poolWorker) seek(b *blocked) {
 	}
 }
 
-// wakeDisplaced ends the waits that a new table has left at a server which is not where
-// their keys are written any more: nothing would ever come to them there. The client hears
-// what Redis says when CLIENT UNBLOCK ends a wait, and a value that is popped at the same
-// moment still reaches it.
+// wakeDisplaced moves the waits that a new table has left at a server which is not where
+// their keys are written any more: nothing would ever come to them there. That server is
+// asked to end the wait, as CLIENT UNBLOCK does, so that a value which is popped at the same
+// moment still reaches the client; when it says that nothing was, the request is given to
+// the new master. Those without a server look for one at once.
 func (pw *poolWorker) wakeDisplaced() {
 	for _, b := range pw.blocked {
-		if b.link != nil && b.quorum == nil && b.waits() && !pw.inPlace(b) {
+		switch {
+		case b.quorum != nil || !b.waits():
+		case b.link == nil:
+			b.retryAt, b.pause = pw.w.now, 0
+		case pw.inPlace(b):
+		case b.link == b.s.pin || b.link.state == linkReady:
 			b.wake(unblock{reason: "ERROR", heard: func(woken) {}})
+		default:
+			pw.recall(b)
 		}
 	}
+}
+
+// recall takes a request back from the link it was given to, which did not send it.
+func (pw *poolWorker) recall(b *blocked) {
+	frame := b.link.waited()
+	b.link.forsake()
+	pw.reissue(b, frame)
+}
+
+// reissue gives a request that was not executed to the master that its keys have now.
+func (pw *poolWorker) reissue(b *blocked, frame []byte) {
+	b.link.discard()
+	b.link, b.deadline = nil, 0
+	if !pw.relocate(&b.e, frame) {
+		pw.w.fail(&b.e, faultMoved, nil)
+		return
+	}
+	pw.attend(b, frame)
+}
+
+// waited returns a copy of the request that waits on the link.
+func (l *link) waited() []byte {
+	e := l.fifo.front()
+	return append([]byte(nil), asked(e, l.log.bytes()[l.base:l.base+int(e.size)])...)
+}
+
+// rewait lets a request that waits at a server which is being fenced off wait for the next
+// master, as far as its group may still be waited for. What a blocking command may have
+// taken just then, its answer being on the way, is lost with the connection; a client whose
+// wait ends without a new master is told so.
+func (pw *poolWorker) rewait(l *link) {
+	b := pw.blocked[l.borrower.session]
+	if b == nil || b.link != l || l == b.s.pin || l.fifo.len() == 0 || !l.patient || l.partial.len() > 0 || l.flows {
+		return
+	}
+	frame, f := l.waited(), faultLost
+	if !b.e.marks.has(isWrite) {
+		f = faultLostRead
+	}
+	if len(frame) > mostSeek || !pw.holding(b.e.group, nil) {
+		return // as of any other lost link, see lostPrivately
+	}
+	l.forsake()
+	pw.adjourn(b, frame, f, nil)
 }
 
 // inPlace reports whether b waits at the master of its keys, whose group may have another
@@ -104,7 +159,13 @@ func (pw *poolWorker) refusedPrivately(e *entry, frame, reply []byte, l *link) b
 		pw.w.engine.report.Demoted(pw.opt.Name, l.server.ID)
 	case "UNBLOCKED": // by a demotion: the server closes the connection behind it
 		b.spent = bytes.HasPrefix(reply, []byte("-UNBLOCKED force"))
-		return false
+		if b.called {
+			return false
+		}
+		if pw.table.Groups[e.group].Master != l.server.ID { // there is another one already
+			pw.reissue(b, append([]byte(nil), asked(e, frame)...))
+			return true
+		}
 	case "LOADING", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN":
 	default:
 		return false

@@ -269,7 +269,7 @@ func TestBlockedHoldEnds(t *testing.T) {
 	l.dialFailed(errSilent)
 	f.w.end()
 	got(t, "while the outage is young", f.c.take(), "")
-	f.c.s.blocked().e.sent -= int64(time.Hour)
+	f.c.s.blocked().lostAt -= int64(time.Hour)
 	f.tick()
 	got(t, "when it is old", f.c.take(), "-TRYAGAIN huntaway: cannot connect (group g1, pool alpha); not executed\r\n")
 	f.idle()
@@ -337,18 +337,23 @@ func TestPrivateLinksAreNotKeptForEver(t *testing.T) {
 }
 
 // TestBlockedAndDisplaced: where a new table has another master, nothing comes any more. The
-// server is asked to end the wait, so that what it pops meanwhile is not lost; a link that
-// has sent nothing is simply left. Who waits in the right place goes on waiting.
+// server is asked to end the wait, so that what it pops meanwhile is not lost, and the client
+// waits on at the new master; a link that has sent nothing is simply left. Who waits in the
+// right place goes on waiting.
 func TestBlockedAndDisplaced(t *testing.T) {
 	table := testTable(t, shard.Group{Name: "g1", Servers: []shard.Server{
 		{Addr: "127.0.0.1:7001", Role: shard.Master, Weight: 1}, {Addr: "127.0.0.1:7002", Role: shard.Replica, Weight: 1}}})
 	f := newVigil(t, PoolOptions{Table: table}, popL...)
 	f.e.pools[0].Publish(table.WithMaster(0, 1))
 	f.run()
-	got(t, "before it was sent", f.c.take(), "-"+textUnblocked+"\r\n")
+	if at := f.link().server.Addr; at != "127.0.0.1:7002" {
+		t.Errorf("before it was sent: waits at %s; want the new master", at)
+	}
+	got(t, "before it was sent", f.c.take(), "")
 
 	f = newVigil(t, PoolOptions{Table: table}, popL...)
-	f.connect(popL...).arrive(":17\r\n")
+	old := f.connect(popL...)
+	old.arrive(":17\r\n")
 	pw := f.w.pools[0]
 	f.e.pools[0].Publish(table.WithReaders(0, nil))
 	f.run()
@@ -362,4 +367,11 @@ func TestBlockedAndDisplaced(t *testing.T) {
 		t.Fatal("the former master was not asked to end the wait")
 	}
 	got(t, "asked", string(er.link.log.bytes()), frames("CLIENT UNBLOCK 17 ERROR"))
+	old.arrive("-" + textUnblocked + "\r\n")
+	if at := f.link().server.Addr; at != "127.0.0.1:7002" || !old.closed {
+		t.Errorf("unblocked: waits at %s, the old link is closed: %t; want it at the new master", at, old.closed)
+	}
+	f.connect(popL...).arrive(":3\r\n" + poppedL)
+	f.run()
+	got(t, "the reply", f.c.take(), poppedL)
 }

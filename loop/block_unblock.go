@@ -106,6 +106,7 @@ func (w *worker) unblock(p *Pool, id uint64, u unblock) {
 		u.heard(notBlocked)
 		return
 	}
+	b.called = true
 	b.wake(u)
 }
 
@@ -125,6 +126,7 @@ func (b *blocked) wake(u unblock) {
 // stopWaiting ends the session's wait, if there is one, because the process goes down.
 func (s *session) stopWaiting() {
 	if b := s.blocked(); b != nil && b.waits() {
+		b.called = true
 		b.wake(unblock{reason: "ERROR", heard: func(woken) {}})
 	}
 }

@@ -23,11 +23,13 @@ const (
 // tick is posted by the ticker: it looks at everything that can run out of time.
 func (w *worker) tick() {
 	w.begin()
+	w.late = w.now-w.beat.Load() > int64(stallTime)/2
 	w.beat.Store(w.now)
 	for _, pw := range w.pools {
 		pw.tickLinks()
 		pw.tickFamilies()
 		pw.tickHolds()
+		pw.tickDrains()
 		pw.tickBlocked()
 		pw.tickPause()
 		pw.tickPace()
@@ -71,7 +73,7 @@ func (w *worker) still() bool {
 	}
 	settled := true
 	for _, pw := range w.pools {
-		settled = settled && !pw.paused() && len(pw.keys.waiting) == 0 && !pw.counting()
+		settled = settled && !pw.paused() && len(pw.drains) == 0 && len(pw.keys.waiting) == 0 && !pw.counting()
 		pw.everyLink(func(l *link) {
 			settled = settled && (l.state == linkReady || l.state == linkIdle || l.state == linkClosed)
 		})
@@ -97,6 +99,7 @@ func (l *link) tick() {
 			l.breakUp(faultTimeout)
 		}
 	case linkReady, linkLeaving:
+		l.stall()
 		l.expire()
 		l.sing()
 		if l.wire != nil && l.sent < l.log.len() {

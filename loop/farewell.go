@@ -39,6 +39,8 @@ func (f *farewell) close() {
 	f.owner.closed(nil, false)
 }
 
+func (f *farewell) abort() { f.close() }
+
 // sayFarewell owns fd.
 func sayFarewell(fd int, said []byte) {
 	file := os.NewFile(uintptr(fd), "farewell")

@@ -8,44 +8,93 @@ import (
 // Fence closes every connection of the data path to a server and returns when all workers
 // have: no reply of it reaches a client from then on. What was sent and not answered is of
 // class unknown; what was not sent is routed again, so the table in force should already say
-// that the group is held. The links may be dialed again, which executes nothing. It fails
-// when ctx is over before all workers have done it, or the engine has stopped.
+// that the group is held. What the kernel had not sent is thrown away. Commands that waited
+// there wait for the next master. The links may be dialed again, which executes nothing. It
+// fails when ctx is over before all workers have done it, or the engine has stopped.
 func (p *Pool) Fence(ctx context.Context, server int32) error {
 	return p.everywhere(ctx, func(pw *poolWorker, done func()) {
-		pw.everyLink(func(l *link) {
-			if l.server.ID == server && l.wire != nil {
-				l.breakUp(faultLost)
-			}
-		})
+		pw.fence(server)
 		done()
 	})
 }
 
-// Drain returns when the server owes no worker a reply. Clients that wait there in blocking
-// commands, or watch keys, are not waited for: their links are private. The table in force
-// should already say that the group is held, or more will come. It fails when ctx is over
-// first, or the engine has stopped.
-func (p *Pool) Drain(ctx context.Context, server int32) error {
-	for {
-		owed := make(chan int, len(p.engine.workers))
-		err := p.everywhere(ctx, func(pw *poolWorker, done func()) {
-			n := 0
-			pw.sharedLinks(func(l *link) {
-				if l.server.ID == server {
-					n += l.fifo.len() - l.expired
-				}
-			})
-			owed <- n
-			done()
-		})
-		total := 0
-		for range len(owed) {
-			total += <-owed
+// fence closes the worker's links to a server.
+func (pw *poolWorker) fence(server int32) {
+	var links []*link
+	pw.everyLink(func(l *link) {
+		if l.server.ID == server {
+			links = append(links, l)
 		}
-		if err != nil || total == 0 {
-			return err
-		}
+	})
+	for _, l := range links {
+		l.sever()
 	}
+}
+
+// sever closes the link. One that is being dialed gives back what it would have sent.
+func (l *link) sever() {
+	switch {
+	case l.state == linkDialing && l.busy():
+		l.failed(errFenced, faultConnect)
+	case l.wire != nil:
+		l.pw.rewait(l)
+		l.sent = max(l.base, l.sent-l.wire.backlog()) // the kernel has never had the rest
+		old := l.wire
+		l.wire = nil
+		l.count.Links--
+		l.failed(errFenced, faultLost)
+		old.abort()
+	}
+}
+
+// Drain returns when the server owes no worker a reply: to what was sent, and to what waits
+// in a link to be sent. Clients that wait there in blocking commands, or only watch keys, are
+// not waited for. The table in force should already say that the group is held, or more will
+// come. It fails when ctx is over first, or the engine has stopped.
+func (p *Pool) Drain(ctx context.Context, server int32) error {
+	return p.everywhere(ctx, func(pw *poolWorker, done func()) {
+		pw.drains = append(pw.drains, drainage{server, done, ctx.Done()})
+		pw.tickDrains()
+		pw.w.quiet.Store(false)
+	})
+}
+
+// A drainage is somebody who waits until a server owes a worker nothing.
+type drainage struct {
+	server int32
+	done   func()          // to be called then
+	over   <-chan struct{} // closed when he has gone
+}
+
+// tickDrains tells those whose server owes nothing any more.
+func (pw *poolWorker) tickDrains() {
+	if len(pw.drains) == 0 {
+		return
+	}
+	keep := pw.drains[:0]
+	for _, d := range pw.drains {
+		select {
+		case <-d.over:
+			continue
+		default:
+		}
+		if pw.owedBy(d.server) == 0 {
+			d.done()
+			continue
+		}
+		keep = append(keep, d)
+	}
+	pw.drains = keep
+}
+
+// owedBy counts what a server owes the worker.
+func (pw *poolWorker) owedBy(server int32) (n int) {
+	pw.everyLink(func(l *link) {
+		if l.server.ID == server {
+			n += l.owed()
+		}
+	})
+	return n
 }
 
 // everywhere runs f as an event of every worker and returns when each has called done.

@@ -295,6 +295,19 @@ func (s *socket) close() {
 	}
 }
 
+// abort implements wire. gnet writes what it has left before it closes: it must not get
+// through.
+func (s *socket) abort() {
+	if s.conn == nil {
+		return
+	}
+	if s.conn.OutboundBuffered() > 0 {
+		_ = unix.Shutdown(s.conn.Fd(), unix.SHUT_WR)
+	}
+	_ = s.conn.SetLinger(0) // a unix socket has none, and nothing on its way
+	s.close()
+}
+
 // linger implements wire: a duplicate of the descriptor keeps the connection open after
 // gnet has closed its own. What gnet had not written yet would be cut off in the middle,
 // so with a backlog there is nothing to be saved.

@@ -45,6 +45,7 @@ type link struct {
 	expired  int         // sinks at the front of the FIFO
 	greets   int         // replies of the handshake still to come
 	heard    int64       // when bytes last came, or the first request went out after silence
+	stalled  int64       // what heard was when the last stall was reported
 	written  ring[stamp] // when what is in flight was written
 	retryAt  int64       // when it may be dialed again
 	pause    int64       // how long it rests after the next failure

@@ -19,6 +19,9 @@ var errSilent = errors.New("the server has been silent for too long")
 // errDesync is the cause when a server's bytes match no request, or are no RESP.
 var errDesync = errors.New("the server's replies do not match the requests")
 
+// errFenced is the cause when we have fenced the server off.
+var errFenced = errors.New("fenced off")
+
 // errRefused is the cause when the handshake was answered with an error.
 var errRefused = errors.New("the server refused the handshake")
 
@@ -72,7 +75,7 @@ func (l *link) breakUp(f *fault) {
 // failed settles everything on the link by class and lets it rest.
 func (l *link) failed(cause error, f *fault) {
 	wasLeaving := l.state == linkLeaving || l.state == linkClosed || l.dropped
-	again := l.state == linkReady && f == faultLost && !l.busy() && (l.backAt == 0 || l.w.now-l.backAt > int64(lastPause))
+	again := l.state == linkReady && f == faultLost && cause != errFenced && !l.busy() && (l.backAt == 0 || l.w.now-l.backAt > int64(lastPause))
 	l.on(evFailed)
 	l.barred = f == faultAuth
 	if l.downAt == 0 {
@@ -85,7 +88,7 @@ func (l *link) failed(cause error, f *fault) {
 	}
 	l.rate()
 	if !wasLeaving && !l.w.engine.stopping() {
-		l.w.engine.report.LinkFailed(l.pw.opt.Name, l.server.ID, cause)
+		l.report(cause)
 		l.mourn(cause)
 	}
 	l.settleAll(f)
@@ -96,6 +99,13 @@ func (l *link) failed(cause error, f *fault) {
 	if gone := l.tapLost; gone != nil {
 		l.tapLost = nil
 		gone()
+	}
+}
+
+// report tells that the link is down, unless who hears it has had it fenced off.
+func (l *link) report(cause error) {
+	if cause != errFenced {
+		l.w.engine.report.LinkFailed(l.pw.opt.Name, l.server.ID, cause)
 	}
 }
 

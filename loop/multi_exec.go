@@ -53,8 +53,28 @@ func (s *session) execPinned(cmd *codec.Command) {
 	e, frame := s.closed(cmd)
 	e.marks |= isPrivate
 	s.standAlone()
-	s.pin.send(frame, e)
+	if h := s.pw.holds[e.group]; h != nil && h.waits(s, &e) {
+		s.pw.join(s, &e, frame, h)
+	} else {
+		s.pin.send(frame, e)
+	}
 	s.dropTransaction()
+}
+
+// execHeld sends a transaction that was held over the link that watches for it. When that
+// does not lead to the master any more nobody can say what it would have seen. It returns
+// false when the transaction has to wait on.
+func (pw *poolWorker) execHeld(s *session, e *entry, frame []byte) (served bool) {
+	if h := pw.holds[e.group]; h != nil && h.waits(s, e) {
+		return false
+	}
+	l := s.pin
+	if l == nil || l.state != linkReady || l.wire == nil || l.server.ID != pw.table.Groups[e.group].Master {
+		pw.w.fail(e, faultNoMaster, nil) // which EXEC hears as null
+		return true
+	}
+	l.send(frame, *e)
+	return true
 }
 
 // closed completes the frame and makes its entry, which has its slot then.

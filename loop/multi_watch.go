@@ -33,6 +33,9 @@ func (s *session) watch(cmd *codec.Command, r *codec.Request) {
 // pinDown borrows the pin for a WATCH and sends it there. It reports whether it has: while
 // the group takes no requests dispatch goes on, and holds the WATCH like any of them.
 func (pw *poolWorker) pinDown(s *session, e *entry, frame []byte) (served bool) {
+	if e.cmd == execID {
+		return pw.execHeld(s, e, frame)
+	}
 	id := pw.table.Groups[e.group].Master
 	if h := pw.holds[e.group]; id < 0 || h != nil && h.waits(s, e) || !pw.linkOf(s, id).usable() {
 		return false

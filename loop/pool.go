@@ -138,6 +138,8 @@ type poolWorker struct {
 	counters perf.PoolCounters
 	commands []perf.CommandCounters // by command ID
 	servers  []*perf.ServerCounters // by server ID
+
+	drains []drainage // who waits until a server owes nothing
 }
 
 // newPoolWorker makes a worker's share of p.

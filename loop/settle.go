@@ -52,10 +52,14 @@ func (w *worker) fail(e *entry, f *fault, l *link) {
 	if f == faultTimeout {
 		at.afterMS = (w.now - e.sent) / 1e6
 	}
+	unwatched := e.cmd == execID && e.marks.has(isPrivate) && f.class == notExecuted
+	if unwatched {
+		s.unpin() // the server may not have got it, and watches still
+	}
 	s.done(e)
 	s.pw.commands[e.cmd].Errors++
 	reply := appendFault(w.scratch[:0], f, at)
-	if e.cmd == execID && e.marks.has(isPrivate) && f.class == notExecuted {
+	if unwatched {
 		reply = appendNoArray(w.scratch[:0], s.resp) // sent again it would run without its WATCH
 	}
 	if e.marks.has(isPart) {

@@ -82,16 +82,17 @@ func (st *stage) run() {
 
 // A memWire is a wire in memory. The fields may be read and set between events.
 type memWire struct {
-	owner  endpoint
-	said   []byte // written and not taken by the test
-	writes int    // system calls it would have cost
-	kept   int    // what backlog says
-	paused bool
-	awaits bool // paused, but for the peer's end
-	closed bool
-	remote string
-	local  string
-	last   *memWire // what linger returns; nil: nothing
+	owner   endpoint
+	said    []byte // written and not taken by the test
+	writes  int    // system calls it would have cost
+	kept    int    // what backlog says
+	paused  bool
+	awaits  bool // paused, but for the peer's end
+	closed  bool
+	aborted bool // by abort
+	remote  string
+	local   string
+	last    *memWire // what linger returns; nil: nothing
 }
 
 func (m *memWire) write(b []byte) {
@@ -114,6 +115,11 @@ func (m *memWire) close() {
 		m.closed = true
 		m.owner.closed(nil, false)
 	}
+}
+
+func (m *memWire) abort() {
+	m.aborted = true
+	m.close()
 }
 
 func (m *memWire) linger() wire {

@@ -23,6 +23,9 @@ type wire interface {
 	resume()
 	// close closes at once; lost is called before it returns.
 	close()
+	// abort is close, but what the peer has not been sent yet is thrown away, and it is told
+	// so (RST) where the connection allows.
+	abort()
 	// linger returns a wire on which the rest can be said after the peer has closed its
 	// half, or nil. To be called from lost only.
 	linger() wire

@@ -33,6 +33,7 @@ type worker struct {
 	crowd     bool   // there were several between the last posted flush and its posting
 	depth     int    // callbacks under way: a write inside an event may call back
 	armed     bool   // a flush has been posted and has not run yet
+	late      bool   // ticks have been lacking: this process has been stopped, or an event took long
 	draining  bool   // the process is going down: sessions close when nothing is owed
 	pools     []*poolWorker
 	sessions  []*session // by index; nil where free
