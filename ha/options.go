@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"huntaway/ha/failover"
 	"huntaway/shard"
 )
 
@@ -56,6 +57,20 @@ type PoolOptions struct {
 	AutoEject    bool          // auto_eject_hosts
 	FailureLimit int           // server_failure_limit; default 2
 	RetryTimeout time.Duration // server_retry_timeout; default 30 s
+
+	// Failover says who decides which member of a group is its master, and when. A group of
+	// one server has nobody to fail over to and is only watched.
+	Failover failover.Options
+
+	// StateDir is where intents are kept, a file for each group; it is made on demand, 0700. ""
+	// forgets them with the process, and is refused with failover.Local.
+	StateDir  string
+	NoRewrite bool // leave a promoted server's redis.conf alone: no CONFIG REWRITE
+
+	Sentinels      []string // with failover.Sentinel: "host:port" of every one
+	SentinelAccess Access   // how they are talked to
+
+	Cluster bool // the servers are a Redis Cluster, which decides by itself
 }
 
 // Bounds of the history of a master: it has to reach back over MaxLag, and twice that is kept.
@@ -80,13 +95,33 @@ func (o PoolOptions) complete() (PoolOptions, error) {
 	}
 	o.ProbeInterval = cmp.Or(o.ProbeInterval, 500*time.Millisecond)
 	o.Access = o.Access.complete()
+	o.SentinelAccess = o.SentinelAccess.complete()
+	o.Failover = o.Failover.Defaults()
 	o.Rejoin = cmp.Or(o.Rejoin, 2)
 	o.FailureLimit = cmp.Or(o.FailureLimit, 2)
 	o.RetryTimeout = cmp.Or(o.RetryTimeout, 30*time.Second)
 	if o.MaxLag > 0 {
 		o.MaxLag = max(o.MaxLag, 2*o.ProbeInterval)
 	}
-	return o, nil
+	return o, o.followable()
+}
+
+// followable returns an error when this process may have to point a server at one that has no
+// host and port.
+func (o PoolOptions) followable() error {
+	if o.Failover.Mode != failover.Local {
+		return nil
+	}
+	t := o.Publisher.Table()
+	for i := range t.Groups {
+		for _, s := range t.Groups[i].Servers {
+			if len(t.Groups[i].Servers) > 1 && s.Network == "unix" {
+				return fmt.Errorf("group %s has %s, a unix socket, which no replica can be told to follow: "+
+					"failover local wants host:port for every server", t.Groups[i].Name, s.Addr)
+			}
+		}
+	}
+	return nil
 }
 
 func (a Access) complete() Access {

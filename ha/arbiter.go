@@ -1,0 +1,42 @@
+package ha
+
+import (
+	"context"
+	"errors"
+
+	"huntaway/ha/failover"
+)
+
+// An arbiter decides in the place of this process who is master: Redis Sentinel.
+type arbiter interface {
+	// run follows the arbiter and tells what it says, until ctx ends. It is called once, on a
+	// goroutine of its own. What it sends waits until it is taken, so every send must also
+	// wait for the end of ctx. It returns when everything it started has ended.
+	run(ctx context.Context, out chan<- arbiterEvent)
+
+	// delegate has the arbiter begin a failover of the group. It blocks, at most until ctx
+	// ends, and may be called from any goroutine while run runs.
+	delegate(ctx context.Context, group string) error
+
+	// poke says that the data path met something that the arbiter may know more about: a
+	// lost link, a READONLY. It never blocks, and may be called from any goroutine.
+	poke()
+}
+
+// An arbiterEvent is what an arbiter says of a group. Immutable.
+type arbiterEvent struct {
+	group string         // its name in the table
+	ev    failover.Event // Announced or Objected; At is filled in by who takes it
+}
+
+// errNoArbiter answers a Delegate in a mode that has nobody to delegate to.
+var errNoArbiter = errors.New("nobody to delegate a failover to: the mode is not sentinel")
+
+// newArbiter returns who decides for a pool, nil when it is this process or nobody. note logs a
+// transition and keeps it among the last events.
+func newArbiter(o PoolOptions, note func(Transition)) arbiter {
+	if o.Failover.Mode == failover.Sentinel && len(o.Sentinels) > 0 {
+		return newSentinels(o, note)
+	}
+	return nil
+}

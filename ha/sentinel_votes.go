@@ -1,0 +1,146 @@
+package ha
+
+import (
+	"fmt"
+
+	"huntaway/ha/failover"
+)
+
+// A voice is what one Sentinel says of one group. Immutable.
+type voice struct {
+	addr  string // of the member that it names as master, as the table spells it
+	epoch uint64 // the config-epoch under which it does
+	down  bool   // a quorum of Sentinels cannot reach that one, and this one is not in TILT
+}
+
+// hearing is whether a Sentinel has been heard on a group.
+type hearing uint8
+
+const (
+	unasked hearing = iota // has not been asked yet
+	spoke                  // its voice counts
+	mute                   // does not answer, or has nothing to say of the group
+)
+
+// An election is what all Sentinels say of one group, and what was made known of it. It is
+// a pure core: voices in, events out.
+//
+// Invariants: the epochs of its Announced events never fall, and one epoch names one address.
+type election struct {
+	voices []voice   // by Sentinel
+	heard  []hearing // likewise; a voice counts while it is spoke
+
+	announced bool   // something was made known
+	addr      string // what was: the master,
+	epoch     uint64 // its epoch,
+	source    int    // how many said so,
+	objectors int    // and how many hold it for dead
+	odd       string // what is strange about the voices; "": nothing
+}
+
+// newElection returns the election of n Sentinels.
+func newElection(n int) *election {
+	return &election{voices: make([]voice, n), heard: make([]hearing, n)}
+}
+
+// hear takes what Sentinel i says now.
+func (e *election) hear(i int, v voice) { e.voices[i], e.heard[i] = v, spoke }
+
+// hush takes that Sentinel i says nothing.
+func (e *election) hush(i int) { e.heard[i] = mute }
+
+// decide appends what there is to make known since the last time: a master under a higher
+// epoch, more voices for the one that was named, and how many hold it for dead.
+//
+// The highest epoch wins however few speak of it, for an epoch is given to one Sentinel by
+// a majority of them (sentinel.c, sentinelGetLeader); who follows looks at the server and at
+// the number of voices before believing it. A Sentinel that was asleep, or that makes up an
+// old epoch, is outvoted by any that is up to date, and by what was made known before.
+func (e *election) decide(evs []failover.Event) []failover.Event {
+	best, source, clear := e.poll()
+	e.odd = e.strange(best, source, clear)
+	if source == 0 || !clear || !e.announced && e.early() {
+		return e.object(evs)
+	}
+	newer := !e.announced || best.epoch > e.epoch
+	if newer || best.epoch == e.epoch && best.addr == e.addr && source > e.source {
+		e.announced, e.addr, e.epoch, e.source = true, best.addr, best.epoch, source
+		evs = append(evs, e.announcement())
+	}
+	return e.object(evs)
+}
+
+// announcement is what was made known last.
+func (e *election) announcement() failover.Event {
+	return failover.Event{Kind: failover.Announced, Addr: e.addr, Epoch: e.epoch, Source: e.source, Of: len(e.voices)}
+}
+
+// object appends a change in how many hold the announced master for dead. A Sentinel that
+// speaks of another one, or of another epoch, is not heard on it.
+func (e *election) object(evs []failover.Event) []failover.Event {
+	n := 0
+	for i, v := range e.voices {
+		if e.heard[i] == spoke && v.down && e.announced && v.addr == e.addr && v.epoch == e.epoch {
+			n++
+		}
+	}
+	if n != e.objectors {
+		e.objectors = n
+		evs = append(evs, failover.Event{Kind: failover.Objected, Addr: e.addr, Epoch: e.epoch, Source: n, Of: len(e.voices)})
+	}
+	return evs
+}
+
+// poll returns the voice of the highest epoch, of how many it is, and whether no other
+// address has as many under that epoch.
+func (e *election) poll() (best voice, source int, clear bool) {
+	votes := map[string]int{}
+	for i, v := range e.voices {
+		if e.heard[i] == spoke && v.epoch > best.epoch {
+			best.epoch = v.epoch
+		}
+	}
+	for i, v := range e.voices {
+		if e.heard[i] == spoke && v.epoch == best.epoch {
+			votes[v.addr]++
+		}
+	}
+	for addr, n := range votes {
+		switch {
+		case n > source:
+			best.addr, source, clear = addr, n, true
+		case n == source:
+			clear = false
+		}
+	}
+	return best, source, clear
+}
+
+// early tells whether too few were heard for a first announcement, and more may come.
+func (e *election) early() bool {
+	waiting, said := 0, 0
+	for _, h := range e.heard {
+		switch h {
+		case unasked:
+			waiting++
+		case spoke:
+			said++
+		}
+	}
+	return waiting > 0 && said <= len(e.voices)/2
+}
+
+// strange words what an operator should know of the voices.
+func (e *election) strange(best voice, source int, clear bool) string {
+	switch {
+	case source == 0:
+		return ""
+	case !clear:
+		return fmt.Sprintf("they name different masters under epoch %d", best.epoch)
+	case e.announced && best.epoch < e.epoch:
+		return fmt.Sprintf("all that answer are at epoch %d, behind %d: their word does not count until they have caught up", best.epoch, e.epoch)
+	case e.announced && best.epoch == e.epoch && best.addr != e.addr:
+		return fmt.Sprintf("they name %s under epoch %d, which stood for %s", best.addr, best.epoch, e.addr)
+	}
+	return ""
+}
