@@ -78,15 +78,15 @@ func (s *survey) command(words ...string) string {
 	return commandLine(s.server.Addr, words...)
 }
 
-// commandLine words a redis-cli line; words with blanks are quoted.
+// commandLine words a redis-cli line for a shell, which leaves what is quoted alone.
 func commandLine(addr string, words ...string) string {
 	line := []string{"redis-cli", "-s", addr}
 	if host, port, err := net.SplitHostPort(addr); err == nil {
 		line = []string{"redis-cli", "-h", host, "-p", port}
 	}
 	for _, w := range words {
-		if w == "" || strings.ContainsAny(w, " \"") {
-			w = "'" + w + "'"
+		if w == "" || strings.ContainsAny(w, " |&;<>()$`\\\"'*?[]#~") {
+			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 		}
 		line = append(line, w)
 	}

@@ -124,7 +124,7 @@ func (j *judgement) persistence(s *survey, n int) {
 
 // alikeKeys are settings that a server must have like its neighbours, or a failover changes
 // what clients see.
-var alikeKeys = []string{"maxmemory", "maxmemory-policy", "databases", "notify-keyspace-events", "appendonly", "cluster-enabled", "proto-max-bulk-len"}
+var alikeKeys = []string{"maxmemory", "maxmemory-policy", "databases", "notify-keyspace-events", "cluster-enabled", "proto-max-bulk-len"}
 
 // alike warns of settings that differ between servers of the pool.
 func (j *judgement) alike(surveys [][]*survey) {
