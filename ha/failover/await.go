@@ -38,6 +38,9 @@ var errSilent = errors.New("no answer in time")
 func (m *Machine) launch(j job, a Action) {
 	m.nextID++
 	a.ID = m.nextID
+	if b := m.member(a.Server); b != nil && a.Kind == Order && a.Op.changes() {
+		b.changedAt = m.now
+	}
 	m.awaits = append(m.awaits, await{a.ID, j, a.Kind, a.Op, a.Server, a.Target, m.now + a.Within + grace})
 	m.do(a)
 }
@@ -102,6 +105,12 @@ func (m *Machine) ended(a await, ev Event) {
 // inspects tells whether the answer to an order says how the server is.
 func (o Op) inspects() bool {
 	return o == Inspect || o == Identify || o == Detach || o == Verify || o == Handover
+}
+
+// changes tells whether an order changes what the server is, so that older answers are about
+// something else.
+func (o Op) changes() bool {
+	return o == Detach || o == Follow || o == Promote || o == Demote || o == Handover
 }
 
 // waiting tells whether the current state still awaits something.

@@ -42,11 +42,12 @@ type member struct {
 	detached bool              // was told to follow nobody, and not seen to follow since
 
 	// Rejoining.
-	busy    bool  // an order is out
-	again   int64 // none before
-	mark    Mark  // what it held when it was identified
-	looked  bool  // it was, since it last changed its process or lineage
-	strange bool  // its data are not ours
+	changedAt int64 // when it was last ordered to be something else
+	busy      bool  // an order is out
+	again     int64 // none before
+	mark      Mark  // what it held when it was identified
+	looked    bool  // it was, since it last changed its process or lineage
+	strange   bool  // its data are not ours
 }
 
 // span writes nanoseconds for people.
@@ -119,6 +120,9 @@ func (b *member) snapshot() {
 	b.before, b.beforeOK = b.repl, b.sent != 0
 	b.frozen, b.excluded, b.why = false, false, ""
 }
+
+// current tells whether the server has answered a probe that was sent after all that it was ordered.
+func (m *Machine) current(b *member) bool { return m.fresh(b) && b.sent > b.changedAt }
 
 // fresh tells whether the server's newest probe was answered, not long ago.
 func (m *Machine) fresh(b *member) bool {

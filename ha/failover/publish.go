@@ -41,6 +41,8 @@ func (m *Machine) published(id int32) {
 		}
 	}
 	m.grantWish(id)
+	m.asked = 0
+	m.ask()
 }
 
 // lossAgainst returns how many bytes of the stream that the old master was last seen at the new

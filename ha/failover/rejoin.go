@@ -13,7 +13,7 @@ func (m *Machine) realign() {
 	}
 	m.settleCopy()
 	for _, b := range m.members {
-		if b.ID == m.master || b.busy || m.now < b.again || !m.fresh(b) {
+		if b.ID == m.master || b.busy || m.now < b.again || !m.current(b) {
 			continue
 		}
 		switch {
@@ -36,7 +36,7 @@ func (m *Machine) restore() {
 		return
 	}
 	for _, r := range m.members {
-		if r == b || r.busy || m.now < r.again || !m.fresh(r) || !r.repl.Replica || !m.ours(r) {
+		if r == b || r.busy || m.now < r.again || !m.current(r) || !r.repl.Replica || !m.ours(r) {
 			continue
 		}
 		if r.repl.Master == nowhere || m.memberAt(r.repl.Master) != nil && r.repl.Master != b.Addr || r.detached && r.repl.Master != b.Addr {

@@ -1,0 +1,267 @@
+package failover
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"huntaway/ha/vital"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; read the diff before you commit it")
+
+// TestScripts runs every testdata/*.txt: what stands at the margin happens in a model of redis-servers,
+// what is indented is what the machine does about it. Prose starts with #.
+//
+//	group 3 mode=local dryrun ...   servers s0 (m), s1 (n), s2 (s); see option; begins the script
+//	run 5s                          time passes; every write is a byte
+//	kill 0, boot 0, stop 0, cont 0  kill -9, start with what is on disk, SIGSTOP, SIGCONT
+//	cut 0, mend 0                   this process does not reach it; alone 0: the other servers do not
+//	fault 0 misconf, fault 0 none   what a probe of it complains of
+//	empty 0, foreign 0              what is on its disk: nothing; another group's data
+//	set 1 slow=5000 priority=0      lags; is never promoted
+//	crash, crash 3, begin           this process ends (after 3 more actions); is started again
+//	switchover 0 1 fast dryrun      by the operator; also resolve 1, latch, release
+//	announce 1 epoch=2 of=3/3       by the arbiter; also object, rival, reach 1/4
+//	promote 1, follow 2 1           by hand, at the server
+//	status                          what is known
+func TestScripts(t *testing.T) {
+	files, _ := filepath.Glob("testdata/*.txt")
+	if len(files) == 0 {
+		t.Fatal("got no scripts in testdata; want some")
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := (&script{t: t}).play(string(text))
+			if *rewrite {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if got != string(text) {
+				t.Errorf("%s: the answers differ (go test ./ha/failover -rewrite, then read the diff); got\n%s", file, got)
+			}
+		})
+	}
+}
+
+// A script is a world that is told what happens.
+type script struct {
+	t *testing.T
+	w *world
+}
+
+// play returns the script with its answers.
+func (s *script) play(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		if strings.HasPrefix(line, "  ") {
+			continue
+		}
+		fmt.Fprintln(&out, line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		s.say(strings.Fields(line))
+		for _, answer := range s.w.events {
+			fmt.Fprintln(&out, " ", strings.TrimRight(answer, " "))
+		}
+		s.w.events = nil
+		if s.w.failed != "" {
+			s.t.Errorf("after %q: %s", line, s.w.failed)
+		}
+	}
+	return out.String()
+}
+
+// say lets one thing happen.
+func (s *script) say(words []string) {
+	rest := words[1:]
+	switch words[0] {
+	case "group":
+		s.w = newWorld(s.options(rest[1:]), int(s.number(rest[0])))
+	case "run":
+		s.w.run(s.span(rest[0]))
+	case "crash":
+		if len(rest) > 0 {
+			s.w.crashIn = int(s.number(rest[0]))
+		} else {
+			s.w.crash()
+		}
+	case "begin":
+		s.w.start()
+	case "status":
+		s.status()
+	case "switchover", "resolve", "latch", "release":
+		s.w.feed(Event{Kind: Commanded, Wish: s.wish(words)})
+	case "announce", "object", "rival", "reach", "disk":
+		s.outside(words)
+	default:
+		s.server(words[0], s.w.boxes[s.number(rest[0])], rest[1:])
+	}
+}
+
+// server lets something happen to a server.
+func (s *script) server(what string, b *box, rest []string) {
+	switch what {
+	case "kill":
+		b.kill()
+	case "boot":
+		s.w.boot(b)
+	case "stop":
+		b.hung = true
+	case "cont":
+		b.hung = false
+	case "cut":
+		b.cut = true
+	case "alone":
+		b.alone = true
+	case "mend":
+		b.cut, b.alone = false, false
+	case "save":
+		s.w.store(b)
+	case "empty":
+		b.saved = box2{}
+	case "foreign":
+		b.foreign, b.cfg, b.saved = true, "", box2{replid: "F", offset: 7000, keys: 900}
+	case "promote":
+		s.w.promote(b)
+	case "follow":
+		s.w.follow(b, s.w.boxes[s.number(rest[0])].addr)
+	case "fault":
+		b.fault = vital.FaultNone
+		for f := range vital.Fault(vital.Faults) {
+			if f.String() == rest[0] {
+				b.fault = f
+			}
+		}
+	case "set":
+		s.set(b, rest)
+	default:
+		s.t.Fatalf("got %q; want something that script.server knows", what)
+	}
+}
+
+func (s *script) set(b *box, rest []string) {
+	for _, word := range rest {
+		key, value, _ := strings.Cut(word, "=")
+		switch n := s.number(value); key {
+		case "slow":
+			b.slow = n
+		case "priority":
+			b.priority = int(n)
+		case "keys":
+			b.keys = n
+		default:
+			s.t.Fatalf("got %q; want slow, priority or keys", key)
+		}
+	}
+}
+
+// outside lets something happen that is no server's.
+func (s *script) outside(words []string) {
+	switch words[0] {
+	case "announce":
+		ev := Event{Kind: Announced, Addr: "s" + words[1], Source: 2, Of: 3}
+		for _, w := range words[2:] {
+			key, value, _ := strings.Cut(w, "=")
+			if key == "epoch" {
+				ev.Epoch = uint64(s.number(value))
+			} else if _, err := fmt.Sscanf(value, "%d/%d", &ev.Source, &ev.Of); err != nil {
+				s.t.Fatalf("got %q; want of=2/3", w)
+			}
+		}
+		s.w.feed(ev)
+	case "object":
+		s.w.feed(Event{Kind: Objected, Source: 2, Of: 3})
+	case "rival":
+		s.w.feed(Event{Kind: Rival, Text: words[1]})
+	case "reach":
+		if _, err := fmt.Sscanf(words[1], "%d/%d", &s.w.reached[0], &s.w.reached[1]); err != nil {
+			s.t.Fatalf("got %q; want reach 1/4", words[1])
+		}
+	case "disk":
+		s.w.badDisk = words[1] == "full"
+	}
+}
+
+func (s *script) wish(words []string) Wish {
+	w := Wish{ID: 9, By: "op", To: -1}
+	switch words[0] {
+	case "switchover":
+		w.Expect, w.To = int32(s.number(words[1])), int32(s.number(words[2]))
+		w.Fast, w.DryRun = slices.Contains(words, "fast"), slices.Contains(words, "dryrun")
+	case "resolve":
+		w.Kind, w.To = WishResolve, int32(s.number(words[1]))
+	case "latch":
+		w.Kind = WishLatch
+	case "release":
+		w.Kind = WishRelease
+	}
+	return w
+}
+
+// options reads "mode=sentinel busy=2s dryrun".
+func (s *script) options(words []string) Options {
+	o := Options{Mode: Local}
+	for _, w := range words {
+		key, value, _ := strings.Cut(w, "=")
+		switch key {
+		case "mode":
+			o.Mode = Mode(slices.Index(modeNames[:], value))
+		case "interval":
+			o.MinInterval = s.span(value)
+		case "busy":
+			o.DownBusy = s.span(value)
+		case "wait":
+			o.WaitK = int(s.number(value))
+		case "gap":
+			o.MaxGap = s.number(value)
+		case "dryrun":
+			o.DryRun = true
+		case "selffence":
+			o.SelfFence = true
+		default:
+			s.t.Fatalf("got option %q; want one that script.options knows", w)
+		}
+	}
+	return o
+}
+
+func (s *script) status() {
+	st := s.w.m.Status()
+	s.w.say("%v master=%s epoch=%d held=%v latched=%q forbidden=%q", st.State, s.w.m.name(st.Master), st.Epoch, st.Held, st.Latched, st.Forbidden)
+	for _, alarm := range st.Alarms {
+		s.w.say("alarm: %s", alarm)
+	}
+	for _, each := range st.Servers {
+		s.w.say("%s replica=%v of=%s id=%s offset=%d link=%v fault=%v %s", each.Addr, each.Repl.Replica, each.Repl.Master, each.Repl.ID,
+			each.Repl.Offset, each.Repl.LinkUp, each.Fault, each.Note)
+	}
+}
+
+func (s *script) number(word string) int64 {
+	n, err := strconv.ParseInt(word, 10, 64)
+	if err != nil {
+		s.t.Fatalf("got %q; want a number", word)
+	}
+	return n
+}
+
+func (s *script) span(word string) int64 {
+	d, err := time.ParseDuration(word)
+	if err != nil {
+		s.t.Fatalf("got %q; want a duration", word)
+	}
+	return int64(d)
+}

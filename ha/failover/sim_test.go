@@ -1,0 +1,201 @@
+package failover
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"huntaway/ha/vital"
+)
+
+// TestRandom drives a group through random faults. World holds the invariants at every action: epochs
+// rise; nobody is promoted or published while connections to the old master are open, or without an
+// intent on disk, or while another server that stands still has more of the same data; no stranger is
+// touched. Then all is healed, and the group must be whole again within a bounded time.
+func TestRandom(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(randomOptions(t), rapid.IntRange(2, 5).Draw(t, "servers"))
+		for range rapid.IntRange(1, 25).Draw(t, "steps") {
+			w.disturb(t)
+			w.run(int64(rapid.SampledFrom([]int{10, 20, 30, 50, 100, 500, 1500, 3000, 8000}).Draw(t, "ms")) * ms)
+			w.check(t)
+		}
+		w.heal(t)
+	})
+}
+
+func randomOptions(t *rapid.T) Options {
+	return Options{
+		Mode:        Local,
+		MinInterval: rapid.SampledFrom([]int64{1, 60 * second}).Draw(t, "interval"),
+		HourlyCap:   rapid.SampledFrom([]int{3, 100}).Draw(t, "cap"),
+		WaitK:       rapid.SampledFrom([]int{0, 0, 1}).Draw(t, "wait"),
+		DownBusy:    rapid.SampledFrom([]int64{0, 3 * second}).Draw(t, "busy"),
+		SelfFence:   rapid.IntRange(0, 3).Draw(t, "selffence") == 0,
+	}
+}
+
+func (w *world) check(t *rapid.T) {
+	if w.failed != "" {
+		t.Fatalf("%s\n%s", w.failed, strings.Join(w.events, "\n"))
+	}
+}
+
+// disturb lets one thing happen.
+func (w *world) disturb(t *rapid.T) {
+	b := w.boxes[rapid.IntRange(0, len(w.boxes)-1).Draw(t, "server")]
+	what := rapid.SampledFrom([]string{"kill", "kill", "boot", "boot", "stop", "cont", "cont", "cut", "alone", "mend", "mend", "fault",
+		"fine", "empty", "foreign", "save", "slow", "crash", "crashin", "crashin", "begin", "begin", "disk", "latency", "switchover", "switchover",
+		"promote", "follow", "rival", "priority", "report", "master"}).Draw(t, "what")
+	if what == "master" { // what hurts most
+		if id := w.table.Master; id >= 0 {
+			b = w.boxes[id]
+		}
+		what = rapid.SampledFrom([]string{"kill", "kill", "stop", "cut", "alone"}).Draw(t, "to the master")
+	}
+	w.say("# %s s%d", what, b.id)
+	w.happen(t, what, b)
+}
+
+// happen is what disturb has drawn.
+func (w *world) happen(t *rapid.T, what string, b *box) {
+	switch what {
+	case "kill":
+		b.kill()
+	case "boot":
+		w.boot(b)
+	case "stop":
+		b.hung = b.up
+	case "cont":
+		b.hung = false
+	case "cut":
+		b.cut = true
+	case "alone":
+		b.alone = true
+	case "mend":
+		b.cut, b.alone = false, false
+	case "fault":
+		b.fault = vital.Fault(rapid.IntRange(1, vital.Faults-1).Draw(t, "fault"))
+	case "fine":
+		b.fault, b.slow = vital.FaultNone, 0
+	case "save":
+		w.store(b)
+	case "slow":
+		b.slow = 5000
+	case "priority":
+		b.priority = rapid.SampledFrom([]int{0, 100}).Draw(t, "priority")
+	case "report":
+		kind := rapid.SampledFrom([]EventKind{LinkLost, ReadOnly, Stalled}).Draw(t, "report")
+		w.feed(Event{Kind: kind, Server: b.id})
+	default:
+		w.happenRarely(t, what, b)
+	}
+}
+
+// happenRarely is the other half of happen.
+func (w *world) happenRarely(t *rapid.T, what string, b *box) {
+	switch what {
+	case "empty":
+		if !b.foreign {
+			b.saved = box2{}
+		}
+	case "foreign":
+		if !b.up && b.id != w.table.Master && rapid.IntRange(0, 3).Draw(t, "rare") == 0 {
+			b.foreign, b.cfg, b.saved = true, "", box2{replid: "F", offset: 7000, keys: 900}
+		}
+	case "crash":
+		if !w.dark {
+			w.crash()
+		}
+	case "crashin":
+		w.crashIn = rapid.IntRange(1, 12).Draw(t, "actions")
+	case "begin":
+		if w.dark {
+			w.start()
+		}
+	case "disk":
+		w.badDisk = !w.badDisk
+	case "latency":
+		w.latency = rapid.SampledFrom([]int64{ms, ms, 60 * ms, 250 * ms, 400 * ms}).Draw(t, "latency")
+	case "switchover":
+		to := int32(rapid.IntRange(0, len(w.boxes)-1).Draw(t, "to"))
+		w.feed(Event{Kind: Commanded, Wish: Wish{To: to, Expect: w.table.Master, Fast: rapid.Bool().Draw(t, "fast"), ID: 1, By: "op"}})
+	case "promote":
+		if b.ok() && rapid.IntRange(0, 3).Draw(t, "rare") == 0 {
+			w.promote(b)
+		}
+	case "follow":
+		to := w.boxes[rapid.IntRange(0, len(w.boxes)-1).Draw(t, "to")]
+		if b.ok() && to != b && !b.foreign && !to.foreign && rapid.IntRange(0, 3).Draw(t, "rare") == 0 {
+			w.follow(b, to.addr)
+		}
+	case "rival":
+		w.feed(Event{Kind: Rival, Text: "other"})
+	}
+}
+
+// heal ends all faults. Failovers may have to wait for MinInterval; two masters may have to be
+// resolved, and a latch released, by the operator.
+func (w *world) heal(t *rapid.T) {
+	w.say("# heal")
+	w.badDisk, w.crashIn, w.latency = false, 0, ms
+	if w.dark {
+		w.start()
+	}
+	for _, b := range w.boxes {
+		b.hung, b.cut, b.alone, b.fault, b.slow, b.priority = false, false, false, vital.FaultNone, 0, 100
+		w.boot(b)
+	}
+	for round := range 60 {
+		w.run(5 * second)
+		w.check(t)
+		if w.whole() == "" {
+			w.run(2 * second)
+			w.check(t)
+			if w.whole() == "" {
+				return
+			}
+		}
+		if round >= 20 {
+			w.operate()
+		}
+	}
+	t.Fatalf("not whole after healing: %s; %+v\n%s", w.whole(), w.m.Status(), strings.Join(w.events, "\n"))
+}
+
+// operate does what an operator has to do, where a machine must not.
+func (w *world) operate() {
+	if w.m.intent.Latched != "" {
+		w.feed(Event{Kind: Commanded, Wish: Wish{Kind: WishRelease, ID: 2, By: "op"}})
+	}
+	if w.m.state != Ambiguous && w.m.state != Suspect && w.m.state != Stuck {
+		return
+	}
+	for _, b := range w.boxes {
+		if !b.foreign && !b.replica {
+			w.feed(Event{Kind: Commanded, Wish: Wish{Kind: WishResolve, To: b.id, ID: 3, By: "op"}})
+			return
+		}
+	}
+}
+
+// whole returns what is not as it should be, "" when all is.
+func (w *world) whole() string {
+	if w.m.state != Healthy || w.table.Held || w.table.Master < 0 {
+		return w.m.state.String()
+	}
+	master := w.boxes[w.table.Master]
+	if master.replica {
+		return master.addr + " is published and a replica"
+	}
+	if w.disk.Begun != "" || w.disk.Master != master.addr {
+		return "the state file says " + w.disk.Master + " " + w.disk.Begun
+	}
+	for _, b := range w.boxes {
+		if b != master && !b.foreign && !w.m.member(b.id).strange && (!b.replica || b.master != master.addr || !b.linkUp) {
+			return b.addr + " does not follow"
+		}
+	}
+	return ""
+}
