@@ -25,8 +25,8 @@ const (
 // unpause is the command that no pause holds back.
 const unpause = "client|unpause"
 
-// stops reports whether a request must wait. What EXEC runs is not looked at: it waits like
-// a write. cmd is nil for an unknown command.
+// stops reports whether a request must wait. EXEC waits like a write. cmd is nil for an
+// unknown command.
 func (p *pause) stops(cmd *codec.Command) bool {
 	switch {
 	case cmd != nil && cmd.Name == unpause:
@@ -34,7 +34,12 @@ func (p *pause) stops(cmd *codec.Command) bool {
 	case p.kind == pauseAll:
 		return true
 	}
-	return cmd != nil && (cmd.Flags&(codec.FlagWrite|codec.FlagMayReplicate) != 0 || cmd.Name == "exec")
+	return mayChange(cmd)
+}
+
+// mayChange reports whether a command may change something. What EXEC runs is not looked at.
+func mayChange(cmd *codec.Command) bool {
+	return cmd != nil && (cmd.Flags&(codec.FlagWrite|codec.FlagMayReplicate) != 0 || cmd.ID == execID)
 }
 
 // answerPause answers CLIENT PAUSE milliseconds [WRITE|ALL]. What the client sends behind it

@@ -33,6 +33,7 @@ type subscriber struct {
 	places  map[*topic]int  // where it stands among the members of each topic
 	counts  [topicKinds]int // topics, by kind
 	barrier uint32          // messages come behind this slot: of a confirmation, or of messages
+	asked   uint32          // the slot of the last command that subscribes
 	behind  uint32          // the slot behind the last messages that took one
 }
 
@@ -114,7 +115,7 @@ func (s *session) subscribe(kind topicKind, r *codec.Request) {
 		p.reply = appendConfirmation(p.reply, s, verbs[kind].join, r.Arg(i), s.sub.confirmed(kind))
 	}
 	p.seq = s.window.push(slot{join: noJoin}) // said even under CLIENT REPLY OFF
-	s.sub.barrier = p.seq
+	s.sub.barrier, s.sub.asked = p.seq, p.seq
 	x.admit(p)
 }
 
@@ -227,6 +228,15 @@ func (s *session) confined(cmd *codec.Command, r *codec.Request) (served bool) {
 		s.refuse(textAbortedFor + text)
 	}
 	return true
+}
+
+// awaitsFeed makes a request that may change something wait until the session's subscriptions
+// are confirmed, and reports whether it has: the request goes to its server over another
+// connection than they do, and the session could miss what it causes, an event of a key or
+// a message that a script publishes. Only RESP3 lets a subscribed session ask for changes.
+func (s *session) awaitsFeed(cmd *codec.Command, r *codec.Request) bool {
+	unsaid := s.sub.asked-s.window.head < uint32(s.window.len())
+	return unsaid && mayChange(cmd) && s.stepAside(r)
 }
 
 // pong answers PING in the form of a message.
