@@ -54,26 +54,26 @@ func Profile(ctx context.Context, p ProfilePool) []Finding {
 	silenceLibrary()
 	p.Access, p.SentinelAccess = p.Access.complete(), p.SentinelAccess.complete()
 	j := &judgement{pool: &p, same: func(a, b string) bool { return sameServer(ctx, a, b) }}
-	surveys := p.survey(ctx)
+	told := p.hear(ctx)
 	for i := range p.Groups {
-		j.group(&p.Groups[i], surveys[i])
+		j.group(&p.Groups[i], told[i])
 	}
-	j.alike(surveys)
+	j.alike(told)
 	if p.Mode == "sentinel" {
 		j.sentinels(p.askSentinels(ctx))
 	}
 	return j.found
 }
 
-// survey looks at all servers, by group and in the order of its servers.
-func (p *ProfilePool) survey(ctx context.Context) [][]*survey {
+// hear asks all servers, by group and in the order of its servers.
+func (p *ProfilePool) hear(ctx context.Context) [][]*testimony {
 	var asking sync.WaitGroup
 	turn := make(chan struct{}, looksMost)
-	all := make([][]*survey, len(p.Groups))
+	all := make([][]*testimony, len(p.Groups))
 	for i := range p.Groups {
 		g := &p.Groups[i]
 		for k := range g.Servers {
-			s := &survey{server: &g.Servers[k], group: g.Name}
+			s := &testimony{server: &g.Servers[k], group: g.Name}
 			all[i] = append(all[i], s)
 			asking.Go(func() {
 				turn <- struct{}{}
@@ -94,7 +94,7 @@ type judgement struct {
 }
 
 // note adds a finding about a server; do may be "".
-func (j *judgement) note(w Weight, s *survey, is, should, do string) {
+func (j *judgement) note(w Weight, s *testimony, is, should, do string) {
 	j.found = append(j.found, Finding{w, j.pool.Name, s.group, s.server.Addr, is, should, do})
 }
 

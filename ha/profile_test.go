@@ -13,9 +13,9 @@ import (
 )
 
 // well is a group of n servers that nothing is wrong with: a master and those who follow it.
-func well(n int) (*shard.Group, []*survey) {
+func well(n int) (*shard.Group, []*testimony) {
 	g := &shard.Group{Name: "g"}
-	var all []*survey
+	var all []*testimony
 	for i := range n {
 		role := shard.Replica
 		if i == 0 {
@@ -24,7 +24,7 @@ func well(n int) (*shard.Group, []*survey) {
 		g.Servers = append(g.Servers, shard.Server{Addr: fmt.Sprintf("10.0.0.%d:6379", i+1), Network: "tcp", Role: role})
 	}
 	for i := range g.Servers {
-		s := &survey{server: &g.Servers[i], group: g.Name, told: map[string]string{"role": "slave", "redis_version": "7.0.15"},
+		s := &testimony{server: &g.Servers[i], group: g.Name, told: map[string]string{"role": "slave", "redis_version": "7.0.15"},
 			repl: vital.Replication{Replica: true, Master: "10.0.0.1:6379", LinkUp: true, Priority: 100},
 			conf: map[string]string{"min-replicas-to-write": fmt.Sprint(n / 2), "min-replicas-max-lag": "2",
 				"repl-ping-replica-period": "1", "repl-timeout": "10", "repl-backlog-size": "67108864",
@@ -43,14 +43,14 @@ func well(n int) (*shard.Group, []*survey) {
 func asIs(a, b string) bool { return a == b }
 
 // judged returns what is found about a group after spoil, in the local mode.
-func judged(n int, spoil func(g *shard.Group, all []*survey)) []Finding {
+func judged(n int, spoil func(g *shard.Group, all []*testimony)) []Finding {
 	g, all := well(n)
 	if spoil != nil {
 		spoil(g, all)
 	}
 	j := &judgement{pool: &ProfilePool{Name: "p", Mode: "local", DownAfter: 5 * time.Second}, same: asIs}
 	j.group(g, all)
-	j.alike([][]*survey{all})
+	j.alike([][]*testimony{all})
 	return j.found
 }
 
@@ -70,7 +70,7 @@ func TestProfileFindsNothingInAWellGroup(t *testing.T) {
 func TestProfileFinds(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		spoil  func(g *shard.Group, all []*survey)
+		spoil  func(g *shard.Group, all []*testimony)
 		weight Weight
 		server string // of the finding
 		is, do string // parts of it
@@ -84,14 +84,14 @@ func TestProfileFinds(t *testing.T) {
 		{"a small backlog", conf(0, "repl-backlog-size", "1048576"), Doubtful, "10.0.0.1:6379", "1048576", "repl-backlog-size 67108864"},
 		{"a writable replica", conf(2, "replica-read-only", "no"), Doubtful, "10.0.0.3:6379", "read-only", "replica-read-only yes"},
 		{"late BUSY", conf(0, "busy-reply-threshold", "5000"), Doubtful, "10.0.0.1:6379", "5000", "busy-reply-threshold 3000"},
-		{"late BUSY of an old server", func(_ *shard.Group, all []*survey) {
+		{"late BUSY of an old server", func(_ *shard.Group, all []*testimony) {
 			delete(all[0].conf, "busy-reply-threshold")
 			all[0].conf["lua-time-limit"] = "5000"
 		}, Doubtful, "10.0.0.1:6379", "lua-time-limit", "lua-time-limit 3000"},
 		{"no keepalive", conf(0, "tcp-keepalive", "0"), Doubtful, "10.0.0.1:6379", "tcp-keepalive", "tcp-keepalive 30"},
 		{"a small buffer for replicas", conf(0, "client-output-buffer-limit", "normal 0 0 0 slave 1048576 0 0 pubsub 0 0 0"), Doubtful,
 			"10.0.0.1:6379", "client-output-buffer-limit", "'replica 268435456 67108864 60'"},
-		{"settings that are kept secret", func(_ *shard.Group, all []*survey) {
+		{"settings that are kept secret", func(_ *shard.Group, all []*testimony) {
 			all[1].conf, all[1].confErr = nil, errors.New("NOPERM no")
 		}, Doubtful, "10.0.0.2:6379", "CONFIG GET is refused: NOPERM no", ""},
 		{"no persistence", conf(0, "appendonly", "no"), Doubtful, "10.0.0.1:6379", "keeps nothing on disk", "appendonly yes"},
@@ -99,32 +99,32 @@ func TestProfileFinds(t *testing.T) {
 		{"a wrong password", failing(0, "WRONGPASS", vital.FaultAuth), Fatal, "10.0.0.1:6379", "WRONGPASS", ""},
 		{"a loading replica", failing(1, "LOADING", vital.FaultLoading), Doubtful, "10.0.0.2:6379", "loading", ""},
 		{"a dead replica", failing(1, "refused", vital.FaultRefused), Doubtful, "10.0.0.2:6379", "refused", ""},
-		{"a missing right", func(_ *shard.Group, all []*survey) {
+		{"a missing right", func(_ *shard.Group, all []*testimony) {
 			all[1].user, all[1].lacks = "watcher", []*right{&rights[3]}
 		}, Fatal, "10.0.0.2:6379", "watcher may not REPLICAOF NO ONE", "ACL SETUSER watcher +replicaof"},
-		{"rights that are not told", func(_ *shard.Group, all []*survey) { all[1].rightsErr = errors.New("NOPERM acl") }, Doubtful,
+		{"rights that are not told", func(_ *shard.Group, all []*testimony) { all[1].rightsErr = errors.New("NOPERM acl") }, Doubtful,
 			"10.0.0.2:6379", "the user default may do is not told", ""},
 		{"a node of a cluster", told(0, "cluster_enabled", "1"), Fatal, "10.0.0.1:6379", "node of a Redis Cluster", ""},
 		{"a failed save", told(2, "rdb_last_bgsave_status", "err"), Doubtful, "10.0.0.3:6379", "save to disk failed", ""},
-		{"another process' address", func(_ *shard.Group, all []*survey) { all[2].repl.RunID = all[1].repl.RunID }, Fatal,
+		{"another process' address", func(_ *shard.Group, all []*testimony) { all[2].repl.RunID = all[1].repl.RunID }, Fatal,
 			"10.0.0.3:6379", "the same process as 10.0.0.2:6379", ""},
-		{"a replica of a stranger", func(_ *shard.Group, all []*survey) { all[2].repl.Master = "10.9.9.9:6379" }, Doubtful,
+		{"a replica of a stranger", func(_ *shard.Group, all []*testimony) { all[2].repl.Master = "10.9.9.9:6379" }, Doubtful,
 			"10.0.0.3:6379", "follows 10.9.9.9:6379", "REPLICAOF 10.0.0.1 6379"},
-		{"a broken link", func(_ *shard.Group, all []*survey) { all[2].repl.LinkUp = false }, Doubtful, "10.0.0.3:6379", "lost its master", ""},
-		{"a replica that never becomes master", func(_ *shard.Group, all []*survey) { all[2].repl.Priority = 0 }, Doubtful,
+		{"a broken link", func(_ *shard.Group, all []*testimony) { all[2].repl.LinkUp = false }, Doubtful, "10.0.0.3:6379", "lost its master", ""},
+		{"a replica that never becomes master", func(_ *shard.Group, all []*testimony) { all[2].repl.Priority = 0 }, Doubtful,
 			"10.0.0.3:6379", "replica-priority is 0", "replica-priority 100"},
-		{"another master than in the file", func(g *shard.Group, all []*survey) {
+		{"another master than in the file", func(g *shard.Group, all []*testimony) {
 			g.Servers[0].Role, g.Servers[1].Role = shard.Replica, shard.Master
 		}, Doubtful, "10.0.0.1:6379", "the file says another one is", ""},
-		{"a second master that nobody follows", func(_ *shard.Group, all []*survey) {
+		{"a second master that nobody follows", func(_ *shard.Group, all []*testimony) {
 			all[2].told["role"], all[2].repl = "master", vital.Replication{RunID: "other"}
 		}, Doubtful, "10.0.0.3:6379", "a master too", "REPLICAOF 10.0.0.1 6379"},
-		{"two masters, both followed", func(_ *shard.Group, all []*survey) {
+		{"two masters, both followed", func(_ *shard.Group, all []*testimony) {
 			all[2].told["role"], all[2].repl = "master", vital.Replication{RunID: "other"}
 			all[1].repl.Master = "10.9.9.9:6379"
 		}, Fatal, "", "several of its servers are masters: 10.0.0.1:6379, 10.0.0.3:6379", ""},
 		{"versions that differ", told(2, "redis_version", "7.2.0"), Doubtful, "", `"7.0.15" on 10.0.0.1:6379, 10.0.0.2:6379; "7.2.0" on 10.0.0.3:6379`, ""},
-		{"memory that differs", func(_ *shard.Group, all []*survey) {
+		{"memory that differs", func(_ *shard.Group, all []*testimony) {
 			all[0].conf["maxmemory"], all[1].conf["maxmemory"], all[2].conf["maxmemory"] = "0", "0", "100"
 		}, Doubtful, "", `maxmemory is "0" on`, ""},
 	} {
@@ -143,16 +143,16 @@ func TestProfileFinds(t *testing.T) {
 	}
 }
 
-func conf(i int, key, value string) func(*shard.Group, []*survey) {
-	return func(_ *shard.Group, all []*survey) { all[i].conf[key] = value }
+func conf(i int, key, value string) func(*shard.Group, []*testimony) {
+	return func(_ *shard.Group, all []*testimony) { all[i].conf[key] = value }
 }
 
-func told(i int, key, value string) func(*shard.Group, []*survey) {
-	return func(_ *shard.Group, all []*survey) { all[i].told[key] = value }
+func told(i int, key, value string) func(*shard.Group, []*testimony) {
+	return func(_ *shard.Group, all []*testimony) { all[i].told[key] = value }
 }
 
-func failing(i int, text string, f vital.Fault) func(*shard.Group, []*survey) {
-	return func(_ *shard.Group, all []*survey) {
+func failing(i int, text string, f vital.Fault) func(*shard.Group, []*testimony) {
+	return func(_ *shard.Group, all []*testimony) {
 		all[i].err, all[i].fault, all[i].conf, all[i].told = errors.New(text), f, nil, nil
 		if i == 0 { // somebody has to be master
 			all[1].told["role"], all[1].server.Role = "master", shard.Master
@@ -163,7 +163,7 @@ func failing(i int, text string, f vital.Fault) func(*shard.Group, []*survey) {
 
 // TestProfileWithoutAMaster: nothing can be written then.
 func TestProfileWithoutAMaster(t *testing.T) {
-	got := judged(3, func(_ *shard.Group, all []*survey) { all[0].told["role"] = "slave" })
+	got := judged(3, func(_ *shard.Group, all []*testimony) { all[0].told["role"] = "slave" })
 	if len(got) != 1 || got[0].Weight != Fatal || !strings.Contains(got[0].Is, "no server of it is a master") {
 		t.Errorf("got %+v; want that there is no master", got)
 	}

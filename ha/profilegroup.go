@@ -12,7 +12,7 @@ import (
 )
 
 // group judges one group by what its servers said.
-func (j *judgement) group(g *shard.Group, all []*survey) {
+func (j *judgement) group(g *shard.Group, all []*testimony) {
 	for _, s := range all {
 		j.reached(s)
 		if s.err == nil {
@@ -29,7 +29,7 @@ func (j *judgement) group(g *shard.Group, all []*survey) {
 }
 
 // reached judges whether the server could be asked at all.
-func (j *judgement) reached(s *survey) {
+func (j *judgement) reached(s *testimony) {
 	switch {
 	case s.err == nil:
 	case s.fault == vital.FaultAuth:
@@ -42,7 +42,7 @@ func (j *judgement) reached(s *survey) {
 }
 
 // server judges one server for itself.
-func (j *judgement) server(s *survey, n int) {
+func (j *judgement) server(s *testimony, n int) {
 	j.norms(s, n)
 	j.allowed(s)
 	j.age(s)
@@ -56,7 +56,7 @@ func (j *judgement) server(s *survey, n int) {
 }
 
 // allowed judges what the monitor may do there.
-func (j *judgement) allowed(s *survey) {
+func (j *judgement) allowed(s *testimony) {
 	if s.rightsErr != nil {
 		j.note(Doubtful, s, "what the user "+who(s, j.pool)+" may do is not told: "+s.rightsErr.Error(), "+acl|whoami +acl|dryrun would let it be looked at", "")
 	}
@@ -66,7 +66,7 @@ func (j *judgement) allowed(s *survey) {
 }
 
 // who names the monitor's user there.
-func who(s *survey, p *ProfilePool) string {
+func who(s *testimony, p *ProfilePool) string {
 	for _, name := range []string{s.user, p.Access.User} {
 		if name != "" {
 			return name
@@ -76,7 +76,7 @@ func who(s *survey, p *ProfilePool) string {
 }
 
 // age judges the version.
-func (j *judgement) age(s *survey) {
+func (j *judgement) age(s *testimony) {
 	switch v := s.version(); {
 	case j.pool.Mode != "local":
 	case older(v, "5"):
@@ -87,7 +87,7 @@ func (j *judgement) age(s *survey) {
 }
 
 // clustered judges whether the server is in a cluster exactly if the pool says so.
-func (j *judgement) clustered(s *survey) {
+func (j *judgement) clustered(s *testimony) {
 	enabled := s.told["cluster_enabled"] == "1"
 	switch {
 	case enabled && j.pool.Mode != "cluster":
@@ -100,7 +100,7 @@ func (j *judgement) clustered(s *survey) {
 }
 
 // roles judges who is master of the group and who follows whom.
-func (j *judgement) roles(g *shard.Group, all []*survey) {
+func (j *judgement) roles(g *shard.Group, all []*testimony) {
 	masters := mastersOf(all)
 	if len(masters) == 0 {
 		j.noteGroup(Fatal, g.Name, "no server of it is a master that answers", "one: nothing can be written")
@@ -127,7 +127,7 @@ func (j *judgement) roles(g *shard.Group, all []*survey) {
 }
 
 // mastersOf picks those who say they are masters.
-func mastersOf(all []*survey) (masters []*survey) {
+func mastersOf(all []*testimony) (masters []*testimony) {
 	for _, s := range all {
 		if s.master() {
 			masters = append(masters, s)
@@ -137,10 +137,10 @@ func mastersOf(all []*survey) (masters []*survey) {
 }
 
 // rightful finds the one master that the group's replicas follow, if it is one.
-func (j *judgement) rightful(g *shard.Group, masters, all []*survey) (right *survey) {
+func (j *judgement) rightful(g *shard.Group, masters, all []*testimony) (right *testimony) {
 	followed := 0
 	for _, m := range masters {
-		if slices.ContainsFunc(all, func(s *survey) bool {
+		if slices.ContainsFunc(all, func(s *testimony) bool {
 			return s.err == nil && !s.master() && j.same(s.repl.Master, m.server.Addr)
 		}) {
 			right = m
@@ -160,7 +160,7 @@ func (j *judgement) rightful(g *shard.Group, masters, all []*survey) (right *sur
 	return right
 }
 
-func addresses(all []*survey) string {
+func addresses(all []*testimony) string {
 	var words []string
 	for _, s := range all {
 		words = append(words, s.server.Addr)
@@ -169,7 +169,7 @@ func addresses(all []*survey) string {
 }
 
 // follows judges a replica, and returns 1 when it could become master.
-func (j *judgement) follows(s, master *survey) int {
+func (j *judgement) follows(s, master *testimony) int {
 	host, port, _ := net.SplitHostPort(master.server.Addr)
 	switch {
 	case !j.same(s.repl.Master, master.server.Addr):
@@ -185,8 +185,8 @@ func (j *judgement) follows(s, master *survey) int {
 }
 
 // twins finds one process under two addresses.
-func (j *judgement) twins(g *shard.Group, all []*survey) {
-	seen := map[string]*survey{}
+func (j *judgement) twins(g *shard.Group, all []*testimony) {
+	seen := map[string]*testimony{}
 	for _, s := range all {
 		id := s.repl.RunID
 		if s.err != nil || id == "" {

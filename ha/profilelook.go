@@ -11,8 +11,8 @@ import (
 	"huntaway/shard"
 )
 
-// A survey is what one server said of itself.
-type survey struct {
+// A testimony is what one server said of itself.
+type testimony struct {
 	server *shard.Server
 	group  string // its name
 
@@ -32,7 +32,7 @@ type survey struct {
 }
 
 // look asks the server everything, over one connection.
-func (s *survey) look(ctx context.Context, p *ProfilePool) {
+func (s *testimony) look(ctx context.Context, p *ProfilePool) {
 	ctx, cancel := context.WithTimeout(ctx, p.Access.Timeout)
 	defer cancel()
 	c := p.Access.open(s.server.Network, s.server.Addr)
@@ -68,13 +68,13 @@ func fieldsOf(text string) map[string]string {
 }
 
 // version is the redis_version, of forks the one they are compatible with.
-func (s *survey) version() string { return s.told["redis_version"] }
+func (s *testimony) version() string { return s.told["redis_version"] }
 
 // master tells whether the server says that it is one.
-func (s *survey) master() bool { return s.err == nil && s.told["role"] == "master" }
+func (s *testimony) master() bool { return s.err == nil && s.told["role"] == "master" }
 
 // command words a redis-cli line that talks to the server.
-func (s *survey) command(words ...string) string {
+func (s *testimony) command(words ...string) string {
 	return commandLine(s.server.Addr, words...)
 }
 
@@ -122,7 +122,7 @@ var rights = []right{
 
 // rights finds out what the monitor's user may not do there. Servers before Redis 7 cannot
 // tell, and before Redis 6 everybody may do everything.
-func (s *survey) rights(ctx context.Context, c *redis.Client, p *ProfilePool) {
+func (s *testimony) rights(ctx context.Context, c *redis.Client, p *ProfilePool) {
 	if older(s.version(), "7") {
 		return
 	}

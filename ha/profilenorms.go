@@ -84,7 +84,7 @@ func wholeOf(text string) int64 {
 }
 
 // norms compares a server with the profile.
-func (j *judgement) norms(s *survey, n int) {
+func (j *judgement) norms(s *testimony, n int) {
 	if s.conf == nil {
 		j.note(Doubtful, s, "CONFIG GET is refused: "+s.confErr.Error(), "its settings could not be compared with what failover goes by; +config|get for the user would let them", "")
 		return
@@ -110,7 +110,7 @@ func (j *judgement) norms(s *survey, n int) {
 }
 
 // persistence warns of a server that would come back empty.
-func (j *judgement) persistence(s *survey, n int) {
+func (j *judgement) persistence(s *testimony, n int) {
 	if n < 2 || s.conf["appendonly"] != "no" || s.conf["save"] != "" {
 		return
 	}
@@ -127,10 +127,10 @@ func (j *judgement) persistence(s *survey, n int) {
 var alikeKeys = []string{"maxmemory", "maxmemory-policy", "databases", "notify-keyspace-events", "cluster-enabled", "proto-max-bulk-len"}
 
 // alike warns of settings that differ between servers of the pool.
-func (j *judgement) alike(surveys [][]*survey) {
+func (j *judgement) alike(told [][]*testimony) {
 	for _, key := range alikeKeys {
 		who := map[string][]string{}
-		for _, g := range surveys {
+		for _, g := range told {
 			for _, s := range g {
 				if value, has := s.conf[key]; has {
 					who[value] = append(who[value], s.server.Addr)
@@ -142,7 +142,7 @@ func (j *judgement) alike(surveys [][]*survey) {
 		}
 	}
 	versions := map[string][]string{}
-	for _, g := range surveys {
+	for _, g := range told {
 		for _, s := range g {
 			if s.err == nil {
 				versions[s.version()] = append(versions[s.version()], s.server.Addr)
