@@ -21,7 +21,7 @@ type ReplyScanner struct {
 	minus  bool  // its number is negative
 	digits uint8 // of its number, so far
 	number int64 // its number, so far
-	left   int64 // bytes of a bulk still to come, CRLF included; or of a line, so far
+	left   int64 // bytes of a bulk still to come, CRLF included; or of a line, so far; or signs of a number
 	depth  int
 	counts [maxReplyDepth]int64 // elements still to come, per open aggregate
 }
@@ -158,9 +158,10 @@ func (s *ReplyScanner) inNumber(buf []byte) (n int, end bool, err error) {
 				return n, false, errReplyLength
 			}
 			s.number = s.number*10 + int64(c-'0')
-		case c == '-' && s.digits == 0 && !s.minus:
-			s.minus = true
-		case c == '+' && s.digits == 0 && s.kind == ':' && !s.minus:
+		case c == '-' && s.digits == 0 && s.left == 0:
+			s.minus, s.left = true, 1
+		case c == '+' && s.digits == 0 && s.kind == ':' && s.left == 0:
+			s.left = 1
 		case c == '\r' && s.digits > 0:
 			s.state = atLF
 			return n, false, nil

@@ -70,6 +70,7 @@ func TestReplyScannerRefuses(t *testing.T) {
 		{"*4294967295\r\n", errReplyLength, false}, {"*268435457\r\n", errReplyLength, false}, {"%134217729\r\n", errReplyLength, true},
 		{"$536870913\r\n", errReplyLength, false}, {"$-2\r\n", errReplyLength, false}, {"*-2\r\n", errReplyLength, false},
 		{"$+1\r\n", errReplyLength, false}, {"$\r\n", errReplyLength, false}, {"$1x\r\n", errReplyLength, false}, {":1x\r\n", errReplyLength, false},
+		{":++5\r\n", errReplyLength, false}, {":+-5\r\n", errReplyLength, false}, {":-+5\r\n", errReplyLength, false}, {"*--1\r\n", errReplyLength, false},
 		{":\r\n", errReplyLength, false}, {"%-1\r\n", errReplyLength, true}, {"$99999999999999999999\r\n", errReplyLength, false},
 		{"$3\r\nabcde", errReplyCRLF, false}, {"$3\r\nabc\n\r", errReplyCRLF, false}, {"+a\rb", errReplyCRLF, false}, {"*1\rx", errReplyCRLF, false},
 		{strings.Repeat("*1\r\n", maxReplyDepth+1), errReplyDepth, false},
