@@ -11,6 +11,7 @@ import (
 
 	"huntaway/ha/failover"
 	"huntaway/perf"
+	"huntaway/shard"
 )
 
 // How often Sentinels are asked. They are asked at once when one of them publishes something, and when
@@ -40,7 +41,7 @@ type sentinels struct {
 
 	// Owned by run.
 	elections map[string]*election // by group
-	repeated  map[string]int64     // when a master that the table lacks was last announced, by group
+	repeated  map[string]int64     // when what stands was last told again, by group
 	odd       map[string]string    // what was last complained of, by group
 	answers   []hearing            // whether each Sentinel answers
 	doubts    []bool               // whether each Sentinel has doubts
@@ -143,9 +144,8 @@ func (s *sentinels) count(r report) (told []arbiterEvent) {
 			e.hear(r.index, voice{f.addr, f.lot.epoch, f.lot.down && !r.tilt})
 		}
 		evs := e.decide(nil)
-		master := t.Server(g.Master)
-		if len(evs) == 0 && e.announced && (master == nil || master.Addr != e.addr) {
-			evs = s.again(g.Name, e)
+		if len(evs) == 0 && e.announced {
+			evs = s.again(t, g, e)
 		}
 		for _, ev := range evs {
 			told = append(told, arbiterEvent{g.Name, ev})
@@ -155,15 +155,23 @@ func (s *sentinels) count(r report) (told []arbiterEvent) {
 	return told
 }
 
-// again repeats an announcement that the table does not follow yet, now and then: whoever got it
-// may have had reasons to doubt it that are gone.
-func (s *sentinels) again(group string, e *election) []failover.Event {
-	now := perf.Now()
-	if now-s.repeated[group] < int64(sentinelHaste) {
+// again repeats now and then what is still to be acted upon: an objection that stands, and
+// an announcement that the table is behind, for whoever got it may have had reasons to doubt
+// it that are gone.
+func (s *sentinels) again(t *shard.Table, g *shard.Group, e *election) (evs []failover.Event) {
+	master, now := t.Server(g.Master), perf.Now()
+	behind := master == nil || master.Addr != e.addr
+	if !behind && e.objectors == 0 || now-s.repeated[g.Name] < int64(sentinelHaste) {
 		return nil
 	}
-	s.repeated[group] = now
-	return []failover.Event{e.announcement()}
+	s.repeated[g.Name] = now
+	if behind {
+		evs = append(evs, e.announcement())
+	}
+	if e.objectors > 0 {
+		evs = append(evs, e.objection())
+	}
+	return evs
 }
 
 // attend notes when a Sentinel ceases to answer, and when it does again.

@@ -76,7 +76,8 @@ func (e *election) announcement() failover.Event {
 }
 
 // object appends a change in how many hold the announced master for dead. A Sentinel that
-// speaks of another one, or of another epoch, is not heard on it.
+// speaks of another one, or of another epoch, is not heard on it. An objection that is over
+// is not told: who hears of one believes it for a while, and it is repeated while it stands.
 func (e *election) object(evs []failover.Event) []failover.Event {
 	n := 0
 	for i, v := range e.voices {
@@ -84,11 +85,16 @@ func (e *election) object(evs []failover.Event) []failover.Event {
 			n++
 		}
 	}
-	if n != e.objectors {
-		e.objectors = n
-		evs = append(evs, failover.Event{Kind: failover.Objected, Addr: e.addr, Epoch: e.epoch, Source: n, Of: len(e.voices)})
+	news := n > 0 && n != e.objectors
+	if e.objectors = n; news {
+		evs = append(evs, e.objection())
 	}
 	return evs
+}
+
+// objection says how many hold the master for dead that was made known last.
+func (e *election) objection() failover.Event {
+	return failover.Event{Kind: failover.Objected, Addr: e.addr, Epoch: e.epoch, Source: e.objectors, Of: len(e.voices)}
 }
 
 // poll returns the voice of the highest epoch, of how many it is, and whether no other
