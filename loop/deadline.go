@@ -28,6 +28,7 @@ func (w *worker) tick() {
 	for _, pw := range w.pools {
 		pw.tickLinks()
 		pw.tickFamilies()
+		pw.tickEase()
 		pw.tickHolds()
 		pw.tickDrains()
 		pw.tickBlocked()

@@ -140,6 +140,7 @@ type poolWorker struct {
 	servers  []*perf.ServerCounters // by server ID
 
 	drains []drainage // who waits until a server owes nothing
+	easing int64      // until when some server is given fewer reads than its share, see ease
 }
 
 // newPoolWorker makes a worker's share of p.

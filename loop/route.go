@@ -127,6 +127,9 @@ func (pw *poolWorker) pick(s *session, e *entry) int32 {
 		return g.Master
 	}
 	id := g.Reader(pw.opt.ReadPolicy, pw.cost, rand.Uint64())
+	if pw.w.now < pw.easing {
+		id = pw.ease(g, id)
+	}
 	if id < 0 || id == g.Master {
 		pw.counters.ReadsMaster++
 		return id

@@ -10,4 +10,8 @@ type Vitals struct {
 	// perf.Now): every write that its master had acknowledged by then is in this server's
 	// data. 0 while unknown. For a master it has no meaning.
 	CoveredAt atomic.Int64
+
+	// ReturnedAt is when, on the same clock, the server came back into service after it had
+	// been out of it; 0 while it never was. What it gets to do may be ramped up from then.
+	ReturnedAt atomic.Int64
 }
