@@ -309,7 +309,7 @@ func TestBlockedWaitIsNoLatency(t *testing.T) {
 func TestDrainEndsWaits(t *testing.T) {
 	f := newVigil(t, PoolOptions{}, popL...)
 	f.w.begin()
-	f.w.drain()
+	f.w.drain(0)
 	f.w.end()
 	f.run()
 	got(t, "the last word", f.c.take(), "-"+textUnblocked+"\r\n")

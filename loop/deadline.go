@@ -38,6 +38,7 @@ func (w *worker) tick() {
 		pw.tickSubscriptions()
 	}
 	w.tickMournings()
+	w.tickDrain()
 	w.drainSlow()
 	w.sweep()
 	w.end()

@@ -175,7 +175,8 @@ func (e *Engine) Drain(ctx context.Context) error {
 		ln.Close()
 	}
 	e.mu.Unlock()
-	e.postAll((*worker).drain)
+	by := drainBy(ctx)
+	e.postAll(func(w *worker) { w.drain(by) })
 	t := time.NewTicker(tickBusy)
 	defer t.Stop()
 	for e.clients.Load() > 0 {

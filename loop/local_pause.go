@@ -22,6 +22,9 @@ const (
 	pauseAll
 )
 
+// faultPaused is for what still waits when the process must end.
+var faultPaused = &fault{notExecuted, "shutting down while clients are paused", false}
+
 // unpause is the command that no pause holds back.
 const unpause = "client|unpause"
 
@@ -111,8 +114,12 @@ func (pw *poolWorker) tickPause() {
 // pauses makes the request that is being admitted wait when a pause is for its kind, and
 // reports whether it has.
 func (s *session) pauses(cmd *codec.Command, r *codec.Request) bool {
-	if !s.pw.paused() || !s.pw.pause.stops(cmd) {
+	switch {
+	case !s.pw.paused() || !s.pw.pause.stops(cmd):
 		return false
+	case s.w.overdue:
+		s.refuseWith(appendFault(s.w.scratch[:0], faultPaused, place{pool: s.pw.opt.Name}))
+		return true
 	}
 	s.putBack(r)
 	s.stop(stopPause)

@@ -219,6 +219,11 @@ func (s *session) goOn() {
 	switch {
 	case s.stops != 0 || s.wire == nil:
 		s.stayStopped() // in another way than before, perhaps
+		if s.w.draining {
+			s.stopWaiting()
+		}
+	case s.w.draining:
+		s.depart()
 	case s.parted > 0:
 		s.lastWord(endPeer) // that was all it had sent
 	default:

@@ -35,6 +35,8 @@ type worker struct {
 	armed     bool   // a flush has been posted and has not run yet
 	late      bool   // ticks have been lacking: this process has been stopped, or an event took long
 	draining  bool   // the process is going down: sessions close when nothing is owed
+	drainBy   int64  // when draining waits for no pause any more; 0: never
+	overdue   bool   // that has come
 	pools     []*poolWorker
 	sessions  []*session // by index; nil where free
 	gens      []uint32   // generation of each index
