@@ -47,6 +47,8 @@
 //	                              per server                       the pool is forgotten
 //	ha/profile.go              1  asks one server for check        when it has answered, or its
 //	                              --connect                        time is over
+//	ha/sentinel.go             2  for each Sentinel of a pool:     with its pool's watch
+//	                              one asks it, one listens to it
 //	loop/accept.go             1  dials one link                   after its connect timeout
 //	loop/engine.go             1  the ticker                       with Engine.Stop
 //	loop/farewell.go           1  last replies to a half-closed    after ten seconds at most

@@ -83,5 +83,8 @@ func watchOptions(p *config.Pool, publisher ha.Publisher) ha.PoolOptions {
 		AutoEject:     p.AutoEjectHosts,
 		FailureLimit:  p.ServerFailureLimit,
 		RetryTimeout:  p.ServerRetryTimeout,
+
+		Sentinels:      p.Sentinels,
+		SentinelAccess: ha.Access{User: p.SentinelUser, Password: p.SentinelPassword.Reveal()},
 	}
 }
