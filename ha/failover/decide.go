@@ -3,6 +3,8 @@ package failover
 import (
 	"fmt"
 	"slices"
+
+	"huntaway/ha/vital"
 )
 
 // reviewHealthy looks whether the master is still what it should be.
@@ -58,6 +60,7 @@ func (m *Machine) reviewSuspect() {
 		m.recovered()
 		return
 	}
+	m.infer()
 	m.arbiterFence()
 	m.restore()
 	m.forbidden = ""
@@ -128,10 +131,27 @@ func (m *Machine) unseemly() string {
 		m.latch(fmt.Sprintf("%d failovers within an hour", len(m.recent)))
 		return "latched: " + m.intent.Latched
 	}
+	if m.known.Lineage == "" {
+		return "it is not known what data the master had"
+	}
 	if m.bestGuess() < 0 {
 		return "no server could take over" + m.objections()
 	}
+	if n, need := m.reachable(), m.quorum(len(m.members)-1); n < need {
+		return fmt.Sprintf("%d servers with the group's data answer, %d are needed to have every write that WAIT %d acknowledged",
+			n, need, m.o.WaitK)
+	}
 	return ""
+}
+
+// reachable counts the servers besides the master that would be detached and seem able to answer.
+func (m *Machine) reachable() (n int) {
+	for _, b := range m.members {
+		if b.ID != m.master && b.fault == vital.FaultNone && b.sent != 0 && b.repl.Kin(m.known.Lineage) {
+			n++
+		}
+	}
+	return n
 }
 
 // latch turns automatic failover off until an operator turns it on.

@@ -59,7 +59,7 @@ func (m *Machine) stalled(ev Event) {
 // suspect calls the master in question.
 func (m *Machine) suspect(why string) {
 	m.doubt, m.doubtAt, m.planned = why, m.now, false
-	m.heir.at = 0
+	m.round.tries = 0
 	m.asked = 0
 	m.giveUpWish(why)
 	m.hold()
@@ -141,16 +141,34 @@ func (m *Machine) accept() {
 
 // record has the state file say who is master and what its data are, when that has changed.
 func (m *Machine) record() {
-	want := m.intent
-	want.Epoch, want.Master = m.epoch, m.name(m.master)
-	want.RunID, want.Lineage, want.Arbiter = m.known.RunID, m.known.Lineage, m.announced.accepted
-	if want == m.intent && m.saving.version > 0 {
-		m.intent.Offset = m.known.Offset
+	want := m.standing()
+	same := want
+	same.Offset = m.intent.Offset
+	fresh := same != m.intent || m.saving.version == 0
+	m.intent = want
+	if fresh {
+		m.save()
+	}
+}
+
+// infer makes the lineage that all replicas of the table's master share what is known of it, when
+// it has never been seen as master.
+func (m *Machine) infer() {
+	b := m.member(m.master)
+	if m.known.Lineage != "" || m.isMaster(b) {
 		return
 	}
-	want.Offset = m.known.Offset
-	m.intent = want
-	m.save()
+	from := past{id: m.master}
+	for _, r := range m.members {
+		switch {
+		case !m.isReplica(r):
+		case from.Lineage != "" && from.Lineage != r.repl.ID:
+			return
+		default:
+			from.Lineage, from.Offset = r.repl.ID, max(from.Offset, r.repl.Offset)
+		}
+	}
+	m.known = from
 }
 
 // verdict returns why the master is dead, and how one knows; causeNone when it may be alive.

@@ -179,13 +179,15 @@ func (m *Machine) acknowledge(ev Event) {
 		m.publish(m.heir.id, ev.Repl, m.heir.why)
 		return
 	}
+	m.begin("following", m.heir.id)
 	m.launch(ofState, Action{Kind: Fence, Server: m.master, Within: fenceTime})
 }
 
-// inherit publishes the heir once the old master is fenced off.
+// inherit publishes the heir once the old master is fenced off. A state file that cannot be written
+// keeps nobody from following what has happened already.
 func (m *Machine) inherit() {
 	switch err, over := m.fate(Fence); {
-	case !over:
+	case !over || !m.isSaved() && m.unsavable() == nil && m.o.Mode != Observe:
 	case err != nil:
 		m.refuse("the old master could not be fenced off: " + err.Error())
 	default:
@@ -198,6 +200,7 @@ func (m *Machine) refuse(why string) {
 	m.heir.refused, m.heir.refusedAt = m.heir.id, m.now
 	m.doubtAt = m.now
 	m.giveUpWish(m.name(m.heir.id) + ": " + why)
+	m.takeBack()
 	m.on(failed, Transition{What: m.name(m.heir.id) + " is not followed", Why: why, Loss: -1})
 }
 

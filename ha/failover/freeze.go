@@ -11,12 +11,13 @@ type round struct {
 	looked    bool   // the last look at the old master is done
 	counted   bool   // it stands in recent
 	candidate int32  // who is being promoted, -1: nobody yet
+	tries     int    // how often it was begun in this outage
 	waitsFor  int64  // since when the new master has refused writes for want of replicas; 0: it has not
 }
 
 // freeze begins a failover: the intent is persisted and the old master fenced off, at the same time.
 func (m *Machine) freeze(c cause, why string) {
-	m.round = round{cause: c, why: why, at: m.now, force: m.round.force, candidate: -1}
+	m.round = round{cause: c, why: why, at: m.now, force: m.round.force, candidate: -1, tries: m.round.tries + 1}
 	m.remarks = nil
 	m.hold()
 	m.on(dead, Transition{What: "the master is dead", Why: m.name(m.master) + ": " + why, Loss: -1})
@@ -162,6 +163,9 @@ func (m *Machine) stick(why string) {
 	m.giveUpWish(why)
 }
 
+// pause is how long to wait in Stuck before the next attempt.
+func (r *round) pause() int64 { return retryEvery << min(max(r.tries-1, 0), 4) }
+
 // reviewStuck waits for the old master's return, for a successor, or for a candidate.
 func (m *Machine) reviewStuck() {
 	m.ask()
@@ -175,7 +179,7 @@ func (m *Machine) reviewStuck() {
 	}
 	m.restore()
 	m.forbidden = ""
-	if c == causeNone || m.now-m.since < retryEvery {
+	if c == causeNone || m.now-m.since < m.round.pause() {
 		return
 	}
 	if m.forbidden = m.prohibited(); m.forbidden == "" {

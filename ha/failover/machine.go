@@ -1,6 +1,9 @@
 package failover
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Times that nobody needs to set.
 const (
@@ -81,10 +84,16 @@ type Machine struct {
 func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	m := &Machine{o: o.Defaults(), group: l.Group, now: now, started: now, since: now, copying: -1}
 	m.master, m.epoch, m.held = l.Master, max(l.Epoch, intent.Epoch, 1), l.Held
+	if intent.Begun != "" {
+		m.epoch = max(m.epoch, intent.Epoch+1) // what was begun may have been published
+	}
 	m.intent = intent
 	m.intent.Group = l.Group
 	m.enlist(l.Members)
 	m.known = past{RunID: intent.RunID, Lineage: intent.Lineage, Offset: intent.Offset}
+	for _, lineage := range strings.Fields(intent.Former) {
+		m.former = append(m.former, past{Lineage: lineage})
+	}
 	m.announced.accepted, m.announced.bound = intent.Arbiter, intent.Master != ""
 	m.heir.id, m.heir.refused, m.round.candidate, m.round.force = -1, -1, -1, -1
 	return m

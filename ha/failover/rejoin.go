@@ -96,7 +96,7 @@ func (m *Machine) join(b *member) {
 // settleCopy ends the one full copy that is being made when it is over, or cannot be seen.
 func (m *Machine) settleCopy() {
 	b := m.member(m.copying)
-	if b == nil || b.fault != vital.FaultNone || !b.busy && m.now >= b.again && m.inLine(b) && b.repl.LinkUp {
+	if b == nil || b.ID == m.master || b.fault != vital.FaultNone || !b.busy && m.now >= b.again && m.inLine(b) && b.repl.LinkUp {
 		m.copying = -1
 	}
 }

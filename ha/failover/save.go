@@ -1,5 +1,10 @@
 package failover
 
+import (
+	"slices"
+	"strings"
+)
+
 // A save is how the state file stands to the machine's intent. One Persist is out at a time, so
 // that an older intent never overwrites a newer one.
 type save struct {
@@ -57,9 +62,28 @@ func (m *Machine) unsavable() error {
 	return nil
 }
 
+// standing returns the intent with who is master now, and what is known of its data.
+func (m *Machine) standing() Intent {
+	i := m.intent
+	i.Epoch, i.Master, i.Arbiter = m.epoch, "", m.announced.accepted
+	if m.master >= 0 {
+		i.Master = m.name(m.master)
+	}
+	i.RunID, i.Lineage, i.Offset = m.known.RunID, m.known.Lineage, m.known.Offset
+	var before []string
+	for _, f := range m.former[max(0, len(m.former)-formerMost):] {
+		if f.Lineage != "" && !slices.Contains(before, f.Lineage) {
+			before = append(before, f.Lineage)
+		}
+	}
+	i.Former = strings.Join(before, " ")
+	return i
+}
+
 // begin notes in the state file what is about to be done: a state's name, and to whose advantage.
 // Nothing is to be done when state is empty.
 func (m *Machine) begin(state string, candidate int32) {
+	m.intent = m.standing()
 	m.intent.Begun, m.intent.Candidate = state, ""
 	if candidate >= 0 {
 		m.intent.Candidate = m.name(candidate)

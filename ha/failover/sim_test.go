@@ -38,8 +38,17 @@ func randomOptions(t *rapid.T) Options {
 
 func (w *world) check(t *rapid.T) {
 	if w.failed != "" {
-		t.Fatalf("%s\n%s", w.failed, strings.Join(w.events, "\n"))
+		t.Fatalf("%s\n%s", w.failed, w.told())
 	}
+}
+
+// told returns what has happened, the middle left out when it is long.
+func (w *world) told() string {
+	all := w.events
+	if len(all) > 160 {
+		all = append(append(all[:120:120], "..."), all[len(all)-40:]...)
+	}
+	return strings.Join(all, "\n")
 }
 
 // disturb lets one thing happen.
@@ -161,7 +170,7 @@ func (w *world) heal(t *rapid.T) {
 			w.operate()
 		}
 	}
-	t.Fatalf("not whole after healing: %s; %+v\n%s", w.whole(), w.m.Status(), strings.Join(w.events, "\n"))
+	t.Fatalf("not whole after healing: %s; %+v\n%s", w.whole(), w.m.Status(), w.told())
 }
 
 // operate does what an operator has to do, where a machine must not.
@@ -172,17 +181,18 @@ func (w *world) operate() {
 	if w.m.state != Ambiguous && w.m.state != Suspect && w.m.state != Stuck {
 		return
 	}
+	var best *box
 	for _, b := range w.boxes {
-		if !b.foreign && !b.replica {
-			w.feed(Event{Kind: Commanded, Wish: Wish{Kind: WishResolve, To: b.id, ID: 3, By: "op"}})
-			return
+		if !b.foreign && (best == nil || !b.replica && best.replica || b.replica == best.replica && b.offset > best.offset) {
+			best = b
 		}
 	}
+	w.feed(Event{Kind: Commanded, Wish: Wish{Kind: WishResolve, To: best.id, ID: 3, By: "op"}})
 }
 
 // whole returns what is not as it should be, "" when all is.
 func (w *world) whole() string {
-	if w.m.state != Healthy || w.table.Held || w.table.Master < 0 {
+	if w.m.state != Healthy || w.table.Held && !w.m.hushed || w.table.Master < 0 {
 		return w.m.state.String()
 	}
 	master := w.boxes[w.table.Master]

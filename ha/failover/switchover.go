@@ -40,9 +40,12 @@ type hand struct {
 
 // switchover begins what an operator has ordered, or says why not, or how it would go.
 func (m *Machine) switchover(w Wish) {
-	err := m.objection(w)
-	if err != nil || w.DryRun || m.o.DryRun {
-		m.do(Action{Kind: Answer, ID: w.ID, Server: w.To, Err: err, Plan: m.steps(w)})
+	if err := m.objection(w); err != nil {
+		m.answer(w, err)
+		return
+	}
+	if w.DryRun || m.o.DryRun {
+		m.do(Action{Kind: Answer, ID: w.ID, Server: w.To, Plan: m.steps(w)})
 		return
 	}
 	m.hand = hand{at: m.now, wish: w}

@@ -38,7 +38,6 @@ type box struct {
 	second    string
 	secondOff int64
 	offset    int64
-	log       []int // writes
 	keys      int64
 	mark      uint64
 	priority  int
@@ -52,7 +51,6 @@ type box struct {
 type box2 struct {
 	replid string
 	offset int64
-	log    []int
 	keys   int64
 	mark   uint64
 }
@@ -132,7 +130,7 @@ func (w *world) fresh(prefix string) string {
 }
 
 func (w *world) store(b *box) {
-	b.saved = box2{b.replid, b.offset, slices.Clone(b.log), b.keys, b.mark}
+	b.saved = box2{b.replid, b.offset, b.keys, b.mark}
 }
 
 // start makes a machine, with the table as configured and the state file as it is.
@@ -192,7 +190,7 @@ func (w *world) boot(b *box) {
 	was := b.saved
 	*b = box{id: b.id, addr: b.addr, up: true, cut: b.cut, alone: b.alone, fault: b.fault, slow: b.slow, priority: b.priority,
 		cfg: b.cfg, saved: was, runID: w.fresh("r"), replica: b.cfg != "", master: b.cfg, downAt: w.now,
-		offset: was.offset, log: slices.Clone(was.log), keys: was.keys, mark: was.mark, foreign: b.foreign}
+		offset: was.offset, keys: was.keys, mark: was.mark, foreign: b.foreign}
 	switch {
 	case was.replid == "":
 		b.replid, b.offset = w.fresh("L"), 0
@@ -267,7 +265,7 @@ func (w *world) sync(b, up *box) {
 		}
 	}
 	if b.slow == 0 || w.now/ms%b.slow < 20 {
-		b.offset, b.log, b.keys, b.mark = up.offset, slices.Clone(up.log), up.keys, up.mark
+		b.offset, b.keys, b.mark = up.offset, up.keys, up.mark
 		b.replid, b.second, b.secondOff = up.replid, up.second, up.secondOff
 	}
 }
@@ -406,7 +404,6 @@ func (w *world) client() {
 		w.stalled, w.lostSeen = 0, false
 		w.fenced[b.id] = false
 		w.writes++
-		b.log = append(b.log, w.writes)
 		b.offset++
 	}
 }
