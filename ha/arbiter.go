@@ -7,7 +7,8 @@ import (
 	"huntaway/ha/failover"
 )
 
-// An arbiter decides in the place of this process who is master: Redis Sentinel.
+// An arbiter decides in the place of this process who is master: Redis Sentinel, or the
+// servers themselves, where they are a Redis Cluster.
 type arbiter interface {
 	// run follows the arbiter and tells what it says, until ctx ends. It is called once, on a
 	// goroutine of its own. What it sends waits until it is taken, so every send must also

@@ -299,7 +299,7 @@ func (d *Detector) moved(s *server, from State) {
 		s.hold = s.nextHold(d.now)
 		s.holdUntil = d.now + s.hold
 	}
-	d.act(Action{Kind: Report, Transition: Transition{
+	d.act(Action{Kind: Report, Server: s.id, Transition: Transition{
 		At: d.now, What: "server state", Group: s.group.name, Addr: s.addr,
 		From: from, To: s.state, Reason: s.reason, Cause: s.cause,
 	}})

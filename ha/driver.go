@@ -19,8 +19,8 @@ import (
 	"huntaway/shard"
 )
 
-// A watch keeps one pool's table right: it feeds the pool's Detector and carries out what
-// that says.
+// A watch keeps one pool's table right: it feeds the pool's Detector, and the failover machine
+// of each group, and carries out what they say.
 //
 // Owner: its goroutine, which runs run; the channels are for everybody.
 type watch struct {
@@ -31,6 +31,11 @@ type watch struct {
 	results chan Event    // from the probers; each waits until it is taken
 	calls   chan func()   // to be run on the goroutine
 	ended   chan struct{} // closed when the goroutine is gone
+
+	outcomes chan outcome      // of what was begun for the machines; each waits until it is taken
+	verdicts chan arbiterEvent // from the arbiter, likewise
+	arbiter  arbiter           // nil when nobody else decides
+	vault    *vault            // where intents are kept
 
 	// Fixed when started.
 	started atomic.Bool
@@ -43,11 +48,16 @@ type watch struct {
 	detector *Detector
 	seen     *shard.Table      // the table that the detector has adopted
 	probers  map[int32]*prober // by server ID
-	probing  sync.WaitGroup    // their goroutines
+	working  sync.WaitGroup    // every goroutine that it started
+	ctx      context.Context   // of run
+
+	stewards []*steward      // of the groups of seen that have more than one server, in their order
+	hands    map[int32]*hand // by server ID; hired when first needed
+	answers  map[int32]bool  // by server ID: its newest probe was answered
 }
 
-func newWatch(o PoolOptions, note func(Transition)) *watch {
-	return &watch{
+func newWatch(o PoolOptions, v *vault, note func(Transition)) *watch {
+	w := &watch{
 		o:        o,
 		note:     note,
 		reports:  make(chan Event, reportsMost),
@@ -56,7 +66,14 @@ func newWatch(o PoolOptions, note func(Transition)) *watch {
 		ended:    make(chan struct{}),
 		detector: NewDetector(o.limits()),
 		probers:  make(map[int32]*prober),
+		outcomes: make(chan outcome),
+		verdicts: make(chan arbiterEvent),
+		arbiter:  newArbiter(o, note),
+		vault:    v,
+		hands:    make(map[int32]*hand),
+		answers:  make(map[int32]bool),
 	}
+	return w
 }
 
 // start sets the goroutine going, counted in running, until ctx ends or stop.
@@ -105,13 +122,19 @@ func (w *watch) status() (all []ServerStatus) {
 	return all
 }
 
-// run is the watch's goroutine: one event at a time, until ctx ends and the probers with it.
+// run is the watch's goroutine: one event at a time, until ctx ends and all that it started
+// with it.
 func (w *watch) run(ctx context.Context) {
-	defer w.probing.Wait()
+	defer w.working.Wait()
+	w.ctx = ctx
+	if w.arbiter != nil {
+		w.working.Go(func() { w.arbiter.run(ctx, w.verdicts) })
+	}
 	w.follow(ctx)
+	w.settle()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 			return
@@ -122,20 +145,46 @@ func (w *watch) run(ctx context.Context) {
 			w.step(ctx, ev)
 		case ev := <-w.results:
 			w.step(ctx, ev)
+		case o := <-w.outcomes:
+			w.conclude(o)
+		case v := <-w.verdicts:
+			w.consultNamed(v.group, v.ev)
 		case <-timer.C:
 			w.step(ctx, Event{Kind: Tick})
 		}
-		timer.Reset(time.Duration(w.detector.Next() - perf.Now()))
+		timer.Reset(time.Duration(w.next() - perf.Now()))
 	}
 }
 
+// next returns when the next Tick is wanted by anybody.
+func (w *watch) next() int64 {
+	next := w.detector.Next()
+	for _, s := range w.stewards {
+		next = min(next, s.next())
+	}
+	return next
+}
+
 // step feeds one event, which is known from this moment on, to a detector that is up to date
-// with the table.
+// with the table, and then to the machine of the group that it is about.
 func (w *watch) step(ctx context.Context, ev Event) {
 	w.follow(ctx)
 	ev.At = perf.Now()
-	w.perform(w.detector.Step(ev, nil))
+	if ev.Kind == Probed {
+		w.answers[ev.Server] = ev.Fault.Alive() || ev.Fault == vital.FaultLoading
+	}
+	w.perform(w.detector.Step(ev.asRead(), nil))
 	w.follow(ctx) // somebody else may have published while perform did
+	w.tell(ev)
+}
+
+// asRead returns ev as it bears on reads: a server that takes no writes because it cannot save
+// its data is judged by what it says of itself.
+func (ev Event) asRead() Event {
+	if ev.Fault == vital.FaultMisconf {
+		ev.Fault, ev.Cause = vital.FaultNone, ""
+	}
+	return ev
 }
 
 // follow adopts the pool's table, if it is not the one adopted already, and has a prober for
@@ -150,15 +199,24 @@ func (w *watch) follow(ctx context.Context) {
 		acts := w.detector.Adopt(layoutOf(t), perf.Now(), nil)
 		w.recruit(ctx, t)
 		w.perform(acts)
+		w.muster()
 	}
 }
 
-// recruit starts a prober for every new server and ends those of servers that are gone.
+// recruit starts a prober for every new server and ends those of servers that are gone, and
+// whoever carried out orders there.
 func (w *watch) recruit(ctx context.Context, t *shard.Table) {
+	for id, h := range w.hands {
+		if s := t.Server(id); s == nil || s.Addr != h.addr {
+			h.cancel()
+			delete(w.hands, id)
+		}
+	}
 	for id, p := range w.probers {
 		if s := t.Server(id); s == nil || s.Addr != p.addr {
 			p.cancel()
 			delete(w.probers, id)
+			delete(w.answers, id)
 		}
 	}
 	for id := range int32(t.Servers()) {
@@ -175,7 +233,7 @@ func (w *watch) hire(ctx context.Context, s *shard.Server) *prober {
 		orders: make(chan struct{}, 1), results: w.results,
 	}
 	ctx, p.cancel = context.WithCancel(ctx)
-	w.probing.Go(func() { p.run(ctx) })
+	w.working.Go(func() { p.run(ctx) })
 	return p
 }
 
@@ -194,10 +252,19 @@ func (w *watch) perform(acts []Action) {
 		case SetCovered:
 			w.seen.Vitals(a.Server).CoveredAt.Store(a.At)
 		case Report:
-			a.Transition.Pool = w.o.Name
-			w.note(a.Transition)
+			w.marked(a)
 		}
 	}
+}
+
+// marked reports a change, and marks in the server's vitals when it came back into service.
+func (w *watch) marked(a Action) {
+	t := a.Transition
+	if t.To == In && (t.From == Out || t.From == Warming) {
+		w.seen.Vitals(a.Server).ReturnedAt.Store(t.At)
+	}
+	t.Pool = w.o.Name
+	w.note(t)
 }
 
 // publish replaces the adopted table by a changed one, unless it has been replaced already.
@@ -268,7 +335,8 @@ func (p *prober) attempt(ctx context.Context) Event {
 	}
 	ev := Event{Kind: Probed, Server: p.id, Sent: perf.Now()}
 	var err error
-	if ev.Repl, err = inquire(ctx, p.client); err != nil {
+	ev.Repl, err = inquire(ctx, p.client)
+	if err != nil {
 		ev.Fault, ev.Cause = classify(err), err.Error()
 	}
 	if ev.Fault == faultLost || ev.Fault == vital.FaultRefused || ev.Fault == vital.FaultTimeout {
@@ -285,13 +353,15 @@ func (p *prober) hangUp() {
 	}
 }
 
-// inquire sends the probe: PING, which a server that loads, is busy or stale refuses, and INFO,
-// which it mostly answers.
+// inquire sends the probe: PING, which a server that loads, is busy or stale, or cannot save
+// its data refuses, and INFO, which it mostly answers. With MISCONF both the answer and the
+// error are there.
 func inquire(ctx context.Context, c *redis.Client) (vital.Replication, error) {
 	pipe := c.Pipeline()
 	ping := pipe.Ping(ctx)
 	text := pipe.Info(ctx, "replication")
-	_, err := pipe.Exec(ctx) // a failed handshake is in no command's own error
+	about := pipe.Info(ctx, "server") // of old servers INFO takes one section only
+	_, err := pipe.Exec(ctx)          // a failed handshake is in no command's own error
 	switch {
 	case text.Err() != nil:
 		return vital.Replication{}, text.Err()
@@ -300,12 +370,21 @@ func inquire(ctx context.Context, c *redis.Client) (vital.Replication, error) {
 	case redis.IsLoadingError(ping.Err()):
 		return vital.Replication{}, ping.Err()
 	}
-	r, ok := vital.ParseReplication(text.Val())
+	r, ok := vital.ParseReplication(text.Val() + "\r\n" + about.Val())
 	if !ok {
 		return r, replyError("INFO replication names no role")
 	}
 	r.Stale = redis.IsMasterDownError(ping.Err())
+	if beginsWith(ping.Err(), "MISCONF ") {
+		return r, ping.Err()
+	}
 	return r, nil
+}
+
+// beginsWith tells whether err is a server's own answer, and what it begins with.
+func beginsWith(err error, prefix string) bool {
+	var answered redis.Error
+	return errors.As(err, &answered) && strings.HasPrefix(answered.Error(), prefix)
 }
 
 // A replyError is an answer that is no use.
@@ -327,8 +406,10 @@ func classify(err error) vital.Fault {
 		return vital.FaultLoading
 	case redis.IsAuthError(err), redis.IsPermissionError(err):
 		return vital.FaultAuth
-	case errors.As(err, &answered) && strings.HasPrefix(answered.Error(), "BUSY "):
+	case beginsWith(err, "BUSY "):
 		return vital.FaultBusy
+	case beginsWith(err, "MISCONF "):
+		return vital.FaultMisconf
 	case errors.As(err, &answered):
 		return vital.FaultOther
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
@@ -342,7 +423,11 @@ func classify(err error) vital.Fault {
 // a time, so it has one connection; room for a second keeps the first failed dial from
 // starting the library's own retries, which outlive Close by a second.
 func (a Access) open(network, addr string) *redis.Client {
-	return redis.NewClient(&redis.Options{
+	return redis.NewClient(a.options(network, addr))
+}
+
+func (a Access) options(network, addr string) *redis.Options {
+	return &redis.Options{
 		Network:                  network,
 		Addr:                     addr,
 		Username:                 a.User,
@@ -361,7 +446,7 @@ func (a Access) open(network, addr string) *redis.Client {
 		ConnMaxIdleTime:          -1,
 		ReadBufferSize:           8 << 10,
 		WriteBufferSize:          1 << 10,
-	})
+	}
 }
 
 // silenceLibrary keeps go-redis from printing what the probers report.

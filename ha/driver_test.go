@@ -372,7 +372,7 @@ func TestLog(t *testing.T) {
 	if line, _, _ := strings.Cut(out.String(), "\n"); !strings.HasSuffix(line+"\n", want) {
 		t.Errorf("log: got %q; want it to end in %q", line, want)
 	}
-	if got := len(m.Transitions()); got != journalMost {
+	if got := len(m.Events()); got != journalMost {
 		t.Errorf("Transitions: got %d; want the last %d", got, journalMost)
 	}
 }

@@ -2,7 +2,9 @@ package ha
 
 import (
 	"fmt"
+	"time"
 
+	"huntaway/ha/failover"
 	"huntaway/ha/vital"
 )
 
@@ -47,7 +49,7 @@ const (
 // An Action is what the driver is told to do. The slices are its own to keep.
 type Action struct {
 	Kind       ActionKind
-	Server     int32      // SendProbe, SetCovered
+	Server     int32      // SendProbe, SetCovered, Report of a server's change
 	Group      int        // SetReaders: index in the table
 	IDs        []int32    // SetReaders
 	Groups     []int      // SetEjected: indexes in the table, all that are ejected, ascending
@@ -66,10 +68,16 @@ type Transition struct {
 	To     State  // with Addr: the state that was entered
 	Reason Reason // with Addr: why
 	Cause  string // with Addr: the last error's text; "" when there was an answer
+
+	Time     time.Time            // At on the calendar; filled in by the driver
+	Failover *failover.Transition // what the group's failover machine reports; nil: it is not from there
 }
 
 // String returns the transition as one line of a script's answer.
 func (t Transition) String() string {
+	if f := t.Failover; f != nil {
+		return fmt.Sprintf("%s %s: %s -> %s %s (%s)", t.What, t.Group, f.From, f.To, f.What, f.Why)
+	}
 	if t.Addr == "" {
 		return fmt.Sprintf("%s %s", t.What, t.Group)
 	}

@@ -9,7 +9,10 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
+	"huntaway/ha/failover"
+	"huntaway/perf"
 	"huntaway/shard"
 )
 
@@ -32,7 +35,8 @@ type Monitor struct {
 	ctx     context.Context // of Run; nil before it
 	running sync.WaitGroup  // the watch goroutines; none is added once ctx has ended
 
-	journal journal
+	servers   journal // what detectors report
+	decisions journal // what failover machines report, which come seldom and must not be swept away
 }
 
 // A journal is the newest transitions.
@@ -63,6 +67,9 @@ func (m *Monitor) Run(ctx context.Context) {
 	m.mu.Lock() // no Watch is between its look at ctx and running.Add
 	m.mu.Unlock()
 	m.running.Wait()
+	for _, w := range *m.pools.Load() {
+		w.vault.close()
+	}
 }
 
 // start sets w going. The caller holds mu.
@@ -85,12 +92,29 @@ func (m *Monitor) Watch(o PoolOptions) error {
 		m.log.Warn("max_lag raised", "pool", o.Name, "max_lag", o.MaxLag,
 			"to", complete.MaxLag, "probe_interval", complete.ProbeInterval)
 	}
-	w := newWatch(complete, m.note)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	v, err := m.vaultOf(complete)
+	if err != nil {
+		return fmt.Errorf("watching pool %q: %w", o.Name, err)
+	}
+	w := newWatch(complete, v, m.note)
 	m.exchange(o.Name, w)
 	m.start(w)
 	return nil
+}
+
+// vaultOf returns where a pool's intents are kept: where they are kept already, or a new
+// place. The caller holds mu.
+func (m *Monitor) vaultOf(o PoolOptions) (*vault, error) {
+	if old := (*m.pools.Load())[o.Name]; old != nil && old.vault.dir == o.StateDir {
+		return old.vault, nil
+	}
+	v := &vault{dir: o.StateDir, pool: o.Name}
+	if o.Failover.Mode == failover.Local {
+		return v, v.open()
+	}
+	return v, nil
 }
 
 // Forget ends the watch of a pool. Its table stays as it is.
@@ -110,8 +134,15 @@ func (m *Monitor) exchange(name string, w *watch) {
 		pools[name] = w
 	}
 	m.pools.Store(&pools)
-	if old != nil {
-		old.stop()
+	if old == nil {
+		return
+	}
+	old.stop()
+	if w != nil {
+		w.inherit(old)
+	}
+	if w == nil || w.vault != old.vault {
+		old.vault.close()
 	}
 }
 
@@ -160,13 +191,6 @@ func (m *Monitor) Status() []ServerStatus {
 	return all
 }
 
-// Transitions returns the last hundred changes, oldest first.
-func (m *Monitor) Transitions() []Transition {
-	m.journal.mu.Lock()
-	defer m.journal.mu.Unlock()
-	return slices.Clone(m.journal.kept)
-}
-
 // Change replaces the pool's table by what change makes of it, with no chance that the
 // monitor overwrites the new table or the change overwrites the monitor's. A reload goes
 // through here: build the new table, Inherit from the one given, return it. nil changes nothing.
@@ -181,12 +205,24 @@ func (m *Monitor) Change(pool string, change func(*shard.Table) *shard.Table) bo
 	})
 }
 
-// note logs a transition and keeps it for Transitions.
+// note logs a transition and keeps it for Events.
 func (m *Monitor) note(t Transition) {
+	t.Time = time.Now().Add(time.Duration(t.At - perf.Now()))
+	if t.Failover != nil {
+		m.log.Log(context.Background(), weigh(t.Failover), t.What, t.decisionKeys()...)
+		m.decisions.add(t)
+		return
+	}
 	level := slog.LevelInfo
 	if t.To == Out || t.To == Suspect || t.What == ejectedText {
 		level = slog.LevelWarn
 	}
+	m.log.Log(context.Background(), level, t.What, t.keys()...)
+	m.servers.add(t)
+}
+
+// keys returns what the log says of a change of a server or a ring.
+func (t *Transition) keys() []any {
 	keys := []any{"pool", t.Pool, "group", t.Group}
 	if t.Addr != "" {
 		keys = append(keys, "server", t.Addr, "from", t.From, "to", t.To, "reason", t.Reason)
@@ -194,8 +230,32 @@ func (m *Monitor) note(t Transition) {
 	if t.Cause != "" {
 		keys = append(keys, "err", t.Cause)
 	}
-	m.log.Log(context.Background(), level, t.What, keys...)
-	m.journal.add(t)
+	return keys
+}
+
+// decisionKeys returns what the log says of what a failover machine reports.
+func (t *Transition) decisionKeys() []any {
+	f := t.Failover
+	keys := []any{"pool", t.Pool, "group", t.Group, "from", f.From, "to", f.To, "what", f.What}
+	if f.Why != "" {
+		keys = append(keys, "why", f.Why)
+	}
+	if f.Loss != 0 {
+		keys = append(keys, "lost_bytes", f.Loss)
+	}
+	return keys
+}
+
+// weigh returns how loud a decision is: what leads to service is information, what leads away
+// from it, or costs data, is a warning.
+func weigh(f *failover.Transition) slog.Level {
+	switch f.To {
+	case failover.Init, failover.Healthy, failover.Settling, failover.Following, failover.Draining, failover.Handing:
+		if f.Loss <= 0 {
+			return slog.LevelInfo
+		}
+	}
+	return slog.LevelWarn
 }
 
 func (j *journal) add(t Transition) {
@@ -205,4 +265,11 @@ func (j *journal) add(t Transition) {
 		j.kept = slices.Delete(j.kept, 0, 1)
 	}
 	j.kept = append(j.kept, t)
+}
+
+// all returns what is kept, oldest first. A copy.
+func (j *journal) all() []Transition {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.kept)
 }

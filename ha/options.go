@@ -70,7 +70,9 @@ type PoolOptions struct {
 	Sentinels      []string // with failover.Sentinel: "host:port" of every one
 	SentinelAccess Access   // how they are talked to
 
-	Cluster bool // the servers are a Redis Cluster, which decides by itself
+	Cluster bool       // the servers are a Redis Cluster, which decides by itself
+	Entries []string   // with Cluster: "host:port" of nodes to ask who owns which slot
+	IDs     *shard.IDs // with Cluster: of the pool's servers; the watch's own while it runs
 }
 
 // Bounds of the history of a master: it has to reach back over MaxLag, and twice that is kept.

@@ -206,7 +206,7 @@ func (tr *trial) describe() string {
 	for _, s := range tr.m.Status() {
 		fmt.Fprintf(&b, "\n%d %s %v %v lag=%v bytes=%d %s", s.ID, s.Addr, s.State, s.Reason, s.Lag, s.LagBytes, s.Cause)
 	}
-	for _, e := range tr.m.Transitions() {
+	for _, e := range tr.m.Events() {
 		fmt.Fprintf(&b, "\n%v %s", time.Duration(e.At), e)
 	}
 	return b.String()
@@ -217,7 +217,7 @@ func (tr *trial) because(id int32, want Reason) {
 	tr.t.Helper()
 	eventually(tr.t, fmt.Sprintf("server %d went out as %v", id, want), func() bool {
 		addr := tr.Table().Server(id).Addr
-		for _, e := range tr.m.Transitions() {
+		for _, e := range tr.m.Events() {
 			if e.Addr == addr && e.To == Out && e.Reason == want {
 				return true
 			}

@@ -43,8 +43,14 @@
 //	cmd/huntaway/run.go        1  the drain                        when drained, or aborted
 //	cmd/huntaway/demo.go       1  waits for Ctrl-C during start    when the servers are there
 //	cmd/huntaway/cast.go       1  waits for a demo's server        with that server
-//	ha/driver.go               2  one watch per pool, one prober   with Monitor.Run, or when
-//	                              per server                       the pool is forgotten
+//	ha/driver.go               3  one watch per pool, what runs    with Monitor.Run, or when
+//	                              its arbiter, one prober per      the pool is forgotten
+//	                              server
+//	ha/heart.go                2  a look for other monitors, and   after two probe timeouts
+//	                              one for each replica it asks
+//	ha/perform.go              2  a fence, a drain, a write of     at its deadline
+//	                              the state file; who carries out  with Monitor.Run, or when
+//	                              the orders to a server           the server has gone
 //	ha/profile.go              1  asks one server for check        when it has answered, or its
 //	                              --connect                        time is over
 //	ha/sentinel.go             2  for each Sentinel of a pool:     with its pool's watch

@@ -1,0 +1,156 @@
+package ha
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"huntaway/ha/failover"
+	"huntaway/shard"
+)
+
+// A GroupStatus is what the monitor thinks of one group, and of who may be its master. A copy.
+type GroupStatus struct {
+	failover.Status
+	Pool       string
+	Mode       failover.Mode
+	Cluster    bool          // the servers are a Redis Cluster, which decides; Mode means nothing
+	MasterAddr string        // of the table's master; "": there is none
+	For        time.Duration // how long State has held
+}
+
+// A SwitchoverOrder is an operator's wish for another master.
+type SwitchoverOrder struct {
+	Pool   string // may be "" when only one pool has such a group
+	Group  string // its name; may be "" when the pool has only one group
+	To     string // the address, or the name, of the member that shall be master
+	Expect string // likewise of who is master now; anybody else is not replaced. "": whoever it is
+	Fast   bool   // by offsets under CLIENT PAUSE instead of FAILOVER, for servers older than 6.2
+	DryRun bool   // only say what would be done
+	By     string // who wants it, for the log
+}
+
+// ErrUnknown is in the errors of orders that name a pool, a group or a server that does not
+// exist.
+var ErrUnknown = errors.New("unknown")
+
+// Groups returns what is thought of every group of every running pool, the pools in the
+// order of their names and the groups in that of the tables.
+func (m *Monitor) Groups() []GroupStatus {
+	var all []GroupStatus
+	pools := *m.pools.Load()
+	for _, name := range slices.Sorted(maps.Keys(pools)) {
+		all = append(all, pools[name].groups()...)
+	}
+	return all
+}
+
+// Events returns the last hundred changes of servers and the last hundred of groups, merged,
+// oldest first.
+func (m *Monitor) Events() []Transition {
+	all := append(m.servers.all(), m.decisions.all()...)
+	slices.SortStableFunc(all, func(a, b Transition) int { return cmp.Compare(a.At, b.At) })
+	return all
+}
+
+// Switchover makes another member the group's master, without a failed request, and returns
+// when that is over, or the plan when only that is wanted. The error says why it was refused
+// or given up; the master is then who it was. When ctx ends first the switchover goes on.
+func (m *Monitor) Switchover(ctx context.Context, o SwitchoverOrder) (plan []string, err error) {
+	p, err := m.find(o.Pool, o.Group)
+	if err != nil {
+		return nil, err
+	}
+	wish := failover.Wish{Kind: failover.WishSwitchover, Fast: o.Fast, DryRun: o.DryRun, By: o.By, Expect: p.group.Master}
+	if wish.To, err = p.member(o.To); err != nil {
+		return nil, err
+	}
+	if o.Expect != "" {
+		if wish.Expect, err = p.member(o.Expect); err != nil {
+			return nil, err
+		}
+	}
+	return p.watch.order(ctx, p.group.Name, wish)
+}
+
+// Resolve names the master of a group whatever the evidence, for one that cannot be decided.
+func (m *Monitor) Resolve(ctx context.Context, pool, group, master, by string) error {
+	p, err := m.find(pool, group)
+	if err != nil {
+		return err
+	}
+	wish := failover.Wish{Kind: failover.WishResolve, By: by}
+	if wish.To, err = p.member(master); err != nil {
+		return err
+	}
+	_, err = p.watch.order(ctx, p.group.Name, wish)
+	return err
+}
+
+// Latch switches automatic failover of a group off until Release.
+func (m *Monitor) Latch(ctx context.Context, pool, group, by string) error {
+	return m.simple(ctx, pool, group, failover.Wish{Kind: failover.WishLatch, By: by})
+}
+
+// Release switches automatic failover of a group on again.
+func (m *Monitor) Release(ctx context.Context, pool, group, by string) error {
+	return m.simple(ctx, pool, group, failover.Wish{Kind: failover.WishRelease, By: by})
+}
+
+func (m *Monitor) simple(ctx context.Context, pool, group string, w failover.Wish) error {
+	p, err := m.find(pool, group)
+	if err != nil {
+		return err
+	}
+	_, err = p.watch.order(ctx, p.group.Name, w)
+	return err
+}
+
+// A place is a group that was found by its name.
+type place struct {
+	watch *watch
+	group *shard.Group
+}
+
+// find returns the group of that name.
+func (m *Monitor) find(pool, group string) (place, error) {
+	var found []place
+	var known []string
+	pools := *m.pools.Load()
+	for _, name := range slices.Sorted(maps.Keys(pools)) {
+		t := pools[name].o.Publisher.Table()
+		for i := range t.Groups {
+			known = append(known, name+"/"+t.Groups[i].Name)
+			if (pool == "" || pool == name) && (group == "" || group == t.Groups[i].Name) {
+				found = append(found, place{pools[name], &t.Groups[i]})
+			}
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) == 0:
+		return place{}, fmt.Errorf("%w group %q of pool %q; there are (as pool/group): %s",
+			ErrUnknown, group, pool, strings.Join(known, " "))
+	}
+	return place{}, fmt.Errorf("%w: %d groups answer to group %q of pool %q; name the pool and the group, of these (as pool/group): %s",
+		ErrUnknown, len(found), group, pool, strings.Join(known, " "))
+}
+
+// member returns the ID of the member with that address or name.
+func (p place) member(name string) (int32, error) {
+	var known []string
+	for i := range p.group.Servers {
+		s := &p.group.Servers[i]
+		if s.Addr == name || s.Name == name {
+			return s.ID, nil
+		}
+		known = append(known, s.Addr)
+	}
+	return -1, fmt.Errorf("%w server %q in group %s; its members are %s", ErrUnknown, name, p.group.Name, strings.Join(known, " "))
+}

@@ -1,0 +1,360 @@
+package ha
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"huntaway/ha/failover"
+	"huntaway/ha/vital"
+	"huntaway/perf"
+)
+
+const (
+	ordersMost = 64 // orders that may wait for one server
+
+	// handRests is after how long an idle connection is not trusted any more: what stands
+	// between may have forgotten it without a word.
+	handRests = 5 * time.Second
+
+	handoverPoll  = 5 * time.Millisecond   // of master_failover_state
+	handoverGrace = 300 * time.Millisecond // that the server may take to notice that its time is over
+
+	nowhere = "192.0.2.1:1" // RFC 5737: an address that nobody has
+)
+
+// An order is what a server is to be told to do.
+type order struct {
+	failover.Action
+	group    string
+	target   string    // address of Target, "" when it is nobody
+	until    time.Time // when it is over
+	keepFile bool      // no CONFIG REWRITE
+}
+
+// A hand carries out orders at one server, one after the other.
+//
+// Owner: its goroutine, which runs run.
+type hand struct {
+	// Fixed when made.
+	network, addr string
+	access        Access
+	orders        chan order // bounded
+	outcomes      chan<- outcome
+	cancel        context.CancelFunc
+
+	// Owned by the goroutine.
+	client *redis.Client // nil while there is no connection worth keeping
+}
+
+// run answers each order with one outcome, until ctx ends.
+func (h *hand) run(ctx context.Context) {
+	defer h.hangUp()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case o := <-h.orders:
+			out := h.obey(ctx, o)
+			select {
+			case <-ctx.Done():
+				return
+			case h.outcomes <- out:
+			}
+		}
+	}
+}
+
+// obey carries out one order. One that was lost with a connection that had been idle is given
+// once more, on a new one: all of them may be given twice.
+func (h *hand) obey(ctx context.Context, o order) outcome {
+	if o.Op == failover.Handover {
+		o.until = o.until.Add(handoverGrace)
+	}
+	ctx, cancel := context.WithDeadline(ctx, o.until)
+	defer cancel()
+	out := outcome{group: o.group, addr: h.addr}
+	fresh := h.client == nil
+	out.ev = h.attempt(ctx, &o, &out.note)
+	if err := out.ev.Err; err != nil && !fresh && classify(err) == faultLost {
+		out.ev = h.attempt(ctx, &o, &out.note)
+	}
+	if out.note != "" {
+		out.addr = h.addr + ": " + out.note
+		out.note = "order partly carried out: " + o.Op.String()
+	}
+	return out
+}
+
+// attempt carries out an order over the connection there is, or a new one.
+func (h *hand) attempt(ctx context.Context, o *order, note *string) failover.Event {
+	if h.client == nil {
+		h.client = redis.NewClient(h.options())
+	}
+	ev := failover.Event{Kind: failover.Done, ID: o.ID, Server: o.Server, Sent: perf.Now()}
+	t := task{ctx: ctx, c: h.client, order: o, ev: &ev, more: h.orders}
+	ev.Err = ops[o.Op](&t)
+	*note = t.note
+	switch f := classify(ev.Err); {
+	case ev.Err == nil:
+	case f == faultLost, f == vital.FaultRefused, f == vital.FaultTimeout:
+		h.hangUp()
+	}
+	return ev
+}
+
+// options are those of a probe, but only the order's own time limit counts.
+func (h *hand) options() *redis.Options {
+	o := h.access.options(h.network, h.addr)
+	o.ReadTimeout, o.WriteTimeout = time.Minute, time.Minute
+	o.ConnMaxIdleTime = handRests
+	return o
+}
+
+// hangUp gives the client away.
+func (h *hand) hangUp() {
+	if h.client != nil {
+		_ = h.client.Close() // nothing is in flight, nothing is left to lose
+		h.client = nil
+	}
+}
+
+// A task is an order being carried out.
+type task struct {
+	ctx   context.Context
+	c     *redis.Client
+	order *order
+	ev    *failover.Event // where the answer goes
+	more  <-chan order    // other orders that wait for this one
+	note  string          // what did not work and need not
+}
+
+// ops are the orders, by failover.Op. Delegate is for the arbiter.
+var ops = [...]func(*task) error{
+	failover.Inspect:  (*task).inspect,
+	failover.Identify: (*task).identify,
+	failover.Detach:   (*task).detach,
+	failover.Follow:   func(t *task) error { return t.follow(t.order.target) },
+	failover.Promote:  (*task).promote,
+	failover.Verify:   (*task).verify,
+	failover.Demote:   (*task).demote,
+	failover.Handover: (*task).handover,
+	failover.Pause:    (*task).pause,
+	failover.Unpause:  func(t *task) error { return t.c.Do(t.ctx, "CLIENT", "UNPAUSE").Err() },
+	failover.Abort:    (*task).abort,
+	failover.Delegate: func(*task) error { return errNoArbiter },
+}
+
+// inspect asks a server what it is. One that cannot save its data has said so.
+func (t *task) inspect() error {
+	var err error
+	t.ev.Repl, err = inquire(t.ctx, t.c)
+	if beginsWith(err, "MISCONF ") {
+		t.ev.Fault = vital.FaultMisconf
+		return nil
+	}
+	return err
+}
+
+// identify asks a server also what it holds.
+func (t *task) identify() error {
+	if err := t.inspect(); err != nil {
+		return err
+	}
+	pipe := t.c.Pipeline()
+	text := pipe.Info(t.ctx, "keyspace")
+	own := pipe.Exists(t.ctx, markerKey(t.order.group), beatKey(t.order.group))
+	marker := pipe.Get(t.ctx, markerKey(t.order.group))
+	_, _ = pipe.Exec(t.ctx) // each has its own error
+	if err := text.Err(); err != nil {
+		return err
+	}
+	t.ev.Mark.Keys = keysIn(text.Val()) - own.Val()
+	err := marker.Err()
+	if err == nil {
+		t.ev.Mark.Epoch, _ = strconv.ParseUint(marker.Val(), 10, 64) // what is no number is no marker
+	}
+	if errors.Is(err, redis.Nil) || redis.IsMasterDownError(err) || beginsWith(err, "WRONGTYPE ") {
+		return nil
+	}
+	return err
+}
+
+func markerKey(group string) string { return "huntaway:epoch:" + group }
+
+// keysIn counts the keys of all databases: "db0:keys=3,expires=0,avg_ttl=0".
+func keysIn(keyspace string) (n int64) {
+	for line := range strings.Lines(keyspace) {
+		if _, counts, ok := strings.Cut(line, ":keys="); ok && strings.HasPrefix(line, "db") {
+			count, _, _ := strings.Cut(counts, ",")
+			keys, _ := strconv.ParseInt(strings.TrimSpace(count), 10, 64)
+			n += keys
+		}
+	}
+	return n
+}
+
+// detach has a replica follow nobody, so that its offset stands still: it keeps its data and
+// stays read-only.
+func (t *task) detach() error {
+	if err := t.follow(nowhere); err != nil {
+		return err
+	}
+	return t.inspect()
+}
+
+// follow has a server replicate an address.
+func (t *task) follow(addr string) error {
+	host, port, err := splitAddr(addr)
+	if err != nil {
+		return err
+	}
+	return t.c.Do(t.ctx, "REPLICAOF", host, port).Err()
+}
+
+// splitAddr takes an address apart that a replica is to follow.
+func splitAddr(addr string) (host, port string, err error) {
+	if addr == "" {
+		return "", "", errGone
+	}
+	host, port, err = net.SplitHostPort(addr)
+	if err != nil {
+		return "", "", fmt.Errorf("%s cannot be followed: want host:port", addr)
+	}
+	return host, port, nil
+}
+
+// promote makes a server master, in one transaction. That its file could not be rewritten or
+// its clients not be closed makes it no less a master.
+func (t *task) promote() error {
+	passing(pointPromoting)
+	err := t.ascend(!t.order.keepFile)
+	if beginsWith(err, "EXECABORT ") && !t.order.keepFile {
+		t.note = "CONFIG REWRITE was refused and left out: " + err.Error()
+		err = t.ascend(false)
+	}
+	if err == nil {
+		passing(pointPromoted)
+	}
+	return err
+}
+
+// ascend runs the transaction of promote.
+func (t *task) ascend(rewrite bool) error {
+	tx := t.c.TxPipeline()
+	crown := tx.Do(t.ctx, "REPLICAOF", "NO", "ONE")
+	var file *redis.Cmd
+	if rewrite {
+		file = tx.Do(t.ctx, "CONFIG", "REWRITE")
+	}
+	kill := tx.Do(t.ctx, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+	_, err := tx.Exec(t.ctx)
+	switch {
+	case crown.Err() != nil:
+		return crown.Err()
+	case crown.Val() == nil:
+		return cmpErr(err, replyError("EXEC did not answer for REPLICAOF NO ONE"))
+	case file != nil && file.Err() != nil:
+		t.note = "CONFIG REWRITE: " + file.Err().Error()
+	case kill.Err() != nil:
+		t.note = "CLIENT KILL: " + kill.Err().Error()
+	}
+	return nil
+}
+
+// cmpErr returns the first error that is one.
+func cmpErr(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verify asks a new master what it is, and has it take a write.
+func (t *task) verify() error {
+	if err := t.inspect(); err != nil {
+		return err
+	}
+	return t.c.Do(t.ctx, "SET", markerKey(t.order.group), t.order.Epoch).Err()
+}
+
+// demote makes a server that thinks it is master a replica. Between the pause and the end of
+// its clients' connections it takes no write that would be thrown away. Servers before 6.2
+// know no such pause, and are not the worse for its absence than they are.
+func (t *task) demote() error {
+	paused := t.c.Do(t.ctx, "CLIENT", "PAUSE", 5000, "WRITE").Err()
+	if paused != nil && !answeredBy(paused) {
+		return paused
+	}
+	err := t.follow(t.order.target)
+	if err == nil {
+		err = t.c.Do(t.ctx, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Err()
+	}
+	if paused == nil {
+		resumed := t.c.Do(t.ctx, "CLIENT", "UNPAUSE").Err()
+		err = cmpErr(err, resumed)
+	}
+	return err
+}
+
+// answeredBy tells whether err is a server's own answer.
+func answeredBy(err error) bool {
+	var answered redis.Error
+	return errors.As(err, &answered)
+}
+
+// pause holds the server's writes for as long as the order may take.
+func (t *task) pause() error {
+	ms := max(1, t.order.Within/int64(time.Millisecond))
+	return t.c.Do(t.ctx, "CLIENT", "PAUSE", ms, "WRITE").Err()
+}
+
+// abort ends a handover that has not come to its end; that there is none is as good.
+func (t *task) abort() error {
+	err := t.c.Do(t.ctx, "FAILOVER", "ABORT").Err()
+	if beginsWith(err, "ERR No failover in progress") {
+		return nil
+	}
+	return err
+}
+
+// handover has a master give its place to the target, and waits until that is over. It stops
+// waiting, though the server goes on, when another order comes: that is to abort it.
+func (t *task) handover() error {
+	host, port, err := splitAddr(t.order.target)
+	if err != nil {
+		return err
+	}
+	ms := max(1, t.order.Within/int64(time.Millisecond))
+	if err := t.c.Do(t.ctx, "FAILOVER", "TO", host, port, "TIMEOUT", ms).Err(); err != nil {
+		return err
+	}
+	tick := time.NewTicker(handoverPoll)
+	defer tick.Stop()
+	for {
+		if err := t.inspect(); err != nil {
+			return err
+		}
+		switch r := &t.ev.Repl; {
+		case r.Replica:
+			return nil
+		case r.Failover == "no-failover":
+			return replyError("the server gave the handover up and is still master: its target did not catch up in time")
+		case len(t.more) > 0:
+			return errors.New("interrupted in state " + r.Failover)
+		}
+		select {
+		case <-t.ctx.Done():
+			return t.ctx.Err()
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,304 @@
+package ha
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"huntaway/ha/failover"
+	"huntaway/perf"
+	"huntaway/shard"
+)
+
+// A steward keeps one group's failover machine: it feeds it and has carried out what it says.
+//
+// Owner: the goroutine of the watch; between two watches of the pool, whoever hands it on.
+type steward struct {
+	group   string            // its name
+	machine *failover.Machine // nil until it is known whether another monitor is active
+
+	pending map[uint64]struct{}      // what was begun and has not ended, by the action's ID
+	waiting map[uint64]chan<- answer // operators, by their wish; each has room for one
+
+	beatAt  int64 // when to look for other monitors next; only in mode local
+	beating bool  // a look is under way
+}
+
+// An outcome is how something that was begun for a machine ended.
+type outcome struct {
+	group string
+	ev    failover.Event // Done, or Rival when another monitor was heard
+	beat  bool           // it is a look for other monitors; without a rival ev is a Tick
+	note  string         // what is worth a line in the log all the same; "" for nothing
+	addr  string         // with note: the server's
+}
+
+// An answer is how an operator's wish ended.
+type answer struct {
+	plan []string
+	err  error
+}
+
+// wishes counts operators' wishes, so that each has an ID of its own.
+var wishes atomic.Uint64
+
+// muster has a steward for every group of the adopted table that has more than one server,
+// and tells each machine what has become of its group.
+func (w *watch) muster() {
+	if w.o.Cluster {
+		return
+	}
+	old := w.stewards
+	w.stewards = nil
+	for i := range w.seen.Groups {
+		g := &w.seen.Groups[i]
+		if len(g.Servers) < 2 {
+			continue
+		}
+		s := stewardOf(old, g.Name)
+		if s == nil {
+			s = &steward{group: g.Name, pending: map[uint64]struct{}{}, waiting: map[uint64]chan<- answer{}}
+		}
+		w.stewards = append(w.stewards, s)
+	}
+	for _, s := range w.stewards {
+		w.acquaint(s)
+	}
+}
+
+// acquaint gives the steward a machine, if it is time for that, and that one the table.
+func (w *watch) acquaint(s *steward) {
+	now := perf.Now()
+	switch l := w.layout(s.group); {
+	case s.machine != nil:
+		w.carryOut(s, s.machine.Adopt(l, now, nil))
+	case w.o.Failover.Mode == failover.Local:
+		s.beatAt = min(s.beatAt, now)
+	default:
+		w.install(s)
+	}
+}
+
+// install makes the machine, from what was known when its group was last watched.
+func (w *watch) install(s *steward) {
+	intent, err := w.vault.load(s.group)
+	if err != nil {
+		w.remark(s.group, "state file not used, the servers' word is taken instead", err.Error())
+	}
+	s.machine = failover.New(w.o.Failover, w.layout(s.group), intent, perf.Now())
+}
+
+// remark notes something about a group that its machine did not say.
+func (w *watch) remark(group, what, why string) {
+	t := failover.Transition{At: perf.Now(), What: what, Why: why, Loss: 0}
+	if s := stewardOf(w.stewards, group); s != nil && s.machine != nil {
+		t.From = s.machine.Status().State
+		t.To = t.From
+	}
+	w.note(Transition{At: t.At, What: "failover", Pool: w.o.Name, Group: group, Failover: &t})
+}
+
+// inherit takes over the stewards of the watch that w replaces: what their machines know, and
+// what they are about to do. What that watch had begun is over, and failed. Both watches
+// stand still.
+func (w *watch) inherit(old *watch) {
+	w.stewards, w.answers = old.stewards, old.answers
+	w.seen = nil
+	for _, s := range w.stewards {
+		s.beating = false
+	}
+}
+
+// settle tells the machines of a watch that begins what its predecessor left unfinished.
+func (w *watch) settle() {
+	for _, s := range w.stewards {
+		for id := range s.pending {
+			w.conclude(outcome{group: s.group, ev: failover.Event{Kind: failover.Done, ID: id, Err: errReplaced}})
+		}
+	}
+}
+
+// stewardOf returns the one of the named group, nil when there is none.
+func stewardOf(all []*steward, group string) *steward {
+	for _, s := range all {
+		if s.group == group {
+			return s
+		}
+	}
+	return nil
+}
+
+// index returns where a group stands in the adopted table, -1 when it is not there.
+func (w *watch) index(group string) int {
+	for i := range w.seen.Groups {
+		if w.seen.Groups[i].Name == group {
+			return i
+		}
+	}
+	return -1
+}
+
+// layout is what a machine needs to know of its group in the adopted table.
+func (w *watch) layout(group string) failover.Layout {
+	g := &w.seen.Groups[w.index(group)]
+	l := failover.Layout{Group: group, Master: g.Master, Epoch: w.seen.Epoch, Held: g.Held}
+	for i := range g.Servers {
+		s := &g.Servers[i]
+		l.Members = append(l.Members, failover.Member{ID: s.ID, Addr: s.Addr, Role: byte(s.Role)})
+	}
+	return l
+}
+
+// next returns when the steward wants a Tick.
+func (s *steward) next() int64 {
+	if s.machine == nil {
+		return s.beatDue()
+	}
+	if at := s.machine.Next(); at != 0 {
+		return min(at, s.beatDue())
+	}
+	return s.beatDue()
+}
+
+// tell has the machines hear what the detector heard.
+func (w *watch) tell(ev Event) {
+	if ev.Kind == Tick {
+		w.tick()
+		return
+	}
+	g := w.seen.GroupOf(ev.Server)
+	if g < 0 {
+		return
+	}
+	to := failover.Event{Kind: heardAs[ev.Kind], Server: ev.Server, Sent: ev.Sent, Fault: ev.Fault, Repl: ev.Repl, Text: ev.Cause}
+	w.consultNamed(w.seen.Groups[g].Name, to)
+	if w.arbiter != nil && (ev.Kind == LinkLost || ev.Kind == ReadOnly) {
+		w.arbiter.poke()
+	}
+}
+
+// heardAs translates events for the machines.
+var heardAs = [...]failover.EventKind{
+	Tick: failover.Tick, Probed: failover.Probed, LinkLost: failover.LinkLost,
+	LinkOpened: failover.LinkOpened, ReadOnly: failover.ReadOnly, LinkStalled: failover.Stalled,
+}
+
+// tick tells those whose time has come.
+func (w *watch) tick() {
+	for _, s := range w.stewards {
+		now := perf.Now()
+		if s.beatDue() <= now {
+			w.beat(s)
+		}
+		if s.machine != nil && s.machine.Next() != 0 && s.machine.Next() <= now {
+			w.consult(s, failover.Event{Kind: failover.Tick})
+		}
+	}
+}
+
+// consultNamed is consult for the group of that name, if it has a machine.
+func (w *watch) consultNamed(group string, ev failover.Event) {
+	if s := stewardOf(w.stewards, group); s != nil && s.machine != nil {
+		w.consult(s, ev)
+	}
+}
+
+// consult feeds one event, known from this moment on, to a machine and carries out what it says.
+func (w *watch) consult(s *steward, ev failover.Event) {
+	ev.At = perf.Now()
+	ev.Reached, ev.Others = w.reach(s.group)
+	w.carryOut(s, s.machine.Step(ev, nil))
+}
+
+// reach returns how many servers of the pool other than the group's master answered their
+// newest probe, and of how many.
+func (w *watch) reach(group string) (reached, others int) {
+	master := w.seen.Groups[w.index(group)].Master
+	for id := range int32(w.seen.Servers()) {
+		if id == master || w.seen.Server(id) == nil {
+			continue
+		}
+		others++
+		if w.answers[id] {
+			reached++
+		}
+	}
+	return reached, others
+}
+
+// conclude tells a machine how something ended.
+func (w *watch) conclude(o outcome) {
+	s := stewardOf(w.stewards, o.group)
+	if s == nil {
+		return
+	}
+	if o.note != "" {
+		w.remark(o.group, o.note, o.addr)
+	}
+	if o.beat {
+		w.beaten(s, o)
+		return
+	}
+	if _, ok := s.pending[o.ev.ID]; !ok || s.machine == nil {
+		return // of a machine before this one
+	}
+	delete(s.pending, o.ev.ID)
+	w.consult(s, o.ev)
+}
+
+// groups returns the status of the pool's groups, nothing when it is not running.
+func (w *watch) groups() (all []GroupStatus) {
+	w.call(func() {
+		now := perf.Now()
+		servers := w.detector.Status(now)
+		for i := range w.seen.Groups {
+			all = append(all, w.groupStatus(&w.seen.Groups[i], servers, now))
+		}
+	})
+	return all
+}
+
+func (w *watch) groupStatus(g *shard.Group, servers []ServerStatus, now int64) GroupStatus {
+	st := GroupStatus{Pool: w.o.Name, Mode: w.o.Failover.Mode, Cluster: w.o.Cluster}
+	if s := stewardOf(w.stewards, g.Name); s != nil && s.machine != nil {
+		st.Status = s.machine.Status()
+	} else {
+		st.Status = w.plainStatus(g, servers, now)
+	}
+	st.For = time.Duration(now - st.Since)
+	st.Held = g.Held
+	if m := w.seen.Server(g.Master); m != nil {
+		st.MasterAddr = m.Addr
+	}
+	return st
+}
+
+// plainStatus is the status of a group that has no machine: of one server, or before the
+// first look for other monitors.
+func (w *watch) plainStatus(g *shard.Group, servers []ServerStatus, now int64) failover.Status {
+	st := failover.Status{Group: g.Name, Master: g.Master, Epoch: w.seen.Epoch, Since: now}
+	for _, each := range servers {
+		if each.Group != g.Name {
+			continue
+		}
+		s := w.seen.Server(each.ID)
+		st.Servers = append(st.Servers, failover.ServerStatus{ID: each.ID, Addr: each.Addr, Role: byte(s.Role)})
+		if each.ID == g.Master {
+			st.State, st.Since = plainState(each.State), now-int64(each.For)
+		}
+		if each.ID == g.Master && st.State == failover.Suspect {
+			st.Alarms = append(st.Alarms, fmt.Sprintf("%s is %v (%v)", each.Addr, each.State, each.Reason))
+		}
+	}
+	return st
+}
+
+func plainState(s State) failover.State {
+	switch s {
+	case Unknown:
+		return failover.Init
+	case In:
+		return failover.Healthy
+	}
+	return failover.Suspect
+}
