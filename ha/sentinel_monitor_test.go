@@ -1,0 +1,119 @@
+package ha
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"huntaway/ha/failover"
+	"huntaway/shard"
+)
+
+// A fenceLedger is a Publisher that writes down what it was told to do.
+type fenceLedger struct {
+	board
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *fenceLedger) write(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if line := fmt.Sprintf(format, args...); len(l.lines) == 0 || l.lines[len(l.lines)-1] != line {
+		l.lines = append(l.lines, line)
+	}
+}
+
+func (l *fenceLedger) Publish(t *shard.Table) {
+	g := &t.Groups[0]
+	l.write("master %d epoch %d held %v", g.Master, t.Epoch, g.Held)
+	l.board.Publish(t)
+}
+
+func (l *fenceLedger) Fence(_ context.Context, server int32) error {
+	l.write("fence %d", server)
+	return nil
+}
+
+func (l *fenceLedger) all() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.lines)
+}
+
+// bySentinels watches a flock's group with a monitor that follows its Sentinels.
+func bySentinels(t *testing.T, f *flock, name string) (*trial, *fenceLedger) {
+	t.Helper()
+	table, err := shard.Build(shard.Spec{Groups: []shard.Group{groupOf(name, f.all...)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &fenceLedger{}
+	l.board.Publish(table.WithReaders(0, nil))
+	tr := &trial{t: t, m: NewMonitor(Options{}), board: &l.board}
+	if err := tr.m.Watch(PoolOptions{
+		Name: "p", Publisher: l, ProbeInterval: 200 * time.Millisecond, Sentinels: f.addrs(), StateDir: t.TempDir(),
+		Failover: failover.Options{Mode: failover.Sentinel},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	tr.run()
+	eventually(t, "readers", func() bool { return len(tr.Table().Groups[0].Readers) == len(f.all)-1 })
+	return tr, l
+}
+
+// TestMonitorFollowsSentinels: when the master crashes, writes are held, the old master is fenced off,
+// the promoted server is published once, and the others are its readers.
+func TestMonitorFollowsSentinels(t *testing.T) {
+	flock := launchFlock(t, "g")
+	tr, l := bySentinels(t, flock, "g")
+	before := len(l.all())
+	flock.all[0].kill()
+	heir := flock.promoted()
+	want := int32(slices.Index(flock.all, heir))
+	within(t, 30*time.Second, "the promoted server is published", func() bool { return tr.Table().Groups[0].Master == want })
+	within(t, 30*time.Second, "the other replica serves reads", func() bool {
+		return slices.Contains(tr.Table().Groups[0].Readers, 3-want) && !tr.Table().Groups[0].Held
+	})
+	lines := l.all()[before:]
+	find := func(part string) int {
+		return slices.IndexFunc(lines, func(s string) bool { return strings.Contains(s, part) })
+	}
+	held, fence, heirs := find("master 0 epoch 0 held true"), find("fence 0"), find(fmt.Sprintf("master %d epoch 1 held false", want))
+	if held < 0 || fence < held || heirs < fence || find("epoch 2") >= 0 {
+		t.Errorf("got\n%s\nwant held, fence of 0, master %d, in this order and once%s", strings.Join(lines, "\n"), want, tr.describe())
+	}
+	for _, line := range lines[heirs:] {
+		if strings.HasPrefix(line, "master 0") {
+			t.Errorf("got %q after the publication; want never the old master again", line)
+		}
+	}
+}
+
+// TestMonitorKeepsMasterWithoutSentinels: with two of three Sentinels dead, and with all of them, the master stays
+// and is not held.
+func TestMonitorKeepsMasterWithoutSentinels(t *testing.T) {
+	flock := launchFlock(t, "g")
+	tr, l := bySentinels(t, flock, "g")
+	before := len(l.all())
+	for _, s := range flock.sentinels {
+		s.kill()
+	}
+	within(t, 20*time.Second, "all are missed", func() bool {
+		for _, e := range tr.m.Events() {
+			if strings.HasPrefix(e.What, "no sentinel answers") {
+				return true
+			}
+		}
+		return false
+	})
+	for _, line := range l.all()[before:] {
+		if line != "master 0 epoch 0 held false" {
+			t.Errorf("got %q; want the master as it was%s", line, tr.describe())
+		}
+	}
+}
