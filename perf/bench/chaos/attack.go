@@ -107,7 +107,7 @@ func (a *attack) tally(g *group, since int64) (t tally) {
 		switch {
 		case op.Kind.Writes():
 			t.writes[op.Class]++
-		case op.Kind == history.Get:
+		case op.Kind == history.Get || op.Kind == history.Read:
 			t.reads[op.Class]++
 		}
 	}
@@ -122,7 +122,7 @@ func (a *attack) wantReads(g *group, since int64) {
 	if n > 0 {
 		var first history.Op
 		for _, op := range a.ops(g, since) {
-			if op.Kind == history.Get && op.Class != history.OK && (first.Completed == 0 || op.Completed < first.Completed) {
+			if !op.Kind.Writes() && op.Kind != history.Echo && op.Class != history.OK && (first.Completed == 0 || op.Completed < first.Completed) {
 				first = op
 			}
 		}

@@ -24,21 +24,26 @@ const calmReplies = 10
 // A client sends pipelines over one connection after another and takes down what comes of
 // them. It never sends anything again. Owner: its goroutine.
 type client struct {
-	number  int
-	addr    string       // of its proxy
-	posts   []post       // where keys are
-	log     *history.Log // shared
-	random  *rand.Rand
-	mix     []maker       // what it does, drawn with equal chances
-	pause   time.Duration // between two pipelines, on average
-	most    int           // operations in one pipeline
-	closing bool          // what it sends may meet the end of its proxy
+	number int
+	addr   string       // of its proxy
+	posts  []post       // where keys are
+	log    *history.Log // shared
+	random *rand.Rand
+	trade
+	closing bool // what it sends may meet the end of its proxy
 
 	seq            int // of its last operation
 	connection     int // number of the current one
 	conn           redis.Conn
 	sent, received int          // over the current connection
 	calm           atomic.Int64 // operations in a row that were served; others read it
+}
+
+// A trade is what a client does all the time.
+type trade struct {
+	mix   []maker       // drawn with equal chances
+	most  int           // operations in one pipeline
+	pause time.Duration // between two pipelines, on average
 }
 
 // A post is one group as clients see it.

@@ -1,70 +1,75 @@
 package main
 
-import (
-	"time"
-
-	"huntaway/perf/bench/history"
-)
-
 // faults are all cases, in the order of the catalogue.
 var faults = []*fault{
-	{name: "F1", what: "master killed", inject: killMaster},
+	{name: "F1", what: "master killed", plan: twoGroups, inject: killMaster},
+	{name: "F1s", what: "master killed, Sentinels decide, two proxies", plan: guarded, inject: killMaster},
+	{name: "F2", what: "master stopped for longer than down_after", inject: stopMaster},
+	{name: "F2s", what: "master stopped, Sentinels decide, two proxies", plan: guarded, inject: stopMaster},
+	{name: "F3", what: "master stalls for 3 s", inject: stallLong},
+	{name: "F3b", what: "master stalls for 0.9 s", inject: stallShort},
+	{name: "F4", what: "master runs a script for 7 s", inject: busyScript},
+	{name: "F5", what: "master cut off from everybody", plan: wired, inject: cutMaster},
+	{name: "F5s", what: "master cut off from everybody, Sentinels decide", plan: guardedWired, inject: cutMaster},
+	{name: "F6", what: "proxy cut off from the master, replicas are not", plan: wired, inject: blindProxy},
+	{name: "F7", what: "replicas cut off from the master, the proxy is not", plan: wired, inject: cutReplicas},
+	{name: "F8", what: "what the master says to the proxy is lost", plan: wired, inject: muteMaster},
+	{name: "F10", what: "connections to the master half open", plan: wired, inject: halfOpen},
+	{name: "F11", what: "a replica accepts and never answers", inject: neverAnswers},
+	{name: "F12", what: "master out of client connections", inject: fullHouse},
 	{name: "F13", what: "replica killed, another one stopped", inject: hurtReplicas},
+	{name: "F14", what: "replica loads a full copy", plan: slowLoading, inject: loadingReplica},
+	{name: "F15", what: "replication is late by 300 ms and more", plan: wired, inject: lateReplicas},
+	{name: "F16", what: "replica of another master, writable replica", inject: wrongMaster},
+	{name: "F17", what: "old master returns, empty and with its old configuration", inject: oldMasterReturns},
+	{name: "F18", what: "master restarts empty at once", plan: wired, inject: emptyRestart},
+	{name: "F19", what: "another group's server on the master's address", plan: wired, inject: foreigner},
+	{name: "F20", what: "master changed by hand", inject: changedByHand},
+	{name: "F21", what: "two masters when the proxy starts", inject: twoMasters, free: true},
+	{name: "F22", what: "master cannot save for 6 s (MISCONF)", inject: misconfBriefly},
+	{name: "F22b", what: "master cannot save for longer than down_misconf", inject: misconfLong},
+	{name: "F23", what: "master out of memory", inject: outOfMemory},
+	{name: "F25", what: "candidate dies while it is promoted", plan: wired, inject: candidateDies},
+	{name: "F26", what: "monitor ends at a fail point", plan: failing("exit"), inject: monitorEnds, free: true},
+	{name: "F26b", what: "monitor stands still at a fail point", plan: failing("stop"), inject: monitorEnds, free: true},
+	{name: "F27", what: "proxy stopped for 10 s", inject: stopProxy},
+	{name: "F30", what: "Sentinels stale, few, or gone", plan: guarded, inject: badSentinels},
+	{name: "F31", what: "one of two proxies hears of the failover 5 s late", plan: lateNews, inject: lateProxy},
+	{name: "F32", what: "switchovers", plan: twoGroups, inject: switchovers},
+	{name: "F32f", what: "switchovers, --fast", inject: fastSwitchovers},
+	{name: "F32s", what: "switchovers, Sentinels and two proxies", plan: guarded, inject: switchovers},
+	{name: "F33", what: "switchover to a server that does not answer", inject: switchoverRefused},
+	{name: "F36", what: "password changed on all servers", inject: newPassword},
+	{name: "F37", what: "master killed under 500 clients", inject: killMaster, crowd: 500},
+	{name: "F41", what: "replies garbled", plan: wired, inject: garbledReplies},
+	{name: "F44", what: "master flaps, 3 s up and 3 s down", inject: flapping},
+	{name: "F45", what: "master and secondary killed", inject: killTwo},
 }
 
-// killMaster is F1.
-func killMaster(a *attack) error {
-	g := a.groups[0]
-	m := g.servers[0]
-	at := a.crash(m)
-	a.forgive(g, at)
-	if a.until("no write since the crash", 8*time.Second, func() bool { return a.firstWrite(g, at) > 0 }) {
-		a.figure("crash to first write, s", seconds(a.firstWrite(g, at)-at))
-	}
-	a.wait(time.Second)
-	a.wantReads(g, at)
-	if now := g.master(); now != nil && now != m {
-		a.bit("%s is master after %s", now.name, m.name)
-	}
-	if t := a.tally(g, at); t.writes[history.Unknown] > 0 {
-		a.figure("writes unknown", float64(t.writes[history.Unknown]))
-	}
-	return nil
+func twoGroups(p *plan) { p.groups = 2 }
+
+func wired(p *plan) { p.wired = true }
+
+// guarded has Sentinels and two proxies.
+func guarded(p *plan) { p.mode, p.proxies, p.sentinels = "sentinel", 2, 3 }
+
+func guardedWired(p *plan) {
+	guarded(p)
+	wired(p)
 }
 
-// hurtReplicas is F13.
-func hurtReplicas(a *attack) error {
-	g := a.groups[0]
-	at := a.crash(g.servers[1])
-	a.wait(2 * time.Second)
-	a.wantReads(g, at)
-	a.outOfReaders(g, g.servers[1])
-	if err := g.servers[1].Restart(a.ctx); err != nil {
-		return err
-	}
-	a.until("the restarted replica follows", 15*time.Second, func() bool { return g.servers[1].follows(g.servers[0]) })
-	at = a.stop(g.servers[2])
-	a.wait(2500 * time.Millisecond)
-	a.outOfReaders(g, g.servers[2])
-	g.servers[2].Resume()
-	a.wantReads(g, at)
-	a.wantNoFailover(g, g.servers[0])
-	return nil
+// lateNews has wires between the second proxy and the Sentinels.
+func lateNews(p *plan) {
+	guarded(p)
+	p.distant = true
 }
 
-// outOfReaders checks that a server serves no reads, which shows that its fault was seen.
-func (a *attack) outOfReaders(g *group, s *server) {
-	for _, p := range a.proxies {
-		c, ok := p.group(g.name)
-		if !ok {
-			a.fail("%s does not tell its status", p.name)
-		}
-		for _, each := range c.Servers {
-			if each.Addr == s.at && each.Reads {
-				a.fail("%s still reads from %s", p.name, s.name)
-			} else if each.Addr == s.at {
-				a.bit("%s reads no more from %s: %s", p.name, s.name, each.Reason)
-			}
-		}
-	}
+// slowLoading makes a replica answer LOADING for seconds.
+func slowLoading(p *plan) {
+	p.redis = []string{"key-load-delay 15", "loading-process-events-interval-bytes 1024"}
+}
+
+// failing has the proxy meet one of its fail points; the seed says which.
+func failing(how string) func(*plan) {
+	return func(p *plan) { p.failpoint = how }
 }

@@ -22,6 +22,8 @@ type plan struct {
 	proxies   int
 	sentinels int
 	wired     bool     // a wire in front of every server
+	distant   bool     // a wire between the second proxy and each Sentinel
+	failpoint string   // what happens at the fail point that the seed draws: exit or stop; "": nothing
 	pool      []string // more lines of the pool's configuration
 	redis     []string // more lines of every server's
 }
@@ -71,6 +73,9 @@ func (f *field) start(ctx context.Context) error {
 		if err := f.startSentinel(ctx, n+1); err != nil {
 			return err
 		}
+	}
+	if err := f.sentinelsAgree(ctx); err != nil {
+		return fmt.Errorf("Sentinels do not find each other and the replicas: %w", err)
 	}
 	for n := range f.plan.proxies {
 		p, err := f.startProxy(ctx, fmt.Sprintf("p%d", n+1))
@@ -141,9 +146,12 @@ func (f *field) findPosts() error {
 	return nil
 }
 
-// openBanks gives every account what it holds in the beginning.
+// openBanks gives every account what it holds in the beginning, and writes what never changes.
 func (f *field) openBanks() error {
 	for _, g := range f.groups {
+		if _, err := g.servers[0].call("SET", known(g.post), known(g.post)); err != nil {
+			return err
+		}
 		for n := range accounts {
 			if _, err := g.servers[0].call("SET", account(g.post, n), fmt.Sprint(opening)); err != nil {
 				return err
@@ -164,6 +172,11 @@ func (f *field) close() error {
 			if s.wire != nil {
 				s.wire.close()
 			}
+		}
+	}
+	for _, s := range f.sentinels {
+		if s.wire != nil {
+			s.wire.close()
 		}
 	}
 	return err

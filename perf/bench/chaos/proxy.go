@@ -18,7 +18,8 @@ import (
 // A proxy is one huntaway. Owner: the case.
 type proxy struct {
 	*rig.Child
-	name string // such as p1
+	name   string     // such as p1
+	launch rig.Launch // how it was started
 }
 
 // startProxy starts the program in front of all groups.
@@ -36,17 +37,18 @@ func (f *field) startProxy(ctx context.Context, name string) (*proxy, error) {
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return nil, fmt.Errorf("making a state directory: %w", err)
 	}
-	file, err := f.rig.WriteFile(name+".toml", f.toml(l, state))
+	file, err := f.rig.WriteFile(name+".toml", f.toml(p, l, state))
 	if err != nil {
 		return nil, fmt.Errorf("writing the configuration of %s: %w", name, err)
 	}
 	l.Args, l.Env = []string{"run", "-c", file}, f.plan.env
+	p.launch = l
 	p.Child, err = f.rig.Start(ctx, l)
 	return p, err
 }
 
 // toml is the configuration of a proxy.
-func (f *field) toml(l rig.Launch, state string) string {
+func (f *field) toml(p *proxy, l rig.Launch, state string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "[admin]\nhttp = %q\n\n[runtime]\nevent_loops = 2\nstate_dir = %q\n\n", l.Admin, state)
 	fmt.Fprintf(&b, "[pools.main]\nlisten = %q\nhash_tag = \"{}\"\ntimeout = \"1s\"\n", l.Addr)
@@ -54,7 +56,11 @@ func (f *field) toml(l rig.Launch, state string) string {
 	if f.plan.mode == "sentinel" {
 		var all []string
 		for _, s := range f.sentinels {
-			all = append(all, strconv.Quote(s.Addr))
+			at := s.Addr
+			if s.wire != nil && p.name == "p2" {
+				at = s.wire.addr
+			}
+			all = append(all, strconv.Quote(at))
 		}
 		fmt.Fprintf(&b, "sentinels = [%s]\n", strings.Join(all, ", "))
 	}
@@ -117,6 +123,19 @@ func (p *proxy) metric(name, labels string) (sum float64) {
 		}
 	}
 	return sum
+}
+
+// processState returns the letter that /proc has for a process's state; 0 when it is gone.
+func processState(pid int) byte {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	if rest == "" {
+		return 0
+	}
+	return rest[0]
 }
 
 // usage is what a process holds.

@@ -19,7 +19,8 @@ type fault struct {
 	plan   func(*plan)         // changes the ordinary plan; nil: nothing
 	mix    []maker             // what clients do; nil: ordinary
 	inject func(*attack) error // hurts, waits, heals; an error means that it could not be carried out
-	free   bool                // the case kills or stops proxies: their connections may end
+	free   bool                // the case ends proxies: connections and epochs go with them
+	crowd  int                 // clients; 0: as many as the command line says
 }
 
 // Settings are what the command line says, for every run.
@@ -73,8 +74,9 @@ func attempt(ctx context.Context, f *fault, seed uint64, set settings) (out outc
 	if f.plan != nil {
 		f.plan(&p)
 	}
-	if p.env != nil && set.failpoints != "" {
+	if p.failpoint != "" {
 		p.program = set.failpoints
+		p.env = []string{"HUNTAWAY_FAILPOINT=" + failPoints[seed%uint64(len(failPoints))] + ":" + p.failpoint}
 	}
 	where, err := newField(ctx, p)
 	if err != nil {
@@ -96,21 +98,29 @@ func attempt(ctx context.Context, f *fault, seed uint64, set settings) (out outc
 	return out, err
 }
 
-// gather makes the clients: those with pipelines, and one per proxy that pops.
+// gather makes the clients: those with pipelines of everything, two that only read, and one per
+// proxy that pops.
 func (a *attack) gather() {
-	mix := a.fault.mix
+	mix, crowd := a.fault.mix, a.fault.crowd
 	if mix == nil {
 		mix = ordinary
 	}
+	if crowd == 0 {
+		crowd = a.set.clients
+	}
 	const most = 8 // of a pipeline, so 4.5 on average
-	pause := time.Duration(float64(time.Second) * 4.5 * float64(a.set.clients) / float64(a.set.rate))
-	for i := range a.set.clients + len(a.proxies) {
-		c := &client{number: i, addr: a.proxies[i%len(a.proxies)].Addr, posts: a.posts(), log: a.log, mix: mix,
-			random: rand.New(rand.NewPCG(a.seed, uint64(i))), pause: pause, most: most, closing: a.fault.free}
-		if i >= a.set.clients {
-			c.mix, c.most, c.pause = []maker{pop}, 1, 5*time.Millisecond
-		}
-		a.clients = append(a.clients, c)
+	a.enlist(crowd, trade{mix: mix, most: most, pause: time.Duration(4.5 * float64(crowd) / float64(a.set.rate) * 1e9)})
+	a.enlist(2, trade{mix: []maker{lookup}, most: 2, pause: 10 * time.Millisecond})
+	a.enlist(len(a.proxies), trade{mix: []maker{pop}, most: 1, pause: 5 * time.Millisecond})
+}
+
+// enlist adds n clients of one trade, spread over the proxies.
+func (a *attack) enlist(n int, does trade) {
+	for range n {
+		number := len(a.clients)
+		a.clients = append(a.clients, &client{number: number, addr: a.proxies[number%len(a.proxies)].Addr,
+			posts: a.posts(), log: a.log, trade: does, closing: a.fault.free,
+			random: rand.New(rand.NewPCG(a.seed, uint64(number)))})
 	}
 }
 

@@ -15,11 +15,12 @@ import (
 type sentinel struct {
 	*rig.Child
 	name string
+	wire *wire // between it and the second proxy; nil: none
 }
 
 // startSentinel starts one; two of three must agree.
 func (f *field) startSentinel(ctx context.Context, n int) error {
-	ports, err := rig.FreePorts(1)
+	ports, err := rig.FreePorts(2)
 	if err != nil {
 		return err
 	}
@@ -43,6 +44,9 @@ func (f *field) startSentinel(ctx context.Context, n int) error {
 	s.Child, err = f.rig.Start(ctx, rig.Launch{Path: "redis-server", Args: []string{file, "--sentinel"},
 		Addr: rig.Loopback(1, ports[0])})
 	f.sentinels = append(f.sentinels, s)
+	if err == nil && f.plan.distant {
+		s.wire, err = newWire(rig.Loopback(1, ports[1]), s.Addr)
+	}
 	return err
 }
 

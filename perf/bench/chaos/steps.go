@@ -108,6 +108,16 @@ func count(c *client) step {
 	return one(op, isNumber, "INCR", op.Key)
 }
 
+// known is a key that every group has from the beginning; its value is its name.
+func known(p post) string { return fmt.Sprintf("k:{%s}", p.tag) }
+
+// lookup reads what never changes, on a connection that writes nothing, so any replica will do.
+func lookup(c *client) step {
+	p := c.post()
+	op := history.Op{Kind: history.Read, Group: p.group, Key: known(p), Value: known(p)}
+	return one(op, isText, "GET", op.Key)
+}
+
 // register is a key that only this client writes.
 func (c *client) register(p post) string { return fmt.Sprintf("r:{%s}:%d", p.tag, c.number) }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"strings"
@@ -40,11 +41,12 @@ const lateness = 300 * time.Millisecond
 // A wire stands between a server and all who talk to it. Everybody, replicas too, knows the
 // server by the wire's address.
 type wire struct {
-	addr   string // where it listens
-	target string // the server
+	addr   string                 // where it listens
+	target atomic.Pointer[string] // the server
 	ln     net.Listener
 	sky    [sides]atomic.Int32 // a weather each
 	bites  atomic.Int64        // pieces that bad weather touched
+	trap   atomic.Pointer[trip]
 	closed atomic.Bool
 
 	mu    sync.Mutex // guards pairs
@@ -55,6 +57,28 @@ type wire struct {
 type pair struct {
 	side     side
 	from, to net.Conn
+	stranded atomic.Bool // it swallows everything for ever
+}
+
+// A trip is something that happens when a client of the wire sends certain bytes.
+type trip struct {
+	bytes []byte
+	do    func()
+}
+
+// setTrip has do happen once, before a piece with these bytes reaches the server. The piece does not.
+func (w *wire) setTrip(bytes string, do func()) { w.trap.Store(&trip{[]byte(bytes), do}) }
+
+// strand leaves the connections of a side open for ever and silent, as if the host behind
+// them had lost its memory; new connections are well.
+func (w *wire) strand(of side) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for p := range w.pairs {
+		if p.side == of {
+			p.stranded.Store(true)
+		}
+	}
 }
 
 // newWire listens on addr and passes everything on to target until it is closed.
@@ -63,10 +87,14 @@ func newWire(addr, target string) (*wire, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listening for a wire: %w", err)
 	}
-	w := &wire{addr: addr, target: target, ln: ln, pairs: map[*pair]bool{}}
+	w := &wire{addr: addr, ln: ln, pairs: map[*pair]bool{}}
+	w.aim(target)
 	go w.accept()
 	return w, nil
 }
+
+// aim has new connections go to another server.
+func (w *wire) aim(target string) { w.target.Store(&target) }
 
 // set changes the weather of some sides. Bad weather for new connections is met by those that
 // exist already, too; with clear, connections that lost bytes are closed, since their streams
@@ -122,12 +150,12 @@ func (w *wire) accept() {
 // join connects one client to the server. While it rains nothing is dialled: what is
 // swallowed needs no server.
 func (w *wire) join(s side, from net.Conn) {
-	to, err := net.DialTimeout("tcp", w.target, 2*time.Second)
+	to, err := net.DialTimeout("tcp", *w.target.Load(), 2*time.Second)
 	if err != nil {
 		from.Close()
 		return
 	}
-	p := &pair{s, from, to}
+	p := &pair{side: s, from: from, to: to}
 	w.mu.Lock()
 	w.pairs[p] = true
 	w.mu.Unlock()
@@ -166,17 +194,20 @@ func (w *wire) sitOut(s side) {
 	}
 }
 
-// lets does to a piece what the weather does, and tells whether it goes on its way. back is a
-// piece of a reply.
+// lets does to a piece what the weather does, and tells whether it goes on its way.
 func (w *wire) lets(p *pair, from net.Conn, piece []byte) bool {
 	back := from == p.to
+	if t := w.trap.Load(); t != nil && !back && bytes.Contains(piece, t.bytes) && w.trap.CompareAndSwap(t, nil) {
+		w.bites.Add(1)
+		t.do()
+		return false
+	}
 	switch s := weather(w.sky[p.side].Load()); {
-	case s == silent, s == mute && back, s == deaf && !back:
+	case p.stranded.Load(), s == silent, s == mute && back, s == deaf && !back:
 		w.bites.Add(1)
 		return false
 	case s == garbled && back:
-		w.bites.Add(1)
-		garble(piece)
+		w.garble(piece)
 	case s == slow && back:
 		w.bites.Add(1)
 		time.Sleep(lateness)
@@ -184,8 +215,14 @@ func (w *wire) lets(p *pair, from net.Conn, piece []byte) bool {
 	return true
 }
 
-// garble changes what frames a reply: its first byte and one further on.
-func garble(piece []byte) {
-	piece[0] ^= 0x15
-	piece[len(piece)/2] ^= 0x41
+// garble spoils the type of a reply. What may be the rest of a long value is left alone:
+// nobody could tell that it was changed.
+func (w *wire) garble(piece []byte) {
+	switch piece[0] {
+	case '+', '-', ':', '*', '$':
+		if len(piece) < 4<<10 {
+			piece[0] = 'x'
+			w.bites.Add(1)
+		}
+	}
 }
