@@ -32,11 +32,12 @@ func (r *reader) judgePool(d *poolDraft) {
 	}
 	r.judgeReaders(d)
 	r.judgeSentinels(d)
+	r.judgeCluster(d)
 }
 
 // judgeReaders warns of groups that can serve no reads.
 func (r *reader) judgeReaders(d *poolDraft) {
-	if d.pool.ReadPolicy != "replica-only" {
+	if d.pool.ReadPolicy != "replica-only" || d.pool.Failover == FailoverCluster {
 		return
 	}
 	for _, g := range d.groups {

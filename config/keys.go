@@ -18,7 +18,7 @@ var (
 	hashes = []string{"one_at_a_time", "md5", "crc16", "crc32", "crc32a", "fnv1_64", "fnv1a_64",
 		"fnv1_32", "fnv1a_32", "hsieh", "murmur", "jenkins", "xxh3"}
 	distributions = []string{"ketama", "modula", "random", "rendezvous"}
-	failovers     = []string{"observe", "local", failoverSentinel, "cluster"}
+	failovers     = []string{"observe", "local", failoverSentinel, FailoverCluster}
 	readPolicies  = []string{"master", "prefer-replica", "replica-only", "nearest"}
 )
 
@@ -55,7 +55,7 @@ var adminSection = section{
 	rows: []row{
 		{name: "http", kind: kindAddress, at: ofAdmin(func(a *Admin) any { return &a.HTTP }),
 			initial: "127.0.0.1:22224", twemproxy: "-", when: onRestart, env: "HUNTAWAY_ADMIN_HTTP",
-			doc: "host:port of /metrics, /livez, /readyz and /debug/pprof. It asks nobody for a password: keep it on loopback or a private network."},
+			doc: "host:port of /status, /events, /metrics, /livez, /readyz and /debug/pprof, which ask nobody for a password: keep it on loopback or a private network. The commands status, switchover and their like talk to it; see token for who may change something."},
 		{name: "stats", kind: kindAddress, at: ofAdmin(func(a *Admin) any { return &a.Stats }),
 			when: onRestart,
 			doc:  "host:port of twemproxy's statistics as JSON (nutcracker served them on port 22222), for monitors that already read them."},
@@ -185,7 +185,7 @@ var readRows = []row{
 var faultRows = []row{
 	{name: "hold_timeout", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.HoldTimeout }),
 		initial: "2.5s", when: onReload,
-		doc: "While a group has no master, how long a request that was not executed waits for one before the client gets TRYAGAIN. Keep it under the clients' own time-out. 0s: it does not wait; that is also the default of a pool in which every group has one server."},
+		doc: "While a group has no master, how long a request that was not executed waits for one before the client gets TRYAGAIN. Keep it under the clients' own time-out. 0s: it does not wait; that is also the default of a pool in which every group has one server, unless they are a Redis Cluster."},
 	{name: "hold_bytes", kind: kindSize, at: ofPool(func(p *Pool) any { return &p.HoldBytes }),
 		initial: "32MiB", when: onReload,
 		doc: "Most that may wait so, for each group and event loop; what comes on top gets TRYAGAIN at once."},

@@ -47,7 +47,7 @@ func (r *reader) readPool(e *entry, path string) *poolDraft {
 		d.pool.Failover = failoverSentinel
 	}
 	r.readMembers(d)
-	if d.known["hold_timeout"] == nil && !d.hasGroups() {
+	if d.known["hold_timeout"] == nil && !d.hasGroups() && d.pool.Failover != FailoverCluster {
 		d.pool.HoldTimeout = 0
 	}
 	return d
