@@ -26,7 +26,8 @@ const (
 // one event takes, and those of the Reporter never do.
 type Monitor struct {
 	// Fixed when made.
-	log *slog.Logger
+	log      *slog.Logger
+	stateDir string // for pools that name none
 
 	// Published. By name; the one writer holds mu.
 	pools atomic.Pointer[map[string]*watch]
@@ -49,7 +50,7 @@ type journal struct {
 // library for the whole process: what its connections suffer is reported here.
 func NewMonitor(o Options) *Monitor {
 	silenceLibrary()
-	m := &Monitor{log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler))}
+	m := &Monitor{log: cmp.Or(o.Logger, slog.New(slog.DiscardHandler)), stateDir: o.StateDir}
 	m.pools.Store(&map[string]*watch{})
 	return m
 }
@@ -92,6 +93,7 @@ func (m *Monitor) Watch(o PoolOptions) error {
 		m.log.Warn("max_lag raised", "pool", o.Name, "max_lag", o.MaxLag,
 			"to", complete.MaxLag, "probe_interval", complete.ProbeInterval)
 	}
+	complete.StateDir = cmp.Or(complete.StateDir, m.stateDir)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	v, err := m.vaultOf(complete)

@@ -28,7 +28,8 @@ type Publisher interface {
 
 // Options are what a Monitor needs to know.
 type Options struct {
-	Logger *slog.Logger // default: discards
+	Logger   *slog.Logger // default: discards
+	StateDir string       // for pools that name none
 }
 
 // Access is how servers are talked to. The zero value is no password, and its default
@@ -62,8 +63,9 @@ type PoolOptions struct {
 	// one server has nobody to fail over to and is only watched.
 	Failover failover.Options
 
-	// StateDir is where intents are kept, a file for each group; it is made on demand, 0700. ""
-	// forgets them with the process, and is refused with failover.Local.
+	// StateDir is where intents are kept, a file for each group; it is made on demand, 0700.
+	// Default: Options.StateDir; without that they are forgotten with the process, which is
+	// refused with failover.Local.
 	StateDir  string
 	NoRewrite bool // leave a promoted server's redis.conf alone: no CONFIG REWRITE
 

@@ -102,7 +102,7 @@ func (p *proxy) spawn(what string, f func() error) {
 
 // build makes the engine and its pools.
 func (p *proxy) build() (err error) {
-	p.monitor = ha.NewMonitor(ha.Options{Logger: p.log.Logger})
+	p.monitor = ha.NewMonitor(ha.Options{Logger: p.log.Logger, StateDir: stateDir(&p.cfg.Runtime)})
 	p.engine, err = loop.New(loop.Options{
 		Workers: p.cfg.Runtime.EventLoops, MaxClients: p.cfg.Runtime.MaxClients,
 		Logger: p.log.Logger, Version: version, Reporter: p.monitor,

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"time"
 
 	"huntaway/codec"
 	"huntaway/config"
 	"huntaway/ha"
+	"huntaway/ha/failover"
 	"huntaway/loop"
 	"huntaway/shard"
 )
@@ -84,7 +87,45 @@ func watchOptions(p *config.Pool, publisher ha.Publisher) ha.PoolOptions {
 		FailureLimit:  p.ServerFailureLimit,
 		RetryTimeout:  p.ServerRetryTimeout,
 
+		Failover:  failoverOptions(p),
+		NoRewrite: !p.ConfigRewrite,
+
 		Sentinels:      p.Sentinels,
 		SentinelAccess: ha.Access{User: p.SentinelUser, Password: p.SentinelPassword.Reveal()},
 	}
+}
+
+// failoverOptions translates who decides about a pool's masters, and when. A time of 0 is the
+// monitor's default, but for down_busy, where it is "never" in both.
+func failoverOptions(p *config.Pool) failover.Options {
+	modes := map[string]failover.Mode{"local": failover.Local, "sentinel": failover.Sentinel}
+	return failover.Options{
+		Mode:        modes[p.Failover], // any other is Observe
+		DownRefused: int64(p.DownRefused),
+		DownSilence: int64(p.DownAfter),
+		DownMisconf: int64(p.DownMisconf),
+		DownBusy:    int64(p.DownBusy),
+		MinInterval: int64(p.FailoverInterval),
+		HourlyCap:   p.FailoversPerHour,
+		MaxGap:      p.CandidateGap,
+		WaitK:       p.WaitReplicas,
+		SelfFence:   p.SelfFence,
+		DryRun:      p.FailoverDryRun,
+	}
+}
+
+// stateDir returns where the state of failovers is kept: where the configuration says, else
+// what systemd has made for the service, else a place in the user's home; "" without a home.
+func stateDir(r *config.Runtime) string {
+	if r.StateDir != "" {
+		return r.StateDir
+	}
+	if dirs := filepath.SplitList(os.Getenv("STATE_DIRECTORY")); len(dirs) > 0 {
+		return dirs[0]
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".local", "state", "huntaway")
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"huntaway/config"
+	"huntaway/ha/failover"
 )
 
 // TestLimitsReachTheDataPath: no limit of a file is forgotten on its way.
@@ -33,5 +34,35 @@ func TestLimitsReachTheDataPath(t *testing.T) {
 	}
 	if opt.Databases != 7 || !opt.AdminCommands {
 		t.Errorf("got %d databases, admin commands %v; want 7 and true", opt.Databases, opt.AdminCommands)
+	}
+}
+
+// TestFailoverReachesTheMonitor: no key of failover is forgotten on its way.
+func TestFailoverReachesTheMonitor(t *testing.T) {
+	p := &config.Pool{Failover: "local", DownAfter: 1, DownRefused: 2, DownMisconf: 3, DownBusy: 4, FailoverInterval: 5,
+		FailoversPerHour: 6, CandidateGap: 7, WaitReplicas: 8, SelfFence: true, FailoverDryRun: true}
+	want := failover.Options{Mode: failover.Local, DownSilence: 1, DownRefused: 2, DownMisconf: 3, DownBusy: 4, MinInterval: 5,
+		HourlyCap: 6, MaxGap: 7, WaitK: 8, SelfFence: true, DryRun: true}
+	if got := watchOptions(p, nil); got.Failover != want || !got.NoRewrite {
+		t.Errorf("got %+v, NoRewrite %v; want %+v and true", got.Failover, got.NoRewrite, want)
+	}
+	for mode, want := range map[string]failover.Mode{"observe": failover.Observe, "sentinel": failover.Sentinel, "cluster": failover.Observe} {
+		if got := failoverOptions(&config.Pool{Failover: mode}).Mode; got != want {
+			t.Errorf("failover = %q: got %v; want %v", mode, got, want)
+		}
+	}
+}
+
+// TestStateDir: the file's word counts most, then systemd's, then the home directory.
+func TestStateDir(t *testing.T) {
+	t.Setenv("HOME", "/home/h")
+	t.Setenv("STATE_DIRECTORY", "")
+	for _, tc := range []struct{ file, systemd, want string }{
+		{"/f", "/s", "/f"}, {"", "/s:/s2", "/s"}, {"", "", "/home/h/.local/state/huntaway"},
+	} {
+		t.Setenv("STATE_DIRECTORY", tc.systemd)
+		if got := stateDir(&config.Runtime{StateDir: tc.file}); got != tc.want {
+			t.Errorf("file %q, STATE_DIRECTORY %q: got %q; want %q", tc.file, tc.systemd, got, tc.want)
+		}
 	}
 }
