@@ -39,5 +39,8 @@ func newArbiter(o PoolOptions, note func(Transition)) arbiter {
 	if o.Failover.Mode == failover.Sentinel && len(o.Sentinels) > 0 {
 		return newSentinels(o, note)
 	}
+	if o.Cluster {
+		return newSurvey(o, note)
+	}
 	return nil
 }

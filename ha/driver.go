@@ -73,6 +73,9 @@ func newWatch(o PoolOptions, v *vault, note func(Transition)) *watch {
 		hands:    make(map[int32]*hand),
 		answers:  make(map[int32]bool),
 	}
+	if s, surveys := w.arbiter.(*survey); surveys {
+		s.call = w.offer
+	}
 	return w
 }
 

@@ -56,7 +56,7 @@ func forOperators(cmd *codec.Command) bool {
 // administer serves an operator's command of a pool that allows them, and reports whether
 // it has. Over several groups the answer of one server would not be an answer.
 func (s *session) administer(cmd *codec.Command, r *codec.Request) (served bool) {
-	if len(s.pw.table.Groups) != 1 || !forOperators(cmd) {
+	if !s.pw.table.Alone() || !forOperators(cmd) {
 		return false
 	}
 	if int(cmd.ID) < len(barredFor) && barredFor[cmd.ID] != "" {
@@ -71,5 +71,5 @@ func (s *session) administer(cmd *codec.Command, r *codec.Request) (served bool)
 // passable reports whether a command whose keys nobody can find may go to the one group
 // there is, because they are there whatever they are.
 func (s *session) passable(cmd *codec.Command) bool {
-	return len(s.pw.table.Groups) == 1 && cmd.Flags&(codec.FlagAdmin|codec.FlagBlocking) == 0
+	return s.pw.table.Alone() && cmd.Flags&(codec.FlagAdmin|codec.FlagBlocking) == 0
 }

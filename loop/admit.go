@@ -52,7 +52,7 @@ func (s *session) serve(cmd *codec.Command, r *codec.Request) {
 		s.split(cmd, r)
 	case cmd.Policy == codec.Local:
 		s.local(cmd, r)
-	case cmd.Policy == codec.Keyless && (cmd.Reason == "" || len(s.pw.table.Groups) == 1):
+	case cmd.Policy == codec.Keyless && (cmd.Reason == "" || s.pw.table.Alone()):
 		s.keyless(cmd, r)
 	case cmd.Policy == codec.Transaction:
 		s.transact(cmd, r)

@@ -38,6 +38,7 @@ type blocked struct {
 	spent    bool      // the server is about to close the link
 	called   bool      // a client has asked for the end of the wait, or the process goes down
 	quorum   *quorum   // what WAIT waits for; nil for all others
+	hops     int       // how often a cluster has sent it elsewhere without a pause
 }
 
 // How a blocked session without a server looks for one, and how large a request is copied
@@ -73,11 +74,17 @@ func (s *session) block(cmd *codec.Command, r *codec.Request) {
 		return
 	}
 	b := s.blockOn(cmd, group)
-	if group < 0 {
+	b.patience = s.pw.patience(cmd, r)
+	switch {
+	case group >= 0:
+	case s.pw.table.Slotted():
+		b.e.group = 0 // until it is known who owns the slot
+		s.pw.putOffBlocked(b, append([]byte(nil), r.Frame...), faultUnowned)
+		return
+	default:
 		s.w.fail(&b.e, faultNoGroup, nil)
 		return
 	}
-	b.patience = s.pw.patience(cmd, r)
 	s.pw.attend(b, r.Frame)
 }
 
@@ -85,24 +92,21 @@ func (s *session) block(cmd *codec.Command, r *codec.Request) {
 // is none.
 func (s *session) blockGroup(cmd *codec.Command, r *codec.Request) (group int, text string) {
 	keys, err := cmd.Keys(r, s.w.keys[:0])
-	if err != nil && len(s.pw.table.Groups) > 1 {
+	if err != nil && !s.pw.table.Alone() {
 		return 0, err.Error()
 	}
 	s.w.keys = keys
 	if len(keys) == 0 { // or they cannot be found, and the only group says what is wrong
-		if len(s.pw.table.Groups) == 1 {
+		if s.pw.table.Alone() {
 			return 0, ""
 		}
 		return 0, notServed(codec.Keyless)
 	}
-	group = s.pw.table.Locate(r.Arg(int(keys[0])))
-	for _, k := range keys[1:] {
-		if s.pw.table.Locate(r.Arg(int(k))) != group {
-			s.pw.counters.CrossSlot++
-			return 0, textCrossSlot
-		}
+	if s.pw.apart(r, keys) {
+		s.pw.counters.CrossSlot++
+		return 0, textCrossSlot
 	}
-	return group, ""
+	return s.pw.table.Locate(r.Arg(int(keys[0]))), ""
 }
 
 // blockOn makes the session one that waits: its request gets its slot, and later ones wait
@@ -154,6 +158,11 @@ func (pw *poolWorker) attend(b *blocked, frame []byte) {
 		pw.adjourn(b, frame, faultHoldTime, nil)
 		return
 	}
+	pw.attendAt(b, id, b.e, frame)
+}
+
+// attendAt sends the request of b, with the entry e, to a server of the table.
+func (pw *poolWorker) attendAt(b *blocked, id int32, e entry, frame []byte) {
 	l := b.s.pin
 	if !b.s.mode.has(modePinned) || l == nil || l.server.ID != id {
 		l = pw.borrow(b.s, id)
@@ -166,15 +175,15 @@ func (pw *poolWorker) attend(b *blocked, frame []byte) {
 	if b.patience > 0 {
 		b.deadline = pw.w.now + b.patience
 	}
-	l.wait(b.e, frame)
+	l.wait(e, frame)
 }
 
 // wait sends a request that may wait, behind a question for the link's number when that is
-// not known yet.
+// not known yet. e.part says how many frames are in front of it already.
 func (l *link) wait(e entry, frame []byte) {
 	e.marks |= isPrivate | isMany
 	if l.number == 0 {
-		e.part = 1
+		e.part++
 		all := append(append(l.w.scratch[:0], frameNumber...), frame...)
 		l.w.keepScratch(all)
 		frame = all
@@ -184,6 +193,9 @@ func (l *link) wait(e entry, frame []byte) {
 
 // numbered takes the server's answer to frameNumber.
 func (l *link) numbered(reply []byte) {
+	if reply[0] == '+' {
+		return // to ASKING
+	}
 	l.number = noNumber
 	if reply[0] == ':' {
 		if n, err := strconv.ParseInt(string(reply[1:len(reply)-len(codec.CRLF)]), 10, 64); err == nil {

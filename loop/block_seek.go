@@ -43,10 +43,22 @@ func (pw *poolWorker) seek(b *blocked) {
 	case pw.w.now-b.lostAt >= int64(pw.opt.HoldTimeout):
 		pw.w.fail(&b.e, b.why, nil)
 	case pw.w.now < b.retryAt:
-	case !pw.relocate(&b.e, b.held):
-		pw.w.fail(&b.e, faultMoved, nil)
 	default:
+		pw.seekAt(b)
+	}
+}
+
+// seekAt sends the request of b to the master of its keys, if it is known who that is.
+func (pw *poolWorker) seekAt(b *blocked) {
+	at := b.e
+	switch {
+	case pw.relocate(&at, b.held):
+		b.e = at
 		pw.attend(b, b.held)
+	case at.group == nowhere:
+		pw.putOffBlocked(b, b.held, b.why)
+	default:
+		pw.w.fail(&b.e, faultMoved, nil)
 	}
 }
 
@@ -157,7 +169,7 @@ func (pw *poolWorker) refusedPrivately(e *entry, frame, reply []byte, l *link) b
 	switch string(codec.ErrorCode(reply)) {
 	case "READONLY":
 		pw.w.engine.report.Demoted(pw.opt.Name, l.server.ID)
-	case "UNBLOCKED": // by a demotion: the server closes the connection behind it
+	case "UNBLOCKED": // by us, or by a demotion: the server closes the connection behind it
 		b.spent = bytes.HasPrefix(reply, []byte("-UNBLOCKED force"))
 		if b.called {
 			return false
@@ -191,10 +203,10 @@ func (pw *poolWorker) blockedOn(e *entry, l *link) *blocked {
 	return nil
 }
 
-// asked returns the request in the frame of an entry that may have a question before it.
+// asked returns the request in the frame of an entry that may have others before it.
 func asked(e *entry, frame []byte) []byte {
-	if e.part > 0 {
-		return frame[len(frameNumber):]
+	for range e.part {
+		frame = frame[codec.Size(frame):]
 	}
 	return frame
 }

@@ -31,6 +31,7 @@ func (w *worker) tick() {
 		pw.tickEase()
 		pw.tickHolds()
 		pw.tickDrains()
+		pw.tickAstray()
 		pw.tickBlocked()
 		pw.tickPause()
 		pw.tickPace()
@@ -75,7 +76,7 @@ func (w *worker) still() bool {
 	}
 	settled := true
 	for _, pw := range w.pools {
-		settled = settled && !pw.paused() && len(pw.drains) == 0 && len(pw.keys.waiting) == 0 && !pw.counting()
+		settled = settled && !pw.paused() && len(pw.drains) == 0 && len(pw.astray) == 0 && len(pw.keys.waiting) == 0 && !pw.counting()
 		pw.everyLink(func(l *link) {
 			settled = settled && (l.state == linkReady || l.state == linkIdle || l.state == linkClosed)
 		})

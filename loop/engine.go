@@ -73,6 +73,7 @@ func (deaf) LinkUp(string, int32)            {}
 func (deaf) LinkFailed(string, int32, error) {}
 func (deaf) Demoted(string, int32)           {}
 func (deaf) Stalled(string, int32)           {}
+func (deaf) Moved(string)                    {}
 
 // AddPool adds a pool. It serves when the engine has started and it has a listener.
 func (e *Engine) AddPool(opt PoolOptions) (*Pool, error) {

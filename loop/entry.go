@@ -34,6 +34,8 @@ const (
 	toReplica                   // part for a replica that its join names; see besides
 	urgent                      // goes where no script can be in its way; see linkFor
 	isScript                    // runs or brings a script; see withScript
+	hopLow                      // with hopHigh, how often it has been redirected; see chase
+	hopHigh
 )
 
 // has reports whether any of m is set.

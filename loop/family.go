@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"huntaway/codec"
+	"huntaway/shard"
 )
 
 // A dialect is what the links of a family have in common beside the server: a reply can be
@@ -151,6 +152,10 @@ func greeting(o *PoolOptions, c dialect) (bytes []byte, replies int) {
 	}
 	if db := o.DB + int(c.db); db != 0 && !c.urgent() {
 		bytes = codec.AppendCommand(bytes, "SELECT", decimal(db))
+		replies++
+	}
+	if o.cluster && o.ReadPolicy != shard.ReadMaster {
+		bytes = codec.AppendCommand(bytes, "READONLY") // or a replica sends reads to its master
 		replies++
 	}
 	return codec.AppendCommand(bytes, "PING"), replies + 1

@@ -30,7 +30,7 @@ func (s *session) fanOut(cmd *codec.Command, r *codec.Request) {
 	}
 	switch {
 	case frame == nil: // refused
-	case len(s.pw.table.Groups) == 1:
+	case s.pw.table.Alone():
 		s.launch(cmd, frame, 0, s.pw.marksOf(cmd))
 	case cmd.Join == codec.Draw:
 		s.draw(cmd)
@@ -120,7 +120,7 @@ func (s *session) launch(cmd *codec.Command, frame []byte, group int, m marks) {
 		s.writes++
 	}
 	if group < 0 {
-		s.w.fail(&e, faultNoGroup, nil)
+		s.pw.unplaced(s, &e, frame)
 		return
 	}
 	s.pw.dispatch(s, &e, frame)
@@ -171,7 +171,11 @@ func (pw *poolWorker) detour(s *session, e *entry, frame []byte) (served bool) {
 		pw.besides(s, e, frame)
 		return true
 	case e.marks.has(isMoved) && !pw.relocate(e, frame):
-		pw.w.fail(e, faultMoved, nil)
+		if e.group == nowhere {
+			pw.putOff(s, e, frame, faultUnowned)
+		} else {
+			pw.w.fail(e, faultMoved, nil)
+		}
 		return true
 	case e.marks.has(urgent):
 		pw.urgently(s, e, frame)

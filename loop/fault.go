@@ -38,6 +38,12 @@ var (
 	faultSplitReply = &fault{unknown, "the parts of the reply do not fit together", false}
 	faultPartly     = &fault{unknown, "parts of the command could not be sent", false}
 	faultMoved      = &fault{notExecuted, "its keys have moved to several groups", false}
+
+	// Of a Redis Cluster.
+	faultUnowned     = &fault{notExecuted, "no server of the cluster owns the key's slot", false}
+	faultAstray      = &fault{notExecuted, "the cluster keeps naming other servers", false}
+	faultMoving      = &fault{notExecuted, "its keys are being moved", false}
+	faultClusterDown = &fault{notExecuted, "the cluster does not serve the key's slot", false}
 )
 
 // Texts of Redis that are given here word for word.

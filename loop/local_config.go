@@ -97,6 +97,8 @@ func matchesAny(r *codec.Request, name string) bool {
 // servers behind proxies were used with one.
 func (o *PoolOptions) databases(groups int) int {
 	switch {
+	case o.cluster:
+		return 1 // a Redis Cluster has no others
 	case o.Databases > 0:
 		return o.Databases
 	case groups == 1:

@@ -189,7 +189,8 @@ func (l *link) match(e *entry, b []byte) {
 	if b[0] == '-' {
 		l.count.Errors++
 		l.pw.commands[e.cmd].Errors++
-		if l.pw.refused(e, l.frameOf(e), b, l) {
+		frame := l.frameOf(e)
+		if l.pw.table.Slotted() && l.pw.redirected(e, frame, b, l) || l.pw.refused(e, frame, b, l) {
 			return
 		}
 		if e.marks.has(isMany) {

@@ -29,7 +29,8 @@ func (pw *poolWorker) ringMoved() {
 }
 
 // relocate finds the group of a request again from its frame. A part of a split command
-// whose keys have come to belong to several groups cannot be sent any more.
+// whose keys have come to belong to several groups cannot be sent any more. In a cluster e
+// may be nowhere then: it is not known who owns the slot.
 func (pw *poolWorker) relocate(e *entry, frame []byte) (ok bool) {
 	if e.cmd == execID {
 		return pw.relocateAll(e, frame)
@@ -56,6 +57,10 @@ func (pw *poolWorker) relocate(e *entry, frame []byte) (ok bool) {
 	group := 0
 	for i, k := range keys {
 		at := pw.table.Locate(r.Arg(int(k)))
+		if at < 0 && pw.table.Slotted() {
+			e.group = nowhere
+			return false
+		}
 		if at < 0 || i > 0 && at != group {
 			return false
 		}
@@ -63,5 +68,5 @@ func (pw *poolWorker) relocate(e *entry, frame []byte) (ok bool) {
 	}
 	e.group = uint16(group)
 	e.marks &^= isMoved
-	return len(keys) > 0 || len(pw.table.Groups) == 1
+	return len(keys) > 0 || pw.table.Alone()
 }

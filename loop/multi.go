@@ -14,6 +14,7 @@ import (
 type transaction struct {
 	table   *shard.Table // that group is an index of
 	group   int          // where it will run; noGroup until a key or a WATCH says
+	slot    int          // of a cluster: the slot of all its keys, plus one; 0 likewise
 	frames  buffer       // MULTI, and behind it what was queued; empty once spoilt
 	queued  int          // requests in frames, without MULTI
 	scripts bool         // some request names a script by its digest
@@ -40,6 +41,7 @@ var (
 	discardID = idOf("discard")
 	watchID   = idOf("watch")
 	unwatchID = idOf("unwatch")
+	publishID = idOf("publish")
 	quitID    = idOf("quit")
 	resetID   = idOf("reset")
 )

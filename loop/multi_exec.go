@@ -40,7 +40,7 @@ func (s *session) execShared(cmd *codec.Command) {
 	}
 	e, frame := s.closed(cmd)
 	if s.tx.group == noGroup {
-		s.w.fail(&e, faultNoGroup, nil)
+		s.pw.unplaced(s, &e, frame)
 	} else {
 		s.pw.dispatch(s, &e, frame)
 	}

@@ -74,7 +74,7 @@ func (s *session) noteScript(cmd *codec.Command) {
 
 // unfit returns the error for a command that cannot be in a transaction, or "".
 func (s *session) unfit(cmd *codec.Command) (text string) {
-	alone := len(s.pw.table.Groups) == 1
+	alone := s.pw.table.Alone()
 	switch {
 	case cmd.Flags&codec.FlagNoMulti != 0:
 		return textNoMulti
@@ -121,11 +121,14 @@ func (s *session) unfitWhole(cmd *codec.Command) (text string) {
 // addressed finds the group of a request and holds the transaction to it. It returns the
 // error when there is none, or another than that of the requests before.
 func (s *session) addressed(cmd *codec.Command, r *codec.Request) (text string) {
-	if len(s.pw.table.Groups) == 1 {
+	if s.pw.table.Alone() {
 		s.tx.group = 0 // what is wrong with the keys, if anything, the server will say
 		return ""
 	}
 	group, text := s.pw.groupOf(cmd, r, s.tx.group)
+	if text == "" && !s.tx.inSlot(s.pw, cmd, r) {
+		text = textCrossSlot
+	}
 	switch {
 	case text != "":
 		if text == textCrossSlot {
@@ -149,7 +152,7 @@ func (pw *poolWorker) groupOf(cmd *codec.Command, r *codec.Request, group int) (
 	if err != nil {
 		return noGroup, err.Error()
 	}
-	if inSet(channelled, cmd) {
+	if inSet(channelled, cmd) && !(pw.table.Slotted() && cmd.ID == publishID) {
 		keys = append(keys, 1)
 	}
 	pw.w.keys = keys
@@ -199,7 +202,7 @@ func (pw *poolWorker) groupOfAll(frame []byte) (group int, text string) {
 		}
 		frame = frame[n:]
 		cmd := pw.opt.Commands.Find(r)
-		if cmd == nil || len(pw.table.Groups) == 1 {
+		if cmd == nil || pw.table.Alone() {
 			continue
 		}
 		at, text := pw.groupOf(cmd, r, group)
@@ -227,6 +230,9 @@ func (s *session) followTable() {
 	if !moved || t.group == noGroup {
 		return
 	}
+	if s.staysPut() {
+		return
+	}
 	t.lost = t.lost || t.watched || s.mode.has(modePinned) // the keys no longer live where they are watched
 	t.group = noGroup
 	if t.queued == 0 || t.spoilt {
@@ -234,4 +240,36 @@ func (s *session) followTable() {
 	}
 	group, text := s.pw.groupOfAll(t.frames.bytes())
 	t.group, t.spoilt = group, text != ""
+}
+
+// inSlot holds the transaction to the slot of a request's keys, which are those that groupOf
+// has just found; false when they are of several slots, or of another than before. It is for
+// clusters, and true for all others.
+func (t *transaction) inSlot(pw *poolWorker, cmd *codec.Command, r *codec.Request) bool {
+	if !pw.table.Slotted() {
+		return true
+	}
+	for _, k := range pw.w.keys {
+		slot := pw.table.Slot(r.Arg(int(k))) + 1
+		if t.slot != 0 && t.slot != slot {
+			return false
+		}
+		t.slot = slot
+	}
+	return true
+}
+
+// staysPut reports whether another table of a cluster has left the transaction's keys, which
+// may be watched, where they are, and puts its group right.
+func (s *session) staysPut() bool {
+	t := s.tx
+	if !s.pw.table.Slotted() || t.slot == 0 || s.pin == nil {
+		return false
+	}
+	g := s.pw.table.Owner(t.slot - 1)
+	if g < 0 || s.pw.table.Groups[g].Master != s.pin.server.ID {
+		return false
+	}
+	t.group = g
+	return true
 }

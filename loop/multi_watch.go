@@ -10,8 +10,17 @@ func (s *session) watch(cmd *codec.Command, r *codec.Request) {
 		s.refuse(text)
 		return
 	}
-	if s.tx == nil {
+	fresh := s.tx == nil
+	if fresh {
 		s.tx = &transaction{table: s.pw.table, group: group}
+	}
+	if !s.tx.inSlot(s.pw, cmd, r) {
+		if fresh {
+			s.tx = nil
+		}
+		s.pw.counters.CrossSlot++
+		s.refuse(textCrossSlot)
+		return
 	}
 	s.checkPin()
 	if s.tx.lost { // EXEC answers null in any case

@@ -106,6 +106,8 @@ type PoolOptions struct {
 	HoldRequests int           // likewise; default 50 000
 
 	Limits Limits
+
+	cluster bool // the table is that of a Redis Cluster; fixed when the pool is added
 }
 
 // Limits bound what clients can make the proxy hold. 0 means the default in DefaultLimits.
@@ -139,4 +141,6 @@ type Reporter interface {
 	Demoted(pool string, server int32)
 	// Stalled: the server owes replies and no byte of it has come for stallTime.
 	Stalled(pool string, server int32)
+	// Moved: a server of a Redis Cluster refused a key that the table says is its own.
+	Moved(pool string)
 }

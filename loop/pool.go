@@ -35,6 +35,7 @@ type Pool struct {
 
 // newPool fixes what follows from the options.
 func newPool(e *Engine, index int, opt PoolOptions) *Pool {
+	opt.cluster = opt.Table.Slotted()
 	p := &Pool{engine: e, index: index, opt: opt.withDefaults()}
 	p.now.Store(newSettings(p.opt))
 	p.table.Store(opt.Table)
@@ -69,7 +70,7 @@ func (p *Pool) options() *settings { return p.now.Load() }
 func (p *Pool) Adjust(opt PoolOptions) {
 	opt = opt.withDefaults()
 	p.change(func(now *PoolOptions) {
-		opt.Name, opt.Commands, opt.Table = now.Name, now.Commands, now.Table
+		opt.Name, opt.Commands, opt.Table, opt.cluster = now.Name, now.Commands, now.Table, now.cluster
 		opt.ServerConnections, opt.Preconnect = now.ServerConnections, now.Preconnect
 		*now = opt
 	})
@@ -122,22 +123,24 @@ type poolWorker struct {
 	pool *Pool
 
 	// Owned by the worker.
-	opt      *settings // those in force
-	table    *shard.Table
-	families []*family // the shared links, by dialect; the first is plain
-	plain    *family   // RESP2 in database 0
-	private  private
-	blocked  map[uint32]*blocked // sessions that wait at a server, by their index
-	errands  map[int32]*errand   // by server ID
-	pause    pause
-	pace     pace
-	keys     keyspace
-	board    *switchboard // subscriptions; nil until there was one
-	cost     []uint64     // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
-	holds    []*hold      // by group; nil while nothing is held
-	counters perf.PoolCounters
-	commands []perf.CommandCounters // by command ID
-	servers  []*perf.ServerCounters // by server ID
+	opt         *settings // those in force
+	table       *shard.Table
+	families    []*family // the shared links, by dialect; the first is plain
+	plain       *family   // RESP2 in database 0
+	private     private
+	blocked     map[uint32]*blocked // sessions that wait at a server, by their index
+	errands     map[int32]*errand   // by server ID
+	pause       pause
+	pace        pace
+	keys        keyspace
+	board       *switchboard         // subscriptions; nil until there was one
+	cost        []uint64             // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
+	holds       []*hold              // by group; nil while nothing is held
+	astray      map[uint32]*wanderer // sessions of which requests are put off, by their index
+	astrayBytes int64                // of their frames
+	counters    perf.PoolCounters
+	commands    []perf.CommandCounters // by command ID
+	servers     []*perf.ServerCounters // by server ID
 
 	drains []drainage // who waits until a server owes nothing
 	easing int64      // until when some server is given fewer reads than its share, see ease
@@ -172,6 +175,9 @@ func (pw *poolWorker) adopt(t *shard.Table) {
 		pw.holds = append(pw.holds, nil)
 	}
 	moved := was != nil && !t.SamePlaces(was)
+	if moved && t.Slotted() {
+		pw.slotsMoved()
+	}
 	if moved {
 		pw.markMoved() // what retire sends again must not be looked for at its old place
 	}

@@ -3,6 +3,7 @@ package loop
 import (
 	"bytes"
 	"slices"
+	"strings"
 )
 
 // A switchboard is a worker's subscriptions in one pool: who is subscribed to what, and
@@ -70,12 +71,14 @@ func (x *switchboard) place(t *topic) {
 // Messages go where their channel's name says; a pattern may fit any channel, and events of
 // keys are made by the server that has the key, so these are carried by all. What a script
 // publishes appears at the group of its keys: with several groups only patterns hear of it,
-// unless the channel is of the same group.
+// unless the channel is of the same group. The servers of a cluster tell each other what is
+// published, and would tell us as many times: there any one of them carries what is not an
+// event of keys.
 func (x *switchboard) serversOf(t *topic) (ids []int32) {
 	table := x.pw.table
 	t.orphan = len(table.Groups) == 0
 	from, to := 0, len(table.Groups)
-	if t.kind != patternTopic && !isKeyEvent(t) {
+	if t.kind != patternTopic && !isKeyEvent(t) || table.Slotted() && !mayBeKeyEvent(t) {
 		from = table.Locate([]byte(t.name))
 		to = from + 1
 	}
@@ -96,6 +99,11 @@ func isKeyEvent(t *topic) bool {
 	name := []byte(t.name)
 	return t.kind == channelTopic &&
 		(bytes.HasPrefix(name, []byte("__keyspace@")) || bytes.HasPrefix(name, []byte("__keyevent@")))
+}
+
+// mayBeKeyEvent reports whether a topic, which may be a pattern, speaks of events of keys.
+func mayBeKeyEvent(t *topic) bool {
+	return t.kind != shardTopic && strings.HasPrefix(t.name, "__key")
 }
 
 // feedOf returns the feed of a server.

@@ -26,6 +26,7 @@ type feed struct {
 	pause   int64           // how long it rests after the next failure
 	retryAt int64           // when it may be dialed again
 	barred  bool            // the server refused our credentials the last time
+	astray  bool            // a server of a cluster says that it is not the one to carry a topic
 }
 
 // An ask is something that the server has been told on a feed and has yet to answer.
@@ -152,6 +153,9 @@ func (f *feed) answered(b []byte) {
 	case a.by != nil:
 		a.by.kept()
 	case a.what != askJoin || !carries || confirmed:
+	case b[0] == '-' && f.x.pw.table.Slotted() && (codeIs(b, "MOVED") || codeIs(b, "CLUSTERDOWN")):
+		f.astray = true // the next table says who is, or this one is, and does not know it yet
+		f.x.pw.w.engine.report.Moved(f.x.pw.opt.Name)
 	case b[0] == '-':
 		f.refused(a.t, b)
 	default:
@@ -245,10 +249,22 @@ func (f *feed) tick() (needed bool) {
 	case len(f.topics) == 0 && f.asks.len() == 0 && now-f.l.heard > int64(quietTime):
 		f.l.discard()
 		return false
+	case f.astray && f.asks.len() == 0 && now-f.asked > mostWait:
+		f.askAgain()
 	case f.asks.len() == 0 && now-f.l.heard > int64(pingFeed):
 		f.tell(ask{what: askPing})
 	}
 	return true
+}
+
+// askAgain asks once more for what the server has refused to carry.
+func (f *feed) askAgain() {
+	f.astray = false
+	for t, confirmed := range f.topics {
+		if !confirmed {
+			f.tell(ask{askJoin, t, nil})
+		}
+	}
 }
 
 // silence is how long a server that owes answers may say nothing.

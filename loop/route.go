@@ -17,7 +17,7 @@ func (s *session) forward(cmd *codec.Command, r *codec.Request, group int) {
 		s.writes++
 	}
 	if group < 0 {
-		s.w.fail(&e, faultNoGroup, nil)
+		s.pw.unplaced(s, &e, r.Frame)
 		return
 	}
 	s.pw.dispatch(s, &e, r.Frame)
@@ -37,7 +37,7 @@ func (pw *poolWorker) marksOf(cmd *codec.Command) marks {
 // together sends a command whose keys must all be of one group.
 func (s *session) together(cmd *codec.Command, r *codec.Request) {
 	keys, err := cmd.Keys(r, s.w.keys[:0])
-	if err != nil && len(s.pw.table.Groups) > 1 {
+	if err != nil && !s.pw.table.Alone() {
 		s.refuse(err.Error())
 		return
 	}
@@ -47,12 +47,10 @@ func (s *session) together(cmd *codec.Command, r *codec.Request) {
 		return
 	}
 	group := s.pw.table.Locate(r.Arg(int(keys[0])))
-	for _, k := range keys[1:] {
-		if s.pw.table.Locate(r.Arg(int(k))) != group {
-			s.pw.counters.CrossSlot++
-			s.refuse(textCrossSlot)
-			return
-		}
+	if s.pw.apart(r, keys) {
+		s.pw.counters.CrossSlot++
+		s.refuse(textCrossSlot)
+		return
 	}
 	if text := s.strayPattern(cmd, r, group); text != "" {
 		s.refuse(text)
@@ -72,7 +70,7 @@ func (s *session) keyless(cmd *codec.Command, r *codec.Request) {
 		s.runScript(cmd, r, s.pw.firstGroup())
 		return
 	}
-	if len(s.pw.table.Groups) == 1 || isHelp(cmd) {
+	if s.pw.table.Alone() || isHelp(cmd) {
 		s.forward(cmd, r, s.pw.firstGroup())
 		return
 	}

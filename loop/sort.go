@@ -17,7 +17,7 @@ const (
 // and sort wrongly without a word. It returns the error for the first one, or "". A pattern
 // with the group's hash tag in it is fine.
 func (s *session) strayPattern(cmd *codec.Command, r *codec.Request, group int) string {
-	if len(s.pw.table.Groups) == 1 || cmd.Name != "sort" && cmd.Name != "sort_ro" {
+	if s.pw.table.Alone() || cmd.Name != "sort" && cmd.Name != "sort_ro" {
 		return ""
 	}
 	for i := 2; i+1 < r.Len(); i++ {

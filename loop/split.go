@@ -1,12 +1,17 @@
 package loop
 
-import "huntaway/codec"
+import (
+	"huntaway/codec"
+	"huntaway/shard"
+)
 
-// A splitter is the memory in which one command becomes one part per group. Owner: the
+// A splitter is the memory in which one command becomes one part per group, or per slot of a
+// cluster, whose servers refuse two slots in one command even if both are theirs. Owner: the
 // worker; it is used within one call of session.split.
 type splitter struct {
-	partOf []int32 // by group: its part in the current command, plus one; 0: none yet
-	groups []int32 // by part: its group
+	partOf []int32 // by home: its part in the current command, plus one; 0: none yet
+	homes  []int32 // by part: its home, which is its group, or in a cluster its slot
+	groups []int32 // by part: its group; in a cluster -1 when nobody is known to own the slot
 	counts []int32 // by part: its keys
 	frames []buffer
 	owners []uint16 // by key, in the order of the request: its part
@@ -43,20 +48,29 @@ func (s *session) split(cmd *codec.Command, r *codec.Request) {
 
 // assign finds the part of every key; false when a key has no group.
 func (sp *splitter) assign(pw *poolWorker, r *codec.Request, keys []int32) bool {
-	for len(sp.partOf) < len(pw.table.Groups) {
+	most, slotted := len(pw.table.Groups), pw.table.Slotted()
+	if slotted {
+		most = shard.Slots
+	}
+	for len(sp.partOf) < most {
 		sp.partOf = append(sp.partOf, 0)
 	}
 	for _, k := range keys {
-		group := pw.table.Locate(r.Arg(int(k)))
-		if group < 0 {
+		home := pw.homeOf(r.Arg(int(k)))
+		if home < 0 {
 			return false
 		}
-		if sp.partOf[group] == 0 {
+		if sp.partOf[home] == 0 {
+			group := home
+			if slotted {
+				group = pw.table.Owner(home)
+			}
+			sp.homes = append(sp.homes, int32(home))
 			sp.groups = append(sp.groups, int32(group))
 			sp.counts = append(sp.counts, 0)
-			sp.partOf[group] = int32(len(sp.groups))
+			sp.partOf[home] = int32(len(sp.groups))
 		}
-		part := sp.partOf[group] - 1
+		part := sp.partOf[home] - 1
 		sp.counts[part]++
 		sp.owners = append(sp.owners, uint16(part))
 	}
@@ -80,13 +94,13 @@ func (sp *splitter) build(r *codec.Request, keys []int32, width int) {
 
 // reset makes the splitter ready for the next command.
 func (sp *splitter) reset() {
-	for i, group := range sp.groups {
-		sp.partOf[group] = 0
+	for i, home := range sp.homes {
+		sp.partOf[home] = 0
 		if i < len(sp.frames) {
 			sp.frames[i].rest()
 		}
 	}
-	sp.groups, sp.counts, sp.owners = sp.groups[:0], sp.counts[:0], sp.owners[:0]
+	sp.homes, sp.groups, sp.counts, sp.owners = sp.homes[:0], sp.groups[:0], sp.counts[:0], sp.owners[:0]
 }
 
 // scatter sends the parts. The join is complete before the first is sent, because a part
@@ -106,6 +120,10 @@ func (s *session) scatter(cmd *codec.Command, sp *splitter) {
 			s.writes++
 		}
 		one := e
+		if group < 0 {
+			s.pw.unplaced(s, &one, sp.frames[part].bytes())
+			continue
+		}
 		s.pw.dispatch(s, &one, sp.frames[part].bytes())
 	}
 }

@@ -1,0 +1,230 @@
+package loop
+
+import (
+	"bytes"
+	"strings"
+
+	"huntaway/codec"
+)
+
+// This file follows a Redis Cluster. Its servers refuse what is not theirs, without having
+// executed it, and say where it belongs; no client ever sees that:
+//
+//	MOVED slot host:port   sent again to that server; the pool's table is made anew
+//	ASK slot host:port     sent again to that server, behind ASKING, this once
+//	TRYAGAIN               put off: the keys of one command are on both sides of a move
+//	CLUSTERDOWN            put off, until the cluster serves the slot again
+//
+// What names a server that the table does not know, or has been sent about too often, is put
+// off as well, see wanderer.
+//
+// Order: a session of which something is redirected stands alone, so nothing that it says
+// later can overtake. What it had said before is refused by the same server in the same
+// order, and goes to the same link. One exception is left: of requests that are in flight
+// together, one that was refused with TRYAGAIN or CLUSTERDOWN is overtaken by later ones that
+// were not.
+
+// A redirectKind is which of these a server has said.
+type redirectKind uint8
+
+const (
+	redirectMoved redirectKind = iota
+	redirectAsk
+	redirectLater
+	redirectDown
+)
+
+// A redirection is what a server said instead of executing a request.
+type redirection struct {
+	kind redirectKind
+	addr string // redirectMoved, redirectAsk: of the server to ask
+}
+
+// The marks that count how often an entry has been redirected without a pause.
+const (
+	oneHop   = hopLow
+	mostHops = hopLow | hopHigh
+)
+
+var (
+	frameAsking = codec.AppendCommand(nil, "ASKING")
+	askingID    = idOf("asking")
+)
+
+// redirectionIn finds a redirection in an error reply, or in those that came before it to a
+// transaction's requests. False: there is none.
+func redirectionIn(e *entry, b []byte, l *link) (r redirection, ok bool) {
+	text := b[1 : len(b)-len(codec.CRLF)]
+	if e.marks.has(isMany) && codeIs(b, "EXECABORT") {
+		text = []byte(l.leadText)
+	}
+	word, rest, _ := strings.Cut(string(text), " ")
+	switch word {
+	case "MOVED":
+		r.kind = redirectMoved
+	case "ASK":
+		r.kind = redirectAsk
+	case "TRYAGAIN":
+		r.kind = redirectLater
+	case "CLUSTERDOWN":
+		r.kind = redirectDown
+	default:
+		return r, false
+	}
+	_, r.addr, _ = strings.Cut(rest, " ")
+	if host, port, found := cutPort(r.addr); found && (host == "" || host == "?") {
+		own, _, _ := cutPort(l.server.Addr) // a server that does not know its own host means the one it is asked at
+		r.addr = own + ":" + port
+	}
+	return r, true
+}
+
+// cutPort cuts "host:port" at its last colon.
+func cutPort(addr string) (host, port string, found bool) {
+	i := strings.LastIndexByte(addr, ':')
+	if i < 0 {
+		return addr, "", false
+	}
+	return addr[:i], addr[i+1:], true
+}
+
+// fault is what to say when the time to follow it is over.
+func (r redirection) fault() *fault {
+	switch r.kind {
+	case redirectLater:
+		return faultMoving
+	case redirectDown:
+		return faultClusterDown
+	}
+	return faultAstray
+}
+
+// redirected looks at the error reply of a server of a Redis Cluster. It returns true when
+// that was a redirection, and the request has been sent elsewhere, put off or answered.
+func (pw *poolWorker) redirected(e *entry, frame, b []byte, l *link) bool {
+	r, ok := redirectionIn(e, b, l)
+	if !ok {
+		return false
+	}
+	if r.kind == redirectMoved || r.kind == redirectDown {
+		pw.w.engine.report.Moved(pw.opt.Name)
+	}
+	s := pw.w.sessionOf(e)
+	if s == nil || e.marks.has(toReplica) {
+		return false
+	}
+	if e.marks.has(isPrivate) {
+		pw.redirectPrivately(s, e, frame, b, l)
+		return true
+	}
+	pw.landed(e)
+	s.standAlone()
+	pw.chase(s, e, frame, r, l)
+	return true
+}
+
+// chase sends a request where a redirection says.
+func (pw *poolWorker) chase(s *session, e *entry, frame []byte, r redirection, from *link) {
+	id := pw.directed(r, from)
+	if id < 0 || e.marks&mostHops == mostHops || pw.isAstray(s) || !pw.linkOf(s, id).usable() {
+		pw.putOff(s, e, frame, r.fault())
+		return
+	}
+	to := pw.linkOf(s, id)
+	e.marks += oneHop
+	e.group = uint16(pw.table.GroupOf(id))
+	if e.marks.has(isScript) {
+		frame = pw.withScript(to, e, frame)
+	}
+	if r.kind == redirectAsk {
+		frame = to.askAhead(e, frame)
+	}
+	pw.counters.Retried++
+	to.send(frame, *e)
+	to.crowded(s)
+}
+
+// directed returns the ID of the server that a redirection names, or -1 when it names none,
+// none that the table has, or the server it comes from.
+func (pw *poolWorker) directed(r redirection, from *link) int32 {
+	if r.kind > redirectAsk {
+		return -1
+	}
+	id := pw.table.Find(r.addr)
+	if id == from.server.ID {
+		return -1
+	}
+	return id
+}
+
+// askAhead sends ASKING to a server that is importing the slot of a request, which must
+// follow at once: what it returns. ASKING holds for one command, or one transaction, so what
+// is sent in front of that has to come before it. The replies are for nobody.
+func (l *link) askAhead(e *entry, frame []byte) []byte {
+	ahead := entry{sent: l.w.now, cmd: askingID, group: e.group, marks: isSink}
+	for e.marks.has(isMany) && !bytes.HasPrefix(frame, frameMulti) {
+		n := codec.Size(frame)
+		l.send(frame[:n], ahead)
+		frame = frame[n:]
+		if e.part--; e.part == 0 {
+			e.marks &^= isMany
+		}
+	}
+	l.send(frameAsking, ahead)
+	return frame
+}
+
+// redirectPrivately looks after a request that was redirected on a private link. Who waits
+// waits elsewhere. What was watched is treated as changed, and the client tries again.
+func (pw *poolWorker) redirectPrivately(s *session, e *entry, frame, reply []byte, l *link) {
+	r, _ := redirectionIn(e, reply, l)
+	if b := pw.blockedOn(e, l); b != nil {
+		pw.redirectBlocked(b, append([]byte(nil), asked(e, frame)...), r, l)
+		return
+	}
+	switch {
+	case e.cmd == watchID && s.tx != nil:
+		s.tx.lost = true
+		pw.w.settle(e, codec.AppendSimple(nil, "OK"))
+	case e.cmd == execID:
+		pw.w.settle(e, appendNoArray(nil, s.resp))
+	default:
+		pw.w.fail(e, r.fault(), l)
+	}
+}
+
+// redirectBlocked has a session wait where a redirection says. frame is the caller's own.
+func (pw *poolWorker) redirectBlocked(b *blocked, frame []byte, r redirection, l *link) {
+	id := pw.directed(r, l)
+	b.link, b.deadline = nil, 0
+	l.giveBack()
+	if id < 0 || b.hops >= blockedHops {
+		pw.putOffBlocked(b, frame, r.fault())
+		return
+	}
+	b.hops++
+	b.e.group = uint16(pw.table.GroupOf(id))
+	e := b.e
+	if r.kind == redirectAsk {
+		e.part = 1
+		frame = append(append([]byte(nil), frameAsking...), frame...)
+	}
+	pw.attendAt(b, id, e, frame)
+}
+
+// blockedHops is how often a session that waits is sent elsewhere without a pause.
+const blockedHops = 3
+
+// putOffBlocked lets a session that wants to wait look again later for a server to wait at.
+func (pw *poolWorker) putOffBlocked(b *blocked, frame []byte, f *fault) {
+	if len(frame) > mostSeek || pw.opt.HoldTimeout == 0 {
+		pw.w.fail(&b.e, f, nil)
+		return
+	}
+	if b.lostAt == 0 || pw.w.now-b.since > int64(probeTime) {
+		b.lostAt, b.pause = pw.w.now, 0
+	}
+	b.held, b.why, b.hops = frame, f, 0
+	b.pause = min(max(2*b.pause, int64(firstSeek)), int64(lastSeek))
+	b.retryAt = pw.w.now + b.pause
+}
