@@ -80,6 +80,9 @@ func (m *Machine) reviewSuspect() {
 func (m *Machine) recovered() {
 	b := m.member(m.master)
 	m.forbidden, m.lostAt = "", 0
+	if m.doubt == stalling && m.now-m.doubtAt < promptly {
+		m.pardonUntil = m.now + pardonTime
+	}
 	m.on(answered, Transition{What: "the master is alive", Why: b.Addr + " has answered after " + span(m.now-m.doubtAt), Loss: -1})
 	m.takeBack()
 	m.accept()
@@ -111,6 +114,8 @@ func (m *Machine) prohibited() string {
 		return "the mode is " + m.o.Mode.String()
 	case m.intent.Latched != "":
 		return "latched: " + m.intent.Latched
+	case m.now < m.round.notBefore:
+		return "the last attempt has failed; the next is due in " + span(m.round.notBefore-m.now)
 	case m.now < m.tiltUntil:
 		return "this process stood still; evidence is gathered anew for another " + span(m.tiltUntil-m.now)
 	case m.rivalAt != 0 && m.now-m.rivalAt < rivalFor:
@@ -147,7 +152,7 @@ func (m *Machine) unseemly() string {
 // reachable counts the servers besides the master that would be detached and seem able to answer.
 func (m *Machine) reachable() (n int) {
 	for _, b := range m.members {
-		if b.ID != m.master && b.fault == vital.FaultNone && b.sent != 0 && b.repl.Kin(m.known.Lineage) {
+		if b.ID != m.master && b.fault == vital.FaultNone && b.sent != 0 && m.related(&b.repl) {
 			n++
 		}
 	}

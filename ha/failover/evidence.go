@@ -51,10 +51,23 @@ func (m *Machine) accused(ev Event) {
 
 // stalled takes that the master owes replies and is silent.
 func (m *Machine) stalled(ev Event) {
-	if ev.Server == m.master && (m.state == Healthy || m.state == Settling) {
-		m.suspect("it owes replies and is silent")
+	switch {
+	case ev.Server != m.master || m.state != Healthy && m.state != Settling:
+	case m.now < m.pardonUntil:
+		m.do(Action{Kind: Ask, Server: ev.Server})
+	default:
+		m.suspect(stalling)
 	}
 }
+
+// stalling is the doubt of a master that is slow to answer the data path. One that answers probes at
+// once all the same (its writes are paused, or it works on something long) is not called in question
+// for it again for a while, or the group would be held and released all the time.
+const (
+	stalling   = "it owes replies and is silent"
+	promptly   = second / 2
+	pardonTime = 10 * second
+)
 
 // suspect calls the master in question.
 func (m *Machine) suspect(why string) {
@@ -99,7 +112,7 @@ func (m *Machine) alive() bool {
 		return false
 	}
 	if b.fault != vital.FaultNone {
-		return b.fault.Alive()
+		return b.fault.Alive() && b.told >= m.doubtAt
 	}
 	return b.sent >= m.doubtAt && b.sent != 0
 }
@@ -116,8 +129,7 @@ func (m *Machine) replaced(b *member) bool {
 		has = now.SecondOffset - 1
 	}
 	for _, r := range m.members {
-		if r != b && m.fresh(r) && r.repl.Replica && r.repl.ID == was.Lineage && r.repl.Offset > has &&
-			!r.repl.Syncing && r.repl.Priority != 0 {
+		if r != b && m.fresh(r) && r.repl.Replica && r.repl.ID == was.Lineage && r.repl.Offset > has && r.repl.Priority != 0 {
 			return true
 		}
 	}
@@ -130,12 +142,18 @@ func (m *Machine) accept() {
 	if !m.fresh(b) || b.repl.Replica {
 		return
 	}
-	if was := m.known; was.Lineage != "" && !b.repl.Kin(was.Lineage) {
+	was := m.known
+	if lacks := was.Offset - (b.repl.SecondOffset - 1); was.RunID != "" && b.repl.RunID != was.RunID && b.repl.ID != was.Lineage &&
+		b.repl.SecondID == was.Lineage && lacks > 0 {
+		m.noteLoss("the master has restarted with older data than it was last seen with, and no replica has the newer ones",
+			fmt.Sprintf("%s: up to offset %d; had %d", b.Addr, b.repl.SecondOffset-1, was.Offset), lacks)
+	}
+	if was.Lineage != "" && !b.repl.Kin(was.Lineage) {
 		m.note("the master has other data than before, and no replica has the old ones",
 			fmt.Sprintf("%s: lineage %s; was %s", b.Addr, b.repl.ID, was.Lineage))
 		m.former = append(m.former, was)
 	}
-	m.known = past{b.repl.RunID, b.repl.ID, b.repl.Offset, b.sent, b.ID}
+	m.known = pastOf(b.ID, &b.repl, b.sent)
 	m.record()
 }
 

@@ -34,8 +34,9 @@ type announce struct {
 	accepted  uint64 // the epoch of the last announcement that was followed; the next must be higher
 	bound     bool   // there was one, perhaps in an earlier life
 	ignored   announced
-	objected  int64 // when it last said that the master is down
-	fencedFor int64 // which doubt the old master was fenced off for
+	spurned   uint64 // the epoch of one that was refused for the lineage of whom it named
+	objected  int64  // when it last said that the master is down
+	fencedFor int64  // which doubt the old master was fenced off for
 }
 
 // An announced is one announcement, for saying only once that it is ignored.
@@ -47,7 +48,7 @@ type announced struct {
 // succeeded goes on to Following when another server is master by what the arbiter or the servers
 // say, and to Ambiguous when two are and nothing proves which.
 func (m *Machine) succeeded() bool {
-	if b := m.memberAt(m.announced.addr); b != nil && b.ID != m.master && m.newer(m.announced.epoch) && !m.refusedLately(b) {
+	if b := m.memberAt(m.announced.addr); b != nil && b.ID != m.master && m.newer(m.announced.epoch) && !m.refusedLately(b) && !m.spurned(b) {
 		m.follow(b, fmt.Sprintf("the arbiter says so in epoch %d", m.announced.epoch))
 		m.heir.vouched = m.announced.vouched
 		return true
@@ -63,6 +64,12 @@ func (m *Machine) succeeded() bool {
 	m.follow(b, why)
 	m.heir.vouched = m.unanimous(b)
 	return true
+}
+
+// spurned tells whether the announcement of b was refused for its lineage, and neither that nor the
+// number of voices has changed.
+func (m *Machine) spurned(b *member) bool {
+	return m.announced.spurned == m.announced.epoch && m.announced.spurned != 0 && !m.announced.vouched && !b.repl.Kin(m.known.Lineage)
 }
 
 // newer tells whether an epoch of the arbiter's is one that may be followed.
@@ -115,9 +122,10 @@ func furthest(heirs []*member) (*member, string) {
 }
 
 // unanimous tells whether every other server that answers follows b, with its data, the table's
-// master among them.
+// master among them. It counts where somebody else decides, who may have moved the group twice
+// between two probes.
 func (m *Machine) unanimous(b *member) bool {
-	if !m.isReplica(m.member(m.master)) {
+	if m.o.Mode != Observe || !m.isReplica(m.member(m.master)) {
 		return false
 	}
 	for _, r := range m.members {
@@ -168,6 +176,7 @@ func (m *Machine) acknowledge(ev Event) {
 	if !ev.Repl.Kin(m.known.Lineage) {
 		why := fmt.Sprintf("its lineage is %s, before that %s; want %s", ev.Repl.ID, ev.Repl.SecondID, m.known.Lineage)
 		if !m.heir.vouched {
+			m.announced.spurned = m.announced.epoch
 			m.refuse(why)
 			return
 		}

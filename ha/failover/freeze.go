@@ -1,6 +1,10 @@
 package failover
 
-import "fmt"
+import (
+	"fmt"
+
+	"huntaway/ha/vital"
+)
 
 // A round is one failover, from Freezing to its publication or its end.
 type round struct {
@@ -12,6 +16,7 @@ type round struct {
 	counted   bool   // it stands in recent
 	candidate int32  // who is being promoted, -1: nobody yet
 	tries     int    // how often it was begun in this outage
+	notBefore int64  // when the next may be begun, after this one has come to nothing
 	waitsFor  int64  // since when the new master has refused writes for want of replicas; 0: it has not
 }
 
@@ -42,7 +47,7 @@ func (m *Machine) reviewFreezing() {
 	}
 	switch {
 	case err != nil:
-		m.retreat("the old master could not be fenced off", err.Error())
+		m.retreat("the failover is not begun", err.Error())
 	case over && m.isSaved():
 		m.on(ready, Transition{What: "the old master is fenced off", Why: "its connections are closed, the intent is on disk", Loss: -1})
 		m.revoke()
@@ -69,7 +74,7 @@ func (m *Machine) provesItself() bool {
 
 // retreat gives up before anything was touched.
 func (m *Machine) retreat(what, why string) {
-	m.doubtAt = m.now
+	m.doubtAt, m.round.notBefore = m.now, m.now+m.round.pause()
 	m.on(failed, Transition{What: what, Why: why, Loss: -1})
 	m.takeBack()
 }
@@ -107,8 +112,11 @@ func (m *Machine) detachable(b *member) bool {
 	case b.ID == m.master:
 		return m.round.cause == causeHeadless
 	}
-	return b.repl.Kin(m.known.Lineage)
+	return m.related(&b.repl)
 }
+
+// related tells whether data are the group's: of its lineage, or of that before or after it.
+func (m *Machine) related(r *vital.Replication) bool { return r.Kin(m.known.Lineage) || m.precedes(r) }
 
 // reviewRevoking waits for the last look, then for the replicas.
 func (m *Machine) reviewRevoking() {

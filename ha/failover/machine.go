@@ -55,15 +55,16 @@ type Machine struct {
 	intent Intent // as it should stand in the state file
 	saving save
 
-	doubtAt   int64  // when the master was last called in question
-	doubt     string // why
-	lostAt    int64  // when the data path last lost the master, or was told READONLY by it
-	asked     int64  // when all servers were last asked for
-	tiltUntil int64  // no decision before
-	rivalAt   int64  // when another monitor was last heard; 0: never
-	rival     string // who
-	reached   int    // servers of other groups that answered
-	others    int    // of how many
+	doubtAt     int64  // when the master was last called in question
+	doubt       string // why
+	pardonUntil int64  // until when a stall is no reason to doubt
+	lostAt      int64  // when the data path last lost the master, or was told READONLY by it
+	asked       int64  // when all servers were last asked for
+	tiltUntil   int64  // no decision before
+	rivalAt     int64  // when another monitor was last heard; 0: never
+	rival       string // who
+	reached     int    // servers of other groups that answered
+	others      int    // of how many
 
 	round     round    // the failover that is being made, or was made last
 	hand      hand     // the switchover likewise
@@ -275,8 +276,13 @@ func (m *Machine) name(id int32) string {
 
 // note reports something that changes no state.
 func (m *Machine) note(what, why string) {
+	m.noteLoss(what, why, -1)
+}
+
+// noteLoss is note with the bytes that were lost.
+func (m *Machine) noteLoss(what, why string, loss int64) {
 	m.do(Action{Kind: Report, Server: m.master,
-		Transition: Transition{At: m.now, From: m.state, To: m.state, What: what, Why: why, Loss: -1}})
+		Transition: Transition{At: m.now, From: m.state, To: m.state, What: what, Why: why, Loss: loss}})
 }
 
 // hold has writes wait. A group of one server is never held: nobody else could take them, and

@@ -11,18 +11,31 @@ type past struct {
 	RunID   string
 	Lineage string
 	Offset  int64
-	at      int64 // when it was asked; 0: by the state file
-	id      int32 // which server that was
+	second  string // the lineage before, "" for none
+	upTo    int64  // the first offset that is not of that one any more
+	at      int64  // when it was asked; 0: by the state file
+	id      int32  // which server that was
+}
+
+// pastOf returns what a master says of itself.
+func pastOf(id int32, r *vital.Replication, at int64) past {
+	p := past{RunID: r.RunID, Lineage: r.ID, Offset: r.Offset, second: r.SecondID, upTo: r.SecondOffset, at: at, id: id}
+	if p.second == "" {
+		p.upTo = 0
+	}
+	return p
 }
 
 // A member is what the machine knows of one server.
 type member struct {
 	Member
 
-	repl  vital.Replication // the newest answer
-	sent  int64             // when that was asked for; 0: there was none
-	fault vital.Fault       // of the newest probe
-	text  string            // what it said about the fault
+	repl     vital.Replication // the newest answer
+	linkedAt int64             // when it was last seen linked, or as master; 0: never
+	sent     int64             // when that was asked for; 0: there was none
+	told     int64             // when the newest probe was sent, whatever it brought
+	fault    vital.Fault       // of the newest probe
+	text     string            // what it said about the fault
 
 	// Evidence, 0 while there is none. Cleared when this process stood still.
 	failSince    int64 // first probe since the last sign of life
@@ -65,6 +78,9 @@ func (b *member) heard(ev Event) {
 	if ev.Repl.ID != b.repl.ID || ev.Repl.RunID != b.repl.RunID {
 		b.looked, b.strange = false, false
 	}
+	if !ev.Repl.Replica || ev.Repl.LinkUp {
+		b.linkedAt = ev.At
+	}
 	b.repl, b.sent, b.fault, b.text = ev.Repl, sent, vital.FaultNone, ""
 	b.clearEvidence()
 }
@@ -80,7 +96,7 @@ func (b *member) failed(ev Event) {
 	if ev.Sent < b.sent {
 		return
 	}
-	b.fault, b.text = ev.Fault, ev.Text
+	b.fault, b.text, b.told = ev.Fault, ev.Text, ev.Sent
 	was := *b
 	b.clearEvidence()
 	switch ev.Fault {

@@ -11,6 +11,7 @@ import (
 func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	was, loss := m.known, m.lossAgainst(&r, id)
 	before := m.master
+	m.marked = m.marked || m.state == Verifying
 	if was.Lineage != "" {
 		was.id = before
 		m.former = append(m.former, was)
@@ -18,7 +19,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	}
 	m.master, m.held, m.hushed, m.thinSince = id, false, false, 0
 	m.epoch++
-	m.known = past{r.RunID, r.ID, r.Offset, m.now, id}
+	m.known = pastOf(id, &r, m.now)
 	if b := m.memberAt(m.announced.addr); b != nil && b.ID == id {
 		m.announced.accepted, m.announced.bound = max(m.announced.accepted, m.announced.epoch), true
 	}
@@ -53,7 +54,7 @@ func (m *Machine) lossAgainst(r *vital.Replication, id int32) int64 {
 		return -1
 	case r.ID == m.known.Lineage:
 		return max(0, m.known.Offset-r.Offset)
-	case r.SecondID == m.known.Lineage:
+	case r.SecondID == m.known.Lineage || m.known.second != "" && r.SecondID == m.known.second:
 		return max(0, m.known.Offset-(r.SecondOffset-1))
 	}
 	return -1

@@ -44,11 +44,13 @@ func (m *Machine) isReplica(b *member) bool { return m.fresh(b) && b.repl.Replic
 func (m *Machine) unworthy(b *member, r *vital.Replication) string {
 	limit := m.now - m.doubtAt + 10*m.o.DownSilence
 	switch {
-	case !r.Kin(m.known.Lineage):
+	case !r.Kin(m.known.Lineage) && !m.precedes(r):
 		return "its data are not kin to the master's"
+	case !r.Kin(m.known.Lineage) && (b.linkedAt == 0 || m.now-b.linkedAt > limit):
+		return "it has not followed the master before this one for too long"
 	case r.Priority == 0 && r.Replica:
 		return "its replica-priority is 0"
-	case r.Syncing:
+	case r.Syncing && (r.ID != m.known.Lineage || !m.supplanted()):
 		return "it was receiving a full copy"
 	case r.Writable:
 		return "it takes writes"
@@ -56,6 +58,20 @@ func (m *Machine) unworthy(b *member, r *vital.Replication) string {
 		return "its link has been down for " + span(int64(r.LinkDown))
 	}
 	return ""
+}
+
+// supplanted tells whether another process answers at the master's address, without the data. A replica
+// that is receiving a full copy of that has its own data still: they go when the copy is complete.
+func (m *Machine) supplanted() bool {
+	b := m.member(m.master)
+	return m.round.cause == causeReplaced && m.since >= m.round.at && m.state != Healthy || m.isMaster(b) && m.replaced(b)
+}
+
+// precedes tells whether r are data of the lineage that the master carried on when it was promoted, and
+// no more than it took over. Whoever has them lacks what was written since: it is better than nobody when
+// the master dies before its replicas have linked.
+func (m *Machine) precedes(r *vital.Replication) bool {
+	return m.known.second != "" && r.ID == m.known.second && r.Offset < m.known.upTo
 }
 
 // objections says of every server but the master why it could not take over.
@@ -86,12 +102,15 @@ func (m *Machine) better(b, c *member, x, y vital.Replication) bool {
 	return order < 0
 }
 
-// distance is 0 for the known lineage and 1 for its descendants.
+// distance is 0 for the known lineage, 1 for its descendants and 2 for what it descends from.
 func (m *Machine) distance(r *vital.Replication) int {
-	if m.known.Lineage == "" || r.ID == m.known.Lineage {
+	switch {
+	case m.known.Lineage == "" || r.ID == m.known.Lineage:
 		return 0
+	case r.SecondID == m.known.Lineage:
+		return 1
 	}
-	return 1
+	return 2
 }
 
 // byGap prefers the secondary, 1 for b and -1 for c, while what it lacks of the other is at most MaxGap.

@@ -148,7 +148,6 @@ func (m *Machine) tellLoss(b *member) {
 		return
 	}
 	lost := max(0, b.repl.Offset-(master.repl.SecondOffset-1))
-	m.do(Action{Kind: Report, Server: m.master, Transition: Transition{At: m.now, From: m.state, To: m.state, Loss: lost,
-		What: b.Addr + " is back, the old master",
-		Why:  fmt.Sprintf("it stands at offset %d, %s took over at %d", b.repl.Offset, master.Addr, master.repl.SecondOffset)}})
+	m.noteLoss(b.Addr+" is back, the old master",
+		fmt.Sprintf("it stands at offset %d, %s took over at %d", b.repl.Offset, master.Addr, master.repl.SecondOffset), lost)
 }

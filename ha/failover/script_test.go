@@ -23,6 +23,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	run 5s                          time passes; every write is a byte
 //	kill 0, boot 0, stop 0, cont 0  kill -9, start with what is on disk, SIGSTOP, SIGCONT
 //	cut 0, mend 0                   this process does not reach it; alone 0: the other servers do not
+//	freeze 4s                       this process stands still
 //	fault 0 misconf, fault 0 none   what a probe of it complains of
 //	empty 0, foreign 0              what is on its disk: nothing; another group's data
 //	set 1 slow=5000 priority=0      lags; is never promoted
@@ -92,6 +93,8 @@ func (s *script) say(words []string) {
 		s.w = newWorld(s.options(rest[1:]), int(s.number(rest[0])))
 	case "run":
 		s.w.run(s.span(rest[0]))
+	case "freeze":
+		s.w.now += s.span(rest[0])
 	case "crash":
 		if len(rest) > 0 {
 			s.w.crashIn = int(s.number(rest[0]))

@@ -89,7 +89,9 @@ func (w *world) happen(t *rapid.T, what string, b *box) {
 	case "fine":
 		b.fault, b.slow = vital.FaultNone, 0
 	case "save":
-		w.store(b)
+		if b.up {
+			w.store(b)
+		}
 	case "slow":
 		b.slow = 5000
 	case "priority":

@@ -199,8 +199,8 @@ func (m *Machine) compare() {
 		m.enter(equalling)
 	}
 	m.outcomes, m.retryAt = nil, 0
-	m.order(Inspect, m.master, lookTime)
-	m.order(Inspect, m.hand.wish.To, lookTime)
+	m.order(Inspect, m.master, m.o.Promote)
+	m.order(Inspect, m.hand.wish.To, m.o.Promote)
 }
 
 // equalled waits until the target has all that the paused master has.
@@ -216,7 +216,9 @@ func (m *Machine) equalled() {
 		m.unsure("the offsets did not become equal in time")
 	case m.retryAt != 0:
 		m.compare()
-	case old.Err != nil || to.Err != nil || old.Repl.ID != to.Repl.ID || old.Repl.Offset != to.Repl.Offset:
+	case old.Err != nil || to.Err != nil:
+		m.unsure("the offsets could not be compared")
+	case old.Repl.ID != to.Repl.ID || old.Repl.Offset != to.Repl.Offset:
 		m.retryAt = m.now + pollEvery
 	case m.o.Mode == Sentinel:
 		m.enter(delegated)

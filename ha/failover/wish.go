@@ -177,13 +177,14 @@ func (m *Machine) alarms() (all []string) {
 	when(m.state == Ambiguous, "two servers are master and nothing proves which: writes fail until one is resolved")
 	when(m.state == Stuck, "the master is dead and nobody can be promoted: writes fail")
 	when(m.state == Suspect && m.forbidden != "", "the master is dead and nothing is done: "+m.forbidden)
+	when(m.state == Suspect && m.forbidden == "" && m.now-m.since > freshFor, "the master does not answer, and it is not certain that it is dead")
 	when(m.hushed, "the master has too few replicas and is held (self_fence)")
 	when(m.intent.Latched != "", "automatic failover is off: "+m.intent.Latched)
 	when(m.rivalAt != 0 && m.now-m.rivalAt < rivalFor, "another monitor is active: "+m.rival)
 	when(m.saving.err != nil, "the state file cannot be written")
 	for _, b := range m.members {
 		when(b.strange, b.Addr+" holds the data of somebody else")
-		when(b.detached && m.state == Healthy, b.Addr+" follows nobody yet")
+		when(b.detached && m.fresh(b) && m.state == Healthy, b.Addr+" follows nobody yet")
 		when(b.ID == m.master && b.fault != 0 && b.fault.Alive(), b.Addr+", the master, answers "+b.fault.String())
 	}
 	return append(all, m.remarks...)

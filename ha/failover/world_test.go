@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"huntaway/ha/vital"
@@ -74,10 +75,11 @@ type world struct {
 	life  int // how often the machine was started
 	dark  bool
 
-	disk    Intent // the state file
-	badDisk bool
-	fenced  map[int32]bool // servers to which the data path has no connection
-	table   Layout
+	disk       Intent // the state file
+	badDisk    bool
+	diskFailed bool           // it has been so while this process ran
+	fenced     map[int32]bool // servers to which the data path has no connection
+	table      Layout
 
 	probeAt  []int64 // when each box is probed next
 	probes   []job2  // under way
@@ -141,6 +143,9 @@ func (w *world) start() {
 	w.table.Members = slices.Clone(w.l.Members)
 	w.fenced = map[int32]bool{}
 	w.local, w.probes = nil, nil
+	if w.diskFailed { // nobody can know what was published without being written down
+		w.topEpoch, w.diskFailed = w.disk.Epoch, w.badDisk
+	}
 	w.m = New(w.o, w.table, w.disk, w.now)
 	for i := range w.probeAt {
 		w.probeAt[i] = w.now
@@ -226,7 +231,7 @@ func (w *world) replicate() {
 			continue
 		}
 		up := w.box(b.master)
-		if up == nil || up == b || !up.up || up.alone || b.alone || up.replica && !up.linkUp {
+		if up == nil || up == b || !up.up || up.foreign != b.foreign || up.alone || b.alone || up.replica && !up.linkUp {
 			w.unlink(b)
 			continue
 		}
@@ -250,7 +255,7 @@ func (w *world) sync(b, up *box) {
 	case b.syncEnd != 0 && w.now < b.syncEnd:
 		return
 	case b.syncEnd != 0:
-		b.syncEnd, b.linkUp, b.foreign = 0, true, up.foreign
+		b.syncEnd, b.linkUp = 0, true
 		b.replid, b.second, b.secondOff, b.mark = up.replid, up.second, up.secondOff, up.mark
 	case !b.linkUp:
 		same := b.replid == up.replid && b.offset <= up.offset
@@ -299,6 +304,9 @@ var errRefused = errors.New("connection refused")
 
 // carry has a server do what it was ordered.
 func (w *world) carry(b *box, a Action) error {
+	if b.fault != 0 && b.fault != vital.FaultMisconf {
+		return errors.New(strings.ToUpper(b.fault.String()))
+	}
 	target := nowhere
 	if a.Target >= 0 {
 		target = w.boxes[a.Target].addr
@@ -319,8 +327,15 @@ func (w *world) carry(b *box, a Action) error {
 		if b.replica {
 			return errors.New("READONLY")
 		}
+		if b.fault != 0 {
+			return errors.New("MISCONF")
+		}
 		b.mark = a.Epoch
 		b.offset++
+	case Inspect, Identify:
+		if b.fault != 0 {
+			return errors.New("MISCONF")
+		}
 	case Pause:
 		b.paused = w.now + a.Within
 	case Unpause:
@@ -508,7 +523,7 @@ func (w *world) runLocal() {
 		var err error
 		switch {
 		case j.a.Kind == Persist && w.badDisk:
-			err = errors.New("no space left on device")
+			w.diskFailed, err = true, errors.New("no space left on device")
 		case j.a.Kind == Persist:
 			w.disk = j.a.Intent
 		case j.a.Kind == Fence && !w.table.Held && w.table.Master == j.a.Server:
