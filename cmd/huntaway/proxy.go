@@ -134,7 +134,7 @@ func (p *proxy) addPool(c *config.Pool) error {
 	}
 	s.ledger = &ledger{Publisher: s.pool, ejectedAt: map[string]time.Time{}}
 	p.pools = append(p.pools, s)
-	return p.monitor.Watch(watchOptions(c, s.ledger))
+	return p.monitor.Watch(s.watchOptions(c))
 }
 
 // listen opens every listener before anything is served, so that a port which is taken

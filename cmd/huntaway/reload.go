@@ -51,7 +51,7 @@ func (p *proxy) follow() error {
 	}
 	for i, o := range options {
 		p.pools[i].pool.Adjust(o)
-		if err := p.monitor.Watch(watchOptions(poolNamed(next, p.pools[i].name), p.pools[i].ledger)); err != nil {
+		if err := p.monitor.Watch(p.pools[i].watchOptions(poolNamed(next, p.pools[i].name))); err != nil {
 			return err
 		}
 	}
@@ -67,8 +67,9 @@ func (p *proxy) nextTables(next *config.Config) (map[int]*shard.Table, error) {
 	tables := map[int]*shard.Table{}
 	for i, s := range p.pools {
 		c := poolNamed(next, s.name)
-		if c == nil || reflect.DeepEqual(placementOnly(c), placementOnly(&p.cfg.Pools[i])) {
-			continue
+		if c == nil || p.cfg.Pools[i].Failover == config.FailoverCluster ||
+			reflect.DeepEqual(placementOnly(c), placementOnly(&p.cfg.Pools[i])) {
+			continue // a cluster's table is its watch's, which other entry points are an option of
 		}
 		t, err := tableOf(c, &s.ids)
 		if err != nil {
@@ -99,7 +100,9 @@ func (p *proxy) nextOptions(next *config.Config) (map[int]loop.PoolOptions, erro
 // liveOnly returns c with what only a restart changes, and what is changed by another
 // table, as it is in force.
 func liveOnly(c config.Pool, now *config.Pool) *config.Pool {
-	place(&c, now)
+	if now.Failover != config.FailoverCluster {
+		place(&c, now)
+	}
 	c.KeepFrozen(now)
 	return &c
 }

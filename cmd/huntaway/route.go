@@ -56,6 +56,8 @@ type route struct {
 	Policy  string      `json:"policy"`           // how the command table has it served
 	Reason  string      `json:"reason,omitempty"` // why it is not forwarded
 	Keys    []placement `json:"keys"`
+
+	online bool // only a Redis Cluster itself knows who owns its slots
 }
 
 // A placement is where one key goes.
@@ -128,6 +130,7 @@ func routeOf(p *config.Pool, request *codec.Request) (route, error) {
 	if err != nil {
 		return r, &failure{exitInvalid, err}
 	}
+	r.online = p.Failover == config.FailoverCluster
 	r.Class, r.Policy, r.Reason = classOf(command), command.Policy.String(), reasonOf(command, p)
 	keys, err := command.Keys(request, nil)
 	if keyErr := (*codec.KeyError)(nil); errors.As(err, &keyErr) {
@@ -239,6 +242,10 @@ func (r *route) write(w io.Writer) {
 		}
 		fmt.Fprintf(w, "  hash    %s = %s\n", k.Hash, k.Value)
 		fmt.Fprintf(w, "  ring    %s: %s (%s)\n", k.Distribution, k.Place, k.Why)
+		if k.Group == "" && r.online {
+			fmt.Fprint(w, "  group   known online only: the cluster says who owns the slot\n")
+			continue
+		}
 		if k.Group == "" {
 			fmt.Fprint(w, "  group   any: each request draws one\n")
 			continue

@@ -4,11 +4,15 @@ import (
 	"fmt"
 
 	"huntaway/config"
+	"huntaway/ha"
 	"huntaway/shard"
 )
 
 // specOf translates a pool into what a routing table is built from.
 func specOf(p *config.Pool, ids *shard.IDs) shard.Spec {
+	if p.Failover == config.FailoverCluster {
+		return ha.ClusterSpec(entriesOf(p), ids)
+	}
 	spec := shard.Spec{Hash: p.Hash, HashTag: p.HashTag, Distribution: p.Distribution, IDs: ids}
 	for _, g := range p.Groups {
 		group := shard.Group{Name: g.Name, Label: g.Label, Weight: g.Weight}
@@ -20,6 +24,16 @@ func specOf(p *config.Pool, ids *shard.IDs) shard.Spec {
 		spec.Groups = append(spec.Groups, group)
 	}
 	return spec
+}
+
+// entriesOf returns the addresses of a pool's servers.
+func entriesOf(p *config.Pool) (addrs []string) {
+	for _, g := range p.Groups {
+		for _, s := range g.Servers {
+			addrs = append(addrs, s.Addr)
+		}
+	}
+	return addrs
 }
 
 // tableOf builds a pool's routing table.

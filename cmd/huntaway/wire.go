@@ -92,7 +92,18 @@ func watchOptions(p *config.Pool, publisher ha.Publisher) ha.PoolOptions {
 
 		Sentinels:      p.Sentinels,
 		SentinelAccess: ha.Access{User: p.SentinelUser, Password: p.SentinelPassword.Reveal()},
+
+		Cluster: p.Failover == config.FailoverCluster,
+		Entries: entriesOf(p),
 	}
+}
+
+// watchOptions translates a pool for the monitor, which gives the servers of a Redis Cluster
+// their numbers.
+func (s *served) watchOptions(p *config.Pool) ha.PoolOptions {
+	o := watchOptions(p, s.ledger)
+	o.IDs = &s.ids
+	return o
 }
 
 // failoverOptions translates who decides about a pool's masters, and when. A time of 0 is the
