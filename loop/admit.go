@@ -16,7 +16,7 @@ func (s *session) admit(r *codec.Request) {
 	switch {
 	case s.mode != 0 && s.odd(cmd, r):
 	case !s.authed && !openTo(cmd):
-		s.refuse(textNoAuth)
+		s.refuseWith(codec.AppendError(s.w.scratch[:0], textNoAuth))
 	case cmd == nil:
 		s.refuseWith(codec.AppendUnknown(s.w.scratch[:0], r))
 	case !cmd.CheckArity(r.Len()):
@@ -94,8 +94,10 @@ func refusedText(cmd *codec.Command) string {
 	return "NOPERM huntaway: '" + cmd.Name + "' is not allowed through the proxy; send it to the server itself"
 }
 
-// refuse answers with an error whose text begins with its code.
+// refuse answers the command that was noted last with an error whose text begins with its
+// code.
 func (s *session) refuse(text string) {
+	s.pw.commands[s.lastCmd].Rejected++
 	s.refuseWith(codec.AppendError(s.w.scratch[:0], text))
 }
 
@@ -131,6 +133,9 @@ const mostScratch = 64 << 10
 func (s *session) answer(seq uint32, reply []byte) {
 	s.w.keepScratch(reply)
 	s.pw.counters.Replies++
+	if len(reply) > 0 && reply[0] == '-' {
+		s.pw.pace.errors.count(reply)
+	}
 	if seq != s.window.head {
 		s.park(seq, reply)
 		return

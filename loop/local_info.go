@@ -3,6 +3,8 @@ package loop
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
+	"maps"
 	"net"
 	"os"
 	"runtime"
@@ -56,7 +58,7 @@ func newRunID() string {
 func answerSections(s *session, _ []byte, r *codec.Request) []byte {
 	sections := wantedSections(r)
 	who := entry{session: s.index, gen: s.gen, seq: s.expect(slot{join: noJoin})}
-	if !wantsKeys(sections) {
+	if !asksServers(sections) {
 		s.inform(who.seq, sections)
 		return nil
 	}
@@ -86,7 +88,9 @@ func (s *session) inform(seq uint32, sections []int) {
 func (w *worker) reportOf(p *Pool) *report {
 	pw := w.pools[p.index]
 	counted := tally{counters: pw.counters, commands: slices.Clone(pw.commands), roll: pw.rollOf()}
-	return &report{counted, pw.sight(), pw.ratesNow()}
+	r := &report{tally: counted, masters: pw.sight(), rates: pw.ratesNow()}
+	r.errors.add(&pw.pace.errors)
+	return r
 }
 
 // A section is one heading of INFO and what stands under it.
@@ -97,7 +101,8 @@ type section struct {
 }
 
 // sectionTable are in the order of Redis. What a proxy does not know of itself is left out
-// rather than invented: replicas, hits.
+// rather than invented: replicas, and the percentiles of Latencystats, because latency is
+// not counted per command. Hits, misses and keys are what the masters say.
 var sectionTable = []section{
 	{"server", "Server", false, serverLines},
 	{"clients", "Clients", false, clientLines},
@@ -107,6 +112,7 @@ var sectionTable = []section{
 	{"replication", "Replication", false, replicationLines},
 	{"cpu", "CPU", false, cpuLines},
 	{"commandstats", "Commandstats", true, commandLines},
+	{"errorstats", "Errorstats", false, errorLines},
 	{"cluster", "Cluster", false, clusterLines},
 	{"keyspace", "Keyspace", false, keyspaceLines},
 }
@@ -240,8 +246,9 @@ func statsLines(i *lines, s *session, sum *report) {
 	i.text("instantaneous_input_kbps:", kilo(sum.rates.in))
 	i.text("instantaneous_output_kbps:", kilo(sum.rates.out))
 	i.number("rejected_connections:", int64(s.pw.pool.rejects.Load()))
+	s.pw.keys.lines(i)
 	sum.roll.lines(i)
-	i.number("total_error_replies:", int64(c.ErrorReplies))
+	i.number("total_error_replies:", int64(sum.errors.total))
 }
 
 func replicationLines(i *lines, _ *session, _ *report) {
@@ -266,15 +273,25 @@ func seconds(t unix.Timeval) string {
 	return strconv.FormatFloat(float64(t.Nano())/1e9, 'f', 6, 64)
 }
 
-// commandLines has the fields of Redis' lines that are known here: not the time that the
-// servers took.
+// commandLines are Redis' lines, whose fields exporters count by their place. usec is the time
+// from a request's arrival to its reply, not what the server worked: a command that is
+// answered here takes none.
 func commandLines(i *lines, s *session, sum *report) {
 	all := s.pw.opt.Commands.All()
 	for id := range sum.commands {
-		if c := &sum.commands[id]; c.Calls > 0 {
-			i.text("cmdstat_"+all[id].Name+":calls="+strconv.FormatUint(c.Calls, 10),
-				",failed_calls="+strconv.FormatUint(c.Errors, 10))
+		if c := &sum.commands[id]; c.Calls+c.Rejected > 0 {
+			usec := c.Nanos / 1000
+			each := float64(usec) / float64(max(c.Calls, 1))
+			i.text("cmdstat_"+all[id].Name+":", fmt.Sprintf("calls=%d,usec=%d,usec_per_call=%.2f,rejected_calls=%d,failed_calls=%d",
+				c.Calls, usec, each, c.Rejected, c.Errors))
 		}
+	}
+}
+
+// errorLines tell how often which error was said to clients, the servers' and ours.
+func errorLines(i *lines, _ *session, sum *report) {
+	for _, code := range slices.Sorted(maps.Keys(sum.errors.byCode)) {
+		i.text("errorstat_"+code+":", "count="+strconv.FormatUint(*sum.errors.byCode[code], 10))
 	}
 }
 

@@ -29,8 +29,8 @@ func sectionsOf(t *testing.T, reply string) (titles []string, fields map[string]
 }
 
 func TestInfoSections(t *testing.T) {
-	const usual = "Server Clients Memory Persistence Stats Replication CPU Cluster Keyspace"
-	const all = "Server Clients Memory Persistence Stats Replication CPU Commandstats Cluster Keyspace"
+	const usual = "Server Clients Memory Persistence Stats Replication CPU Errorstats Cluster Keyspace"
+	const all = "Server Clients Memory Persistence Stats Replication CPU Commandstats Errorstats Cluster Keyspace"
 	for args, want := range map[string]string{
 		"":                     usual,
 		"default":              usual,
@@ -66,7 +66,7 @@ func TestInfo(t *testing.T) {
 		"total_commands_processed": "3", "total_error_replies": "1",
 		"loading": "0", "instantaneous_ops_per_sec": "0", "instantaneous_input_kbps": "0.00", "blocked_clients": "0", "pubsub_clients": "0",
 		"role": "master", "cluster_enabled": "0", "maxmemory_policy": "noeviction",
-		"cmdstat_ping": "calls=1,failed_calls=0",
+		"cmdstat_ping": "calls=1,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=0", "errorstat_ERR": "count=1",
 	} {
 		if got[name] != want {
 			t.Errorf("got %s:%s; want %s", name, got[name], want)
@@ -173,9 +173,11 @@ func TestInfoKeyspace(t *testing.T) {
 	m.owner.opened(m)
 	m.arrive("+OK\r\n+PONG\r\n")
 	st.run()
-	if got, want := m.take(), string(codec.AppendCommand(nil, "INFO", "keyspace")); !strings.HasSuffix(got, want) {
+	if got, want := m.take(), command("INFO", "stats")+command("INFO", "keyspace"); !strings.HasSuffix(got, want) {
 		t.Fatalf("to the master: got %q; want %q at its end", got, want)
 	}
+	stats := "# Stats\r\nexpired_keys:1\r\nevicted_keys:2\r\nkeyspace_hits:30\r\nkeyspace_misses:4\r\npubsub_channels:0\r\n"
+	m.arrive("$" + decimal(len(stats)) + "\r\n" + stats + "\r\n")
 	text := "# Keyspace\r\ndb0:keys=9,expires=0,avg_ttl=0\r\ndb2:keys=3,expires=1,avg_ttl=50\r\ndb4:keys=1,expires=0,avg_ttl=0\r\n"
 	m.arrive("$" + decimal(len(text)) + "\r\n" + text + "\r\n")
 	st.run()
@@ -183,6 +185,12 @@ func TestInfoKeyspace(t *testing.T) {
 	want = "$" + decimal(len(want)) + "\r\n" + want + "\r\n"
 	if got := c.take(); got != want+"+PONG\r\n" {
 		t.Errorf("got %q; want %q", got, want)
+	}
+	for _, section := range []string{"stats", "default"} {
+		_, got := sectionsOf(t, c.say("INFO", section))
+		if got["expired_keys"] != "1" || got["evicted_keys"] != "2" || got["keyspace_hits"] != "30" || got["keyspace_misses"] != "4" {
+			t.Errorf("INFO %s: got %v; want what the master said of hits", section, got)
+		}
 	}
 	if got := c.say("INFO", "keyspace"); got != want || m.take() != "" {
 		t.Errorf("again: got %q; want the same without asking", got)
@@ -206,5 +214,48 @@ func TestKeyspaceOfGroups(t *testing.T) {
 	addKeys(dbs, []byte("db0:keys=5,expires=3,avg_ttl=20\r\ndbx:keys=1\r\n"), 0)
 	if got, want := dbs[0], (dbCount{8, 4, 40}); got != want || dbs[1].keys != 1 || len(dbs) != 2 {
 		t.Errorf("got %v; want %v in database 0 and one key in 1", dbs, want)
+	}
+}
+
+// TestErrorsAreCounted: every error reply counts once under its code, whoever made it; what
+// can't be a code counts in the total only.
+func TestErrorsAreCounted(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	server, c := st.linkTo(0, 0, 0), st.client(0, 0)
+	for _, reply := range []string{"-WRONGTYPE no\r\n", "-WRONGTYPE no\r\n", "-OOM\r\n", "-a:b c\r\n", "-\r\n", "-" + strings.Repeat("x", 65) + "\r\n", "+OK\r\n"} {
+		c.say("SET", "k", "v")
+		server.arrive(reply)
+		st.run()
+	}
+	c.say("GET") // rejected
+	c.say("NOPE")
+	c.say("MOVE", "k")
+	c.say("CLIENT", "KILL", "x:1")
+	c.take()
+	_, got := sectionsOf(t, c.say("INFO", "errorstats", "commandstats"))
+	for name, want := range map[string]string{
+		"errorstat_WRONGTYPE": "count=2", "errorstat_OOM": "count=1", "errorstat_ERR": "count=4",
+		"errorstat_a": "", "errorstat_": "",
+	} {
+		if got[name] != want {
+			t.Errorf("got %s:%s; want %q", name, got[name], want)
+		}
+	}
+	if set := got["cmdstat_set"]; !strings.HasPrefix(set, "calls=7,usec=") || !strings.HasSuffix(set, ",rejected_calls=0,failed_calls=6") {
+		t.Errorf("got cmdstat_set:%s; want 7 calls, of which 6 failed", set)
+	}
+	if get := got["cmdstat_get"]; get != "calls=0,usec=0,usec_per_call=0.00,rejected_calls=1,failed_calls=0" {
+		t.Errorf("got cmdstat_get:%s; want one that was rejected", get)
+	}
+	if n := st.e.workers[0].pools[0].pace.errors.total; n != 10 {
+		t.Errorf("got %d errors in all; want 10", n)
+	}
+	var many errorCounts
+	for i := range 10 * mostCodes {
+		many.count([]byte("-CODE" + decimal(i) + " x\r\n"))
+		many.count([]byte("-CODE0 x\r\n"))
+	}
+	if len(many.byCode) != mostCodes || many.total != 20*mostCodes || *many.byCode["CODE0"] != 10*mostCodes+1 {
+		t.Errorf("got %d codes, %d of %d errors under one; want %d codes", len(many.byCode), *many.byCode["CODE0"], many.total, mostCodes)
 	}
 }

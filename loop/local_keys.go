@@ -14,6 +14,7 @@ import (
 type keyspace struct {
 	at      int64           // perf.Now; 0: never
 	dbs     map[int]dbCount // by the clients' number
+	sums    []int64         // by summedNames
 	asking  bool
 	waiting []keyWaiter // oldest first
 }
@@ -46,20 +47,43 @@ func (pw *poolWorker) knowKeys(goOn func()) {
 		return
 	}
 	k.asking = true
-	dbs, left, failed := map[int]dbCount{}, len(masters), false
-	for _, m := range masters {
-		pw.ask(m, func(reply []byte) {
-			failed = failed || len(reply) == 0 || reply[0] != '$'
-			addKeys(dbs, reply, pw.opt.DB)
-			if left--; left > 0 {
-				return
-			}
-			k.asking = false
-			if !failed {
-				k.at, k.dbs = pw.w.now, dbs
-			}
-			pw.releaseKeys(len(k.waiting))
-		}, "INFO", "keyspace")
+	dbs, sums, left, failed := map[int]dbCount{}, make([]int64, len(summedNames)), 2*len(masters), false
+	heard := func(reply []byte) {
+		failed = failed || len(reply) == 0 || reply[0] != '$'
+		addKeys(dbs, reply, pw.opt.DB)
+		addSums(sums, reply)
+		if left--; left > 0 {
+			return
+		}
+		k.asking = false
+		if !failed {
+			k.at, k.dbs, k.sums = pw.w.now, dbs, sums
+		}
+		pw.releaseKeys(len(k.waiting))
+	}
+	for _, m := range masters { // one section each: older servers take no more
+		pw.ask(m, heard, "INFO", "stats")
+		pw.ask(m, heard, "INFO", "keyspace")
+	}
+}
+
+// summedNames are figures of INFO stats that only servers know, and that dashboards show.
+// They are summed over the masters, whoever asked those: hits of replicas are not in it.
+var summedNames = []string{"expired_keys:", "evicted_keys:", "keyspace_hits:", "keyspace_misses:"}
+
+// addSums adds a master's INFO stats.
+func addSums(sums []int64, reply []byte) {
+	for i, name := range summedNames {
+		if n, ok := numberBehind(reply, "\n"+name); ok {
+			sums[i] += n
+		}
+	}
+}
+
+// lines are the sums, once they are known.
+func (k *keyspace) lines(i *lines) {
+	for at, n := range k.sums {
+		i.number(summedNames[at], n)
 	}
 }
 
@@ -125,7 +149,9 @@ func keyspaceLines(i *lines, s *session, _ *report) {
 	}
 }
 
-// wantsKeys reports whether the section is among those chosen.
-func wantsKeys(sections []int) bool {
-	return slices.ContainsFunc(sections, func(at int) bool { return sectionTable[at].name == "keyspace" })
+// asksServers reports whether what only servers know is among the sections chosen.
+func asksServers(sections []int) bool {
+	return slices.ContainsFunc(sections, func(at int) bool {
+		return sectionTable[at].name == "keyspace" || sectionTable[at].name == "stats"
+	})
 }

@@ -1,8 +1,10 @@
 package loop
 
 import (
+	"slices"
 	"time"
 
+	"huntaway/codec"
 	"huntaway/perf"
 )
 
@@ -11,6 +13,7 @@ type report struct {
 	tally
 	masters sighting
 	rates   rates
+	errors  errorCounts
 }
 
 // add adds another worker's.
@@ -21,6 +24,7 @@ func (r *report) add(o *report) {
 	r.rates.requests += o.rates.requests
 	r.rates.in += o.rates.in
 	r.rates.out += o.rates.out
+	r.errors.add(&o.errors)
 }
 
 // A sighting is what links tell of the masters.
@@ -52,8 +56,62 @@ type sample struct {
 	requests, in, out uint64
 }
 
-// A pace is what the rates of the last second or two are computed from. Owner: the worker.
-type pace struct{ before, last sample }
+// A pace is what INFO tells besides counters: what the rates of the last second or two are
+// computed from, and how often which error was said. Owner: the worker.
+type pace struct {
+	before, last sample
+	errors       errorCounts
+}
+
+// errorCounts are error replies given to clients, by their code. Errors within a reply, as
+// EXEC may have them, are not looked for.
+type errorCounts struct {
+	total  uint64
+	byCode map[string]*uint64 // nil while there is none
+}
+
+// mostCodes bounds the codes that are told apart: a script may make up any number.
+const mostCodes = 128
+
+// count counts an error reply.
+func (c *errorCounts) count(reply []byte) {
+	c.total++
+	code := codec.ErrorCode(reply)
+	if n := c.byCode[string(code)]; n != nil {
+		*n++
+	} else if len(c.byCode) < mostCodes && isCode(code) {
+		*c.of(string(code))++
+	}
+}
+
+// of returns the counter of a code, which may be new.
+func (c *errorCounts) of(code string) *uint64 {
+	if c.byCode == nil {
+		c.byCode = make(map[string]*uint64)
+	}
+	n := c.byCode[code]
+	if n == nil {
+		n = new(uint64)
+		c.byCode[code] = n
+	}
+	return n
+}
+
+// isCode reports whether a word can stand in INFO.
+func isCode(word []byte) bool {
+	const longest = 64
+	return len(word) > 0 && len(word) <= longest && !slices.ContainsFunc(word, func(c byte) bool {
+		return c <= ' ' || c >= 0x7F || c == ':' || c == '#' || c == '=' || c == ','
+	})
+}
+
+// add adds another worker's.
+func (c *errorCounts) add(o *errorCounts) {
+	c.total += o.total
+	for code, n := range o.byCode {
+		*c.of(code) += *n
+	}
+}
 
 // rates are per second.
 type rates struct{ requests, in, out float64 }

@@ -196,6 +196,9 @@ func (l *link) match(e *entry, b []byte) {
 		if e.marks.has(isMany) {
 			b = l.abortedFor(e, b)
 		}
+		if !e.marks.has(isPart) && l.w.sessionOf(e) != nil {
+			l.pw.pace.errors.count(b)
+		}
 	}
 	if l.w.sessionOf(e) == nil {
 		l.count.Sinks++

@@ -24,6 +24,9 @@ func (s *session) odd(cmd *codec.Command, r *codec.Request) (served bool) {
 	if !s.authed {
 		return false
 	}
+	if cmd != nil {
+		s.lastCmd = cmd.ID
+	}
 	if s.mode.has(modePaused) && s.pauses(cmd, r) {
 		return true
 	}

@@ -143,6 +143,7 @@ func (s *session) lacking(cmd *codec.Command, r *codec.Request) {
 		}
 		s.endTransaction()
 	}
+	s.pw.commands[cmd.ID].Rejected++
 	s.refuseWith(appendLacking(s.w.scratch[:0], cmd))
 }
 

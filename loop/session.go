@@ -261,7 +261,7 @@ func (s *session) garbled(e *codec.SyntaxError) {
 		s.hangUp()
 		return
 	}
-	s.refuse("ERR " + e.Text)
+	s.refuseWith(codec.AppendError(s.w.scratch[:0], "ERR "+e.Text))
 	s.lastWord(endProtocol)
 }
 

@@ -73,6 +73,9 @@ func (w *worker) fail(e *entry, f *fault, l *link) {
 
 // settled books a request, once for all its parts, under its command.
 func (pw *poolWorker) settled(e *entry) {
-	pw.commands[e.cmd].Calls++
-	pw.counters.Latency.Observe(pw.w.now - e.sent)
+	took := pw.w.now - e.sent
+	c := &pw.commands[e.cmd]
+	c.Calls++
+	c.Nanos += uint64(took)
+	pw.counters.Latency.Observe(took)
 }

@@ -13,5 +13,11 @@ func TestTripAllocs(t *testing.T) {
 		if n := testing.AllocsPerRun(500, p.run); n != 0 {
 			t.Errorf("%s: got %v allocations per round; want 0", name, n)
 		}
+		for _, s := range p.servers {
+			if c := p.st.e.workers[0].pools[0].counters; s.closed || c.ErrorReplies+c.Held > 0 {
+				t.Errorf("%s: got link closed %v, %d errors, %d held; want what is measured to be the usual",
+					name, s.closed, c.ErrorReplies, c.Held)
+			}
+		}
 	}
 }

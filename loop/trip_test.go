@@ -46,13 +46,26 @@ func (p *trip) run() {
 	p.c.owner.arrived(p.in)
 	p.st.run()
 	for i, s := range p.servers {
-		s.said = s.said[:0]
 		if len(p.replies[i]) > 0 {
 			s.owner.arrived(p.replies[i])
 		}
+		if song := songOf(s.said); song != nil {
+			s.owner.arrived(song)
+		}
+		s.said = s.said[:0]
 	}
 	p.st.run()
 	p.c.said = p.c.said[:0]
+}
+
+// songOf returns what the canary at the end of a link's output wants to hear; nil for none.
+func songOf(said []byte) []byte {
+	const echo, song = "*2\r\n$4\r\nECHO\r\n", len("$25\r\n\r\n") + len(canaryWord) + 16
+	at := len(said) - song
+	if at < len(echo) || string(said[at-len(echo):at]) != echo {
+		return nil
+	}
+	return said[at:]
 }
 
 // gets are n GETs of different keys of 16 bytes.

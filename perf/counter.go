@@ -56,8 +56,10 @@ type PoolCounters struct {
 // CommandCounters are what one worker counted for one command of one pool. Owner: the
 // worker, which keeps them by command ID.
 type CommandCounters struct {
-	Calls  uint64 // requests settled, those with error replies included
-	Errors uint64 // of those, error replies from the server or made here
+	Calls    uint64 // requests settled, those with error replies included
+	Errors   uint64 // of those, error replies from the server or made here
+	Rejected uint64 // requests refused here before anything was done
+	Nanos    uint64 // from admission to reply, over all calls that went to a server
 }
 
 // ServerCounters are what one worker counted for one server. Owner: the worker.
