@@ -146,6 +146,9 @@ func (w *world) start() {
 	if w.diskFailed { // nobody can know what was published without being written down
 		w.topEpoch, w.diskFailed = w.disk.Epoch, w.badDisk
 	}
+	if w.o.Mode == Observe { // without a state file epochs count within a process
+		w.topEpoch = 0
+	}
 	w.m = New(w.o, w.table, w.disk, w.now)
 	for i := range w.probeAt {
 		w.probeAt[i] = w.now
@@ -627,6 +630,9 @@ func (w *world) ordered(a Action) {
 		return
 	}
 	b := w.boxes[a.Server]
+	if w.o.Mode != Local && (a.Op.changes() || a.Op == Verify) {
+		w.broken("%v s%d in mode %v", a.Op, a.Server, w.o.Mode)
+	}
 	switch a.Op {
 	case Follow, Demote, Detach, Promote:
 		if b.foreign && b.up && w.m.round.force != b.id {
