@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,6 +22,10 @@ type admin struct {
 	source export.Source
 	alive  func() bool      // whether every worker has ticked lately
 	ready  func() []verdict // what a load balancer wants to know
+	status func() *statusPage
+	events func() *eventPage
+	orders operator // who carries out what is ordered
+	guard  *guard   // who may order
 	log    *slog.Logger
 }
 
@@ -28,9 +33,10 @@ type admin struct {
 type verdict struct {
 	name string // what was looked at
 	bad  string // what is wrong with it; "" when it is well
+	note string // what else there is to say, for ?verbose
 }
 
-// mux returns the pages. Nothing here changes anything, and nothing is served elsewhere.
+// mux returns the pages. Only POSTs change anything, and the guard stands before each of them.
 func (a *admin) mux() http.Handler {
 	m := http.NewServeMux()
 	m.Handle("GET /metrics", a.metrics())
@@ -38,6 +44,11 @@ func (a *admin) mux() http.Handler {
 	m.HandleFunc("GET /healthz", a.livez)
 	m.HandleFunc("GET /readyz", a.readyz)
 	m.HandleFunc("GET /{$}", index)
+	m.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, http.StatusOK, a.status()) })
+	m.HandleFunc("GET /events", func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, http.StatusOK, a.events()) })
+	for name, carry := range a.takers() {
+		m.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) { a.take(w, r, name, carry) })
+	}
 	m.HandleFunc("GET /debug/pprof/", pprof.Index)
 	m.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	m.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
@@ -75,7 +86,7 @@ func (a *admin) livez(w http.ResponseWriter, _ *http.Request) {
 func (a *admin) readyz(w http.ResponseWriter, r *http.Request) {
 	status, lines := http.StatusOK, ""
 	for _, v := range a.ready() {
-		sign, text := "+", "ok"
+		sign, text := "+", cmp.Or(v.note, "ok")
 		if v.bad != "" {
 			status, sign, text = http.StatusServiceUnavailable, "-", v.bad
 		}
@@ -94,7 +105,8 @@ func (a *admin) readyz(w http.ResponseWriter, r *http.Request) {
 // index lists the pages.
 func index(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprintln(w, versionLine())
-	fmt.Fprint(w, "\n/metrics\n/livez\n/readyz?verbose\n/debug/pprof/\n")
+	fmt.Fprint(w, "\n/status\n/events\n/metrics\n/livez\n/readyz?verbose\n/debug/pprof/\n"+
+		"\nPOST /switchover /resolve /latch /release: see huntaway switchover --help\n")
 }
 
 // newAdminServer returns the HTTP server of a. Profiles take half a minute to write, so the

@@ -11,13 +11,19 @@ import (
 
 func newCheck() *cobra.Command {
 	var conf *string
-	format := "text"
+	format, connect := "text", false
 	cmd := &cobra.Command{
 		Use:   "check",
-		Short: "Check a configuration without touching the network",
+		Short: "Check a configuration, and with --connect the servers it names",
 		Long: `check reads a configuration and says everything that is wrong with it, with line
-and column. The exit status is 0 when it can be served, 3 when it cannot.`,
-		Example: "  huntaway check -c huntaway.toml\n  huntaway check -c nutcracker.yml --format json",
+and column, without touching the network. The exit status is 0 when it can be served, 3
+when it cannot.
+
+With --connect it also asks every server, and every Sentinel, what it is and how it is set
+up, and prints what is not as the file says or as failover needs it: what is, what should be
+and why, and the command that does it. It changes nothing. What makes the service not work
+is an error (exit status 3); what makes it worse than it could be is a warning (0).`,
+		Example: "  huntaway check -c huntaway.toml\n  huntaway check --connect -c huntaway.toml\n  huntaway check -c nutcracker.yml --format json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "text" && format != "json" {
@@ -27,10 +33,14 @@ and column. The exit status is 0 when it can be served, 3 when it cannot.`,
 			if err != nil {
 				return err
 			}
+			if connect {
+				return checkServers(cmd, file, format)
+			}
 			return check(cmd, file, format)
 		},
 	}
 	conf = addConf(cmd)
+	cmd.Flags().BoolVar(&connect, "connect", false, "ask the servers too")
 	cmd.Flags().StringVar(&format, "format", format, "text or json")
 	return cmd
 }

@@ -61,13 +61,19 @@ func newConfigShow() *cobra.Command {
 func redacted(cfg *config.Config) *config.Config {
 	shown := *cfg
 	shown.Pools = nil
+	redact(&shown.Admin.Token)
 	for _, p := range cfg.Pools {
-		for _, s := range []*config.Secret{&p.Password, &p.ServerPassword} {
-			if s.IsSet() && s.Source() == "" {
-				*s = config.NewSecret(s.String())
-			}
+		for _, s := range []*config.Secret{&p.Password, &p.ServerPassword, &p.SentinelPassword} {
+			redact(s)
 		}
 		shown.Pools = append(shown.Pools, p)
 	}
 	return &shown
+}
+
+// redact hides a secret that stands in the file itself.
+func redact(s *config.Secret) {
+	if s.IsSet() && s.Source() == "" {
+		*s = config.NewSecret(s.String())
+	}
 }

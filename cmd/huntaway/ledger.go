@@ -16,12 +16,28 @@ type ledger struct {
 	mu        sync.Mutex           // guards the following
 	ejects    uint64               // groups that left the ring
 	ejectedAt map[string]time.Time // by the group's name, the last time
+	tenures   map[string]tenure    // likewise
+}
+
+// A tenure is what changes of tables show of a group's masters.
+type tenure struct {
+	heldAt   time.Time     // when the hold that lasts began; zero: none does
+	lastHold time.Duration // how long the one before it lasted
+	promoted uint64        // times another server became master
+	kept     uint64        // times a hold ended under the same master
+}
+
+// newLedger returns the ledger of a pool.
+func newLedger(pool ha.Publisher) *ledger {
+	return &ledger{Publisher: pool, ejectedAt: map[string]time.Time{}, tenures: map[string]tenure{}}
 }
 
 // Publish puts a table in force. One caller at a time.
 func (l *ledger) Publish(t *shard.Table) {
-	l.count(l.Table(), t)
+	old := l.Table()
+	l.count(old, t)
 	l.Publisher.Publish(t)
+	l.follow(old, t)
 }
 
 // count notes the groups that are off the ring in next and were on it in old.
@@ -40,9 +56,50 @@ func (l *ledger) count(old, next *shard.Table) {
 	}
 }
 
+// follow notes holds and masters that are not in next what they were in old.
+func (l *ledger) follow(old, next *shard.Table) {
+	was := map[string]*shard.Group{}
+	for i := range old.Groups {
+		was[old.Groups[i].Name] = &old.Groups[i]
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range next.Groups {
+		g := &next.Groups[i]
+		if before := was[g.Name]; before != nil && (before.Held != g.Held || before.Master != g.Master) {
+			l.tenures[g.Name] = l.tenures[g.Name].after(before, g)
+		}
+	}
+}
+
+// after returns the tenure once a group has become what it is in g.
+func (t tenure) after(before, g *shard.Group) tenure {
+	another := g.Master >= 0 && before.Master >= 0 && g.Master != before.Master
+	if another {
+		t.promoted++
+	}
+	switch {
+	case g.Held && !before.Held:
+		t.heldAt = time.Now()
+	case before.Held && !g.Held:
+		if !another {
+			t.kept++
+		}
+		t.lastHold, t.heldAt = time.Since(t.heldAt), time.Time{}
+	}
+	return t
+}
+
 // ejections returns how often groups left the ring, and when this one last did.
 func (l *ledger) ejections(group string) (n uint64, last time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.ejects, l.ejectedAt[group]
+}
+
+// tenure returns what is known of the group's masters.
+func (l *ledger) tenure(group string) tenure {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.tenures[group]
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"testing"
-	"time"
 
 	"huntaway/config"
 	"huntaway/ha"
@@ -35,7 +34,7 @@ func TestLedgerCountsEjections(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &shelf{t: table}
-	l := &ledger{Publisher: s, ejectedAt: map[string]time.Time{}}
+	l := newLedger(s)
 	for _, off := range [][]int{{1}, {1, 2}, nil, {1}} {
 		l.Publish(l.Table().WithEjected(off))
 	}
@@ -49,5 +48,39 @@ func TestLedgerCountsEjections(t *testing.T) {
 	}
 	if got := s.t.Ejected(); len(got) != 1 || got[0] != 1 {
 		t.Errorf("table in force has %v ejected; want [1]", got)
+	}
+}
+
+// twoServers is a pool of one group of a master and a secondary.
+func twoServers() *config.Pool {
+	return &config.Pool{Name: "alpha", Hash: "fnv1a_64", Distribution: "ketama", ReadPolicy: "master",
+		Groups: []config.Group{{Name: "a", Label: "a", Weight: 1, Servers: []config.Server{
+			{Addr: "127.0.0.1:1", Weight: 1, Role: config.RoleMaster},
+			{Addr: "127.0.0.1:2", Weight: 1, Role: config.RoleSecondary}}}}}
+}
+
+// TestLedgerCountsHoldsAndMasters holds a group, lets it go, and holds it for another master.
+func TestLedgerCountsHoldsAndMasters(t *testing.T) {
+	table, err := tableOf(twoServers(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLedger(&shelf{t: table})
+	other := table.Groups[0].Servers[1].ID
+	l.Publish(l.Table().WithHold(0))
+	if got := l.tenure("a"); got.heldAt.IsZero() || got.kept != 0 {
+		t.Errorf("held: got %+v; want the time it began, and no end", got)
+	}
+	l.Publish(l.Table().WithoutHold(0))
+	if got := l.tenure("a"); got.kept != 1 || got.promoted != 0 || !got.heldAt.IsZero() || got.lastHold <= 0 {
+		t.Errorf("released: got %+v; want one hold under the same master, and how long it was", got)
+	}
+	l.Publish(l.Table().WithHold(0))
+	l.Publish(l.Table().WithMaster(0, other))
+	if got := l.tenure("a"); got.kept != 1 || got.promoted != 1 || !got.heldAt.IsZero() {
+		t.Errorf("replaced: got %+v; want another master, counted once", got)
+	}
+	if got := l.tenure("nobody"); got != (tenure{}) {
+		t.Errorf("a group that does not exist has %+v; want nothing", got)
 	}
 }

@@ -19,12 +19,26 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	begun := false
-	root.PersistentPreRun = func(*cobra.Command, []string) { begun = true }
+	whenRun(root, func() { begun = true })
 	err := root.ExecuteContext(context.Background())
 	if err != nil && !begun {
 		err = usage(err) // cobra refused the line before any command began
 	}
 	return report(stderr, err)
+}
+
+// whenRun has note called when one of the commands begins: cobra has then found nothing to say
+// against the line. Its own hooks come before it has looked for required options.
+func whenRun(cmd *cobra.Command, note func()) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			note()
+			return run(cmd, args)
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		whenRun(sub, note)
+	}
 }
 
 // newRoot is the table of contents: every command, in the order of the help text.
@@ -34,6 +48,12 @@ func newRoot() *cobra.Command {
 		newRun(),
 		newDemo(),
 		newCheck(),
+		newStatus(),
+		newEvents(),
+		newSwitchover(),
+		newResolve(),
+		newLatch(),
+		newRelease(),
 		newImport(),
 		newConfig(),
 		newRoute(),
@@ -71,20 +91,26 @@ func (f *failure) Error() string {
 // Unwrap returns the error itself.
 func (f *failure) Unwrap() error { return f.err }
 
+// A misuse is a failure that the command line is to blame for: help on it follows.
+type misuse struct{ failure }
+
+// Unwrap returns the failure.
+func (m *misuse) Unwrap() error { return &m.failure }
+
 // usage makes err a fault of the command line.
-func usage(err error) error { return &failure{exitUsage, err} }
+func usage(err error) error { return &misuse{failure{exitUsage, err}} }
 
 // report says what went wrong, where to read on, and returns the exit status.
 func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return exitOK
 	}
-	f := &failure{exitFailed, err}
+	f := &failure{status: exitFailed, err: err}
 	errors.As(err, &f)
 	if f.err != nil {
 		fmt.Fprintf(stderr, "huntaway: %v\n", f.err)
 	}
-	if f.status == exitUsage {
+	if m := (*misuse)(nil); errors.As(err, &m) {
 		fmt.Fprintln(stderr, "Run 'huntaway --help' for the commands, 'huntaway COMMAND --help' for one of them.")
 	}
 	return f.status

@@ -59,6 +59,7 @@ type reader func() (*config.Config, error)
 // A served pool is one that is being served.
 type served struct {
 	name   string     // as configured
+	mode   string     // of its failover, as configured
 	pool   *loop.Pool // what serves it
 	ledger *ledger    // between it and the monitor
 	ids    shard.IDs  // owner: the goroutine that reloads
@@ -120,7 +121,7 @@ func (p *proxy) build() (err error) {
 
 // addPool makes one pool and puts it under the monitor's eyes.
 func (p *proxy) addPool(c *config.Pool) error {
-	s := &served{name: c.Name}
+	s := &served{name: c.Name, mode: c.Failover}
 	table, err := tableOf(c, &s.ids)
 	if err != nil {
 		return err
@@ -132,7 +133,7 @@ func (p *proxy) addPool(c *config.Pool) error {
 	if s.pool, err = p.engine.AddPool(options); err != nil {
 		return err
 	}
-	s.ledger = &ledger{Publisher: s.pool, ejectedAt: map[string]time.Time{}}
+	s.ledger = newLedger(s.pool)
 	p.pools = append(p.pools, s)
 	return p.monitor.Watch(s.watchOptions(c))
 }
@@ -191,7 +192,10 @@ func (p *proxy) watch() error {
 // serve answers on every listener. It comes last: what is asked for needs the event loops.
 func (p *proxy) serve() error {
 	if p.pages != nil {
-		p.admin = newAdminServer(&admin{source: p.snapshot, alive: p.engine.Alive, ready: p.verdicts, log: p.log.Logger})
+		p.admin = newAdminServer(&admin{
+			source: p.snapshot, alive: p.engine.Alive, ready: p.verdicts, status: p.status, events: p.events,
+			orders: p.monitor, guard: newGuard(p.cfg.Admin.Token.Reveal()), log: p.log.Logger,
+		})
 		p.spawn("serving admin pages", func() error { return serveHTTP(p.admin, p.pages) })
 	}
 	if p.stats != nil {

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"huntaway/ha"
+	"huntaway/ha/failover"
 	"huntaway/perf"
 )
 
@@ -16,9 +18,9 @@ func (p *proxy) snapshot(ctx context.Context) (perf.Snapshot, error) {
 		return s, err
 	}
 	s.Config = *p.inForce.Load()
-	states := p.states()
+	states, groups := p.states(), p.groupStates()
 	for i := range s.Pools {
-		p.pools[i].complete(&s.Pools[i], states)
+		p.pools[i].complete(&s.Pools[i], states, groups)
 	}
 	return s, nil
 }
@@ -36,19 +38,33 @@ func (p *proxy) states() map[member]ha.ServerStatus {
 }
 
 // complete adds to a pool's figures what the data path does not know.
-func (s *served) complete(to *perf.PoolSnapshot, states map[member]ha.ServerStatus) {
+func (s *served) complete(to *perf.PoolSnapshot, states map[member]ha.ServerStatus, groups map[post]ha.GroupStatus) {
 	for i := range to.Groups {
 		g := &to.Groups[i]
 		ejects, last := s.ledger.ejections(g.Name)
 		to.Ejects = ejects
+		g.Care = careOf(groups[post{s.name, g.Name}], s.ledger.tenure(g.Name))
 		for j := range g.Servers {
 			server := &g.Servers[j]
 			server.EjectedAt = last
 			if st, known := states[member{s.name, g.Name, server.Addr}]; known {
 				server.State = stateOf(&st)
+				server.Reader, server.Lag, server.LagBytes = st.Reader, st.Lag, st.LagBytes
 			}
 		}
 	}
+}
+
+// careOf translates what is known of a group's master.
+func careOf(g ha.GroupStatus, t tenure) perf.Care {
+	c := perf.Care{
+		Held: !t.heldAt.IsZero(), Promoted: t.promoted, Kept: t.kept, LastHold: t.lastHold,
+		Forbidden: g.Forbidden != "", Latched: g.Latched != "", Alarms: int64(len(g.Alarms)),
+	}
+	if g.Group != "" { // else nothing is known of it yet
+		c.State = g.State.String()
+	}
+	return c
 }
 
 // stateOf translates what the monitor thinks of a server.
@@ -73,8 +89,9 @@ func stateOf(st *ha.ServerStatus) perf.ServerState {
 }
 
 // verdicts says whether clients should be sent here. A pool is fit while one of its groups
-// has a master that is not known to be out: were all groups demanded, one dead group would
-// take every proxy out of a load balancer, and with it the groups that are well.
+// has a master that is well, or will have one before held writes are given up: were all groups
+// demanded, one dead group would take every proxy out of a load balancer, and with it the
+// groups that are well; and a failover that clients hardly notice must not do so either.
 func (p *proxy) verdicts() []verdict {
 	all := []verdict{{name: "accepting"}, {name: "event loops"}}
 	if p.draining.Load() {
@@ -83,47 +100,85 @@ func (p *proxy) verdicts() []verdict {
 	if !p.engine.Alive() {
 		all[1].bad = "one has not ticked for 5 s"
 	}
-	states := p.states()
+	page := statusPage{}
+	states, groups := p.states(), p.groupStates()
 	for _, s := range p.pools {
-		all = append(all, s.verdict(states))
+		page.Pools = append(page.Pools, s.status(states, groups))
+	}
+	for i := range page.Pools {
+		all = append(all, page.Pools[i].verdict())
 	}
 	return all
 }
 
 // verdict says whether a pool can serve anything.
-func (s *served) verdict(states map[member]ha.ServerStatus) verdict {
-	v := verdict{name: "pool " + s.name}
-	table := s.pool.Table()
-	fit := 0
-	for i := range table.Groups {
-		g := &table.Groups[i]
-		master := table.Server(g.Master)
-		if master == nil {
-			continue
-		}
-		if st, known := states[member{s.name, g.Name, master.Addr}]; !known || st.State != ha.Out {
-			fit++
+func (p *statusPool) verdict() verdict {
+	v := verdict{name: "pool " + p.Name}
+	var unfit []string
+	for i := range p.Groups {
+		if why := p.Groups[i].unfit(p.Mode); why != "" {
+			unfit = append(unfit, p.Groups[i].Name+" "+why)
 		}
 	}
-	if fit == 0 {
-		v.bad = fmt.Sprintf("none of %s has a master that is well", plural(len(table.Groups), "group"))
+	switch {
+	case len(unfit) == len(p.Groups):
+		v.bad = fmt.Sprintf("none of %s has a master that is well", plural(len(p.Groups), "group"))
+	case len(unfit) > 0:
+		v.note = fmt.Sprintf("ok, but for %d of %s: %s", len(unfit), plural(len(p.Groups), "group"), strings.Join(unfit, "; "))
 	}
 	return v
 }
 
-// writeStatus writes what is known of every server to the log, what is wrong first.
+// underWay are the states that end in a master by themselves, within hold_timeout as a rule.
+var underWay = map[string]bool{
+	failover.Freezing.String(): true, failover.Revoking.String(): true, failover.Selecting.String(): true,
+	failover.Chaining.String(): true, failover.Promoting.String(): true, failover.Verifying.String(): true,
+	failover.Settling.String(): true, failover.Draining.String(): true, failover.Handing.String(): true,
+}
+
+// unfit says why a group can take no writes now or soon; "" when it can.
+func (g *statusGroup) unfit(mode string) string {
+	decided := mode == "local" || mode == "sentinel"
+	switch {
+	case g.State == failover.Stuck.String(), g.State == failover.Ambiguous.String():
+		return "is " + g.State
+	case underWay[g.State], decided && g.State == failover.Suspect.String() && g.Forbidden+g.Latched == "":
+		return ""
+	case g.Master == "":
+		return "has no master"
+	}
+	for i := range g.Servers {
+		if s := &g.Servers[i]; s.Addr == g.Master && s.State == ha.Out.String() {
+			return "has a master that is out: " + s.Reason
+		}
+	}
+	return ""
+}
+
+// writeStatus writes the status page to the log, what is wrong first.
 func (p *proxy) writeStatus() {
-	all := p.monitor.Status()
-	for _, well := range []bool{false, true} {
-		for i := range all {
-			if st := &all[i]; (st.State == ha.In) == well {
-				p.log.Info("server", "pool", st.Pool, "group", st.Group, "server", st.Addr,
-					"master", st.Master, "reads", st.Reader, "state", st.State.String(), "reason", st.Reason.String(),
-					"for", st.For, "lag", st.Lag, "lag_bytes", st.LagBytes, "cause", st.Cause)
-			}
+	page := p.status()
+	for _, x := range page.Problems {
+		p.log.Info("problem", "severity", x.Severity, "pool", x.Pool, "group", x.Group, "server", x.Server,
+			"what", x.What, "advice", x.Advice)
+	}
+	for i := range page.Pools {
+		for j := range page.Pools[i].Groups {
+			p.writeGroup(&page.Pools[i], &page.Pools[i].Groups[j])
 		}
 	}
 	for _, v := range p.verdicts() {
-		p.log.Info("readiness", "of", v.name, "bad", v.bad)
+		p.log.Info("readiness", "of", v.name, "bad", v.bad, "note", v.note)
+	}
+}
+
+// writeGroup writes a group and its servers to the log.
+func (p *proxy) writeGroup(pool *statusPool, g *statusGroup) {
+	p.log.Info("group", "pool", pool.Name, "mode", pool.Mode, "group", g.Name, "state", g.State, "for", briefly(g.Since),
+		"master", g.Master, "held", g.Held, "forbidden", g.Forbidden, "latched", g.Latched, "failovers", g.Failovers)
+	for i := range g.Servers {
+		s := &g.Servers[i]
+		p.log.Info("server", "pool", pool.Name, "group", g.Name, "server", s.Addr, "role", s.Role, "reads", s.Reads,
+			"state", s.State, "reason", s.Reason, "for", briefly(s.Since), "lag", s.Lag, "lag_bytes", s.LagBytes, "cause", s.Error)
 	}
 }

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"huntaway/ha"
+	"huntaway/ha/failover"
+	"huntaway/perf"
+	"huntaway/shard"
+)
+
+// status is what is known of everything, what is wrong first.
+func (p *proxy) status() *statusPage {
+	page := &statusPage{Version: statusVersion, Huntaway: version, Problems: []statusProblem{}}
+	states, groups := p.states(), p.groupStates()
+	for _, s := range p.pools {
+		page.Pools = append(page.Pools, s.status(states, groups))
+	}
+	page.judge()
+	page.judgeProcess(p)
+	page.sort()
+	return page
+}
+
+// sort puts the worst first, and says whether there is anything.
+func (page *statusPage) sort() {
+	slices.SortStableFunc(page.Problems, func(a, b statusProblem) int { return strings.Compare(a.Severity, b.Severity) })
+	page.OK = len(page.Problems) == 0
+}
+
+// A post names one group of one pool.
+type post struct{ pool, group string }
+
+// groupStates is what the monitor thinks of every group.
+func (p *proxy) groupStates() map[post]ha.GroupStatus {
+	groups := map[post]ha.GroupStatus{}
+	for _, g := range p.monitor.Groups() {
+		groups[post{g.Pool, g.Group}] = g
+	}
+	return groups
+}
+
+// status is one pool, in the order of its table.
+func (s *served) status(states map[member]ha.ServerStatus, groups map[post]ha.GroupStatus) statusPool {
+	table := s.pool.Table()
+	pool := statusPool{Name: s.name, Mode: s.mode, Epoch: table.Epoch, Groups: []statusGroup{}}
+	for i := range table.Groups {
+		g := &table.Groups[i]
+		care, known := groups[post{s.name, g.Name}]
+		group := statusGroup{Name: g.Name, Held: g.Held, Servers: []statusServer{}}
+		if known {
+			group.take(&care)
+		}
+		if m := table.Server(g.Master); m != nil {
+			group.Master = m.Addr
+		}
+		for j := range g.Servers {
+			server := &g.Servers[j]
+			st := states[member{s.name, g.Name, server.Addr}]
+			group.Servers = append(group.Servers, statusOf(server, &st, &care, server.ID == g.Master))
+		}
+		pool.Groups = append(pool.Groups, group)
+	}
+	return pool
+}
+
+// take copies what the failover machine thinks of its group.
+func (g *statusGroup) take(care *ha.GroupStatus) {
+	g.State, g.Since = care.State.String(), care.For.Seconds()
+	g.Forbidden, g.Latched, g.Alarms = care.Forbidden, care.Latched, care.Alarms
+	g.Failovers = len(care.Recent)
+}
+
+// statusOf is one server.
+func statusOf(server *shard.Server, st *ha.ServerStatus, care *ha.GroupStatus, master bool) statusServer {
+	s := statusServer{
+		Addr: server.Addr, Role: roleNow(server.Role, master), State: st.State.String(), Since: st.For.Seconds(),
+		Reads: st.Reader, Ejected: st.Ejected, Lag: st.Lag.Seconds(), LagBytes: st.LagBytes, Error: st.Cause,
+	}
+	if st.State != ha.In && st.State != ha.Unknown {
+		s.Reason = st.Reason.String()
+	}
+	for i := range care.Servers {
+		if care.Servers[i].ID == server.ID && !master {
+			s.Unfit = care.Servers[i].Note
+		}
+	}
+	return s
+}
+
+// roleNow words what a server is: the master of the moment, or what it is configured as. A
+// configured master that is none is a replica.
+func roleNow(configured shard.Role, master bool) string {
+	switch {
+	case master:
+		configured = shard.Master
+	case configured == shard.Master:
+		configured = shard.Replica
+	}
+	return perf.RoleName(byte(configured))
+}
+
+// events are the last transitions, oldest first.
+func (p *proxy) events() *eventPage {
+	page := &eventPage{Version: statusVersion, Events: []eventLine{}}
+	for _, t := range p.monitor.Events() {
+		page.Events = append(page.Events, lineOf(t))
+	}
+	return page
+}
+
+// lineOf translates a transition of a server or of a group.
+func lineOf(t ha.Transition) eventLine {
+	e := eventLine{Time: t.Time.UTC(), Pool: t.Pool, Group: t.Group, Server: t.Addr, What: t.What}
+	switch f := t.Failover; {
+	case f != nil:
+		e.What, e.Why, e.Lost = f.What, f.Why, f.Loss
+		e.From, e.To = f.From.String(), f.To.String()
+	case t.Addr != "":
+		e.From, e.To, e.Why = t.From.String(), t.To.String(), t.Reason.String()
+		if t.Cause != "" {
+			e.Why += ": " + t.Cause
+		}
+	}
+	return e
+}
+
+// A remark is what a state of a group means to an operator.
+type remark struct{ severity, what, advice string }
+
+// How bad a problem is. In the order of the alphabet, which is that of the page.
+const (
+	severe   = "error"
+	doubtful = "warning"
+)
+
+// remarks are the states that need a look, or patience. Healthy needs none, and Settling and
+// Following have a master that serves.
+var remarks = map[string]remark{
+	failover.Init.String():      {doubtful, "its servers are being looked at for the first time", "wait a second; if it stays like this nobody answers"},
+	failover.Suspect.String():   {severe, "its master does not answer; writes wait", "look at the master; if it is dead a failover follows by itself in the modes local and sentinel"},
+	failover.Freezing.String():  {severe, "a failover is under way", ""},
+	failover.Revoking.String():  {severe, "a failover is under way", ""},
+	failover.Selecting.String(): {severe, "a failover is under way", ""},
+	failover.Chaining.String():  {severe, "a failover is under way", ""},
+	failover.Promoting.String(): {severe, "a failover is under way", ""},
+	failover.Verifying.String(): {severe, "a failover is under way", ""},
+	failover.Stuck.String():     {severe, "its master is dead and nobody can take its place; writes fail", "start the old master again, or a replica that followed it; or decide with huntaway resolve --group %s --master ADDRESS, and accept what that server lacks"},
+	failover.Ambiguous.String(): {severe, "it has more than one master, and which one is right cannot be told; writes fail", "compare their data, then huntaway resolve --group %s --master ADDRESS; what the others hold alone is lost by that"},
+	failover.Draining.String():  {doubtful, "a switchover is under way", ""},
+	failover.Handing.String():   {doubtful, "a switchover is under way", ""},
+}
+
+// judge finds what is wrong with the pools.
+func (page *statusPage) judge() {
+	for i := range page.Pools {
+		p := &page.Pools[i]
+		for j := range p.Groups {
+			page.judgeGroup(p, &p.Groups[j])
+		}
+	}
+}
+
+// judgeGroup finds what is wrong with one group: with the whole of it, then with its servers.
+func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
+	add := func(severity, server, what, advice string) {
+		page.Problems = append(page.Problems, statusProblem{severity, p.Name, g.Name, server, what, advice})
+	}
+	r, bad := remarks[g.State]
+	switch {
+	case bad:
+		if strings.Contains(r.advice, "%s") {
+			r.advice = fmt.Sprintf(r.advice, g.Name)
+		}
+		add(r.severity, "", fmt.Sprintf("%s (%s for %s)", r.what, g.State, briefly(g.Since)), r.advice)
+	case g.Master == "" && p.Mode != "cluster":
+		add(severe, "", "it has no master; writes fail", "start one")
+	case g.Held:
+		add(severe, "", "writes wait", "")
+	}
+	if g.Forbidden != "" {
+		add(severe, "", "a failover is due and must not begin: "+g.Forbidden, "")
+	}
+	if g.Latched != "" {
+		add(doubtful, "", "automatic failover is off: "+g.Latched, "when the cause is dealt with: huntaway release --group "+g.Name)
+	}
+	for _, alarm := range g.Alarms {
+		add(doubtful, "", alarm, "")
+	}
+	for _, s := range g.Servers {
+		switch {
+		case s.Ejected:
+			add(severe, s.Addr, "its group is off the ring (auto_eject_hosts); its keys are elsewhere", "")
+		case s.Reason != "" && s.Addr == g.Master:
+			add(severe, s.Addr, s.trouble("master"), "")
+		case s.Reason != "":
+			add(doubtful, s.Addr, s.trouble(s.Role), "")
+		}
+	}
+}
+
+// trouble words why a server is not in.
+func (s *statusServer) trouble(role string) string {
+	text := fmt.Sprintf("%s is %s: %s, for %s", role, s.State, s.Reason, briefly(s.Since))
+	if s.Error != "" {
+		text += " (" + s.Error + ")"
+	}
+	return text
+}
+
+// judgeProcess finds what is wrong with this process.
+func (page *statusPage) judgeProcess(p *proxy) {
+	add := func(severity, what, advice string) {
+		page.Problems = append(page.Problems, statusProblem{Severity: severity, What: what, Advice: advice})
+	}
+	if p.draining.Load() {
+		add(doubtful, "this proxy is draining: it accepts no clients", "")
+	}
+	if !p.engine.Alive() {
+		add(severe, "an event loop has not ticked for 5 s", "a stack dump (SIGQUIT) says where it is, and ends the process")
+	}
+	if p.inForce.Load().Refused {
+		add(doubtful, "the last reload was refused; an older configuration is in force", "huntaway check -c FILE says why")
+	}
+}
+
+// briefly words seconds for people.
+func briefly(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	switch {
+	case d < 10*time.Second:
+		return d.Round(100 * time.Millisecond).String()
+	case d < 48*time.Hour:
+		return d.Round(time.Second).String()
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}

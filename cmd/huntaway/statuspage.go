@@ -1,0 +1,103 @@
+package main
+
+import "time"
+
+// statusVersion is the version of the status page's form. Within it fields are only ever
+// added; a program may rely on those it knows.
+const statusVersion = 1
+
+// A statusPage is what GET /status answers: what is wrong first, then everything.
+type statusPage struct {
+	Version  int             `json:"version"`  // of this form
+	Huntaway string          `json:"huntaway"` // of the program
+	OK       bool            `json:"ok"`       // whether there are no problems
+	Problems []statusProblem `json:"problems"` // the worst first
+	Pools    []statusPool    `json:"pools"`    // in the order of the configuration
+}
+
+// A statusProblem is one thing that is wrong now.
+type statusProblem struct {
+	Severity string `json:"severity"`         // "error": requests fail or wait; "warning": they may soon
+	Pool     string `json:"pool,omitempty"`   // absent: it concerns the process
+	Group    string `json:"group,omitempty"`  // absent: it concerns the pool
+	Server   string `json:"server,omitempty"` // absent: it concerns the group
+	What     string `json:"what"`
+	Advice   string `json:"advice,omitempty"` // what to do
+}
+
+// A statusPool is one pool.
+type statusPool struct {
+	Name   string        `json:"name"`
+	Mode   string        `json:"mode"`  // observe, local, sentinel, cluster
+	Epoch  uint64        `json:"epoch"` // of the routing table
+	Groups []statusGroup `json:"groups"`
+}
+
+// A statusGroup is one group of servers.
+type statusGroup struct {
+	Name      string         `json:"name"`
+	State     string         `json:"state"`  // of the failover machine; "" while there is none
+	Since     float64        `json:"since"`  // how long, in seconds
+	Master    string         `json:"master"` // address; "" for none
+	Held      bool           `json:"held"`   // what only the master may take waits
+	Forbidden string         `json:"forbidden,omitempty"`
+	Latched   string         `json:"latched,omitempty"`
+	Alarms    []string       `json:"alarms,omitempty"`
+	Failovers int            `json:"failovers"` // begun within the last hour
+	Servers   []statusServer `json:"servers"`
+}
+
+// A statusServer is one member of a group.
+type statusServer struct {
+	Addr     string  `json:"addr"`
+	Role     string  `json:"role"`             // as it is now: master, secondary, replica
+	State    string  `json:"state"`            // in, suspect, out, warming, unknown
+	Reason   string  `json:"reason,omitempty"` // why it is not in
+	Since    float64 `json:"since"`            // how long, in seconds
+	Reads    bool    `json:"reads"`            // whether it serves reads besides the master
+	Ejected  bool    `json:"ejected,omitempty"`
+	Lag      float64 `json:"lag"`                 // seconds behind the master
+	LagBytes int64   `json:"lag_bytes"`           //
+	Error    string  `json:"error,omitempty"`     // of the last probe
+	Unfit    string  `json:"unfit_why,omitempty"` // why it could not become master
+}
+
+// An eventLine is one of the last transitions, as GET /events has them.
+type eventLine struct {
+	Time   time.Time `json:"time"`
+	Pool   string    `json:"pool"`
+	Group  string    `json:"group"`
+	Server string    `json:"server,omitempty"` // absent: it concerns the group
+	From   string    `json:"from,omitempty"`   // the state that was left
+	To     string    `json:"to,omitempty"`     // the state that was entered
+	What   string    `json:"what"`
+	Why    string    `json:"why,omitempty"`        // the evidence
+	Lost   int64     `json:"lost_bytes,omitempty"` // of the old master's stream, as far as is known; -1: unknown
+}
+
+// An eventPage is what GET /events answers.
+type eventPage struct {
+	Version int         `json:"version"` // as of statusPage
+	Events  []eventLine `json:"events"`  // oldest first
+}
+
+// An order is what POST /switchover, /resolve, /latch and /release take. What an order has no
+// use for is left out.
+type order struct {
+	Pool    string  `json:"pool,omitempty"`            // may be left out when one pool alone has such a group
+	Group   string  `json:"group,omitempty"`           // its name
+	To      string  `json:"to,omitempty"`              // switchover: who shall be master
+	Expect  string  `json:"expect_master,omitempty"`   // switchover: who must be master now
+	Master  string  `json:"master,omitempty"`          // resolve: who is master
+	Fast    bool    `json:"fast,omitempty"`            // switchover: by offsets under CLIENT PAUSE instead of FAILOVER
+	DryRun  bool    `json:"dry_run,omitempty"`         // switchover: only say what would be done
+	By      string  `json:"by,omitempty"`              // who says he is ordering, for the log
+	Timeout float64 `json:"timeout_seconds,omitempty"` // how long the answer may take; default 30
+}
+
+// An orderAnswer is how an order ended.
+type orderAnswer struct {
+	OK    bool     `json:"ok"`
+	Plan  []string `json:"plan,omitempty"`  // switchover with dry_run: what would be done
+	Error string   `json:"error,omitempty"` // why not
+}

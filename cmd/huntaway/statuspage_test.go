@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"huntaway/ha"
+	"huntaway/ha/failover"
+)
+
+// troubled is a page on which every kind of trouble stands once, and every field.
+func troubled() *statusPage {
+	up := func(addr, role string) statusServer {
+		return statusServer{Addr: addr, Role: role, State: "in", Since: 7200, Reads: role != "master"}
+	}
+	dead := statusServer{Addr: "10.0.0.1:6379", Role: "master", State: "out", Reason: "down", Since: 3.21, Error: "connection refused"}
+	lagging := statusServer{Addr: "10.0.0.3:6379", Role: "replica", State: "out", Reason: "lagging", Since: 65, Lag: 9.5, LagBytes: 123456, Unfit: "too far behind"}
+	page := &statusPage{Version: statusVersion, Huntaway: "test", Pools: []statusPool{
+		{Name: "alpha", Mode: "local", Epoch: 7, Groups: []statusGroup{
+			{Name: "one", State: "healthy", Since: 7200, Master: "10.0.0.4:6379", Failovers: 1, Servers: []statusServer{up("10.0.0.4:6379", "master"), up("10.0.0.5:6379", "secondary")}},
+			{Name: "two", State: "suspect", Since: 3.2, Master: "10.0.0.1:6379", Held: true, Forbidden: "the last failover was 12 s ago",
+				Servers: []statusServer{dead, up("10.0.0.2:6379", "secondary"), lagging}},
+			{Name: "three", State: "stuck", Since: 90, Master: "10.0.0.6:6379", Held: true, Latched: "3 failovers within an hour",
+				Alarms: []string{"10.0.0.7:6379 holds a stranger's data"}, Servers: []statusServer{up("10.0.0.6:6379", "master")}},
+			{Name: "four", State: "settling", Since: 1, Master: "10.0.0.8:6379", Servers: []statusServer{up("10.0.0.8:6379", "master")}},
+		}},
+		{Name: "beta", Mode: "observe", Epoch: 1, Groups: []statusGroup{
+			{Name: "five", State: "healthy", Since: 200000, Servers: []statusServer{{Addr: "/run/redis.sock", Role: "replica", State: "in", Ejected: true}}},
+			{Name: "six", Master: "h:1", Held: true, Servers: []statusServer{{Addr: "h:1", Role: "master", State: "unknown"}}},
+		}},
+	}}
+	page.judge()
+	page.sort()
+	return page
+}
+
+// TestStatusPageForm pins the page for programs, whose fields are promised, and for people.
+func TestStatusPageForm(t *testing.T) {
+	page := troubled()
+	text, err := json.MarshalIndent(page, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "status.json.golden", string(text)+"\n")
+	var b strings.Builder
+	if err := page.write(&b); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "status.golden", b.String())
+}
+
+// TestStatusSaysTheWorstFirst, and nothing of what is well.
+func TestStatusSaysTheWorstFirst(t *testing.T) {
+	page := troubled()
+	if page.OK || len(page.Problems) == 0 || page.Problems[0].Severity != severe {
+		t.Fatalf("got %+v; want problems, an error first", page.Problems)
+	}
+	if !slices.IsSortedFunc(page.Problems, func(a, b statusProblem) int { return strings.Compare(a.Severity, b.Severity) }) {
+		t.Errorf("got %+v; want errors before warnings", page.Problems)
+	}
+	for _, p := range page.Problems {
+		if p.Group == "one" || p.Group == "four" {
+			t.Errorf("a problem of a group that is well: %+v", p)
+		}
+	}
+	well := &statusPage{Pools: []statusPool{{Name: "a", Groups: page.Pools[0].Groups[:1]}}}
+	well.judge()
+	well.sort()
+	if !well.OK {
+		t.Errorf("a page of a healthy group: %+v; want no problem", well.Problems)
+	}
+}
+
+// TestReadiness: a failover that is under way keeps a pool ready, one that will not happen does not.
+func TestReadiness(t *testing.T) {
+	dead := []statusServer{{Addr: "a", State: "out", Reason: "down"}}
+	for _, c := range []struct {
+		mode  string
+		g     statusGroup
+		ready bool
+	}{
+		{"local", statusGroup{State: "healthy", Master: "a", Servers: []statusServer{{Addr: "a", State: "in"}}}, true},
+		{"observe", statusGroup{State: "", Master: "a", Servers: []statusServer{{Addr: "a", State: "unknown"}}}, true},
+		{"local", statusGroup{State: "suspect", Master: "a", Servers: dead}, true},
+		{"local", statusGroup{State: "suspect", Master: "a", Servers: dead, Latched: "by hand"}, false},
+		{"local", statusGroup{State: "suspect", Master: "a", Servers: dead, Forbidden: "too soon"}, false},
+		{"observe", statusGroup{State: "suspect", Master: "a", Servers: dead}, false},
+		{"local", statusGroup{State: "promoting", Master: "a", Servers: dead}, true},
+		{"local", statusGroup{State: "stuck", Master: "a", Servers: dead}, false},
+		{"local", statusGroup{State: "ambiguous", Master: "a"}, false},
+		{"sentinel", statusGroup{State: "healthy"}, false},
+	} {
+		p := statusPool{Name: "p", Mode: c.mode, Groups: []statusGroup{c.g}}
+		if v := p.verdict(); (v.bad == "") != c.ready {
+			t.Errorf("%s, %+v: verdict %+v; want ready %t", c.mode, c.g, v, c.ready)
+		}
+		p.Groups = append(p.Groups, statusGroup{Name: "well", Master: "b", Servers: []statusServer{{Addr: "b", State: "in"}}})
+		if v := p.verdict(); v.bad != "" || (v.note == "") != c.ready {
+			t.Errorf("%s, %+v beside a group that is well: verdict %+v; want ready, with a note: %t", c.mode, c.g, v, !c.ready)
+		}
+	}
+}
+
+// TestEventLines words the two kinds of transitions.
+func TestEventLines(t *testing.T) {
+	group := lineOf(ha.Transition{What: "failover", Pool: "p", Group: "g", Failover: &failover.Transition{
+		From: failover.Verifying, To: failover.Settling, What: "published b", Why: "it took a write", Loss: 12}})
+	server := lineOf(ha.Transition{What: "server", Pool: "p", Group: "g", Addr: "a:1", From: ha.In, To: ha.Out, Reason: ha.ReasonDown, Cause: "refused"})
+	ring := lineOf(ha.Transition{What: "ejected", Pool: "p", Group: "g"})
+	for _, c := range []struct {
+		e    eventLine
+		want string
+	}{
+		{group, "p/g  verifying -> settling  published b (it took a write); 12 bytes of the old master's stream are lost"},
+		{server, "p/g  a:1  in -> out  server (down: refused)"},
+		{ring, "p/g  ejected"},
+	} {
+		if got := c.e.text(); !strings.HasSuffix(got, "  "+c.want) {
+			t.Errorf("got %q; want %q at the end", got, c.want)
+		}
+	}
+}
