@@ -122,7 +122,7 @@ func (m *Machine) Adopt(l Layout, now int64, acts []Action) []Action {
 	m.now, m.acts = max(m.now, now), acts
 	m.enlist(l.Members)
 	m.epoch = max(m.epoch, l.Epoch)
-	if l.Master != m.master {
+	if l.Master != m.master || m.bereft() {
 		m.startOver(l)
 	}
 	switch want := m.held; {
@@ -137,12 +137,17 @@ func (m *Machine) Adopt(l Layout, now int64, acts []Action) []Action {
 	return m.taken()
 }
 
-// startOver drops what was begun: another master was published by somebody else.
+// bereft tells whether a server that something was begun for is no member any more.
+func (m *Machine) bereft() bool {
+	promoting := m.state >= Chaining && m.state <= Verifying && m.member(m.round.candidate) == nil
+	return promoting || m.state == Following && m.member(m.heir.id) == nil || m.hand.at != 0 && m.member(m.hand.wish.To) == nil
+}
+
+// startOver drops what was begun: the table was changed by somebody else.
 func (m *Machine) startOver(l Layout) {
-	m.giveUpWish("another master was published meanwhile")
+	m.giveUpWish("the configuration was changed meanwhile")
 	m.master, m.started, m.known = l.Master, m.now, past{}
-	m.awaits = slices.DeleteFunc(m.awaits, func(a await) bool { return a.job == ofState })
-	m.on(reset, Transition{What: "another master was published", Why: "the table names " + m.name(l.Master), Loss: -1})
+	m.on(reset, Transition{What: "the group was changed", Why: "the table names " + m.name(l.Master), Loss: -1})
 	m.begin("", -1)
 }
 

@@ -26,10 +26,14 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	freeze 4s                       this process stands still
 //	fault 0 misconf, fault 0 none   what a probe of it complains of
 //	empty 0, foreign 0              what is on its disk: nothing; another group's data
+//	stalled 0                       the data path says so
 //	set 1 slow=5000 priority=0      lags; is never promoted
 //	crash, crash 3, begin           this process ends (after 3 more actions); is started again
 //	switchover 0 1 fast dryrun      by the operator; also resolve 1, latch, release
 //	announce 1 epoch=2 of=3/3       by the arbiter; also object, rival, reach 1/4
+//	mute on                         the driver does not say how orders end
+//	needs 1                         min-replicas-to-write
+//	reload 0,1 master=1 epoch=7     somebody else publishes: members, master, epoch; also held
 //	promote 1, follow 2 1           by hand, at the server
 //	status                          what is known
 func TestScripts(t *testing.T) {
@@ -107,7 +111,7 @@ func (s *script) say(words []string) {
 		s.status()
 	case "switchover", "resolve", "latch", "release":
 		s.w.feed(Event{Kind: Commanded, Wish: s.wish(words)})
-	case "announce", "object", "rival", "reach", "disk":
+	case "announce", "object", "rival", "reach", "disk", "mute", "needs", "reload":
 		s.outside(words)
 	default:
 		s.server(words[0], s.w.boxes[s.number(rest[0])], rest[1:])
@@ -150,6 +154,8 @@ func (s *script) server(what string, b *box, rest []string) {
 		}
 	case "set":
 		s.set(b, rest)
+	case "stalled":
+		s.w.feed(Event{Kind: Stalled, Server: b.id})
 	default:
 		s.t.Fatalf("got %q; want something that script.server knows", what)
 	}
@@ -193,9 +199,36 @@ func (s *script) outside(words []string) {
 		if _, err := fmt.Sscanf(words[1], "%d/%d", &s.w.reached[0], &s.w.reached[1]); err != nil {
 			s.t.Fatalf("got %q; want reach 1/4", words[1])
 		}
+	case "mute":
+		s.w.mute = words[1] == "on"
+	case "needs":
+		s.w.needs = int(s.number(words[1]))
+	case "reload":
+		s.reload(words[1:])
 	case "disk":
 		s.w.badDisk = words[1] == "full"
 	}
+}
+
+// reload has somebody else publish a table.
+func (s *script) reload(words []string) {
+	l := s.w.table
+	l.Members = nil
+	for id := range strings.SplitSeq(words[0], ",") {
+		l.Members = append(l.Members, s.w.l.Members[s.number(id)])
+	}
+	for _, w := range words[1:] {
+		switch key, value, _ := strings.Cut(w, "="); key {
+		case "master":
+			l.Master = int32(s.number(value))
+		case "epoch":
+			l.Epoch = uint64(s.number(value))
+		case "held":
+			l.Held = true
+		}
+	}
+	s.w.table = l
+	s.w.perform(s.w.m.Adopt(l, s.w.now, nil))
 }
 
 func (s *script) wish(words []string) Wish {

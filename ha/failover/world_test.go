@@ -77,6 +77,8 @@ type world struct {
 
 	disk       Intent // the state file
 	badDisk    bool
+	mute       bool           // the driver says nothing about orders
+	needs      int            // min-replicas-to-write of every server
 	diskFailed bool           // it has been so while this process ran
 	fenced     map[int32]bool // servers to which the data path has no connection
 	table      Layout
@@ -333,6 +335,9 @@ func (w *world) carry(b *box, a Action) error {
 		if b.fault != 0 {
 			return errors.New("MISCONF")
 		}
+		if len(w.info(b).Followers) < w.needs {
+			return errors.New("NOREPLICAS Not enough good replicas to write.")
+		}
 		b.mark = a.Epoch
 		b.offset++
 	case Inspect, Identify:
@@ -501,11 +506,11 @@ func (w *world) runOrders() {
 }
 
 func (w *world) report(j job2, err error, b *box) {
-	if j.life != w.life || w.dark {
+	if j.life != w.life || w.dark || w.mute {
 		return
 	}
 	ev := Event{Kind: Done, ID: j.a.ID, Err: err, Sent: j.at, Server: j.a.Server}
-	if err == nil && j.a.Op.inspects() {
+	if (err == nil || noReplicas(err)) && j.a.Op.inspects() {
 		ev.Repl = w.info(b)
 		ev.Mark = Mark{b.keys, b.mark}
 	}
