@@ -1,6 +1,7 @@
 package ha
 
 import (
+	"cmp"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -73,7 +74,7 @@ func (w *watch) acquaint(s *steward) {
 	case s.machine != nil:
 		w.carryOut(s, s.machine.Adopt(l, now, nil))
 	case w.o.Failover.Mode == failover.Local:
-		s.beatAt = min(s.beatAt, now)
+		s.beatAt = cmp.Or(s.beatAt, now)
 	default:
 		w.install(s)
 	}
