@@ -31,9 +31,10 @@ type asker struct {
 	wake   chan struct{} // one is one question; room for one
 
 	// Owned by ask.
-	client   *redis.Client       // nil while there is no connection worth keeping
-	replicas map[string][]string // by the master's name here; of those that were looked into
-	looked   time.Time           // when they were
+	client   *redis.Client        // nil while there is no connection worth keeping
+	replicas map[string][]string  // by the master's name here; of those that were looked into
+	looked   time.Time            // when they were
+	begun    map[string]time.Time // by the master's name here: since when it is being replaced
 
 	mu    sync.Mutex        // guards names; held for no longer than a copy takes
 	names map[string]string // what the Sentinel calls each group
@@ -114,6 +115,7 @@ func (a *asker) attempt(ctx context.Context) report {
 		return r
 	}
 	r.tilt = strings.Contains(state.Val(), "sentinel_tilt:1")
+	a.notice(lots)
 	if r.err = a.complete(ctx, lots); r.err != nil {
 		return r
 	}
@@ -140,6 +142,30 @@ func (a *asker) file(r *report, groups []household, found []finding) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.names = names
+}
+
+// replacedFor is how long a master that a Sentinel is replacing counts as down, if it does not
+// get as far as an outcome. The Sentinel itself may try for failover-timeout, three minutes.
+const replacedFor = 5 * time.Second
+
+// notice has masters that are being replaced count as down. The Sentinel promotes another
+// one whether or not they live: by an operator's SENTINEL FAILOVER they mostly do, and
+// whatever they take meanwhile is lost.
+func (a *asker) notice(lots []lot) {
+	running := map[string]time.Time{}
+	for i := range lots {
+		l := &lots[i]
+		if !l.running {
+			continue
+		}
+		since, known := a.begun[l.name]
+		if !known {
+			since = time.Now()
+		}
+		running[l.name] = since
+		l.down = l.down || time.Since(since) < replacedFor
+	}
+	a.begun = running
 }
 
 // complete asks for the addresses of masters that were chosen and are not listed yet.

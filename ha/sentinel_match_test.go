@@ -63,17 +63,19 @@ func TestParseLots(t *testing.T) {
 		row("name", "o", "ip", "::FFFF:10.0.0.2", "port", "6380", "flags", "s_down,o_down,master", "config-epoch", "8"),
 		row("name", "p", "ip", "Host.example", "port", "1", "flags", "master,failover_in_progress", "failover-state", "reconf_slaves", "config-epoch", "9"),
 		row("name", "q", "ip", "fe80::1", "port", "1", "flags", "s_down,master,failover_in_progress", "failover-state", "wait_promotion", "config-epoch", "9"),
+		row("name", "r", "ip", "10.0.0.3", "port", "1", "flags", "master,failover_in_progress", "failover-state", "wait_start", "config-epoch", "9"),
 	})
 	want := []lot{{name: "m", addr: "10.0.0.1:6379", epoch: 7},
 		{name: "o", addr: "10.0.0.2:6380", epoch: 8, doubted: true, down: true},
 		{name: "p", addr: "host.example:1", epoch: 9, doubted: true, chosen: true},
-		{name: "q", addr: "[fe80::1]:1", epoch: 9, doubted: true}}
+		{name: "q", addr: "[fe80::1]:1", epoch: 9, doubted: true, running: true},
+		{name: "r", addr: "10.0.0.3:1", epoch: 9, doubted: true, running: true}}
 	if err != nil || len(lots) != len(want) {
 		t.Fatalf("got %+v, %v; want %+v", lots, err, want)
 	}
 	for i := range want {
 		if g := lots[i]; g.name != want[i].name || g.addr != want[i].addr || g.epoch != want[i].epoch ||
-			g.doubted != want[i].doubted || g.down != want[i].down || g.chosen != want[i].chosen {
+			g.doubted != want[i].doubted || g.down != want[i].down || g.running != want[i].running || g.chosen != want[i].chosen {
 			t.Errorf("got %+v; want %+v", g, want[i])
 		}
 	}

@@ -17,6 +17,7 @@ type lot struct {
 	epoch    uint64   // config-epoch: that of the failover that made addr the master; 0: none did
 	doubted  bool     // s_down, o_down, or a failover is under way
 	down     bool     // o_down: a quorum of Sentinels cannot reach it
+	running  bool     // it is being replaced, and by whom is not decided
 	chosen   bool     // a replica was promoted and the listed address is still the old one
 	replicas []string // addresses of its replicas, canonical; nil when they were not asked for
 }
@@ -67,6 +68,7 @@ func parseLot(row any) (lot, error) {
 	running := slices.Contains(flags, "failover_in_progress")
 	l.doubted = l.down || running || slices.Contains(flags, "s_down")
 	l.chosen = running && slices.Contains(outcomeStates, field["failover-state"])
+	l.running = running && !l.chosen
 	return l, nil
 }
 

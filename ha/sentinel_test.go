@@ -85,6 +85,26 @@ func TestSentinelOutcome(t *testing.T) {
 	f.rising()
 }
 
+// TestSentinelReplaces: a master that a Sentinel is about to replace counts as down before there is an
+// outcome, and not for ever.
+func TestSentinelReplaces(t *testing.T) {
+	all, addrs := three(t)
+	group, a, _ := pair("g")
+	for _, p := range all {
+		p.says("g", a, 3)
+	}
+	f := following(t, addrs, Access{}, group)
+	f.hears("g 10.1.0.1:6379@3 3/3")
+	all[1].says("g", a, 3, "flags", "master,failover_in_progress", "failover-state", "wait_start")
+	f.hears("g 10.1.0.1:6379@3 down 1/3")
+	asker := &asker{begun: map[string]time.Time{"g": time.Now().Add(-replacedFor)}}
+	lots := []lot{{name: "g", running: true}, {name: "h", running: true}, {name: "i"}}
+	asker.notice(lots)
+	if lots[0].down || !lots[1].down || lots[2].down || len(asker.begun) != 2 {
+		t.Errorf("got %+v, %v; want the one down that has only just begun, and two remembered", lots, asker.begun)
+	}
+}
+
 // TestSentinelPublishes: what a Sentinel publishes has all of them asked at once.
 func TestSentinelPublishes(t *testing.T) {
 	all, addrs := three(t)
