@@ -32,6 +32,7 @@ type blocked struct {
 	why      *fault    // why it has none
 	since    int64     // when it was given its link last
 	lostAt   int64     // since when it has none
+	timed    int64     // as of when the time in the request is right; 0: when it came
 	retryAt  int64     // when a master is looked for again
 	pause    int64     // how long to wait after that
 	asks     []unblock // CLIENT UNBLOCKs that have no answer yet
@@ -156,6 +157,11 @@ func (pw *poolWorker) attend(b *blocked, frame []byte) {
 	}
 	if h := pw.holds[b.e.group]; h != nil && h.closed() {
 		pw.adjourn(b, frame, faultHoldTime, nil)
+		return
+	}
+	frame, ok := pw.shorten(b, frame)
+	if !ok {
+		b.release("TIMEOUT")
 		return
 	}
 	pw.attendAt(b, id, b.e, frame)

@@ -375,3 +375,34 @@ func TestBlockedAndDisplaced(t *testing.T) {
 	f.run()
 	got(t, "the reply", f.c.take(), poppedL)
 }
+
+// TestBlockedTimeGoesOn: what a client has waited at the former master is taken off the time
+// that it waits at the new one, and when none is left it hears so.
+func TestBlockedTimeGoesOn(t *testing.T) {
+	for _, c := range []struct{ said, again string }{
+		{"BLPOP l 30.5", "BLPOP l 10.5"}, {"BLMPOP 30 1 l LEFT", "BLMPOP 10 1 l LEFT"},
+		{"XREAD COUNT 1 BLOCK 30000 STREAMS l $", "XREAD COUNT 1 BLOCK 10000 STREAMS l $"},
+		{"BLPOP l 0", "BLPOP l 0"}, {"BLPOP l 20", ""},
+	} {
+		table := testTable(t, withReplicas(1))
+		f := newVigil(t, PoolOptions{Table: table, HoldTimeout: time.Minute}, strings.Fields(c.said)...)
+		f.connect(strings.Fields(c.said)...).arrive(":17\r\n")
+		b, pw := f.c.s.blocked(), f.w.pools[0]
+		f.w.begin()
+		f.w.now += int64(time.Hour)
+		b.e.sent = f.w.now - 20*int64(time.Second)
+		pw.table = table.WithMaster(0, 1)
+		b.link.forsake()
+		pw.reissue(b, []byte(frames(c.said)))
+		sent := ""
+		if b.link != nil {
+			sent = string(asked(b.link.fifo.front(), b.link.log.bytes()))
+		}
+		f.w.end()
+		if c.again == "" {
+			got(t, c.said, f.c.take(), "*-1\r\n")
+			continue
+		}
+		got(t, c.said, sent, frames(c.again))
+	}
+}
