@@ -131,27 +131,34 @@ func stallShort(a *attack) error {
 	return err
 }
 
-// busyScript is F4.
-func busyScript(a *attack) error {
-	g := a.groups[0]
-	m := g.servers[0]
-	at := a.log.Now()
+// busy has a server run a script that does not end by itself for that long.
+func (a *attack) busy(m *server, d time.Duration) error {
 	ended := make(chan error, 1)
 	go func() {
-		_, err := rig.Call(m.Addr, 20*time.Second, "EVAL", "while true do end", "0")
+		_, err := rig.Call(m.Addr, d+20*time.Second, "EVAL", "while true do end", "0")
 		ended <- err
 	}()
-	a.wait(7 * time.Second)
+	a.wait(d)
 	if _, err := m.call("PING"); err != nil {
 		a.bit("the master says %v", err)
 	}
-	a.wantNoFailoverYet(g)
+	a.wantNoFailoverYet(a.groups[0])
 	if _, err := m.call("SCRIPT", "KILL"); err != nil {
 		return err
 	}
 	<-ended // the error is the script's end
+	return nil
+}
+
+// busyScript is F4.
+func busyScript(a *attack) error {
+	g := a.groups[0]
+	at := a.log.Now()
+	if err := a.busy(g.servers[0], 7*time.Second); err != nil {
+		return err
+	}
 	a.wait(time.Second)
-	a.wantNoFailover(g, m)
+	a.wantNoFailover(g, g.servers[0])
 	a.wantLookups(g, at)
 	return nil
 }

@@ -120,7 +120,7 @@ func (f *field) settle(ctx context.Context) error {
 	if err := await(ctx, 10*time.Second, func() bool { return f.findPosts() == nil }); err != nil {
 		return fmt.Errorf("looking for keys of every group: %w (%w)", err, f.findPosts())
 	}
-	return f.openBanks()
+	return f.openBanks(ctx)
 }
 
 // findPosts writes keys through the first proxy until every group has one.
@@ -146,19 +146,22 @@ func (f *field) findPosts() error {
 	return nil
 }
 
-// openBanks gives every account what it holds in the beginning, and writes what never changes.
-func (f *field) openBanks() error {
+// openBanks gives every account what it holds in the beginning, and writes what never changes;
+// the replicas have it when it returns.
+func (f *field) openBanks(ctx context.Context) error {
 	for _, g := range f.groups {
-		if _, err := g.servers[0].call("SET", known(g.post), known(g.post)); err != nil {
-			return err
-		}
 		for n := range accounts {
 			if _, err := g.servers[0].call("SET", account(g.post, n), fmt.Sprint(opening)); err != nil {
 				return err
 			}
 		}
-		if _, err := g.servers[0].call("WAIT", fmt.Sprint(len(g.servers)-1), "3000"); err != nil {
+		if _, err := g.servers[0].call("SET", known(g.post), known(g.post)); err != nil {
 			return err
+		}
+		for _, s := range g.servers {
+			if err := await(ctx, 5*time.Second, func() bool { got, _ := s.call("EXISTS", known(g.post)); return got == "1" }); err != nil {
+				return fmt.Errorf("%s lacks what the master has: %w", s.name, err)
+			}
 		}
 	}
 	return nil

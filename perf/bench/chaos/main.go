@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	set, jobs, err := parse(os.Args[1:])
+	set, todo, err := parse(os.Args[1:])
 	if errors.Is(err, flag.ErrHelp) {
 		return
 	}
@@ -22,9 +22,21 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if !campaign(ctx, set, jobs) {
+	good := false
+	if todo.times > 0 {
+		good = measure(ctx, set, todo.times)
+	} else {
+		good = campaign(ctx, set, todo.jobs)
+	}
+	if !good {
 		os.Exit(1)
 	}
+}
+
+// A work is what is to be done: measurements, or runs.
+type work struct {
+	times float64 // measure, with so many times the ordinary counts; 0: make the runs
+	jobs  []job
 }
 
 // A job is one run that is to be made.
@@ -34,7 +46,7 @@ type job struct {
 }
 
 // parse reads the command line.
-func parse(args []string) (set settings, jobs []job, err error) {
+func parse(args []string) (set settings, todo work, err error) {
 	f := flag.NewFlagSet("chaos", flag.ContinueOnError)
 	f.StringVar(&set.program, "huntaway", "bin/huntaway", "the program under test")
 	f.StringVar(&set.failpoints, "failpoints", ".bench/huntaway-failpoints", "the same, built with -tags failpoints")
@@ -44,17 +56,23 @@ func parse(args []string) (set settings, jobs []job, err error) {
 	f.BoolVar(&set.verbose, "v", false, "print what happens as it does")
 	names := f.String("faults", "all", "which cases, such as F1,F32")
 	seeds := f.Int("seeds", 5, "runs of each case")
+	measured := f.Bool("measure", false, "measure instead, as make failover does")
+	times := f.Float64("times", 1, "with -measure: this many times the ordinary counts")
 	first := f.Uint64("seed", 1, "the first seed; the others follow")
 	if err := f.Parse(args); err != nil {
-		return set, nil, err
+		return set, todo, err
+	}
+	if *measured {
+		todo.times = *times
+		return set, todo, nil
 	}
 	chosen, err := faultsNamed(*names)
 	for _, c := range chosen {
 		for n := range *seeds {
-			jobs = append(jobs, job{c, *first + uint64(n)})
+			todo.jobs = append(todo.jobs, job{c, *first + uint64(n)})
 		}
 	}
-	return set, jobs, err
+	return set, todo, err
 }
 
 // faultsNamed finds cases by their names.
