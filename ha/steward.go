@@ -107,6 +107,9 @@ func (w *watch) inherit(old *watch) {
 	w.seen = nil
 	for _, s := range w.stewards {
 		s.beating = false
+		if s.machine != nil {
+			s.machine.Adjust(w.o.Failover)
+		}
 	}
 }
 
