@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"huntaway/codec"
+	"huntaway/shard"
 )
 
 // nowhere is the group of an entry whose slot nobody is known to own.
@@ -117,7 +118,11 @@ func (pw *poolWorker) goOn(x *wanderer) {
 // slotsMoved is for a cluster's table with other owners or masters than the one before. What
 // sessions have in flight may come back and follow the new owner: until it is answered they
 // say nothing more, which could get there first. What waited for this table goes at once.
-func (pw *poolWorker) slotsMoved() {
+func (pw *poolWorker) slotsMoved(was *shard.Table) {
+	same := func(a, b shard.Group) bool { return a.Name == b.Name }
+	if !slices.EqualFunc(pw.table.Groups, was.Groups, same) {
+		pw.regrouped = pw.w.now
+	}
 	for _, s := range pw.w.sessions {
 		if s != nil && s.pw == pw && s.window.len() > 0 {
 			s.standAlone()

@@ -54,6 +54,10 @@ func (pw *poolWorker) relocate(e *entry, frame []byte) (ok bool) {
 	if cmd.Policy == codec.PubSub {
 		keys = []int32{1} // PUBLISH goes by its channel, which is no key
 	}
+	if len(keys) == 0 && pw.table.Slotted() && e.sent > pw.regrouped && int(e.group) < len(pw.table.Groups) {
+		e.marks &^= isMoved
+		return true // it concerns a whole group, which is still the same
+	}
 	group := 0
 	for i, k := range keys {
 		at := pw.table.Locate(r.Arg(int(k)))

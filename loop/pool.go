@@ -138,6 +138,7 @@ type poolWorker struct {
 	holds       []*hold              // by group; nil while nothing is held
 	astray      map[uint32]*wanderer // sessions of which requests are put off, by their index
 	astrayBytes int64                // of their frames
+	regrouped   int64                // when a cluster's groups last were others than before
 	counters    perf.PoolCounters
 	commands    []perf.CommandCounters // by command ID
 	servers     []*perf.ServerCounters // by server ID
@@ -176,7 +177,7 @@ func (pw *poolWorker) adopt(t *shard.Table) {
 	}
 	moved := was != nil && !t.SamePlaces(was)
 	if moved && t.Slotted() {
-		pw.slotsMoved()
+		pw.slotsMoved(was)
 	}
 	if moved {
 		pw.markMoved() // what retire sends again must not be looked for at its old place
