@@ -129,14 +129,14 @@ func (m *Machine) outcome(op Op, server int32) (Event, bool) {
 	return Event{}, false
 }
 
-// fate returns how a fence or a drain of the current state has ended; false while it has not.
+// fate returns how the fences or the drain of the current state have ended; false while they have not.
 func (m *Machine) fate(kind ActionKind) (error, bool) {
-	for i := len(m.outcomes) - 1; i >= 0; i-- {
-		if o := m.outcomes[i]; o.kind == kind {
+	for _, o := range m.outcomes {
+		if o.kind == kind && o.ev.Err != nil {
 			return o.ev.Err, true
 		}
 	}
-	return nil, false
+	return nil, !slices.ContainsFunc(m.awaits, func(a await) bool { return a.job == ofState && a.kind == kind })
 }
 
 // forgetOutcomes drops what the state before has awaited.

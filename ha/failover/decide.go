@@ -83,6 +83,10 @@ func (m *Machine) recovered() {
 	if m.doubt == stalling && m.now-m.doubtAt < promptly {
 		m.pardonUntil = m.now + pardonTime
 	}
+	if m.tabled != m.master {
+		m.follow(b, "the state file says so")
+		return
+	}
 	m.on(answered, Transition{What: "the master is alive", Why: b.Addr + " has answered after " + span(m.now-m.doubtAt), Loss: -1})
 	m.takeBack()
 	m.accept()

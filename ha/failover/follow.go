@@ -184,12 +184,8 @@ func (m *Machine) acknowledge(ev Event) {
 		m.remarks = append(m.remarks, m.name(m.heir.id)+" became master with data of another lineage")
 	}
 	m.heir.fencing, m.heir.repl = true, ev.Repl
-	if m.master < 0 || m.master == m.heir.id {
-		m.publish(m.heir.id, ev.Repl, m.heir.why)
-		return
-	}
 	m.begin("following", m.heir.id)
-	m.launch(ofState, Action{Kind: Fence, Server: m.master, Within: fenceTime})
+	m.fence(m.heir.id)
 }
 
 // inherit publishes the heir once the old master is fenced off. A state file that cannot be written
@@ -249,6 +245,10 @@ func (m *Machine) reviewAmbiguous() {
 
 // settleOn goes on with the table's master.
 func (m *Machine) settleOn(b *member, why string) {
+	if m.tabled != m.master {
+		m.follow(b, "the state file says so; "+why)
+		return
+	}
 	m.on(found, Transition{What: b.Addr + " is master", Why: why, Loss: -1})
 	m.takeBack()
 	m.accept()
@@ -313,5 +313,10 @@ func (m *Machine) arbiterFence() {
 	}
 	m.announced.fencedFor = m.doubtAt
 	m.note("the master is fenced off", "the arbiter may be replacing it")
-	m.launch(ofNobody, Action{Kind: Fence, Server: m.master, Within: fenceTime})
+	for _, id := range []int32{m.master, m.tabled} {
+		m.launch(ofNobody, Action{Kind: Fence, Server: id, Within: fenceTime})
+		if m.tabled == m.master {
+			return
+		}
+	}
 }

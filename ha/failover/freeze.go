@@ -30,9 +30,7 @@ func (m *Machine) freeze(c cause, why string) {
 		b.snapshot()
 	}
 	m.begin("freezing", -1)
-	if m.master >= 0 {
-		m.launch(ofState, Action{Kind: Fence, Server: m.master, Within: fenceTime})
-	}
+	m.fence(-1)
 }
 
 // reviewFreezing waits for the fence and for the state file.
@@ -41,7 +39,6 @@ func (m *Machine) reviewFreezing() {
 		return
 	}
 	err, over := m.fate(Fence)
-	over = over || m.master < 0
 	if err == nil {
 		err = m.unsavable()
 	}

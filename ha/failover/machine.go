@@ -41,7 +41,8 @@ type Machine struct {
 	started int64 // when the machine was made, or reset
 
 	members []*member
-	master  int32  // by the table, -1: none
+	master  int32  // by the table, or by the state file if that says otherwise; -1: none
+	tabled  int32  // by the table
 	epoch   uint64 // of the group's last publication, or of the table if that is higher
 	held    bool   // as the table has it
 	known   past   // what the master is as far as it has been accepted
@@ -91,6 +92,10 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	m.intent = intent
 	m.intent.Group = l.Group
 	m.enlist(l.Members)
+	m.tabled = l.Master
+	if b := m.memberAt(intent.Master); b != nil && intent.Lineage != "" {
+		m.master = b.ID
+	}
 	m.known = past{RunID: intent.RunID, Lineage: intent.Lineage, Offset: intent.Offset}
 	for _, lineage := range strings.Fields(intent.Former) {
 		m.former = append(m.former, past{Lineage: lineage})
@@ -122,7 +127,7 @@ func (m *Machine) Adopt(l Layout, now int64, acts []Action) []Action {
 	m.now, m.acts = max(m.now, now), acts
 	m.enlist(l.Members)
 	m.epoch = max(m.epoch, l.Epoch)
-	if l.Master != m.master || m.bereft() {
+	if l.Master != m.tabled || m.bereft() {
 		m.startOver(l)
 	}
 	switch want := m.held; {
@@ -146,7 +151,7 @@ func (m *Machine) bereft() bool {
 // startOver drops what was begun: the table was changed by somebody else.
 func (m *Machine) startOver(l Layout) {
 	m.giveUpWish("the configuration was changed meanwhile")
-	m.master, m.started, m.known = l.Master, m.now, past{}
+	m.master, m.tabled, m.started, m.known = l.Master, l.Master, m.now, past{}
 	m.on(reset, Transition{What: "the group was changed", Why: "the table names " + m.name(l.Master), Loss: -1})
 	m.begin("", -1)
 }
@@ -298,6 +303,16 @@ func (m *Machine) hold() {
 	}
 	m.held = true
 	m.do(Action{Kind: Hold, Server: m.master})
+}
+
+// fence closes the data path's connections to the master before this one: to the one that the table
+// names too, where the state file knows better.
+func (m *Machine) fence(but int32) {
+	for i, id := range []int32{m.master, m.tabled} {
+		if id >= 0 && id != but && (i == 0 || id != m.master) {
+			m.launch(ofState, Action{Kind: Fence, Server: id, Within: fenceTime})
+		}
+	}
 }
 
 // release lets writes go to the master they would have gone to, unless that has too few replicas.

@@ -17,7 +17,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 		m.former = append(m.former, was)
 		m.former = m.former[max(0, len(m.former)-formerMost):]
 	}
-	m.master, m.held, m.hushed, m.thinSince = id, false, false, 0
+	m.master, m.tabled, m.held, m.hushed, m.thinSince = id, id, false, false, 0
 	m.epoch++
 	m.known = pastOf(id, &r, m.now)
 	if b := m.memberAt(m.announced.addr); b != nil && b.ID == id {

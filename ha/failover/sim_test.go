@@ -56,7 +56,7 @@ func (w *world) disturb(t *rapid.T) {
 	b := w.boxes[rapid.IntRange(0, len(w.boxes)-1).Draw(t, "server")]
 	what := rapid.SampledFrom([]string{"kill", "kill", "boot", "boot", "stop", "cont", "cont", "cut", "alone", "mend", "mend", "fault",
 		"fine", "empty", "foreign", "save", "slow", "crash", "crashin", "crashin", "begin", "begin", "disk", "latency", "switchover", "switchover",
-		"promote", "follow", "rival", "priority", "report", "master"}).Draw(t, "what")
+		"promote", "follow", "rival", "fences", "mute", "priority", "report", "master"}).Draw(t, "what")
 	if what == "master" { // what hurts most
 		if id := w.table.Master; id >= 0 {
 			b = w.boxes[id]
@@ -112,7 +112,7 @@ func (w *world) happenRarely(t *rapid.T, what string, b *box) {
 			b.saved = box2{}
 		}
 	case "foreign":
-		if !b.up && b.id != w.table.Master && rapid.IntRange(0, 3).Draw(t, "rare") == 0 {
+		if !b.up && b.id != w.table.Master && rapid.Bool().Draw(t, "rare") {
 			b.foreign, b.cfg, b.saved = true, "", box2{replid: "F", offset: 7000, keys: 900}
 		}
 	case "crash":
@@ -141,6 +141,10 @@ func (w *world) happenRarely(t *rapid.T, what string, b *box) {
 		if b.ok() && to != b && !b.foreign && !to.foreign && rapid.IntRange(0, 3).Draw(t, "rare") == 0 {
 			w.follow(b, to.addr)
 		}
+	case "fences":
+		w.fences = rapid.SampledFrom([]int64{0, 200 * ms, 3 * second}).Draw(t, "fences")
+	case "mute":
+		w.mute = !w.mute
 	case "rival":
 		w.feed(Event{Kind: Rival, Text: "other"})
 	}
@@ -150,7 +154,7 @@ func (w *world) happenRarely(t *rapid.T, what string, b *box) {
 // resolved, and a latch released, by the operator.
 func (w *world) heal(t *rapid.T) {
 	w.say("# heal")
-	w.badDisk, w.crashIn, w.latency = false, 0, ms
+	w.badDisk, w.crashIn, w.latency, w.fences, w.mute = false, 0, ms, 0, false
 	if w.dark {
 		w.start()
 	}

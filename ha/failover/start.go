@@ -16,14 +16,7 @@ func (m *Machine) reviewInit() {
 	if m.announcedAtStart() || m.finished() {
 		return
 	}
-	b := m.memberAt(m.intent.Master)
-	if b == nil {
-		b = m.member(m.master)
-	}
-	if b != nil && b.ID != m.master && !m.isMaster(b) && m.isMaster(m.member(m.master)) && m.intent.Lineage == "" {
-		b = m.member(m.master)
-	}
-	m.settleStart(b)
+	m.settleStart(m.member(m.master))
 }
 
 // announcedAtStart goes with the arbiter's word, if it has given one.
@@ -65,22 +58,17 @@ func (m *Machine) settleStart(b *member) {
 	case b == nil || !m.isMaster(b):
 		m.startWithout(b, rivals)
 	case m.replaced(b):
-		m.doubtAtStart(b)
+		m.doubtAtStart()
 	case len(rivals) > 0 && m.intent.RunID == "":
 		m.startTorn(b, rivals)
-	case b.ID != m.master:
-		m.follow(b, "the state file says so")
 	default:
 		m.settleOn(b, "it answers")
 	}
 }
 
-// doubtAtStart makes b what is in question.
-func (m *Machine) doubtAtStart(b *member) {
+// doubtAtStart calls the presumed master in question.
+func (m *Machine) doubtAtStart() {
 	why := m.questionable()
-	if b != nil && b.ID != m.master {
-		why = "the state file says that " + b.Addr + " is master"
-	}
 	if why == "" {
 		why = "it has not answered yet"
 	}
@@ -101,13 +89,13 @@ func (m *Machine) claimants(but *member) (all []*member) {
 func (m *Machine) startWithout(b *member, rivals []*member) {
 	switch {
 	case len(rivals) == 0:
-		m.doubtAtStart(b)
+		m.doubtAtStart()
 	case len(rivals) > 1:
 		m.tear(fmt.Sprintf("%s and %s say that they are", rivals[0].Addr, rivals[1].Addr))
 	case m.isReplica(b) || m.known.Lineage != "" || m.followers(rivals[0]) > 0:
 		m.follow(rivals[0], "it is the only one that says so")
 	default:
-		m.doubtAtStart(b)
+		m.doubtAtStart()
 	}
 }
 

@@ -154,7 +154,7 @@ func (m *Machine) watchThin() {
 // Status returns what the machine thinks of its group.
 func (m *Machine) Status() Status {
 	s := Status{
-		Group: m.group, State: m.state, Since: m.since, Master: m.master, Epoch: m.epoch, Held: m.held,
+		Group: m.group, State: m.state, Since: m.since, Master: m.tabled, Epoch: m.epoch, Held: m.held,
 		Forbidden: m.forbidden, Latched: m.intent.Latched, Recent: slices.Clone(m.recent), Alarms: m.alarms(),
 	}
 	if m.hand.at != 0 {

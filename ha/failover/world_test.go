@@ -77,6 +77,7 @@ type world struct {
 
 	disk       Intent // the state file
 	badDisk    bool
+	fences     int64          // how long a fence takes beyond the latency
 	mute       bool           // the driver says nothing about orders
 	needs      int            // min-replicas-to-write of every server
 	diskFailed bool           // it has been so while this process ran
@@ -576,7 +577,11 @@ func (w *world) carryOut(a Action) {
 	case Publish:
 		w.published(a)
 	case Fence, Drain, Persist:
-		w.local = append(w.local, job2{a: a, at: w.now + w.latency})
+		j := job2{a: a, at: w.now + w.latency}
+		if a.Kind == Fence {
+			j.at += w.fences
+		}
+		w.local = append(w.local, j)
 		if a.Kind == Persist {
 			w.say("persist epoch=%d master=%s begun=%s candidate=%s latched=%q", a.Intent.Epoch, a.Intent.Master, a.Intent.Begun, a.Intent.Candidate, a.Intent.Latched)
 		} else {
