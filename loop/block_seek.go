@@ -93,11 +93,8 @@ func (pw *poolWorker) recall(b *blocked) {
 func (pw *poolWorker) reissue(b *blocked, frame []byte) {
 	b.link.discard()
 	b.link, b.deadline = nil, 0
-	if !pw.relocate(&b.e, frame) {
-		pw.w.fail(&b.e, faultMoved, nil)
-		return
-	}
-	pw.attend(b, frame)
+	b.held, b.why = frame, faultHoldTime
+	pw.seekAt(b)
 }
 
 // waited returns a copy of the request that waits on the link.

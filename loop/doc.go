@@ -83,6 +83,15 @@
 // Should a server or a bug ever swallow a reply or add one, every later reply of the link
 // would be somebody else's. A busy shared link finds out within a second: see [canary].
 //
+// # Outages
+//
+// What cannot be executed now waits in its group's [hold]: while the master's link is down or
+// the master refuses, and while the table says that the group is held, for then somebody is
+// about to replace the master. Afterwards it is sent in order, one request first and then ever
+// more at a time ([release]). A former master that still owes replies is awaited before the
+// next one gets anything ([gate]). [Pool.Drain] waits until a server owes nothing, [Pool.Fence]
+// closes every link to it; clients that are blocked there wait on at the next master.
+//
 // # What it refuses
 //
 // It knows nothing of files, probes or promotion, and imports neither config nor ha. What
