@@ -62,7 +62,10 @@ func bySentinels(t *testing.T, f *flock, name string) (*trial, *fenceLedger) {
 		t.Fatal(err)
 	}
 	tr.run()
-	eventually(t, "readers", func() bool { return len(tr.Table().Groups[0].Readers) == len(f.all)-1 })
+	eventually(t, "a healthy group with readers", func() bool {
+		all := tr.m.Groups()
+		return len(all) == 1 && all[0].State == failover.Healthy && len(tr.Table().Groups[0].Readers) == len(f.all)-1
+	})
 	return tr, l
 }
 
@@ -71,7 +74,7 @@ func bySentinels(t *testing.T, f *flock, name string) (*trial, *fenceLedger) {
 func TestMonitorFollowsSentinels(t *testing.T) {
 	flock := launchFlock(t, "g")
 	tr, l := bySentinels(t, flock, "g")
-	before := len(l.all())
+	before, epoch := len(l.all()), tr.Table().Epoch
 	flock.all[0].kill()
 	heir := flock.promoted()
 	want := int32(slices.Index(flock.all, heir))
@@ -83,8 +86,9 @@ func TestMonitorFollowsSentinels(t *testing.T) {
 	find := func(part string) int {
 		return slices.IndexFunc(lines, func(s string) bool { return strings.Contains(s, part) })
 	}
-	held, fence, heirs := find("master 0 epoch 0 held true"), find("fence 0"), find(fmt.Sprintf("master %d epoch 1 held false", want))
-	if held < 0 || fence < held || heirs < fence || find("epoch 2") >= 0 {
+	held, fence := find(fmt.Sprintf("master 0 epoch %d held true", epoch)), find("fence 0")
+	heirs := find(fmt.Sprintf("master %d epoch %d held false", want, epoch+1))
+	if held < 0 || fence < held || heirs < fence || find(fmt.Sprintf("epoch %d ", epoch+2)) >= 0 {
 		t.Errorf("got\n%s\nwant held, fence of 0, master %d, in this order and once%s", strings.Join(lines, "\n"), want, tr.describe())
 	}
 	for _, line := range lines[heirs:] {
@@ -99,7 +103,7 @@ func TestMonitorFollowsSentinels(t *testing.T) {
 func TestMonitorKeepsMasterWithoutSentinels(t *testing.T) {
 	flock := launchFlock(t, "g")
 	tr, l := bySentinels(t, flock, "g")
-	before := len(l.all())
+	before, want := len(l.all()), fmt.Sprintf("master 0 epoch %d held false", tr.Table().Epoch)
 	for _, s := range flock.sentinels {
 		s.kill()
 	}
@@ -112,7 +116,7 @@ func TestMonitorKeepsMasterWithoutSentinels(t *testing.T) {
 		return false
 	})
 	for _, line := range l.all()[before:] {
-		if line != "master 0 epoch 0 held false" {
+		if line != want {
 			t.Errorf("got %q; want the master as it was%s", line, tr.describe())
 		}
 	}
