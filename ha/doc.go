@@ -1,10 +1,12 @@
-// Package ha knows which servers are well and tells the routing table.
+// Package ha knows which servers are well, and who is master, and tells the routing table.
 //
 // It probes every server of a pool on a connection of its own, keeps for each of them a
 // small state machine, and from that decides which members of a group may serve reads
 // now and, where auto_eject_hosts asks for it, which groups leave the ring. It measures how far
 // each replica is behind, in bytes and in time, and publishes the time up to which a
-// replica has everything (shard.Vitals.CoveredAt), on which read-your-writes rests.
+// replica has everything (shard.Vitals.CoveredAt), on which read-your-writes rests. For each
+// group of two servers and more it runs the failover machine of package failover, which decides
+// who takes writes.
 //
 // # Core and driver
 //
@@ -17,9 +19,45 @@
 //	               ▼ Publisher.Publish: one new shard.Table
 //
 // The core is a function of its events, so its tests are scripts (testdata/*.txt) and random
-// sequences under virtual time. The failover machine is meant to stand beside the Detector
-// and to be fed the same events; what only it may do (promote, demote, name another master)
-// nothing in here does.
+// sequences under virtual time. So is failover.Machine, of which there is one for each group
+// beside the Detector. Each has a steward, and is fed the same events:
+//
+//	prober ──┐                     ┌─▶ Publisher: a table with another master, or held;
+//	LinkUp … ├─▶ watch ─▶ steward ─┤   connections closed (Fence), in-flight awaited (Drain)
+//	arbiter ─┤            Machine  ├─▶ hand, one per server: REPLICAOF, FAILOVER, CLIENT PAUSE …
+//	operator ┘     ▲               ├─▶ vault: the intent, on disk before a server is touched
+//	               └── outcome ────┴─▶ log, Events
+//
+// # Who decides
+//
+// PoolOptions.Failover says who names masters: somebody else (observe), this process (local), or
+// Redis Sentinel, which an arbiter follows. In modes other than observe a group is held from
+// Watch until its machine has found out who is master, for the configured one may have been
+// replaced in an earlier life.
+//
+// In mode local monitors find out about each other by a key on the master, huntaway:monitor:
+// and the group's name, which lasts 10 s and is renewed every 3 s while the group is well. Who
+// finds another's name there leaves its own out and promotes nobody. A group gets its machine
+// after the first look. Two monitors that start while the master is dead do not find each other.
+//
+// # What is on disk
+//
+// A vault keeps, in the state directory, a file POOL@GROUP.json for each group, with the intent
+// and its SHA-256, written to a temporary file, synced and renamed; and POOL.lock, which one
+// process holds and which contains the name that its heartbeats bear, the same after a restart. A
+// file that is damaged is reported and treated as absent. Who decides by himself may not begin
+// a failover that he cannot write down; the other modes go on.
+//
+// # What servers are told
+//
+// Orders go over connections of their own, which are closed after five idle seconds, each
+// order with a deadline of its own. A server's orders are carried out one after the other;
+// all of them may be given twice. A promotion that went through but for CONFIG REWRITE or for
+// closing its clients' connections is one, with a warning. Of keys, only huntaway:monitor: and
+// huntaway:epoch: with the group's name are ever written, both in database 0.
+//
+// A group of one server has no machine. Groups that are on unix sockets cannot be failed over
+// by this process: no replica can be told to follow a path.
 //
 // # The life of a replica
 //
@@ -82,14 +120,24 @@
 //
 // # What it refuses
 //
-// Passive reports from the data path (a lost link, a READONLY) never condemn a server;
-// they hurry the next probe and count as failures for auto-ejection. A table is never
+// Passive reports from the data path (a lost link, a READONLY, a silence) never condemn a server
+// and never promote one; they hurry the next probe, may have a group held, and count as failures
+// for auto-ejection. A table is never
 // built from a remembered one: every change starts from Publisher.Table. Nothing here blocks an
 // event loop: reports go through a bounded queue and are dropped and counted when it is full.
 //
 // # Goroutines
 //
-// Monitor.Run starts one watch goroutine per pool, which owns the pool's Detector and is the only
-// one to publish tables, and one prober per server, which owns that server's client. All of them
-// have ended when Run returns.
+// Monitor.Run starts one watch goroutine per pool, which owns the pool's Detector, its stewards
+// and their machines, and is the only one to publish tables. That one starts
+//
+//	a prober      per server; owns the client that probes it
+//	a hand        per server that was given an order; owns the client for that
+//	the arbiter's in mode sentinel, and in a Redis Cluster
+//	a short one   for each fence, drain, write of an intent and look for other monitors; it
+//	              ends at its deadline
+//
+// What they bring goes to the watch through channels. All of them have ended when Run returns. A
+// pool that is watched anew, by a reload, hands its stewards on between the end of the old watch
+// and the beginning of the new one; what was under way counts as failed.
 package ha

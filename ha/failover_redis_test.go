@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"huntaway/shard"
 )
 
 // TestMasterCrash: the master is killed, a replica takes its place, and the old master joins it
@@ -338,4 +340,28 @@ func TestWatchReplaced(t *testing.T) {
 	tr.settled(id, map[int32]string{1: "[2]", 2: "[1]"}[id])
 	tr.all[id].kill()
 	tr.await("the new cap forbids it", func() bool { return strings.Contains(tr.state().Forbidden, "latched") })
+}
+
+// TestReserved: a group is held from the moment it is to be watched until its master is known, which
+// is not the configured one after a failover.
+func TestReserved(t *testing.T) {
+	tr := cast(t, 2, nil)
+	tr.settled(0, "[1 2]")
+	tr.all[0].kill()
+	tr.await("another master", func() bool { return tr.Table().Groups[0].Master > 0 })
+	id := tr.Table().Groups[0].Master
+	tr.settled(id, map[int32]string{1: "[2]", 2: "[1]"}[id])
+	tr.stop()
+	tr.all[0].start() // a master by its own word
+	table, err := shard.Build(shard.Spec{Groups: []shard.Group{groupOf("g", tr.all...)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.Publish(table)
+	tr.masters = nil
+	tr.begin()
+	if !tr.Table().Groups[0].Held && tr.Table().Groups[0].Master == 0 {
+		t.Error("the configured master takes writes at the start; want it held until it has been asked")
+	}
+	tr.settled(id, map[int32]string{1: "[0 2]", 2: "[0 1]"}[id])
 }

@@ -82,7 +82,9 @@ func (m *Monitor) start(w *watch) {
 }
 
 // Watch adds a pool, before Run or while it runs. A pool of the same name is replaced: its
-// watch has ended before the new one begins. Afterwards nobody but the monitor may publish a
+// watch has ended before the new one begins. Where failover is not merely observed, groups
+// that have somebody to fail over to are held until it is known who their master is: the
+// configured one may have been replaced in an earlier life. Afterwards nobody but the monitor may publish a
 // table to o.Publisher, except through Change.
 func (m *Monitor) Watch(o PoolOptions) error {
 	complete, err := o.complete()
@@ -101,6 +103,9 @@ func (m *Monitor) Watch(o PoolOptions) error {
 		return fmt.Errorf("watching pool %q: %w", o.Name, err)
 	}
 	w := newWatch(complete, v, m.note)
+	if (*m.pools.Load())[o.Name] == nil {
+		w.reserve()
+	}
 	m.exchange(o.Name, w)
 	m.start(w)
 	return nil

@@ -134,8 +134,8 @@ func (w *watch) begin(s *steward, a failover.Action) {
 // himself may not go on without one; the others are only slower to find their way after a
 // restart, and go on.
 func (w *watch) persisted(in failover.Intent, err error) error {
-	if in.Begun == "freezing" {
-		defer passing(pointFrozen)
+	if in.Begun == "freezing" && err == nil {
+		passing(pointFrozen)
 	}
 	if w.o.Failover.Mode == failover.Local {
 		return err

@@ -67,6 +67,22 @@ func (w *watch) muster() {
 	}
 }
 
+// reserve holds the groups whose machines have yet to find out who is master.
+func (w *watch) reserve() {
+	if w.o.Cluster || w.o.Failover.Mode == failover.Observe {
+		return
+	}
+	t := w.o.Publisher.Table()
+	for i := range t.Groups {
+		if len(t.Groups[i].Servers) > 1 {
+			t = t.WithHold(i)
+		}
+	}
+	if t != w.o.Publisher.Table() {
+		w.o.Publisher.Publish(t)
+	}
+}
+
 // acquaint gives the steward a machine, if it is time for that, and that one the table.
 func (w *watch) acquaint(s *steward) {
 	now := perf.Now()

@@ -1,0 +1,122 @@
+package ha
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"huntaway/ha/failover"
+	"huntaway/shard"
+)
+
+func TestVault(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	v := &vault{dir: dir, pool: "p/../q"}
+	want := failover.Intent{Group: "g h", Epoch: 7, Master: "a:1", Begun: "freezing"}
+	if got, err := v.load(want.Group); got != (failover.Intent{}) || err != nil {
+		t.Errorf("before anything was kept: got %+v, %v; want nothing", got, err)
+	}
+	if err := v.prepare(want)(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := v.load(want.Group); got != want || err != nil {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+	for path, want := range map[string]os.FileMode{dir: 0o700, v.path(want.Group): 0o600} {
+		if got, err := os.Stat(path); err != nil || got.Mode().Perm() != want {
+			t.Errorf("mode of %s: got %v, %v; want %v", path, got, err, want)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*.tmp")); len(left) > 0 {
+		t.Errorf("got %v left behind; want nothing", left)
+	}
+	other := &vault{dir: dir, pool: "p/../q"}
+	if err := other.open(); err == nil || !strings.Contains(err.Error(), "state_dir of its own") {
+		t.Errorf("a second one: got %v; want a refusal that says what helps", err)
+	}
+	id := v.id
+	v.close()
+	if err := other.open(); err != nil || other.id != id {
+		t.Errorf("after the first has closed: got %q, %v; want the same name %q", other.id, err, id)
+	}
+	other.close()
+}
+
+// TestVaultOrder: whoever writes last, the newest intent is what stays.
+func TestVaultOrder(t *testing.T) {
+	v := &vault{dir: t.TempDir(), pool: "p"}
+	defer v.close()
+	var saves []func() error
+	for epoch := range uint64(20) {
+		saves = append(saves, v.prepare(failover.Intent{Group: "g", Epoch: epoch}))
+	}
+	slices.Reverse(saves)
+	var wg sync.WaitGroup
+	for _, save := range saves {
+		wg.Go(func() {
+			if err := save(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if got, err := v.load("g"); got.Epoch != 19 || err != nil {
+		t.Errorf("got epoch %d, %v; want 19", got.Epoch, err)
+	}
+}
+
+func TestVaultDamaged(t *testing.T) {
+	good, err := seal(failover.Intent{Group: "g", Epoch: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := seal(failover.Intent{Group: "h", Epoch: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &vault{dir: t.TempDir(), pool: "p"}
+	for name, text := range map[string]string{
+		"empty": "", "cut off": string(good[:len(good)/2]), "changed": strings.Replace(string(good), `"epoch":1`, `"epoch":2`, 1),
+		"no sum": `{"intent":{"group":"g"}}`, "another group's": string(foreign),
+	} {
+		if err := os.WriteFile(v.path("g"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := v.load("g"); err == nil || got != (failover.Intent{}) {
+			t.Errorf("%s: got %+v, %v; want an error and nothing", name, got, err)
+		}
+	}
+}
+
+// TestLocalRefused: what mode local cannot work with is refused at once.
+func TestLocalRefused(t *testing.T) {
+	tcp := shard.Server{Addr: "127.0.0.1:1", Role: shard.Master, Weight: 1}
+	unix := shard.Server{Addr: "/tmp/s", Role: shard.Replica, Weight: 1}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		servers   []shard.Server
+		dir, want string
+	}{
+		{[]shard.Server{tcp, unix}, t.TempDir(), "unix socket"},
+		{[]shard.Server{tcp}, "", "no state directory"},
+		{[]shard.Server{tcp}, filepath.Join(file, "x"), "making the state directory"},
+	} {
+		table, err := shard.Build(shard.Spec{Groups: []shard.Group{{Name: "g", Weight: 1, Servers: tc.servers}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := &board{}
+		b.Publish(table)
+		err = NewMonitor(Options{}).Watch(PoolOptions{Name: "p", Publisher: b, StateDir: tc.dir,
+			Failover: failover.Options{Mode: failover.Local}})
+		if err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("got %v; want %q", err, tc.want)
+		}
+	}
+}
