@@ -5,8 +5,8 @@ import "huntaway/ha/vital"
 // ActionKind says what is to be done.
 type ActionKind uint8
 
-// The actions. Those with an ID are answered by a Done event that carries it, also when they fail
-// or run out of time; the others cannot fail.
+// The actions. Those with an ID are answered by a Done event that carries it, also when
+// they fail or run out of time; the others cannot fail.
 const (
 	Hold    ActionKind = iota // publish the group as held: what only its master may take waits
 	Release                   // publish it as not held: the master is who it was

@@ -7,9 +7,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// An umpire is who decides in the modes sentinel and observe: it replaces a master that the other
-// servers have not seen for three seconds by the replica with most data, brings whoever returns in
-// line, and announces each step some time later.
+// An umpire is who decides in the modes sentinel and observe: it replaces a master that
+// the other servers have not seen for three seconds by the replica with most data,
+// brings whoever returns in line, and announces each step some time later.
 type umpire struct {
 	w       *world
 	master  int32
@@ -91,9 +91,10 @@ func (u *umpire) align() {
 	}
 }
 
-// TestRandomFollowed drives a group whose master somebody else chooses. World holds that epochs rise and that
-// nobody is published while connections to the old master are open; no server is touched; and when all is
-// healed the table names the master that the umpire has chosen.
+// TestRandomFollowed drives a group whose master somebody else chooses. World holds
+// that epochs rise and that nobody is published while connections to the old master are
+// open; no server is touched; and when all is healed the table names the master that
+// the umpire has chosen.
 func TestRandomFollowed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := Options{Mode: rapid.SampledFrom([]Mode{Observe, Sentinel, Sentinel}).Draw(t, "mode")}

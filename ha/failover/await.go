@@ -118,8 +118,8 @@ func (m *Machine) waiting() bool {
 	return slices.ContainsFunc(m.awaits, func(a await) bool { return a.job == ofState })
 }
 
-// outcome returns what an order of the current state to a server has brought; false while there
-// is none.
+// outcome returns what an order of the current state to a server has brought; false
+// while there is none.
 func (m *Machine) outcome(op Op, server int32) (Event, bool) {
 	for i := len(m.outcomes) - 1; i >= 0; i-- {
 		if o := m.outcomes[i]; o.kind == Order && o.op == op && o.server == server {
@@ -129,7 +129,8 @@ func (m *Machine) outcome(op Op, server int32) (Event, bool) {
 	return Event{}, false
 }
 
-// fate returns how the fences or the drain of the current state have ended; false while they have not.
+// fate returns how the fences or the drain of the current state have ended; false while
+// they have not.
 func (m *Machine) fate(kind ActionKind) (error, bool) {
 	for _, o := range m.outcomes {
 		if o.kind == kind && o.ev.Err != nil {

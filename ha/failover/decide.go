@@ -22,8 +22,9 @@ func (m *Machine) reviewHealthy() {
 	m.realign()
 }
 
-// leaveMark writes the group's marker key to the master once in the machine's life, so that what
-// was master is known again when it returns with its data and under another lineage.
+// leaveMark writes the group's marker key to the master once in the machine's life, so
+// that what was master is known again when it returns with its data and under another
+// lineage.
 func (m *Machine) leaveMark() {
 	if m.marked || m.o.Mode != Local || m.o.DryRun || len(m.members) < 2 {
 		return
@@ -48,8 +49,8 @@ func (m *Machine) condemned() bool {
 	return false
 }
 
-// reviewSuspect waits for the master's answer, for a successor, or for the certainty that it is
-// dead.
+// reviewSuspect waits for the master's answer, for a successor, or for the certainty
+// that it is dead.
 func (m *Machine) reviewSuspect() {
 	m.ask()
 	if m.succeeded() {
@@ -153,7 +154,8 @@ func (m *Machine) unseemly() string {
 	return ""
 }
 
-// reachable counts the servers besides the master that would be detached and seem able to answer.
+// reachable counts the servers besides the master that would be detached and seem able
+// to answer.
 func (m *Machine) reachable() (n int) {
 	for _, b := range m.members {
 		if b.ID != m.master && b.fault == vital.FaultNone && b.sent != 0 && m.related(&b.repl) {

@@ -49,11 +49,38 @@
 // another within MinInterval, and after HourlyCap of them in an hour it is latched until an
 // operator releases it. While it may not act it stays Suspect, and Status says what forbids it.
 //
+// # What counts as death
+//
+// A master is dead when it refuses connections, or is silent, or loads its data, for as long
+// as Options say, and a majority of the replicas that answer say that they hear nothing from
+// it either, in answers that were asked for since. MISCONF and BUSY need no witnesses, since
+// the server itself complains; a rejected password never counts. A process that answers at
+// its address without its data, while a replica has them, is not the master: that replica is
+// promoted at once, before it is made to copy nothing. A group whose servers all say that
+// they are replicas has lost its master too.
+//
+// # What is promoted
+//
+// Who has the lineage of the last master, or carries it on. If nobody has, who followed the
+// master before that one until lately: such a server lacks what was written since, which is
+// better than no server, and the loss is reported. With each publication the bytes that are
+// known to be lost are told, and told again, exactly, when the old master returns and is
+// looked at.
+//
+// # After a restart
+//
+// The master by the state file is the one that is looked at, whatever the table names; the
+// one that the table names is fenced off before another is published. A candidate that is
+// master already is published; replicas that were detached follow the old master again, and
+// are its witnesses, before anything else is decided.
+//
 // # Rejoining
 //
 // A member that is not the group's master and says it is one is never used (the detector keeps
-// it out of the readers). In local mode it is demoted when its data are kin to the group's or
-// when it holds none; a stranger's data are never touched, and reported. A member that follows
+// it out of the readers). In local mode it is asked what it holds, and demoted when its data
+// are kin to the group's or to a former lineage's, when it is a process that was our master,
+// when it has the marker key that only this group's masters write, or when it holds nothing; a
+// stranger's data are never touched, and reported. An address proves nothing. A member that follows
 // somebody else than the group's master is pointed at it, under the same condition, one full copy
 // at a time.
 //

@@ -60,9 +60,10 @@ func (m *Machine) stalled(ev Event) {
 	}
 }
 
-// stalling is the doubt of a master that is slow to answer the data path. One that answers probes at
-// once all the same (its writes are paused, or it works on something long) is not called in question
-// for it again for a while, or the group would be held and released all the time.
+// stalling is the doubt of a master that is slow to answer the data path. One that
+// answers probes at once all the same (its writes are paused, or it works on something
+// long) is not called in question for it again for a while, or the group would be held
+// and released all the time.
 const (
 	stalling   = "it owes replies and is silent"
 	promptly   = second / 2
@@ -104,8 +105,9 @@ func (m *Machine) questionable() string {
 	return ""
 }
 
-// alive tells whether the master has proved itself since it was called in question: it answered
-// a probe that was sent since then, or complained of something that only a living one does.
+// alive tells whether the master has proved itself since it was called in question: it
+// answered a probe that was sent since then, or complained of something that only a
+// living one does.
 func (m *Machine) alive() bool {
 	b := m.member(m.master)
 	if b == nil || m.questionable() != "" || m.isObjected() {
@@ -117,8 +119,9 @@ func (m *Machine) alive() bool {
 	return b.sent >= m.doubtAt && b.sent != 0
 }
 
-// replaced tells whether the master is another process than it was, without the data that it had,
-// while a replica still holds them. Who only follows others' decisions takes what there is.
+// replaced tells whether the master is another process than it was, without the data
+// that it had, while a replica still holds them. Who only follows others' decisions
+// takes what there is.
 func (m *Machine) replaced(b *member) bool {
 	now, was := &b.repl, &m.known
 	if was.RunID == "" || now.RunID == "" || now.RunID == was.RunID || now.ID == was.Lineage || m.o.Mode == Observe {
@@ -153,7 +156,7 @@ func (m *Machine) accept() {
 			fmt.Sprintf("%s: lineage %s; was %s", b.Addr, b.repl.ID, was.Lineage))
 		m.former = append(m.former, was)
 	}
-	m.known = pastOf(b.ID, &b.repl, b.sent)
+	m.known = pastOf(&b.repl, b.sent)
 	m.record()
 }
 
@@ -169,14 +172,14 @@ func (m *Machine) record() {
 	}
 }
 
-// infer makes the lineage that all replicas of the table's master share what is known of it, when
-// it has never been seen as master.
+// infer makes the lineage that all replicas of the table's master share what is known
+// of it, when it has never been seen as master.
 func (m *Machine) infer() {
 	b := m.member(m.master)
 	if m.known.Lineage != "" || m.isMaster(b) {
 		return
 	}
-	from := past{id: m.master}
+	var from past
 	for _, r := range m.members {
 		switch {
 		case !m.isReplica(r):

@@ -45,8 +45,8 @@ type announced struct {
 	epoch uint64
 }
 
-// succeeded goes on to Following when another server is master by what the arbiter or the servers
-// say, and to Ambiguous when two are and nothing proves which.
+// succeeded goes on to Following when another server is master by what the arbiter or
+// the servers say, and to Ambiguous when two are and nothing proves which.
 func (m *Machine) succeeded() bool {
 	if b := m.memberAt(m.announced.addr); b != nil && b.ID != m.master && m.newer(m.announced.epoch) && !m.refusedLately(b) && !m.spurned(b) {
 		m.follow(b, fmt.Sprintf("the arbiter says so in epoch %d", m.announced.epoch))
@@ -66,8 +66,8 @@ func (m *Machine) succeeded() bool {
 	return true
 }
 
-// spurned tells whether the announcement of b was refused for its lineage, and neither that nor the
-// number of voices has changed.
+// spurned tells whether the announcement of b was refused for its lineage, and neither
+// that nor the number of voices has changed.
 func (m *Machine) spurned(b *member) bool {
 	return m.announced.spurned == m.announced.epoch && m.announced.spurned != 0 && !m.announced.vouched && !b.repl.Kin(m.known.Lineage)
 }
@@ -82,8 +82,8 @@ func (m *Machine) refusedLately(b *member) bool {
 	return m.heir.refused == b.ID && m.now-m.heir.refusedAt < heirPause
 }
 
-// successor returns who is master instead of the table's by what the servers say of themselves,
-// and how one knows; nobody but a reason when there are two and no proof.
+// successor returns who is master instead of the table's by what the servers say of
+// themselves, and how one knows; nobody but a reason when there are two and no proof.
 func (m *Machine) successor() (*member, string) {
 	old := m.member(m.master)
 	if old != nil && m.isReplica(old) {
@@ -121,9 +121,9 @@ func furthest(heirs []*member) (*member, string) {
 	return best, fmt.Sprintf("it is master and carries on lineage %s from offset %d", best.repl.SecondID, best.repl.SecondOffset)
 }
 
-// unanimous tells whether every other server that answers follows b, with its data, the table's
-// master among them. It counts where somebody else decides, who may have moved the group twice
-// between two probes.
+// unanimous tells whether every other server that answers follows b, with its data, the
+// table's master among them. It counts where somebody else decides, who may have moved
+// the group twice between two probes.
 func (m *Machine) unanimous(b *member) bool {
 	if m.o.Mode != Observe || !m.isReplica(m.member(m.master)) {
 		return false
@@ -145,7 +145,8 @@ func (m *Machine) follow(b *member, why string) {
 	m.order(Identify, b.ID, lookTime)
 }
 
-// reviewFollowing waits until the heir has proved itself, then until the old master is fenced off.
+// reviewFollowing waits until the heir has proved itself, then until the old master is
+// fenced off.
 func (m *Machine) reviewFollowing() {
 	if m.heir.fencing {
 		m.inherit()
@@ -188,8 +189,8 @@ func (m *Machine) acknowledge(ev Event) {
 	m.fence(m.heir.id)
 }
 
-// inherit publishes the heir once the old master is fenced off. A state file that cannot be written
-// keeps nobody from following what has happened already.
+// inherit publishes the heir once the old master is fenced off. A state file that
+// cannot be written keeps nobody from following what has happened already.
 func (m *Machine) inherit() {
 	switch err, over := m.fate(Fence); {
 	case !over || !m.isSaved() && m.unsavable() == nil && m.o.Mode != Observe:
@@ -215,8 +216,8 @@ func (m *Machine) tear(why string) {
 	m.on(torn, Transition{What: "two servers are master and nothing proves which", Why: why, Loss: -1})
 }
 
-// reviewAmbiguous waits for the arbiter, or until one server is left that says it is master while
-// all others answer that they are not.
+// reviewAmbiguous waits for the arbiter, or until one server is left that says it is
+// master while all others answer that they are not.
 func (m *Machine) reviewAmbiguous() {
 	m.ask()
 	var only *member
@@ -298,14 +299,14 @@ func (m *Machine) hearObjected(Event) {
 	}
 }
 
-// isObjected tells whether the arbiter has lately held the master for dead. It may promote another one
-// at any moment, whatever the master answers us.
+// isObjected tells whether the arbiter has lately held the master for dead. It may
+// promote another one at any moment, whatever the master answers us.
 func (m *Machine) isObjected() bool {
 	return m.announced.objected != 0 && m.now-m.announced.objected < objectedFor
 }
 
-// arbiterFence closes the connections to a master that the arbiter may be replacing, once for each
-// doubt: nobody tells us before it promotes another one.
+// arbiterFence closes the connections to a master that the arbiter may be replacing,
+// once for each doubt: nobody tells us before it promotes another one.
 func (m *Machine) arbiterFence() {
 	if m.o.Mode != Sentinel || m.master < 0 || m.announced.fencedFor == m.doubtAt ||
 		!m.isObjected() && m.now-m.since < m.o.Stall {

@@ -20,7 +20,8 @@ type round struct {
 	waitsFor  int64  // since when the new master has refused writes for want of replicas; 0: it has not
 }
 
-// freeze begins a failover: the intent is persisted and the old master fenced off, at the same time.
+// freeze begins a failover: the intent is persisted and the old master fenced off, at
+// the same time.
 func (m *Machine) freeze(c cause, why string) {
 	m.round = round{cause: c, why: why, at: m.now, force: m.round.force, candidate: -1, tries: m.round.tries + 1}
 	m.remarks = nil
@@ -62,8 +63,8 @@ func (m *Machine) takenBack() bool {
 	return true
 }
 
-// provesItself tells whether the old master has answered since the failover was begun, and is the
-// one that it was.
+// provesItself tells whether the old master has answered since the failover was begun,
+// and is the one that it was.
 func (m *Machine) provesItself() bool {
 	b := m.member(m.master)
 	return m.isMaster(b) && b.sent >= m.round.at && !m.replaced(b)
@@ -86,8 +87,8 @@ func (m *Machine) revoke() {
 	m.detachAll()
 }
 
-// detachAll tells every server with the group's data to follow nobody, so that its offset stands
-// still. The old master is among them when it is a replica itself.
+// detachAll tells every server with the group's data to follow nobody, so that its
+// offset stands still. The old master is among them when it is a replica itself.
 func (m *Machine) detachAll() {
 	for _, b := range m.members {
 		b.frozen = false

@@ -120,9 +120,9 @@ func (m *Machine) enlist(all []Member) {
 	}
 }
 
-// Adopt makes l what the machine knows of the table, after somebody else has published one. When
-// it names another master than the machine's all that was begun is dropped and the machine
-// starts anew.
+// Adopt makes l what the machine knows of the table, after somebody else has published
+// one. When it names another master than the machine's all that was begun is dropped
+// and the machine starts anew.
 func (m *Machine) Adopt(l Layout, now int64, acts []Action) []Action {
 	m.now, m.acts = max(m.now, now), acts
 	m.enlist(l.Members)
@@ -227,8 +227,8 @@ func init() {
 	}
 }
 
-// review lets states go on for as long as one leads to the next. The bound is above the longest
-// way that needs no event in between.
+// review lets states go on for as long as one leads to the next. The bound is above the
+// longest way that needs no event in between.
 func (m *Machine) review() {
 	for range len(stateNames) {
 		was := m.state
@@ -305,8 +305,8 @@ func (m *Machine) hold() {
 	m.do(Action{Kind: Hold, Server: m.master})
 }
 
-// fence closes the data path's connections to the master before this one: to the one that the table
-// names too, where the state file knows better.
+// fence closes the data path's connections to the master before this one: to the one
+// that the table names too, where the state file knows better.
 func (m *Machine) fence(but int32) {
 	for i, id := range []int32{m.master, m.tabled} {
 		if id >= 0 && id != but && (i == 0 || id != m.master) {
@@ -315,7 +315,8 @@ func (m *Machine) fence(but int32) {
 	}
 }
 
-// release lets writes go to the master they would have gone to, unless that has too few replicas.
+// release lets writes go to the master they would have gone to, unless that has too few
+// replicas.
 func (m *Machine) release() {
 	if !m.held || m.hushed {
 		return

@@ -14,12 +14,11 @@ type past struct {
 	second  string // the lineage before, "" for none
 	upTo    int64  // the first offset that is not of that one any more
 	at      int64  // when it was asked; 0: by the state file
-	id      int32  // which server that was
 }
 
 // pastOf returns what a master says of itself.
-func pastOf(id int32, r *vital.Replication, at int64) past {
-	p := past{RunID: r.RunID, Lineage: r.ID, Offset: r.Offset, second: r.SecondID, upTo: r.SecondOffset, at: at, id: id}
+func pastOf(r *vital.Replication, at int64) past {
+	p := past{RunID: r.RunID, Lineage: r.ID, Offset: r.Offset, second: r.SecondID, upTo: r.SecondOffset, at: at}
 	if p.second == "" {
 		p.upTo = 0
 	}
@@ -137,7 +136,8 @@ func (b *member) snapshot() {
 	b.frozen, b.excluded, b.why = false, false, ""
 }
 
-// current tells whether the server has answered a probe that was sent after all that it was ordered.
+// current tells whether the server has answered a probe that was sent after all that it
+// was ordered.
 func (m *Machine) current(b *member) bool { return m.fresh(b) && b.sent > b.changedAt }
 
 // fresh tells whether the server's newest probe was answered, not long ago.

@@ -8,8 +8,8 @@ import (
 	"huntaway/ha/vital"
 )
 
-// reviewSelecting chooses among the servers that stand still. After a candidate failed the others
-// were detached anew, and that is awaited first.
+// reviewSelecting chooses among the servers that stand still. After a candidate failed
+// the others were detached anew, and that is awaited first.
 func (m *Machine) reviewSelecting() {
 	if m.waiting() {
 		return
@@ -82,8 +82,8 @@ func (m *Machine) reviewPromoting() {
 	}
 }
 
-// nextCandidate goes back to choosing, without the one that failed. The others are detached anew,
-// for they may follow that one by now.
+// nextCandidate goes back to choosing, without the one that failed. The others are
+// detached anew, for they may follow that one by now.
 func (m *Machine) nextCandidate(what, why string) {
 	b := m.member(m.round.candidate)
 	if b != nil {
@@ -122,8 +122,8 @@ func (m *Machine) reviewVerifying() {
 	}
 }
 
-// verifyFailed goes on without the new master: to the next candidate, or, after a switchover, to
-// looking at what is left.
+// verifyFailed goes on without the new master: to the next candidate, or, after a
+// switchover, to looking at what is left.
 func (m *Machine) verifyFailed(wrong error) {
 	if m.hand.at == 0 {
 		m.nextCandidate("did not prove itself", wrong.Error())
@@ -175,7 +175,8 @@ func (m *Machine) lineageOf(b *member) string {
 	return m.known.Lineage
 }
 
-// standOf returns the offset that the candidate had when it was chosen, 0 when that was not asked.
+// standOf returns the offset that the candidate had when it was chosen, 0 when that was
+// not asked.
 func (m *Machine) standOf(b *member) int64 {
 	if b != nil && b.frozen {
 		return b.stand.Offset

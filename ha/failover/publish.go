@@ -10,16 +10,15 @@ import (
 // publish makes a server the group's master, in every state whose exit is Settling.
 func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	was, loss := m.known, m.lossAgainst(&r, id)
-	before := m.master
+	before := m.tabled
 	m.marked = m.marked || m.state == Verifying
 	if was.Lineage != "" {
-		was.id = before
 		m.former = append(m.former, was)
 		m.former = m.former[max(0, len(m.former)-formerMost):]
 	}
 	m.master, m.tabled, m.held, m.hushed, m.thinSince = id, id, false, false, 0
 	m.epoch++
-	m.known = pastOf(id, &r, m.now)
+	m.known = pastOf(&r, m.now)
 	if b := m.memberAt(m.announced.addr); b != nil && b.ID == id {
 		m.announced.accepted, m.announced.bound = max(m.announced.accepted, m.announced.epoch), true
 	}
@@ -46,8 +45,9 @@ func (m *Machine) published(id int32) {
 	m.ask()
 }
 
-// lossAgainst returns how many bytes of the stream that the old master was last seen at the new
-// one lacks; -1 when that is not known. The exact figure comes with the old master's return.
+// lossAgainst returns how many bytes of the stream that the old master was last seen at
+// the new one lacks; -1 when that is not known. The exact figure comes with the old
+// master's return.
 func (m *Machine) lossAgainst(r *vital.Replication, id int32) int64 {
 	switch {
 	case id == m.master || m.known.at == 0 && m.known.Offset == 0 || m.known.Lineage == "":
@@ -60,7 +60,8 @@ func (m *Machine) lossAgainst(r *vital.Replication, id int32) int64 {
 	return -1
 }
 
-// reviewSettling brings everybody in line, for as long as that takes and no longer than Settle.
+// reviewSettling brings everybody in line, for as long as that takes and no longer than
+// Settle.
 func (m *Machine) reviewSettling() {
 	if m.succeeded() {
 		return
@@ -80,8 +81,8 @@ func (m *Machine) reviewSettling() {
 	}
 }
 
-// stragglers returns the addresses of servers that should follow the master and do not yet. Who
-// does not answer is not waited for, nor strangers.
+// stragglers returns the addresses of servers that should follow the master and do not
+// yet. Who does not answer is not waited for, nor strangers.
 func (m *Machine) stragglers() (addrs []string) {
 	if m.o.Mode != Local || m.o.DryRun {
 		return nil

@@ -8,7 +8,8 @@ import (
 	"huntaway/ha/vital"
 )
 
-// bestGuess returns who would be promoted by what probes have brought, -1 when nobody could be.
+// bestGuess returns who would be promoted by what probes have brought, -1 when nobody
+// could be.
 func (m *Machine) bestGuess() int32 {
 	var best *member
 	for _, b := range m.members {
@@ -22,7 +23,8 @@ func (m *Machine) bestGuess() int32 {
 	return best.ID
 }
 
-// unfit returns why a server could not take over by what probes have brought, "" when it could.
+// unfit returns why a server could not take over by what probes have brought, "" when
+// it could.
 func (m *Machine) unfit(b *member) string {
 	switch {
 	case m.round.force >= 0 && m.round.force == b.ID:
@@ -60,16 +62,17 @@ func (m *Machine) unworthy(b *member, r *vital.Replication) string {
 	return ""
 }
 
-// supplanted tells whether another process answers at the master's address, without the data. A replica
-// that is receiving a full copy of that has its own data still: they go when the copy is complete.
+// supplanted tells whether another process answers at the master's address, without the
+// data. A replica that is receiving a full copy of that has its own data still: they go
+// when the copy is complete.
 func (m *Machine) supplanted() bool {
 	b := m.member(m.master)
 	return m.round.cause == causeReplaced && m.since >= m.round.at && m.state != Healthy || m.isMaster(b) && m.replaced(b)
 }
 
-// precedes tells whether r are data of the lineage that the master carried on when it was promoted, and
-// no more than it took over. Whoever has them lacks what was written since: it is better than nobody when
-// the master dies before its replicas have linked.
+// precedes tells whether r are data of the lineage that the master carried on when it
+// was promoted, and no more than it took over. Whoever has them lacks what was written
+// since: it is better than nobody when the master dies before its replicas have linked.
 func (m *Machine) precedes(r *vital.Replication) bool {
 	return m.known.second != "" && r.ID == m.known.second && r.Offset < m.known.upTo
 }
@@ -113,7 +116,8 @@ func (m *Machine) distance(r *vital.Replication) int {
 	return 2
 }
 
-// byGap prefers the secondary, 1 for b and -1 for c, while what it lacks of the other is at most MaxGap.
+// byGap prefers the secondary, 1 for b and -1 for c, while what it lacks of the other
+// is at most MaxGap.
 func (m *Machine) byGap(b, c *member, x, y int64) int {
 	switch {
 	case b.Role == 'n' && c.Role != 'n' && y-x <= m.o.MaxGap:
@@ -132,8 +136,8 @@ func rankOf(role byte) int {
 	return 1
 }
 
-// choose returns the best of those that stand still, nil when nobody can be promoted; the others
-// have it said why.
+// choose returns the best of those that stand still, nil when nobody can be promoted;
+// the others have it said why.
 func (m *Machine) choose() *member {
 	var best *member
 	for _, b := range m.members {
@@ -156,8 +160,8 @@ func (m *Machine) choose() *member {
 	return best
 }
 
-// judged returns what a server is judged by: how it stands now, with its link and its copying as
-// they were before it was detached.
+// judged returns what a server is judged by: how it stands now, with its link and its
+// copying as they were before it was detached.
 func (m *Machine) judged(b *member) *vital.Replication {
 	r := b.stand
 	if b.beforeOK {

@@ -28,8 +28,8 @@ func (m *Machine) realign() {
 	}
 }
 
-// restore points what was detached at the table's master again, while that is in question: they
-// are its witnesses, and are found linked when it returns.
+// restore points what was detached at the table's master again, while that is in
+// question: they are its witnesses, and are found linked when it returns.
 func (m *Machine) restore() {
 	b := m.member(m.master)
 	if m.o.Mode != Local || m.o.DryRun || b == nil || m.isReplica(b) {
@@ -61,8 +61,9 @@ func (m *Machine) ours(b *member) bool {
 	return false
 }
 
-// mayJoin tells whether a server may be made to follow the master: its data are ours, by lineage,
-// by process, or by the marker that only this group's masters write; or it has none.
+// mayJoin tells whether a server may be made to follow the master: its data are ours,
+// by lineage, by process, or by the marker that only this group's masters write; or it
+// has none.
 func (m *Machine) mayJoin(b *member) bool {
 	return m.ours(b) || b.looked && (b.mark.Keys == 0 || b.mark.Epoch > 0 && b.mark.Epoch <= m.epoch)
 }
@@ -140,8 +141,8 @@ func (m *Machine) identified(b *member, ev Event) {
 		fmt.Sprintf("lineage %s, %d keys, no mark of this group; make it empty, or take it out of the group", b.repl.ID, b.mark.Keys))
 }
 
-// tellLoss says what the old master had that the new one lacks: the bytes between where the new
-// one took over and where the old one stands.
+// tellLoss says what the old master had that the new one lacks: the bytes between where
+// the new one took over and where the old one stands.
 func (m *Machine) tellLoss(b *member) {
 	master := m.member(m.master)
 	if b.repl.Replica || master == nil || master.repl.SecondID == "" || b.repl.ID != master.repl.SecondID {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// A save is how the state file stands to the machine's intent. One Persist is out at a time, so
-// that an older intent never overwrites a newer one.
+// A save is how the state file stands to the machine's intent. One Persist is out at a
+// time, so that an older intent never overwrites a newer one.
 type save struct {
 	version uint64 // of the machine's intent
 	stored  uint64 // the newest that is known to be on disk
@@ -80,8 +80,8 @@ func (m *Machine) standing() Intent {
 	return i
 }
 
-// begin notes in the state file what is about to be done: a state's name, and to whose advantage.
-// Nothing is to be done when state is empty.
+// begin notes in the state file what is about to be done: a state's name, and to whose
+// advantage. Nothing is to be done when state is empty.
 func (m *Machine) begin(state string, candidate int32) {
 	m.intent = m.standing()
 	m.intent.Begun, m.intent.Candidate = state, ""

@@ -9,10 +9,11 @@ import (
 	"huntaway/ha/vital"
 )
 
-// TestRandom drives a group through random faults. World holds the invariants at every action: epochs
-// rise; nobody is promoted or published while connections to the old master are open, or without an
-// intent on disk, or while another server that stands still has more of the same data; no stranger is
-// touched. Then all is healed, and the group must be whole again within a bounded time.
+// TestRandom drives a group through random faults. World holds the invariants at every
+// action: epochs rise; nobody is promoted or published while connections to the old
+// master are open, or without an intent on disk, or while another server that stands
+// still has more of the same data; no stranger is touched. Then all is healed, and the
+// group must be whole again within a bounded time.
 func TestRandom(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(randomOptions(t), rapid.IntRange(2, 5).Draw(t, "servers"))

@@ -2,9 +2,9 @@ package failover
 
 import "fmt"
 
-// reviewInit waits until every server has answered or failed, then finds the master: by what was
-// begun in an earlier life, by the state file and lineage, by who has replicas; the configured
-// role is a hint for an empty state only.
+// reviewInit waits until every server has answered or failed, then finds the master: by
+// what was begun in an earlier life, by the state file and lineage, by who has
+// replicas; the configured role is a hint for an empty state only.
 func (m *Machine) reviewInit() {
 	if m.o.Mode != Observe {
 		m.hold()
@@ -38,7 +38,8 @@ func (m *Machine) lookedAround() bool {
 	return m.o.Mode != Sentinel || m.announced.addr != ""
 }
 
-// finished goes on with what an earlier life had begun, when that was done but for its publication.
+// finished goes on with what an earlier life had begun, when that was done but for its
+// publication.
 func (m *Machine) finished() bool {
 	if m.intent.Begun == "" {
 		return false
@@ -75,7 +76,8 @@ func (m *Machine) doubtAtStart() {
 	m.suspect(why)
 }
 
-// claimants returns the other servers that say they are master and whose data may be the group's.
+// claimants returns the other servers that say they are master and whose data may be
+// the group's.
 func (m *Machine) claimants(but *member) (all []*member) {
 	for _, b := range m.members {
 		if b != but && m.isMaster(b) && b.repl.Kin(m.known.Lineage) {
@@ -99,8 +101,8 @@ func (m *Machine) startWithout(b *member, rivals []*member) {
 	}
 }
 
-// startTorn begins when b and others say that they are master and nothing is known of before: by who
-// carries on whose data, then by whom the replicas follow.
+// startTorn begins when b and others say that they are master and nothing is known of
+// before: by who carries on whose data, then by whom the replicas follow.
 func (m *Machine) startTorn(b *member, rivals []*member) {
 	r := rivals[0]
 	switch mine, theirs := m.followers(b), m.followers(r); {

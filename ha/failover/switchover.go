@@ -271,8 +271,8 @@ func (m *Machine) lookAtBoth() {
 	m.order(Inspect, m.hand.wish.To, m.o.Promote)
 }
 
-// clarify goes on with the target when it is master, goes back when the old master is it still, and
-// asks again while it is neither.
+// clarify goes on with the target when it is master, goes back when the old master is
+// it still, and asks again while it is neither.
 func (m *Machine) clarify() {
 	if m.waiting() || m.now < m.retryAt {
 		return

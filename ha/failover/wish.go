@@ -111,8 +111,8 @@ func (m *Machine) giveUpWish(why string) {
 	m.answer(w, errors.New(why))
 }
 
-// thin tells whether fewer than half of the other servers are replicas in step with the master, by
-// its own list.
+// thin tells whether fewer than half of the other servers are replicas in step with the
+// master, by its own list.
 func (m *Machine) thin() bool {
 	master := m.member(m.master)
 	if !m.isMaster(master) || len(m.members) < 2 {
@@ -130,8 +130,8 @@ func (m *Machine) thin() bool {
 // thinLag is how far behind a replica may be to be in step, and how long too few may be.
 const thinLag = 2 * second
 
-// watchThin holds a master that has too few replicas for a while: others may have promoted one of
-// those that it cannot see.
+// watchThin holds a master that has too few replicas for a while: others may have
+// promoted one of those that it cannot see.
 func (m *Machine) watchThin() {
 	switch {
 	case !m.o.SelfFence:

@@ -12,8 +12,8 @@ import (
 
 const ms = int64(1e6)
 
-// A box is one redis-server of the model: a process that may be down, hung or cut off, and data
-// with a lineage and an offset. Each write is one byte of the stream.
+// A box is one redis-server of the model: a process that may be down, hung or cut off,
+// and data with a lineage and an offset. Each write is one byte of the stream.
 type box struct {
 	id   int32
 	addr string
@@ -193,7 +193,8 @@ func (b *box) kill() {
 	b.up, b.hung, b.linkUp, b.syncEnd, b.paused, b.queue = false, false, false, 0, 0, nil
 }
 
-// boot starts the process again, with what is on its disk; and with nothing when that is empty.
+// boot starts the process again, with what is on its disk; and with nothing when that
+// is empty.
 func (w *world) boot(b *box) {
 	if b.up {
 		return
@@ -254,7 +255,8 @@ func (w *world) unlink(b *box) {
 	}
 }
 
-// sync continues b's copy of up: the rest of the stream if it has the beginning, everything otherwise.
+// sync continues b's copy of up: the rest of the stream if it has the beginning,
+// everything otherwise.
 func (w *world) sync(b, up *box) {
 	b.heardAt = w.now
 	switch {
