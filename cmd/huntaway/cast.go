@@ -53,7 +53,7 @@ func castProcesses(ctx context.Context, program, dir string) (*cast, error) {
 	defer cancel()
 	logging.Disable() // refused connections are what waiting for a server consists of
 	var started []*redisServer
-	c := &cast{kind: "redis-server processes that replicate", stop: func() { stopAll(started) }}
+	c := &cast{kind: "redis-server processes that replicate", pids: map[string]int{}, stop: func() { stopAll(started) }}
 	for range demoGroups {
 		var members []string
 		for range demoRoles {
@@ -63,6 +63,7 @@ func castProcesses(ctx context.Context, program, dir string) (*cast, error) {
 			}
 			started = append(started, s)
 			members = append(members, s.addr)
+			c.pids[s.addr] = s.cmd.Process.Pid
 		}
 		c.groups = append(c.groups, members)
 	}

@@ -34,8 +34,9 @@ func newDemo() *cobra.Command {
 		Use:   "demo",
 		Short: "Start a proxy over a few Redis servers of its own, to try things on",
 		Long: `demo needs no configuration. With redis-server on PATH it starts two groups, each of
-a master, a secondary and a replica that replicate; without, two small masters in
-this process. It says what to type next, and ends all it started on Ctrl-C.`,
+a master, a secondary and a replica that replicate, and stands in for a master that is
+killed; without, two small masters in this process. It says what to type next, and ends all
+it started on Ctrl-C.`,
 		Example: "  huntaway demo\n  huntaway demo --listen 127.0.0.1:7000 --keep-config ./demo",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -112,9 +113,10 @@ func (d *demo) place(keep string) (remove func(), err error) {
 
 // A cast is the servers of a demo.
 type cast struct {
-	kind   string     // what they are, for the reader
-	groups [][]string // addresses: the master, then the secondary and the replica if there are any
-	stop   func()     // ends them all
+	kind   string         // what they are, for the reader
+	groups [][]string     // addresses: the master, then the secondary and the replica if there are any
+	pids   map[string]int // by address; nil when they are no processes of their own
+	stop   func()         // ends them all
 }
 
 // errInterrupted is how a demo ends that was interrupted while it started.
@@ -155,8 +157,11 @@ func (d *demo) write(c *cast) (*config.Config, error) {
 		return nil, err
 	}
 	d.admin = admin
-	text := fmt.Sprintf("# Written by huntaway demo.\n[log]\nlevel = \"warn\"\n\n[admin]\nhttp = %q\n\n"+
-		"[pools.demo]\nlisten = [%q]\nread_policy = \"prefer-replica\"\nread_your_writes = true\n", d.admin, d.listen)
+	text := fmt.Sprintf("# Written by huntaway demo.\n[log]\nlevel = \"warn\"\n\n[admin]\nhttp = %q\n\n[runtime]\nstate_dir = %q\n\n"+
+		"[pools.demo]\nlisten = [%q]\nread_policy = \"prefer-replica\"\nread_your_writes = true\n", d.admin, filepath.Join(d.dir, "state"), d.listen)
+	if c.pids != nil {
+		text += "failover = \"local\"\n"
+	}
 	for i, members := range c.groups {
 		text += fmt.Sprintf("\n[[pools.demo.groups]]\nname = \"group%d\"\n", i+1)
 		for j, addr := range members {
@@ -208,5 +213,16 @@ Try:
   curl -s http://%[3]s/metrics | grep huntaway_reads_total     # reads by master and replica
   curl -s http://%[3]s/readyz?verbose
 `, cli, cfg.Path, d.admin)
+	if c.pids != nil {
+		first := c.groups[0]
+		fmt.Fprintf(d.out, `
+Kill a master and watch; writes wait for about a second and a half, and go on:
+  kill -9 %[1]d                            # the master of group1, %[2]s
+  huntaway status -c %[4]s
+  huntaway events -c %[4]s
+Or change masters without a failed request:
+  huntaway switchover -c %[4]s --group group2 --to %[5]s --expect-master %[3]s
+`, c.pids[first[0]], first[0], c.groups[1][0], cfg.Path, c.groups[1][1])
+	}
 	fmt.Fprintf(d.out, "\nMetrics: http://%s/metrics   Configuration: %s\nCtrl-C ends all of it.\n", d.admin, cfg.Path)
 }

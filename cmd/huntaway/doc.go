@@ -51,6 +51,8 @@
 //	ha/perform.go              2  a fence, a drain, a write of     at its deadline
 //	                              the state file; who carries out  with Monitor.Run, or when
 //	                              the orders to a server           the server has gone
+//	ha/cluster_ask.go          1  asks one node of a cluster       when it has answered, or its
+//	                              for its slots                    time is over
 //	ha/profile.go              1  asks one server for check        when it has answered, or its
 //	                              --connect                        time is over
 //	ha/sentinel.go             2  for each Sentinel of a pool:     with its pool's watch

@@ -11,7 +11,8 @@ import (
 // A ledger stands between the monitor and a pool of the data path: it hands tables on, and
 // counts what only a change of tables shows.
 type ledger struct {
-	ha.Publisher // the pool of the data path
+	ha.Publisher      // the pool of the data path
+	opens        bool // every group's first hold is that of a start, see after
 
 	mu        sync.Mutex           // guards the following
 	ejects    uint64               // groups that left the ring
@@ -25,11 +26,14 @@ type tenure struct {
 	lastHold time.Duration // how long the one before it lasted
 	promoted uint64        // times another server became master
 	kept     uint64        // times a hold ended under the same master
+	opening  bool          // the hold that lasts is that of a start
+	opened   bool          // there was such a hold
 }
 
-// newLedger returns the ledger of a pool.
-func newLedger(pool ha.Publisher) *ledger {
-	return &ledger{Publisher: pool, ejectedAt: map[string]time.Time{}, tenures: map[string]tenure{}}
+// newLedger returns the ledger of a pool; mode says who decides in it.
+func newLedger(pool ha.Publisher, mode string) *ledger {
+	return &ledger{Publisher: pool, opens: mode == "local" || mode == "sentinel",
+		ejectedAt: map[string]time.Time{}, tenures: map[string]tenure{}}
 }
 
 // Publish puts a table in force. One caller at a time.
@@ -67,13 +71,23 @@ func (l *ledger) follow(old, next *shard.Table) {
 	for i := range next.Groups {
 		g := &next.Groups[i]
 		if before := was[g.Name]; before != nil && (before.Held != g.Held || before.Master != g.Master) {
-			l.tenures[g.Name] = l.tenures[g.Name].after(before, g)
+			t := l.tenures[g.Name]
+			if l.opens && !t.opened && g.Held {
+				t.opening, t.opened = true, true
+			}
+			l.tenures[g.Name] = t.after(before, g)
 		}
 	}
 }
 
-// after returns the tenure once a group has become what it is in g.
+// after returns the tenure once a group has become what it is in g. A start, which holds a
+// group until its servers have been looked at, and may find another master than the
+// configuration names, counts for nothing.
 func (t tenure) after(before, g *shard.Group) tenure {
+	if t.opening {
+		t.opening = g.Held
+		return t
+	}
 	another := g.Master >= 0 && before.Master >= 0 && g.Master != before.Master
 	if another {
 		t.promoted++

@@ -34,7 +34,7 @@ func TestLedgerCountsEjections(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &shelf{t: table}
-	l := newLedger(s)
+	l := newLedger(s, "observe")
 	for _, off := range [][]int{{1}, {1, 2}, nil, {1}} {
 		l.Publish(l.Table().WithEjected(off))
 	}
@@ -65,7 +65,7 @@ func TestLedgerCountsHoldsAndMasters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newLedger(&shelf{t: table})
+	l := newLedger(&shelf{t: table}, "observe")
 	other := table.Groups[0].Servers[1].ID
 	l.Publish(l.Table().WithHold(0))
 	if got := l.tenure("a"); got.heldAt.IsZero() || got.kept != 0 {
@@ -82,5 +82,26 @@ func TestLedgerCountsHoldsAndMasters(t *testing.T) {
 	}
 	if got := l.tenure("nobody"); got != (tenure{}) {
 		t.Errorf("a group that does not exist has %+v; want nothing", got)
+	}
+}
+
+// TestLedgerLeavesTheStartOut: the first hold of a group whose master is decided here is the look
+// around at the start.
+func TestLedgerLeavesTheStartOut(t *testing.T) {
+	table, err := tableOf(twoServers(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLedger(&shelf{t: table}, "local")
+	other := table.Groups[0].Servers[1].ID
+	l.Publish(l.Table().WithHold(0))
+	l.Publish(l.Table().WithMaster(0, other))
+	if got := l.tenure("a"); got.promoted != 0 || got.kept != 0 || !got.heldAt.IsZero() || got.lastHold != 0 {
+		t.Errorf("after the start: got %+v; want nothing counted", got)
+	}
+	l.Publish(l.Table().WithHold(0))
+	l.Publish(l.Table().WithoutHold(0))
+	if got := l.tenure("a"); got.promoted != 0 || got.kept != 1 || got.lastHold <= 0 {
+		t.Errorf("after the next hold: got %+v; want that counted", got)
 	}
 }

@@ -30,13 +30,21 @@ func openLog(c config.Log, stderr io.Writer) (*logbook, error) {
 	if err := b.out.reopen(); err != nil {
 		return nil, err
 	}
-	options := &slog.HandlerOptions{Level: &b.level}
+	options := &slog.HandlerOptions{Level: &b.level, ReplaceAttr: named}
 	if c.Format == "text" || (c.Format != "json" && b.out.terminal()) {
 		b.Logger = slog.New(slog.NewTextHandler(b.out, options))
 	} else {
 		b.Logger = slog.New(slog.NewJSONHandler(b.out, options))
 	}
 	return b, nil
+}
+
+// named shows what has a name by it; in JSON it would be a number.
+func named(_ []string, a slog.Attr) slog.Attr {
+	if s, ok := a.Value.Any().(fmt.Stringer); ok && a.Value.Kind() == slog.KindAny {
+		a.Value = slog.StringValue(s.String())
+	}
+	return a
 }
 
 // setLevel takes one of the words of config.Log.Level; "" is info.

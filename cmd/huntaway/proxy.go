@@ -133,7 +133,7 @@ func (p *proxy) addPool(c *config.Pool) error {
 	if s.pool, err = p.engine.AddPool(options); err != nil {
 		return err
 	}
-	s.ledger = newLedger(s.pool)
+	s.ledger = newLedger(s.pool, s.mode)
 	p.pools = append(p.pools, s)
 	return p.monitor.Watch(s.watchOptions(c))
 }

@@ -58,7 +58,7 @@ func (s *served) complete(to *perf.PoolSnapshot, states map[member]ha.ServerStat
 // careOf translates what is known of a group's master.
 func careOf(g ha.GroupStatus, t tenure) perf.Care {
 	c := perf.Care{
-		Held: !t.heldAt.IsZero(), Promoted: t.promoted, Kept: t.kept, LastHold: t.lastHold,
+		Held: g.Held, Promoted: t.promoted, Kept: t.kept, LastHold: t.lastHold,
 		Forbidden: g.Forbidden != "", Latched: g.Latched != "", Alarms: int64(len(g.Alarms)),
 	}
 	if g.Group != "" { // else nothing is known of it yet

@@ -84,7 +84,7 @@ func statusOf(server *shard.Server, st *ha.ServerStatus, care *ha.GroupStatus, m
 		s.Reason = st.Reason.String()
 	}
 	for i := range care.Servers {
-		if care.Servers[i].ID == server.ID && !master {
+		if care.Servers[i].ID == server.ID && !master && s.Reason == "" {
 			s.Unfit = care.Servers[i].Note
 		}
 	}
@@ -117,10 +117,16 @@ func lineOf(t ha.Transition) eventLine {
 	e := eventLine{Time: t.Time.UTC(), Pool: t.Pool, Group: t.Group, Server: t.Addr, What: t.What}
 	switch f := t.Failover; {
 	case f != nil:
-		e.What, e.Why, e.Lost = f.What, f.Why, f.Loss
+		e.What, e.Why = f.What, f.Why
 		e.From, e.To = f.From.String(), f.To.String()
+		if f.To == failover.Settling && f.From != f.To || f.Loss > 0 {
+			e.Lost = f.Loss
+		}
 	case t.Addr != "":
-		e.From, e.To, e.Why = t.From.String(), t.To.String(), t.Reason.String()
+		e.From, e.To = t.From.String(), t.To.String()
+		if t.Reason != ha.ReasonNone {
+			e.Why = t.Reason.String()
+		}
 		if t.Cause != "" {
 			e.Why += ": " + t.Cause
 		}
@@ -188,7 +194,9 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 		add(doubtful, "", "automatic failover is off: "+g.Latched, "when the cause is dealt with: huntaway release --group "+g.Name)
 	}
 	for _, alarm := range g.Alarms {
-		add(doubtful, "", alarm, "")
+		if !g.said(alarm) {
+			add(doubtful, "", alarm, "")
+		}
 	}
 	for _, s := range g.Servers {
 		switch {
@@ -200,6 +208,11 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 			add(doubtful, s.Addr, s.trouble(s.Role), "")
 		}
 	}
+}
+
+// said tells whether an alarm is about the latch or the prohibition, which have lines of their own.
+func (g *statusGroup) said(alarm string) bool {
+	return g.Latched != "" && strings.Contains(alarm, g.Latched) || g.Forbidden != "" && strings.Contains(alarm, g.Forbidden)
 }
 
 // trouble words why a server is not in.
