@@ -100,10 +100,10 @@ func (m *Machine) detachAll() {
 }
 
 // detachable tells whether a server may be detached: strangers are never touched, nor who has
-// never answered.
+// not answered its newest probe, for somebody else may answer there by now.
 func (m *Machine) detachable(b *member) bool {
 	switch {
-	case b.excluded || b.sent == 0:
+	case b.excluded || b.sent == 0 || b.fault != vital.FaultNone:
 		return false
 	case m.round.force == b.ID:
 		return true

@@ -20,7 +20,7 @@ const (
 	rivalFor   = 15 * second   // how long another monitor counts as active after it was heard
 	unsure     = 5 * second    // how long a handover may be neither over nor undone
 	hour       = 3600 * second // the window of HourlyCap
-	formerMost = 8             // lineages that are remembered
+	formerMost = 16            // lineages that are remembered
 )
 
 // A Machine is the failover state machine of one group.

@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"slices"
 
 	"huntaway/ha/vital"
 )
@@ -87,6 +88,7 @@ func (m *Machine) join(b *member) {
 		}
 		m.copying = b.ID
 	}
+	m.remember(b.repl.ID)
 	op := Follow
 	if !b.repl.Replica {
 		op = Demote
@@ -94,10 +96,21 @@ func (m *Machine) join(b *member) {
 	m.rejoin(op, b, m.master)
 }
 
-// settleCopy ends the one full copy that is being made when it is over, or cannot be seen.
+// remember makes a lineage one of the group's former ones: a server that has it was
+// found to be ours.
+func (m *Machine) remember(lineage string) {
+	if lineage == m.known.Lineage || slices.ContainsFunc(m.former, func(p past) bool { return p.Lineage == lineage }) {
+		return
+	}
+	m.former = append(m.former, past{Lineage: lineage})
+	m.former = m.former[max(0, len(m.former)-formerMost):]
+}
+
+// settleCopy ends the one full copy that is being made when it is over, was not begun,
+// or cannot be seen.
 func (m *Machine) settleCopy() {
 	b := m.member(m.copying)
-	if b == nil || b.ID == m.master || b.fault != vital.FaultNone || !b.busy && m.now >= b.again && m.inLine(b) && b.repl.LinkUp {
+	if b == nil || b.ID == m.master || b.fault != vital.FaultNone || !b.busy && m.now >= b.again && (!m.inLine(b) || b.repl.LinkUp) {
 		m.copying = -1
 	}
 }

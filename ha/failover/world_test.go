@@ -42,6 +42,7 @@ type box struct {
 	keys      int64
 	mark      uint64
 	priority  int
+	born      int64 // when its process was started
 	paused    int64 // writes are until then
 
 	saved box2   // what is on its disk
@@ -202,7 +203,7 @@ func (w *world) boot(b *box) {
 	was := b.saved
 	*b = box{id: b.id, addr: b.addr, up: true, cut: b.cut, alone: b.alone, fault: b.fault, slow: b.slow, priority: b.priority,
 		cfg: b.cfg, saved: was, runID: w.fresh("r"), replica: b.cfg != "", master: b.cfg, downAt: w.now,
-		offset: was.offset, keys: was.keys, mark: was.mark, foreign: b.foreign}
+		born: w.now, offset: was.offset, keys: was.keys, mark: was.mark, foreign: b.foreign}
 	switch {
 	case was.replid == "":
 		b.replid, b.offset = w.fresh("L"), 0
@@ -540,7 +541,7 @@ func (w *world) runLocal() {
 		case j.a.Kind == Fence && !w.table.Held && w.table.Master == j.a.Server:
 		case j.a.Kind == Fence:
 			w.fenced[j.a.Server] = true
-		case j.a.Kind == Drain && w.boxes[j.a.Server].ok() && !w.boxes[j.a.Server].cut:
+		case j.a.Kind == Drain && !w.boxes[j.a.Server].hung && !w.boxes[j.a.Server].cut:
 			w.fenced[j.a.Server] = w.table.Held // nothing is in flight, and nothing new is sent
 		case j.a.Kind == Drain && (w.boxes[j.a.Server].hung || w.boxes[j.a.Server].cut):
 			err = errors.New("it still owes replies")
@@ -647,7 +648,7 @@ func (w *world) ordered(a Action) {
 	}
 	switch a.Op {
 	case Follow, Demote, Detach, Promote:
-		if b.foreign && b.up && w.m.round.force != b.id {
+		if b.foreign && b.up && w.m.round.force != b.id && w.now-b.born > second { // it has been probed since
 			w.broken("%v of the stranger s%d", a.Op, a.Server)
 		}
 	}
