@@ -282,7 +282,9 @@ func TestMisconf(t *testing.T) {
 	if err := os.RemoveAll(tr.all[0].must("CONFIG", "GET", "dir").([]any)[1].(string)); err != nil {
 		t.Fatal(err)
 	}
-	tr.all[0].must("BGSAVE")
+	tr.await("a save that fails", func() bool { // not while a replica's copy is being made
+		return tr.all[0].Client.BgSave(context.Background()).Err() == nil
+	})
 	tr.await("another master", func() bool { return tr.Table().Groups[0].Master == 1 })
 	for _, e := range tr.m.Events() {
 		if e.Addr == tr.all[0].addr() && e.To == Out && e.Reason == ReasonOther {

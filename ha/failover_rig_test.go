@@ -150,6 +150,7 @@ func cast(t *testing.T, replicas int, change func(*PoolOptions)) *troupe {
 	for range replicas {
 		all = append(all, launch(t).follows(all[0]))
 	}
+	all[0].replicated(replicas) // it takes them for online only when they have acknowledged
 	return castOf(t, all, change)
 }
 
