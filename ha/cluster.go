@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"huntaway/perf"
 	"huntaway/shard"
 )
 
@@ -43,6 +44,7 @@ type survey struct {
 	round   int                  // how many surveys there were
 	alert   bool                 // some master with slots did not answer
 	failing bool                 // no node answered the last time, and that was told
+	told    string               // what was last told of the cluster; used on the watch's goroutine
 }
 
 // newSurvey returns the arbiter of a pool whose servers are a Redis Cluster.
@@ -127,7 +129,7 @@ func (s *survey) look(ctx context.Context) {
 func (s *survey) complain(err error) {
 	if !s.failing {
 		s.failing = true
-		s.note(Transition{Pool: s.o.Name, What: "cluster not surveyed", Cause: err.Error()})
+		s.note(Transition{At: perf.Now(), Pool: s.o.Name, What: "cluster not surveyed", Cause: err.Error()})
 	}
 }
 
@@ -145,7 +147,10 @@ func (s *survey) publish(c chart) {
 		return
 	}
 	s.o.Publisher.Publish(next)
-	s.note(Transition{Pool: s.o.Name, What: "cluster surveyed", Cause: c.String()})
+	if told := c.String(); told != s.told {
+		s.told = told // slots that move are too many to tell
+		s.note(Transition{At: perf.Now(), Pool: s.o.Name, What: "cluster surveyed: " + told})
+	}
 }
 
 // sameMembers tells whether the groups of two tables, which have the same masters, have the

@@ -41,7 +41,7 @@ type chartGroup struct {
 	replicas []*clusterNode
 }
 
-// String says how much of the cluster there is.
+// String says how much of the cluster there is, and who is master.
 func (c chart) String() string {
 	replicas, owned := 0, 0
 	for _, g := range c.groups {
@@ -52,7 +52,11 @@ func (c chart) String() string {
 			owned++
 		}
 	}
-	return fmt.Sprintf("%d masters, %d replicas, %d of %d slots owned", len(c.groups), replicas, owned, shard.Slots)
+	text := fmt.Sprintf("%d masters, %d replicas, %d of %d slots owned;", len(c.groups), replicas, owned, shard.Slots)
+	for _, g := range c.groups {
+		text += " " + g.name + "=" + g.master.addr
+	}
+	return text
 }
 
 // merge makes a chart of what nodes have said. It fails when none has.

@@ -21,12 +21,13 @@ import (
 //  3. expired entries at the front of the FIFO are sinks.
 type link struct {
 	// Fixed when made.
-	w       *worker
-	pw      *poolWorker
-	dialect dialect
-	private bool         // lent to one session at a time, see private
-	server  shard.Server // as it was when the link was made
-	count   *perf.ServerCounters
+	w         *worker
+	pw        *poolWorker
+	dialect   dialect
+	private   bool         // lent to one session at a time, see private
+	inCluster bool         // the server is one of a Redis Cluster, see doubted
+	server    shard.Server // as it was when the link was made
+	count     *perf.ServerCounters
 
 	// Owned by the worker.
 	wire     wire // nil unless there is a connection
@@ -146,6 +147,7 @@ func (l *link) on(ev linkEvent) {
 func newLink(pw *poolWorker, server *shard.Server, c dialect) *link {
 	l := &link{w: pw.w, pw: pw, dialect: c, server: *server, count: pw.servers[server.ID]}
 	l.scan.RESP3 = c.resp == 3
+	l.inCluster = pw.opt.cluster
 	return l
 }
 

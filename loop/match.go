@@ -200,6 +200,9 @@ func (l *link) match(e *entry, b []byte) {
 			l.pw.pace.errors.count(b)
 		}
 	}
+	if l.inCluster && e.marks.has(viaRead) && l.pw.doubted(e, l.frameOf(e), b, l) {
+		return
+	}
 	if l.w.sessionOf(e) == nil {
 		l.count.Sinks++
 		if e.marks.has(isPrivate) && e.cmd == unwatchID {

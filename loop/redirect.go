@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"huntaway/codec"
@@ -227,4 +228,59 @@ func (pw *poolWorker) putOffBlocked(b *blocked, frame []byte, f *fault) {
 	b.held, b.why, b.hops = frame, f, 0
 	b.pause = min(max(2*b.pause, int64(firstSeek)), int64(lastSeek))
 	b.retryAt = pw.w.now + b.pause
+}
+
+// doubted asks the master once more when a server of a Redis Cluster that is none, on the link
+// l, says that there is nothing. While a slot is moved its replica answers for keys that are gone already,
+// where its master would name who has them; and until the cluster has been surveyed nobody
+// here knows that it is moved. So a miss costs a second request where replicas serve reads.
+//
+// It looks at replies to one key, and to several where a missing one shows (MGET). Commands of
+// which a part of the keys could be missing unnoticed, and scripts, never go to replicas.
+func (pw *poolWorker) doubted(e *entry, frame, b []byte, l *link) bool {
+	s := pw.w.sessionOf(e)
+	if s == nil || !denies(b) {
+		return false
+	}
+	if g := pw.table.GroupOf(l.server.ID); g >= 0 && pw.table.Groups[g].Master == l.server.ID {
+		return false // it is the master itself
+	}
+	e.marks &^= viaRead
+	pw.counters.Retried++
+	pw.dispatch(s, e, frame)
+	return true
+}
+
+// masksMissing reports whether a command with so many keys may answer without a sign that one
+// of them is not there.
+func masksMissing(cmd *codec.Command, keys int) bool {
+	return keys > 1 && cmd.Join != codec.ArrayByKey
+}
+
+// forwardAll is forward for a command with several keys, which in a cluster are of one slot.
+func (s *session) forwardAll(cmd *codec.Command, r *codec.Request, group, keys int) {
+	if s.pw.table.Slotted() && masksMissing(cmd, keys) {
+		s.launch(cmd, r.Frame, group, s.pw.marksOf(cmd)&^viaRead)
+		return
+	}
+	s.forward(cmd, r, group)
+}
+
+// missing is what stands in replies where something is not there.
+var missing = [][]byte{[]byte("$-1\r\n"), []byte("*-1\r\n"), []byte("_\r\n"), []byte(":0\r\n"), []byte("*0\r\n")}
+
+// denies reports whether a reply may say that a key is not there. It is wrong on one side only:
+// a value may look like that.
+func denies(b []byte) bool {
+	switch b[0] {
+	case '-', '_': // XINFO and its like answer "no such key"
+		return true
+	case ':', '$':
+		return b[1] == '-' || b[1] == '0'
+	case '+':
+		return string(b) == "+none\r\n"
+	case '*', '~', '%':
+		return b[1] == '0' || b[1] == '-' || slices.ContainsFunc(missing, func(m []byte) bool { return bytes.Contains(b, m) })
+	}
+	return false
 }

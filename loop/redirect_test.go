@@ -408,3 +408,45 @@ func TestTopicsOfCluster(t *testing.T) {
 		}
 	}
 }
+
+// TestDoubted: what a replica says is not there is asked of the master, once.
+func TestDoubted(t *testing.T) {
+	ids := new(shard.IDs)
+	spec := clusterSpec(ids, shard.Slots)
+	spec.Groups[0].Servers = append(spec.Groups[0].Servers, shard.Server{Addr: "10.0.0.1:7003", Role: shard.Replica, Weight: 1})
+	table, err := shard.Build(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := newTestWorker(t, PoolOptions{Table: table, HoldTimeout: time.Minute, ReadPolicy: shard.PreferReplica})
+	master, replica, c := st.linkTo(0, 0, 0), st.linkTo(0, 0, table.Groups[0].Readers[0]), st.client(0, 0)
+	for _, tc := range []struct {
+		request, reply string
+		asked          bool
+	}{
+		{"GET k", "$1\r\nv\r\n", false}, {"GET k", "$-1\r\n", true}, {"STRLEN k", ":0\r\n", true}, {"STRLEN k", ":10\r\n", false},
+		{"TTL k", ":-2\r\n", true}, {"TYPE k", "+none\r\n", true}, {"TYPE k", "+hash\r\n", false}, {"LRANGE k 0 1", "*0\r\n", true},
+		{"LRANGE k 0 1", "*1\r\n$1\r\nx\r\n", false}, {"HMGET k a b", "*2\r\n$1\r\nx\r\n$-1\r\n", true},
+		{"XINFO STREAM k", "-ERR no such key\r\n", true},
+	} {
+		c.ask(frames(tc.request))
+		got(t, tc.request+" to the replica", replica.take(), frames(tc.request))
+		replica.arrive(tc.reply)
+		st.run()
+		if !tc.asked {
+			got(t, tc.request+" reply", c.take(), tc.reply)
+			continue
+		}
+		got(t, tc.request+" to the master", master.take(), frames(tc.request))
+		master.arrive(tc.reply)
+		st.run()
+		got(t, tc.request+" reply", c.take(), tc.reply)
+	}
+	for _, request := range []string{"EXISTS {k}1 {k}2", "SINTER {k}1 {k}2"} {
+		c.ask(frames(request))
+		got(t, request+" to the master", master.take(), frames(request))
+		master.arrive(":0\r\n")
+		st.run()
+		got(t, request+" reply", c.take(), ":0\r\n")
+	}
+}

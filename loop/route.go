@@ -60,7 +60,7 @@ func (s *session) together(cmd *codec.Command, r *codec.Request) {
 		s.runScript(cmd, r, group)
 		return
 	}
-	s.forward(cmd, r, group)
+	s.forwardAll(cmd, r, group, len(keys))
 }
 
 // keyless serves a command that has no key, or could have keys and has none, such as EVAL

@@ -45,6 +45,9 @@ func idOf(name string) uint16 {
 // the pool's first group. The forms that only read may go to a replica.
 func (s *session) runScript(cmd *codec.Command, r *codec.Request, group int) {
 	m := s.pw.marksOf(cmd)
+	if s.pw.table.Slotted() {
+		m &^= viaRead // see doubted
+	}
 	switch cmd.ID {
 	case evalID, evalReadID:
 		s.remember(r.Arg(1))

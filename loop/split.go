@@ -36,9 +36,9 @@ func (s *session) split(cmd *codec.Command, r *codec.Request) {
 		return
 	}
 	if len(sp.groups) == 1 {
-		group := sp.groups[0]
+		group, n := sp.groups[0], sp.counts[0]
 		sp.reset()
-		s.forward(cmd, r, int(group))
+		s.forwardAll(cmd, r, int(group), int(n))
 		return
 	}
 	sp.build(r, keys, int(cmd.Step))
@@ -120,6 +120,9 @@ func (s *session) scatter(cmd *codec.Command, sp *splitter) {
 			s.writes++
 		}
 		one := e
+		if s.pw.table.Slotted() && masksMissing(cmd, int(sp.counts[part])) {
+			one.marks &^= viaRead
+		}
 		if group < 0 {
 			s.pw.unplaced(s, &one, sp.frames[part].bytes())
 			continue

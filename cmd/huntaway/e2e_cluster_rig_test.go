@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"huntaway/perf/bench/rig"
+)
+
+// nodeTimeout is the cluster's: a master that is silent for so long is given up.
+const nodeTimeout = 2 * time.Second
+
+// A node is one redis-server of a cluster.
+type node struct {
+	*rig.Child
+	c    *redis.Client
+	id   string
+	port string
+	bus  string
+}
+
+// A hive is a Redis Cluster of three masters, each with a replica: node i+3 follows node i.
+type hive struct {
+	t     *testing.T
+	nodes []*node
+}
+
+// newHive starts a cluster and waits until every node thinks well of it.
+func newHive(t *testing.T) *hive {
+	t.Helper()
+	if _, err := exec.LookPath("redis-server"); err != nil {
+		t.Skip("SKIPPED LOUDLY: no redis-server on PATH; nothing is tested over a Redis Cluster")
+	}
+	r, err := rig.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	h := &hive{t: t}
+	for i := range 6 {
+		h.nodes = append(h.nodes, h.startNode(r, i))
+	}
+	h.form()
+	return h
+}
+
+// startNode starts a node that knows no other yet.
+func (h *hive) startNode(r *rig.Rig, i int) *node {
+	h.t.Helper()
+	bus, err := rig.FreePorts(1)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	n := &node{bus: strconv.Itoa(bus[0])}
+	if n.Child, err = r.Redis(context.Background(), 1, "--cluster-enabled", "yes", "--cluster-port", n.bus,
+		"--cluster-config-file", fmt.Sprintf("nodes-%d.conf", i), "--repl-diskless-sync-delay", "0",
+		"--cluster-node-timeout", strconv.Itoa(int(nodeTimeout/time.Millisecond))); err != nil {
+		h.t.Fatal(err)
+	}
+	n.c = client(h.t, n.Addr)
+	_, n.port, _ = net.SplitHostPort(n.Addr)
+	n.id = h.must(n, "CLUSTER", "MYID").(string)
+	return n
+}
+
+// must gives a node a command that has to succeed.
+func (h *hive) must(n *node, args ...any) any {
+	h.t.Helper()
+	reply, err := n.c.Do(h.t.Context(), args...).Result()
+	if err != nil {
+		h.t.Fatalf("%v to %s: %v", args, n.Addr, err)
+	}
+	return reply
+}
+
+// form makes one cluster of the nodes.
+func (h *hive) form() {
+	h.t.Helper()
+	for i, n := range h.nodes {
+		h.must(n, "CLUSTER", "SET-CONFIG-EPOCH", i+1)
+		h.must(h.nodes[0], "CLUSTER", "MEET", "127.0.0.1", n.port, n.bus)
+	}
+	for i := range 3 {
+		h.must(h.nodes[i], "CLUSTER", "ADDSLOTSRANGE", i*16384/3+min(i, 1), (i+1)*16384/3-1+min(2-i, 1)*1)
+	}
+	eventually(h.t, "nodes that know each other", func() bool { return h.all("cluster_known_nodes:6") })
+	for i := range 3 {
+		h.must(h.nodes[i+3], "CLUSTER", "REPLICATE", h.nodes[i].id)
+	}
+	eventually(h.t, "a cluster that is well", func() bool { return h.all("cluster_state:ok") && h.replicating() })
+}
+
+// all tells whether every node that runs says so in CLUSTER INFO.
+func (h *hive) all(words string) bool {
+	for _, n := range h.nodes {
+		if !n.Alive() {
+			continue
+		}
+		if text, err := n.c.ClusterInfo(h.t.Context()).Result(); err != nil || !strings.Contains(text, words) {
+			return false
+		}
+	}
+	return true
+}
+
+// replicating tells whether the replicas' links are up.
+func (h *hive) replicating() bool {
+	for _, n := range h.nodes[3:] {
+		if text, err := n.c.Info(h.t.Context(), "replication").Result(); err != nil || !strings.Contains(text, "master_link_status:up") {
+			return false
+		}
+	}
+	return true
+}
+
+// owner returns which node has the slot, as node 0's neighbours see it.
+func (h *hive) owner(slot int) *node {
+	h.t.Helper()
+	for _, n := range h.nodes {
+		if !n.Alive() {
+			continue
+		}
+		for _, r := range h.ranges(n) {
+			if slot >= r.Start && slot <= r.End {
+				for _, o := range h.nodes {
+					if o.id == r.Nodes[0].ID {
+						return o
+					}
+				}
+			}
+		}
+	}
+	h.t.Fatalf("nobody has slot %d", slot)
+	return nil
+}
+
+func (h *hive) ranges(n *node) []redis.ClusterSlot {
+	h.t.Helper()
+	ranges, err := n.c.ClusterSlots(h.t.Context()).Result()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return ranges
+}
+
+// move moves a slot from its owner to another master, a few keys at a time, as redis-cli does,
+// and returns how many keys that were.
+func (h *hive) move(slot int, to *node) (keys int) {
+	h.t.Helper()
+	from := h.owner(slot)
+	if from == to {
+		return 0
+	}
+	h.must(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", from.id)
+	h.must(from, "CLUSTER", "SETSLOT", slot, "MIGRATING", to.id)
+	for {
+		some := h.must(from, "CLUSTER", "GETKEYSINSLOT", slot, 20).([]any)
+		if len(some) == 0 {
+			break
+		}
+		h.must(from, append([]any{"MIGRATE", "127.0.0.1", to.port, "", 0, 5000, "KEYS"}, some...)...)
+		keys += len(some)
+	}
+	for _, n := range []*node{to, from, h.nodes[0], h.nodes[1], h.nodes[2]} {
+		if n.Alive() {
+			h.must(n, "CLUSTER", "SETSLOT", slot, "NODE", to.id)
+		}
+	}
+	return keys
+}
+
+// serve starts a proxy in front of two nodes of the cluster and returns its address.
+func (h *hive) serve(more string) (p *process, addr string) {
+	h.t.Helper()
+	addr = free(h.t)
+	file := written(h.t, "cluster.toml", fmt.Sprintf(`admin.http = "off"
+log.format = "text"
+[pools.alpha]
+listen = %q
+failover = "cluster"
+servers = ["%s:1", "%s:1"]
+timeout = "5s"
+hold_timeout = "15s"
+%s`, addr, h.nodes[1].Addr, h.nodes[5].Addr, more))
+	p = start(h.t, program(h.t, "run", "-c", file))
+	p.says("ready")
+	return p, addr
+}
