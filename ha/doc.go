@@ -126,6 +126,16 @@
 // built from a remembered one: every change starts from Publisher.Table. Nothing here blocks an
 // event loop: reports go through a bounded queue and are dropped and counted when it is full.
 //
+// # Redis Cluster
+//
+// A pool whose servers are a Redis Cluster has no failover machines: the cluster decides. A
+// survey asks all nodes that are known for CLUSTER NODES: every ten probe intervals, every
+// 250 ms while a master with slots does not answer, and when the data path has met a MOVED or
+// lost a link, but never twice within 100 ms. An atlas settles what they say: a node is
+// believed about itself, a slot is its whose claim has the highest epoch, and never an older
+// claim than one that was believed. The detector goes on judging who may serve reads. A group
+// that gives slots away is marked Moving, and its master serves all its reads.
+//
 // # Goroutines
 //
 // Monitor.Run starts one watch goroutine per pool, which owns the pool's Detector, its stewards
@@ -133,7 +143,8 @@
 //
 //	a prober      per server; owns the client that probes it
 //	a hand        per server that was given an order; owns the client for that
-//	the arbiter's in mode sentinel, and in a Redis Cluster
+//	the arbiter's in mode sentinel, and in a Redis Cluster, where it starts a short one for each
+//	              node it asks
 //	a short one   for each fence, drain, write of an intent and look for other monitors; it
 //	              ends at its deadline
 //

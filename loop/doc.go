@@ -59,6 +59,17 @@
 // by pointer: one that has gone is recognised, and the FIFO holds nothing for the garbage
 // collector to follow.
 //
+// # A Redis Cluster
+//
+// Where the servers are a Redis Cluster the table has slots instead of a ring, and commands are
+// bound to one slot: those over several are split by slot. What a server refuses because it
+// has not the slot is sent on ([poolWorker.redirected]) or put off ([wanderer]), and clients
+// never hear of it. A session of which something is redirected stands alone until it is
+// answered, and so does every session with something in flight when slots change hands: what
+// it says later cannot overtake. A replica that has nothing is not believed
+// ([poolWorker.doubted]). What is published is heard of every server, so one of them carries
+// each topic.
+//
 // # State
 //
 // Most sessions have no state but their dialect: the protocol that they chose with HELLO,
