@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"github.com/gomodule/redigo/redis"
+
 	"huntaway/perf/bench/history"
-	"huntaway/perf/bench/rig"
 )
 
 // This file is what faults are written with.
@@ -191,7 +193,7 @@ func (a *attack) checkUsage(before []usage) {
 			now = p.usage()
 			was := before[i]
 			return now.files > was.files+was.files/50+12 || now.goroutines > was.goroutines+12 ||
-				now.bytes > was.bytes+was.bytes/20+48<<20
+				now.bytes > was.bytes+was.bytes/20+96<<20
 		}
 		if err := await(a.ctx, 30*time.Second, func() bool { return !more() }); err != nil {
 			a.fail("I13: %s holds %+v; before the fault %+v", p.name, now, before[i])
@@ -228,9 +230,14 @@ func (a *attack) keep(out *outcome) string {
 
 // masterOf asks a Sentinel.
 func (s *sentinel) masterOf(group string) string {
-	host, err := rig.Call(s.Addr, time.Second, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", group)
+	conn, err := redis.Dial("tcp", s.Addr, redis.DialConnectTimeout(time.Second), redis.DialReadTimeout(time.Second))
 	if err != nil {
 		return err.Error()
 	}
-	return host
+	defer conn.Close()
+	at, err := redis.Strings(conn.Do("SENTINEL", "GET-MASTER-ADDR-BY-NAME", group))
+	if err != nil {
+		return err.Error()
+	}
+	return strings.Join(at, ":")
 }

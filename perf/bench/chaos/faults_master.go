@@ -34,8 +34,13 @@ func (a *attack) writeByOther(g *group, old *server, since int64) (first int64) 
 }
 
 // wantDemoted waits until a server that came back at the given moment follows the group's master.
+// Sentinels take their time over that, Huntaway does not.
 func (a *attack) wantDemoted(g *group, s *server, since int64) {
-	if a.until(s.name+" is not demoted", 6*time.Second, func() bool { return !s.isMaster() }) {
+	within := 6 * time.Second
+	if a.plan.mode == "sentinel" {
+		within = 30 * time.Second
+	}
+	if a.until(s.name+" is not demoted", within, func() bool { return !s.isMaster() }) {
 		a.figure("back to demoted, s", seconds(a.log.Now()-since))
 	}
 	a.until(s.name+" does not follow the new master", 20*time.Second, func() bool {
@@ -247,7 +252,7 @@ func fullHouse(a *attack) error {
 // misconf makes the master's snapshots fail: a folder stands where the file should.
 func (a *attack) misconf(g *group, d time.Duration) error {
 	m := g.servers[0]
-	obstacle := filepath.Join(a.dir, m.name, "dump.rdb")
+	obstacle := filepath.Join(m.dir, "dump.rdb")
 	if err := os.MkdirAll(filepath.Join(obstacle, "in the way"), 0o700); err != nil {
 		return err
 	}

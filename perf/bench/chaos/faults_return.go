@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -55,20 +54,21 @@ func hurtReplicas(a *attack) error {
 func loadingReplica(a *attack) error {
 	g := a.groups[0]
 	m, n := g.servers[0], g.servers[1]
-	if _, err := m.call("DEBUG", "POPULATE", "200000", "ballast", "64"); err != nil {
+	if _, err := m.call("DEBUG", "POPULATE", "40000", "ballast", "64"); err != nil {
 		return err
 	}
-	at := a.log.Now()
-	a.crash(n)
-	if err := n.asBornUnready(a.ctx); err != nil {
-		return err
-	}
+	at := a.crash(n)
+	started := make(chan error, 1)
+	go func() { started <- n.asBorn(a.ctx) }() // returns when the copy is loaded
 	loading := false
 	a.until("the replica follows", 40*time.Second, func() bool {
 		r := n.fields("persistence")
 		loading = loading || r["loading"] == "1" || n.fields("replication")["master_sync_in_progress"] == "1"
 		return n.follows(m)
 	})
+	if err := <-started; err != nil {
+		return err
+	}
 	if loading {
 		a.bit("%s was seen loading", n.name)
 	}
@@ -157,8 +157,8 @@ func oldMasterReturns(a *attack) error {
 func emptyRestart(a *attack) error {
 	g := a.groups[0]
 	m := g.servers[0]
-	m.wire.set(refused, replicas)
 	at := a.crash(m)
+	m.wire.set(refused, replicas)
 	a.forgive(g, at)
 	a.wait(time.Duration(100+a.random.IntN(500)) * time.Millisecond)
 	if err := m.asBorn(a.ctx); err != nil {
@@ -175,8 +175,8 @@ func emptyRestart(a *attack) error {
 func foreigner(a *attack) error {
 	g := a.groups[0]
 	m := g.servers[0]
-	m.wire.set(refused, replicas)
 	at := a.crash(m)
+	m.wire.set(refused, replicas)
 	a.forgive(g, at)
 	stranger, err := a.stranger(g)
 	if err != nil {
@@ -226,8 +226,8 @@ func changedByHand(a *attack) error {
 	return nil
 }
 
-// twoMasters is F21: nothing tells which of two masters is the right one, so none is written to
-// until somebody decides.
+// twoMasters is F21: nothing tells which of two masters is the right one, neither a state file
+// nor lineage nor a replica, so none is written to until somebody decides.
 func twoMasters(a *attack) error {
 	g := a.groups[0]
 	m, n := g.servers[0], g.servers[1]
@@ -236,7 +236,11 @@ func twoMasters(a *attack) error {
 	if err := os.RemoveAll(a.stateOf(p)); err != nil {
 		return err
 	}
+	g.servers[2].Stop()
 	if _, err := n.call("REPLICAOF", "NO", "ONE"); err != nil {
+		return err
+	}
+	if _, err := n.call("DEBUG", "CHANGE-REPL-ID"); err != nil {
 		return err
 	}
 	for _, s := range []*server{m, n} {
@@ -263,16 +267,7 @@ func twoMasters(a *attack) error {
 	}
 	a.until("no write after resolve", 6*time.Second, func() bool { return a.firstWrite(g, at) > 0 })
 	a.wantDemoted(g, n, a.log.Now())
-	return nil
-}
-
-// asBornUnready starts a server again without waiting until it answers: it may be loading.
-func (s *server) asBornUnready(ctx context.Context) error {
-	err := s.asBorn(ctx)
-	if err != nil && s.Alive() {
-		return nil
-	}
-	return err
+	return g.servers[2].asBorn(a.ctx)
 }
 
 // number reads a figure of INFO.

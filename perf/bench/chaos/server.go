@@ -20,6 +20,7 @@ type server struct {
 	port string // where it listens, which is also what it calls itself to clients
 	at   string // "host:port" by which proxies, Sentinels and replicas know it
 	conf string // path of its configuration
+	dir  string // where its data are
 	born string // that configuration as it was first written
 	wire *wire  // in front of it; nil: none
 }
@@ -66,8 +67,9 @@ func (f *field) startServer(ctx context.Context, where site) (*server, error) {
 			return nil, err
 		}
 	}
-	s.born = s.text(where, f.dir)
-	if err := os.MkdirAll(filepath.Join(f.dir, where.name), 0o700); err != nil {
+	s.dir = filepath.Join(f.dir, where.name)
+	s.born = s.text(where)
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making a directory for %s: %w", where.name, err)
 	}
 	if s.conf, err = f.rig.WriteFile(where.name+".conf", s.born); err != nil {
@@ -78,10 +80,10 @@ func (f *field) startServer(ctx context.Context, where site) (*server, error) {
 }
 
 // text writes the server's configuration.
-func (s *server) text(where site, dir string) string {
+func (s *server) text(where site) string {
 	var b strings.Builder
 	_, announced, _ := strings.Cut(s.at, ":")
-	fmt.Fprintf(&b, "%sport %s\ndir %s\n", tuned, s.port, filepath.Join(dir, where.name))
+	fmt.Fprintf(&b, "%sport %s\ndir %s\n", tuned, s.port, s.dir)
 	fmt.Fprintf(&b, "replica-announce-ip 127.0.0.1\nreplica-announce-port %s\n", announced)
 	if where.wired {
 		fmt.Fprintf(&b, "bind-source-addr 127.0.1.%d\n", where.number)
@@ -130,9 +132,12 @@ func (s *server) follows(master *server) bool {
 // isMaster tells whether the server says that it is one.
 func (s *server) isMaster() bool { return s.fields("replication")["role"] == "master" }
 
-// asBorn starts a server that has ended again, with the configuration that it had at the
-// beginning, whatever it was told since.
+// asBorn starts a server that has ended again, without data and with the configuration that it
+// had at the beginning, whatever it was told since.
 func (s *server) asBorn(ctx context.Context) error {
+	if err := os.RemoveAll(filepath.Join(s.dir, "dump.rdb")); err != nil {
+		return fmt.Errorf("removing the data of %s: %w", s.name, err)
+	}
 	if err := os.WriteFile(s.conf, []byte(s.born), 0o600); err != nil {
 		return fmt.Errorf("writing the configuration of %s again: %w", s.name, err)
 	}
