@@ -23,7 +23,7 @@ type surveyed struct {
 // and then for surveyPatient at most.
 func (s *survey) ask(ctx context.Context) (views []view) {
 	s.round++
-	pending := 0
+	pending, answered := 0, false
 	for _, addr := range s.addresses() {
 		if s.send(ctx, addr) {
 			pending++
@@ -45,7 +45,8 @@ func (s *survey) ask(ctx context.Context) (views []view) {
 			}
 			pending--
 			views = append(views, v)
-			if v.err == nil {
+			if v.err == nil && !answered {
+				answered = true
 				limit.Reset(surveyPatient)
 			}
 		}

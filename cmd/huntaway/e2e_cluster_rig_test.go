@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -153,6 +154,24 @@ func (h *hive) ranges(n *node) []redis.ClusterSlot {
 		h.t.Fatal(err)
 	}
 	return ranges
+}
+
+// agree tells whether all nodes name the same owners.
+func (h *hive) agree() bool {
+	var first string
+	for i, n := range h.nodes {
+		var all []string
+		for _, r := range h.ranges(n) {
+			all = append(all, fmt.Sprint(r.Start, r.End, r.Nodes[0].ID))
+		}
+		slices.Sort(all)
+		if text := strings.Join(all, " "); i == 0 {
+			first = text
+		} else if text != first {
+			return false
+		}
+	}
+	return true
 }
 
 // move moves a slot from its owner to another master, a few keys at a time, as redis-cli does,

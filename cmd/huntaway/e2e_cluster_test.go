@@ -177,6 +177,11 @@ func (w *swarm) reads(t *testing.T) {
 		if w.note("GET", err) && got != strconv.Itoa(k) {
 			w.amiss("GET {%d}%d: got %q, %v; want %d", tag, k, got, err, k)
 		}
+		one, two := rand.IntN(300), rand.IntN(300) // while the slot moves they may be on both sides
+		both, err := c.MGet(ctx, fmt.Sprintf("{%d}%d", tag, one), fmt.Sprintf("{%d}%d", tag, two)).Result()
+		if w.note("MGET of a slot", err) && (both[0] != strconv.Itoa(one) || both[1] != strconv.Itoa(two)) {
+			w.amiss("MGET {%d}: got %v; want %d and %d", tag, both, one, two)
+		}
 	})
 }
 
@@ -348,6 +353,7 @@ func playCluster(t *testing.T, more string) {
 		t.Errorf("got %d failed requests while slots moved; want 0", failed)
 	}
 
+	eventually(t, "nodes that agree", h.agree) // or voters refuse a replica whose slots are out of date
 	h.nodes[1].Kill()
 	eventually(t, "a replica in its place", func() bool { return h.all("cluster_state:ok") && h.promoted(h.nodes[4]) })
 	<-time.After(4 * time.Second) // the load goes on
