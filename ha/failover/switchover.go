@@ -75,6 +75,8 @@ func (m *Machine) objection(w Wish) error {
 		return fmt.Errorf("%s is not linked to the master %s", b.Addr, master.Addr)
 	case b.repl.Syncing:
 		return fmt.Errorf("%s is receiving a full copy", b.Addr)
+	case !m.listed(b, master):
+		return fmt.Errorf("the master %s does not list %s as online yet; ask again in a second", master.Addr, b.Addr)
 	case b.repl.Priority == 0:
 		return fmt.Errorf("%s has replica-priority 0 and must never be master", b.Addr)
 	case b.repl.ID != master.repl.ID:
@@ -83,6 +85,18 @@ func (m *Machine) objection(w Wish) error {
 		return fmt.Errorf("%s is %d bytes behind; at most %d", b.Addr, master.repl.Offset-b.repl.Offset, lagMost)
 	}
 	return nil
+}
+
+// listed tells whether the master counts b among its replicas that are online: FAILOVER TO
+// refuses any other, and a link that b calls up may wait for its copy there. Where the master
+// lists somebody at an address that is no member's, that may be b, and b's own word is taken.
+func (m *Machine) listed(b, master *member) bool {
+	for _, f := range master.repl.Followers {
+		if f.Addr == b.Addr || m.memberAt(f.Addr) == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // steps says what a switchover would do, for the operator.

@@ -43,6 +43,8 @@ type box struct {
 	mark      uint64
 	priority  int
 	born      int64 // when its process was started
+	late      bool  // its master does not list it as online, whatever its own link
+	elsewhere bool  // its master lists it at another address
 	paused    int64 // writes are until then
 
 	saved box2   // what is on its disk
@@ -293,8 +295,12 @@ func (w *world) info(b *box) vital.Replication {
 	if !b.replica {
 		r.Failover = "no-failover"
 		for _, o := range w.boxes {
-			if o.ok() && o.replica && o.master == b.addr && o.linkUp {
-				r.Followers = append(r.Followers, vital.Follower{Addr: o.addr, Offset: o.offset, Lag: time.Duration(w.now - o.heardAt)})
+			if o.ok() && o.replica && o.master == b.addr && o.linkUp && !o.late {
+				addr := o.addr
+				if o.elsewhere {
+					addr = "10.0.0.9:6379"
+				}
+				r.Followers = append(r.Followers, vital.Follower{Addr: addr, Offset: o.offset, Lag: time.Duration(w.now - o.heardAt)})
 			}
 		}
 		return r
