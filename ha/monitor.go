@@ -247,20 +247,25 @@ func (t *Transition) decisionKeys() []any {
 	if f.Why != "" {
 		keys = append(keys, "why", f.Why)
 	}
-	if f.Loss != 0 {
+	if f.Loss > 0 || f.Loss != 0 && f.Publishes() {
 		keys = append(keys, "lost_bytes", f.Loss)
 	}
 	return keys
 }
 
 // weigh returns how loud a decision is: what leads to service is information, what leads away
-// from it, or costs data, is a warning.
+// from it, or costs data, is a warning. The steps of a switchover are information, down to its
+// end.
 func weigh(f *failover.Transition) slog.Level {
+	switch {
+	case f.Loss > 0:
+		return slog.LevelWarn
+	case f.From == failover.Handing && f.To == failover.Verifying:
+		return slog.LevelInfo
+	}
 	switch f.To {
 	case failover.Init, failover.Healthy, failover.Settling, failover.Following, failover.Draining, failover.Handing:
-		if f.Loss <= 0 {
-			return slog.LevelInfo
-		}
+		return slog.LevelInfo
 	}
 	return slog.LevelWarn
 }

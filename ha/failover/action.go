@@ -87,6 +87,9 @@ type Transition struct {
 	Loss int64  // with a publication: bytes of the old master's stream that the new one lacks, as far as is known; -1 unknown
 }
 
+// Publishes tells whether the transition is that to a newly published master.
+func (t *Transition) Publishes() bool { return t.To == Settling && t.From != t.To }
+
 // A Member is one server of the group. Immutable.
 type Member struct {
 	ID   int32  // in the pool's table

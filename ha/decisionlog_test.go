@@ -1,0 +1,49 @@
+package ha
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"huntaway/ha/failover"
+)
+
+// TestDecisionLog: what was lost is told where a master is published, or when it is known to be
+// something; a planned switchover worries nobody.
+func TestDecisionLog(t *testing.T) {
+	for _, c := range []struct {
+		from, to failover.State
+		loss     int64
+		want     string // the level, then lost_bytes with its value or "-"
+	}{
+		{failover.Healthy, failover.Suspect, -1, "WARN -"},
+		{failover.Suspect, failover.Freezing, -1, "WARN -"},
+		{failover.Promoting, failover.Verifying, -1, "WARN -"},
+		{failover.Verifying, failover.Settling, -1, "INFO lost_bytes=-1"},
+		{failover.Following, failover.Settling, -1, "INFO lost_bytes=-1"},
+		{failover.Verifying, failover.Settling, 0, "INFO -"},
+		{failover.Verifying, failover.Settling, 7, "WARN lost_bytes=7"},
+		{failover.Settling, failover.Settling, -1, "INFO -"},
+		{failover.Settling, failover.Healthy, -1, "INFO -"},
+		{failover.Healthy, failover.Healthy, 7, "WARN lost_bytes=7"},
+		{failover.Healthy, failover.Draining, -1, "INFO -"},
+		{failover.Draining, failover.Handing, -1, "INFO -"},
+		{failover.Handing, failover.Verifying, -1, "INFO -"},
+		{failover.Handing, failover.Healthy, -1, "INFO -"},
+		{failover.Handing, failover.Following, -1, "INFO -"},
+		{failover.Handing, failover.Suspect, -1, "WARN -"},
+	} {
+		var out bytes.Buffer
+		m := NewMonitor(Options{Logger: slog.New(slog.NewTextHandler(&out, nil))})
+		m.note(Transition{What: "failover", Failover: &failover.Transition{From: c.from, To: c.to, What: "it", Loss: c.loss}})
+		level, lost, _ := strings.Cut(c.want, " ")
+		said := "-"
+		if _, after, found := strings.Cut(strings.TrimSpace(out.String()), "lost_bytes="); found {
+			said = "lost_bytes=" + after
+		}
+		if !strings.Contains(out.String(), "level="+level+" ") || said != lost {
+			t.Errorf("%v -> %v, loss %d: got %q; want %s", c.from, c.to, c.loss, out.String(), c.want)
+		}
+	}
+}
