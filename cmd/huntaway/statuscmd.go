@@ -107,7 +107,7 @@ func (p *statusProblem) where() string {
 
 // write prints a pool: a line for it, and one for each group and each server.
 func (p *statusPool) write(out io.Writer) error {
-	fmt.Fprintf(out, "pool %s   failover %s   epoch %d\n", p.Name, p.Mode, p.Epoch)
+	fmt.Fprintf(out, "pool %s   failover %s\n", p.Name, p.Mode)
 	var rows strings.Builder
 	t := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "  GROUP\tSERVER\tROLE\tSTATE\tFOR\tREADS\tLAG\tREMARKS")
@@ -140,6 +140,9 @@ func orDash(word string) string {
 // remarks is what else there is to say of a group.
 func (g *statusGroup) remarks() string {
 	var words []string
+	if g.Epoch > 0 {
+		words = append(words, fmt.Sprintf("epoch %d", g.Epoch))
+	}
 	if g.Held {
 		words = append(words, "writes wait")
 	}

@@ -72,6 +72,9 @@ func (g *statusGroup) take(care *ha.GroupStatus) {
 	g.State, g.Since = care.State.String(), care.For.Seconds()
 	g.Forbidden, g.Latched, g.Alarms = care.Forbidden, care.Latched, care.Alarms
 	g.Failovers = len(care.Recent)
+	if !care.Cluster && len(care.Servers) > 1 { // the others have no machine, and the table's means nothing here
+		g.Epoch = care.Epoch
+	}
 }
 
 // statusOf is one server.

@@ -29,17 +29,18 @@ type statusProblem struct {
 type statusPool struct {
 	Name   string        `json:"name"`
 	Mode   string        `json:"mode"`  // observe, local, sentinel, cluster
-	Epoch  uint64        `json:"epoch"` // of the routing table
+	Epoch  uint64        `json:"epoch"` // of the routing table: rises when any group is published
 	Groups []statusGroup `json:"groups"`
 }
 
 // A statusGroup is one group of servers.
 type statusGroup struct {
 	Name      string         `json:"name"`
-	State     string         `json:"state"`  // of the failover machine; "" while there is none
-	Since     float64        `json:"since"`  // how long, in seconds
-	Master    string         `json:"master"` // address; "" for none
-	Held      bool           `json:"held"`   // what only the master may take waits
+	State     string         `json:"state"`           // of the failover machine; "" while there is none
+	Since     float64        `json:"since"`           // how long, in seconds
+	Master    string         `json:"master"`          // address; "" for none
+	Epoch     uint64         `json:"epoch,omitempty"` // of the last publication, as in events; absent: nobody would publish
+	Held      bool           `json:"held"`            // what only the master may take waits
 	Forbidden string         `json:"forbidden,omitempty"`
 	Latched   string         `json:"latched,omitempty"`
 	Alarms    []string       `json:"alarms,omitempty"`

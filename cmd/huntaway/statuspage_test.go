@@ -19,8 +19,8 @@ func troubled() *statusPage {
 	lagging := statusServer{Addr: "10.0.0.3:6379", Role: "replica", State: "out", Reason: "lagging", Since: 65, Lag: 9.5, LagBytes: 123456, Unfit: "too far behind"}
 	page := &statusPage{Version: statusVersion, Huntaway: "test", Pools: []statusPool{
 		{Name: "alpha", Mode: "local", Epoch: 7, Groups: []statusGroup{
-			{Name: "one", State: "healthy", Since: 7200, Master: "10.0.0.4:6379", Failovers: 1, Servers: []statusServer{up("10.0.0.4:6379", "master"), up("10.0.0.5:6379", "secondary")}},
-			{Name: "two", State: "suspect", Since: 3.2, Master: "10.0.0.1:6379", Held: true, Forbidden: "the last failover was 12 s ago",
+			{Name: "one", State: "healthy", Since: 7200, Master: "10.0.0.4:6379", Epoch: 5, Failovers: 1, Servers: []statusServer{up("10.0.0.4:6379", "master"), up("10.0.0.5:6379", "secondary")}},
+			{Name: "two", State: "suspect", Since: 3.2, Master: "10.0.0.1:6379", Epoch: 7, Held: true, Forbidden: "the last failover was 12 s ago",
 				Servers: []statusServer{dead, up("10.0.0.2:6379", "secondary"), lagging}},
 			{Name: "three", State: "stuck", Since: 90, Master: "10.0.0.6:6379", Held: true, Latched: "3 failovers within an hour",
 				Alarms: []string{"10.0.0.7:6379 holds a stranger's data"}, Servers: []statusServer{up("10.0.0.6:6379", "master")}},
@@ -70,6 +70,25 @@ func TestStatusSaysTheWorstFirst(t *testing.T) {
 	well.sort()
 	if !well.OK {
 		t.Errorf("a page of a healthy group: %+v; want no problem", well.Problems)
+	}
+}
+
+// TestGroupEpoch: the epoch on the page is that of the group's events, whatever the table's, and
+// a group that nobody would publish has none.
+func TestGroupEpoch(t *testing.T) {
+	two := []failover.ServerStatus{{ID: 0}, {ID: 1}}
+	for _, c := range []struct {
+		care ha.GroupStatus
+		want uint64
+	}{
+		{ha.GroupStatus{Status: failover.Status{Epoch: 3, Servers: two}}, 3},
+		{ha.GroupStatus{Status: failover.Status{Epoch: 3, Servers: two[:1]}}, 0},
+		{ha.GroupStatus{Status: failover.Status{Epoch: 3, Servers: two}, Cluster: true}, 0},
+	} {
+		var g statusGroup
+		if g.take(&c.care); g.Epoch != c.want {
+			t.Errorf("%+v: got epoch %d; want %d", c.care, g.Epoch, c.want)
+		}
 	}
 }
 
