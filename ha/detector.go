@@ -199,6 +199,15 @@ func (d *Detector) masterProbed(s *server, ev Event) {
 	}
 }
 
+// Spare has a replica serve on that is being made master and may say so before the table does:
+// its data are the best there are, and it may be the only reader left. It lasts until the next
+// table.
+func (d *Detector) Spare(id int32) {
+	if s := d.servers[id]; s != nil {
+		s.heir = true
+	}
+}
+
 // review applies what newer evidence of the master means for a replica.
 func (d *Detector) review(s *server) {
 	if !s.answered {

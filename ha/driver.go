@@ -51,9 +51,9 @@ type watch struct {
 	working  sync.WaitGroup    // every goroutine that it started
 	ctx      context.Context   // of run
 
-	stewards []*steward      // of the groups of seen that have more than one server, in their order
-	hands    map[int32]*hand // by server ID; hired when first needed
-	answers  map[int32]bool  // by server ID: its newest probe was answered
+	stewards []*steward        // of the groups of seen that have more than one server, in their order
+	hands    map[int32]*hand   // by server ID; hired when first needed
+	contacts map[int32]contact // by server ID
 }
 
 func newWatch(o PoolOptions, v *vault, note func(Transition)) *watch {
@@ -71,7 +71,7 @@ func newWatch(o PoolOptions, v *vault, note func(Transition)) *watch {
 		arbiter:  newArbiter(o, note),
 		vault:    v,
 		hands:    make(map[int32]*hand),
-		answers:  make(map[int32]bool),
+		contacts: make(map[int32]contact),
 	}
 	if s, surveys := w.arbiter.(*survey); surveys {
 		s.call = w.offer
@@ -174,7 +174,7 @@ func (w *watch) step(ctx context.Context, ev Event) {
 	w.follow(ctx)
 	ev.At = perf.Now()
 	if ev.Kind == Probed {
-		w.answers[ev.Server] = ev.Fault.Alive() || ev.Fault == vital.FaultLoading
+		w.meet(ev)
 	}
 	w.perform(w.detector.Step(ev.asRead(), nil))
 	w.follow(ctx) // somebody else may have published while perform did
@@ -219,7 +219,7 @@ func (w *watch) recruit(ctx context.Context, t *shard.Table) {
 		if s := t.Server(id); s == nil || s.Addr != p.addr {
 			p.cancel()
 			delete(w.probers, id)
-			delete(w.answers, id)
+			delete(w.contacts, id)
 		}
 	}
 	for id := range int32(t.Servers()) {

@@ -44,6 +44,8 @@ func judgeMaster(ev Event) verdict {
 // first what it says of itself, then what its master says about that, last how far it is behind.
 func (d *Detector) judgeReplica(s *server) verdict {
 	switch r := s.repl; {
+	case !r.Replica && s.heir:
+		return verdict{good, ReasonNone}
 	case !r.Replica:
 		return verdict{condemned, ReasonRole}
 	case r.Writable:

@@ -77,6 +77,7 @@ func (d *Detector) adoptGroup(i int, m Members, old []*group, known map[int32]*s
 // become or ceased to be master nothing does but that a probe may be out.
 func (d *Detector) adoptServer(m Member, s *server, p post) *server {
 	if s != nil && s.addr == m.Addr && s.post == p {
+		s.heir = false
 		return s
 	}
 	fresh := &server{id: m.ID, addr: m.Addr, post: p, born: d.now, since: d.now, dueAt: d.now}

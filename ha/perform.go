@@ -29,10 +29,14 @@ func (w *watch) carryOut(s *steward, acts []failover.Action) {
 			w.amend(s, (*shard.Table).WithHold)
 		case failover.Release:
 			w.amend(s, (*shard.Table).WithoutHold)
+			w.perform(w.detector.Adopt(layoutOf(w.seen), perf.Now(), nil)) // nobody is spared any more
 		case failover.Publish:
 			w.enthrone(s, a.Server)
 		case failover.Fence, failover.Drain, failover.Persist, failover.Order:
 			s.pending[a.ID] = struct{}{}
+			if a.Op == failover.Promote && a.Kind == failover.Order {
+				w.detector.Spare(a.Server)
+			}
 			w.begin(s, a)
 		case failover.Ask:
 			w.perform(w.detector.Step(Event{Kind: LinkStalled, Server: a.Server, At: perf.Now()}, nil))

@@ -26,6 +26,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	replica 1 offset=90 id=A      likewise; also link=down sync writable stale sent=1.2s
 //	fail 1 timeout                a probe failed; also sent=
 //	lost 1, opened 1, readonly 0  the data path reports
+//	spare 1                       1 is being made master
 //	status                        what is known
 func TestScripts(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
@@ -96,6 +97,9 @@ func (s *script) say(words []string) []string {
 		return s.describe(s.d.Adopt(layoutFrom(words[1:]), int64(s.now), nil))
 	case "at":
 		s.now = s.span(words[1])
+		return nil
+	case "spare":
+		s.d.Spare(int32(s.number(words[1])))
 		return nil
 	case "status":
 		return s.status()

@@ -107,6 +107,7 @@ type server struct {
 	born int64 // when; earlier evidence was about another post
 
 	// Owned by the Detector.
+	heir   bool   // is being made master by us: see Detector.Spare
 	group  *group // where it stands in the newest layout
 	state  State  // written only by on
 	reason Reason // why it is not in; ReasonNone when it is, or when nothing is known

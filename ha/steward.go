@@ -119,7 +119,7 @@ func (w *watch) remark(group, what, why string) {
 // what they are about to do. What that watch had begun is over, and failed. Both watches
 // stand still.
 func (w *watch) inherit(old *watch) {
-	w.stewards, w.answers = old.stewards, old.answers
+	w.stewards, w.contacts = old.stewards, old.contacts
 	w.seen = nil
 	for _, s := range w.stewards {
 		s.beating = false
@@ -228,22 +228,6 @@ func (w *watch) consult(s *steward, ev failover.Event) {
 	ev.At = perf.Now()
 	ev.Reached, ev.Others = w.reach(s.group)
 	w.carryOut(s, s.machine.Step(ev, nil))
-}
-
-// reach returns how many servers of the pool other than the group's master answered their
-// newest probe, and of how many.
-func (w *watch) reach(group string) (reached, others int) {
-	master := w.seen.Groups[w.index(group)].Master
-	for id := range int32(w.seen.Servers()) {
-		if id == master || w.seen.Server(id) == nil {
-			continue
-		}
-		others++
-		if w.answers[id] {
-			reached++
-		}
-	}
-	return reached, others
 }
 
 // conclude tells a machine how something ended.
