@@ -76,23 +76,28 @@ func (e *election) announcement() failover.Event {
 }
 
 // object appends a change in how many hold the announced master for dead. A Sentinel that
-// speaks of another one, or of another epoch, is not heard on it. An objection that is over
-// is not told: who hears of one believes it for a while, and it is repeated while it stands.
+// speaks of another one, or of another epoch, is not heard on it. That nobody does any more is
+// told only when somebody says so: when those who did fall silent, or speak of another master,
+// the objection stands for as long as who heard of it believes it.
 func (e *election) object(evs []failover.Event) []failover.Event {
-	n := 0
+	n, well := 0, 0
 	for i, v := range e.voices {
-		if e.heard[i] == spoke && v.down && e.announced && v.addr == e.addr && v.epoch == e.epoch {
+		switch {
+		case e.heard[i] != spoke || !e.announced || v.addr != e.addr || v.epoch != e.epoch:
+		case v.down:
 			n++
+		default:
+			well++
 		}
 	}
-	news := n > 0 && n != e.objectors
+	news := n != e.objectors && (n > 0 || well*2 > len(e.voices))
 	if e.objectors = n; news {
 		evs = append(evs, e.objection())
 	}
 	return evs
 }
 
-// objection says how many hold the master for dead that was made known last.
+// objection says how many hold the master for dead that was made known last; 0 clears it.
 func (e *election) objection() failover.Event {
 	return failover.Event{Kind: failover.Objected, Addr: e.addr, Epoch: e.epoch, Source: e.objectors, Of: len(e.voices)}
 }

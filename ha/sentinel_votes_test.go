@@ -55,6 +55,11 @@ func TestElection(t *testing.T) {
 		"objections come and go": {
 			{1, "a@1", ""}, {2, "a@1", "a@1 2/3"}, {1, "a@1!", "a@1 down 1/3"}, {2, "a@1!", "a@1 down 2/3"},
 			{1, "a@1", "a@1 down 1/3"}, {2, "-", ""}, {2, "a@1!", "a@1 down 1/3"}},
+		"that it is over is told once, when a majority says so": {
+			{1, "a@1", ""}, {2, "a@1", "a@1 2/3"}, {1, "a@1!", "a@1 down 1/3"}, {1, "a@1", "a@1 down 0/3"}, {1, "a@1", ""}, {2, "a@1", ""}},
+		"silence does not end it, nor the word of a few": {
+			{1, "a@1", ""}, {2, "a@1", "a@1 2/3"}, {1, "a@1!", "a@1 down 1/3"}, {2, "-", ""}, {1, "a@1", ""},
+			{1, "a@1!", "a@1 down 1/3"}, {1, "-", ""}},
 		"the objection to the one before does not stick to the next": {
 			{1, "a@1!", ""}, {2, "a@1!", "a@1 2/3, a@1 down 2/3"}, {1, "b@2", "b@2 1/3"}, {3, "a@1!", ""}},
 		"epoch 0 is what a new Sentinel has": {

@@ -41,6 +41,9 @@ func (u *umpire) step(delay int64) {
 	m := u.w.boxes[u.master]
 	switch well := m.ok() && !m.alone && !m.replica && m.fault == 0; {
 	case well:
+		if u.deadAt != 0 && u.objects > u.deadAt && u.w.o.Mode == Sentinel {
+			u.w.feed(Event{Kind: Objected, Of: 3})
+		}
 		u.deadAt = 0
 	case u.deadAt == 0:
 		u.deadAt = u.w.now

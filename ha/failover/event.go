@@ -15,7 +15,7 @@ const (
 	Stalled                     // Server owes replies to the data path and has been silent for StallGate
 	Done                        // an order, a fence, a drain or a persist ended: ID, Err, Repl
 	Announced                   // the arbiter names a master: Addr, Epoch
-	Objected                    // the arbiter says that the master is objectively down
+	Objected                    // the arbiter says that the master is objectively down; with Source 0 that it is not any more
 	Rival                       // another active monitor was heard: Text says who
 	Commanded                   // an operator's wish: Wish
 )

@@ -288,9 +288,14 @@ func (m *Machine) ignore(ev Event, why string) {
 	}
 }
 
-// hearObjected takes that the arbiter holds the master for dead.
-func (m *Machine) hearObjected(Event) {
-	if m.o.Mode != Sentinel {
+// hearObjected takes that the arbiter holds the master for dead, or, when none of its voices
+// does, that it does so no more.
+func (m *Machine) hearObjected(ev Event) {
+	switch {
+	case m.o.Mode != Sentinel:
+		return
+	case ev.Source == 0 && ev.Of > 0:
+		m.announced.objected = 0
 		return
 	}
 	m.announced.objected = m.now

@@ -31,7 +31,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	set 1 late=1, set 1 elsewhere=1 its master does not list it as online; lists it at another address
 //	crash, crash 3, begin           this process ends (after 3 more actions); is started again
 //	switchover 0 1 fast dryrun      by the operator; also resolve 1, latch, release
-//	announce 1 epoch=2 of=3/3       by the arbiter; also object, rival, reach 1/4
+//	announce 1 epoch=2 of=3/3       by the arbiter; also object, object off, rival, reach 1/4
 //	mute on                         the driver does not say how orders end
 //	needs 1                         min-replicas-to-write
 //	reload 0,1 master=1 epoch=7     somebody else publishes: members, master, epoch; also held
@@ -197,7 +197,11 @@ func (s *script) outside(words []string) {
 		}
 		s.w.feed(ev)
 	case "object":
-		s.w.feed(Event{Kind: Objected, Source: 2, Of: 3})
+		ev := Event{Kind: Objected, Source: 2, Of: 3}
+		if len(words) > 1 {
+			ev.Source = 0
+		}
+		s.w.feed(ev)
 	case "rival":
 		s.w.feed(Event{Kind: Rival, Text: words[1]})
 	case "reach":
