@@ -117,7 +117,7 @@ func (d *Detector) heard(s *server, ev Event) {
 	case Probed:
 		d.probed(s, ev)
 	case LinkLost:
-		s.lost = true // it may be another process already, with older data
+		s.lostAt = d.now // it may be another process already, with older data
 		d.cover(s, 0)
 		d.failed(s)
 		d.ask(s)
@@ -155,7 +155,10 @@ func (d *Detector) probed(s *server, ev Event) {
 
 // record remembers what a probe brought.
 func (s *server) record(ev Event) {
-	s.answered, s.lost, s.cause = ev.Fault == vital.FaultNone, false, ev.Cause
+	s.answered, s.cause = ev.Fault == vital.FaultNone, ev.Cause
+	if ev.Sent > s.lostAt {
+		s.lostAt = 0
+	}
 	if !s.answered {
 		return
 	}
@@ -240,7 +243,7 @@ func (d *Detector) replicaProbed(s *server, ev Event) {
 
 // covered returns up to when s has every acknowledged write, 0 when that is not known.
 func (s *server) covered() int64 {
-	if !s.answered || s.lost || !s.repl.Replica || s.repl.Syncing {
+	if !s.answered || s.lostAt != 0 || !s.repl.Replica || s.repl.Syncing {
 		return 0
 	}
 	return s.group.samples.covered(s.repl.ID, s.repl.Offset)
@@ -336,22 +339,23 @@ func (d *Detector) regroup(g *group) {
 	d.act(Action{Kind: SetReaders, Group: g.index, IDs: slices.Clone(readers)})
 }
 
-// wellReaders returns those of whom nothing bad is known.
+// wellReaders returns those of whom nothing bad is known. One whose links broke may have been
+// started anew without its data, which only a probe that was sent since can tell.
 func (g *group) wellReaders() []int32 {
 	var ids []int32
 	for _, s := range g.members {
-		if s != g.master && (s.state == In || s.state == Suspect && s.reason.askMaster()) {
+		if s != g.master && s.lostAt == 0 && (s.state == In || s.state == Suspect && s.reason.askMaster()) {
 			ids = append(ids, s.id)
 		}
 	}
 	return ids
 }
 
-// lastResort returns those that are merely in doubt.
+// lastResort returns those that are merely in doubt, or whose links broke.
 func (g *group) lastResort() []int32 {
 	var ids []int32
 	for _, s := range g.members {
-		if s != g.master && s.state == Suspect {
+		if s != g.master && (s.state == Suspect || s.state == In && s.lostAt != 0) {
 			ids = append(ids, s.id)
 		}
 	}

@@ -122,7 +122,8 @@
 //
 // Passive reports from the data path (a lost link, a READONLY, a silence) never condemn a server
 // and never promote one; they hurry the next probe, may have a group held, and count as failures
-// for auto-ejection. A table is never
+// for auto-ejection. A replica whose link broke serves no reads until that probe is answered,
+// where another server can: it may have been started anew, without its data. A table is never
 // built from a remembered one: every change starts from Publisher.Table. Nothing here blocks an
 // event loop: reports go through a bounded queue and are dropped and counted when it is full.
 //

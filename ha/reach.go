@@ -29,11 +29,10 @@ func (w *watch) meet(ev Event) {
 	}
 }
 
-// reach returns how many servers of the pool other than the group's master can be reached, and
-// of how many.
-func (w *watch) reach(group string) (reached, others int) {
+// reach returns how many servers of the pool other than this one, whose life is in question,
+// can be reached, and of how many.
+func (w *watch) reach(master int32) (reached, others int) {
 	now := perf.Now()
-	master := w.seen.Groups[w.index(group)].Master
 	for id := range int32(w.seen.Servers()) {
 		c := w.contacts[id]
 		if id == master || w.seen.Server(id) == nil || c.lostAt != 0 && now-c.lostAt > lostLong {

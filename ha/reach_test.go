@@ -24,7 +24,7 @@ func TestReach(t *testing.T) {
 	w := &watch{seen: table, contacts: map[int32]contact{}}
 	want := func(reached, others int) {
 		t.Helper()
-		if r, o := w.reach("g"); r != reached || o != others {
+		if r, o := w.reach(0); r != reached || o != others {
 			t.Errorf("got %d of %d reached; want %d of %d", r, o, reached, others)
 		}
 	}

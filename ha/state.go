@@ -122,7 +122,7 @@ type server struct {
 
 	repl       vital.Replication // the newest answer
 	answered   bool              // the newest probe had one
-	lost       bool              // a link of the data path broke since
+	lostAt     int64             // when a link of the data path broke since; 0: none did
 	cause      string            // why there was no answer
 	askedAt    int64             // when that probe was sent
 	linkDownAt int64             // first probe that found the link down, 0 while it is up

@@ -226,7 +226,7 @@ func (w *watch) consultNamed(group string, ev failover.Event) {
 // consult feeds one event, known from this moment on, to a machine and carries out what it says.
 func (w *watch) consult(s *steward, ev failover.Event) {
 	ev.At = perf.Now()
-	ev.Reached, ev.Others = w.reach(s.group)
+	ev.Reached, ev.Others = w.reach(s.machine.Master())
 	w.carryOut(s, s.machine.Step(ev, nil))
 }
 
