@@ -118,29 +118,39 @@ func (l *link) tick() {
 	}
 }
 
-// expire answers requests whose time is over. Their entries become sinks: the connection
-// is shared, and the late replies belong to nobody. Only a link that owes too many or has
-// been silent for too long is given up.
+// expire answers requests whose time is over, but for reads that another member can still
+// be asked for. Their entries become sinks: the connection is shared, and the late replies
+// belong to nobody. Only a link that owes too many or has been silent for too long is given up.
 func (l *link) expire() {
 	timeout := int64(l.pw.opt.Timeout)
 	if timeout == 0 || l.fifo.len() == 0 || l.patient {
 		return
 	}
-	for l.expired < l.fifo.len() {
+	if l.ripe() {
+		l.count.TimedOut += uint64(l.divert(timeout))
+	}
+	for l.ripe() {
 		e := l.fifo.at(l.fifo.head + uint32(l.expired))
-		if l.w.now-e.sent < timeout || l.expired == 0 && l.flows {
-			break
-		}
 		l.expired++
 		if e.marks.has(isSink | isCanary) {
 			continue
 		}
 		l.sink(e)
 	}
+	l.expireDiverted()
 	silence := max(int64(leastSilence), silences*timeout)
 	if l.expired > mostSinks || l.w.now-l.heard > silence && l.busy() {
 		l.breakUp(faultTimeout)
 	}
+}
+
+// ripe reports whether the time of the oldest entry that has not expired is over.
+func (l *link) ripe() bool {
+	if l.expired == l.fifo.len() || l.expired == 0 && l.flows {
+		return false
+	}
+	e := l.fifo.at(l.fifo.head + uint32(l.expired))
+	return l.w.now-e.sent >= l.allowed(e)
 }
 
 // sink answers the request of e with a time-out and leaves e to swallow the late reply.

@@ -103,6 +103,10 @@
 // next one gets anything ([gate]). [Pool.Drain] waits until a server owes nothing, [Pool.Fence]
 // closes every link to it; clients that are blocked there wait on at the next master.
 //
+// A server that owes replies and says nothing is avoided by reads until it does, and those that
+// wait for it are sent once more, to another member of the group ([link.divert]); so is a read
+// that runs out of time elsewhere. What nobody else may serve waits on.
+//
 // # What it refuses
 //
 // It knows nothing of files, probes or promotion, and imports neither config nor ha. What

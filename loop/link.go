@@ -52,7 +52,8 @@ type link struct {
 	pause    int64       // how long it rests after the next failure
 	downAt   int64       // since when it cannot carry requests; 0 while it can
 	backAt   int64       // when it was last dialed at once after it was lost; 0 if never
-	shunned  int64       // until when no read is sent here, because the server said it is not ready
+	shunned  int64       // until when no read is sent here: the server said it is not ready, or is silent
+	remindAt int64       // when the first read that was diverted to it must be answered; 0: none was
 	latency  int64       // moving average of the time from write to reply, ns
 	waiters  []waiter    // sessions stopped because the queue is too long
 	lead     int         // replies of the oldest entry that were swallowed, where it has several

@@ -78,6 +78,7 @@ func (l *link) failed(cause error, f *fault) {
 	again := l.state == linkReady && f == faultLost && cause != errFenced && !l.busy() && (l.backAt == 0 || l.w.now-l.backAt > int64(lastPause))
 	l.on(evFailed)
 	l.barred = f == faultAuth
+	l.shunned = 0
 	if l.downAt == 0 {
 		l.downAt = l.w.now
 	}

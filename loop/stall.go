@@ -6,15 +6,22 @@ import "time"
 const stallTime = 300 * time.Millisecond
 
 // stall reports once that the server owes replies and has been silent, on a link on which it
-// is expected to answer. After a time without ticks it is this process that was silent:
-// replies may be waiting to be read.
+// is expected to answer, and diverts the reads that wait there, at every tick until it says
+// something: another member may have become able to serve them only now. After a time
+// without ticks it is this process that was silent: replies may be waiting to be read.
 func (l *link) stall() {
-	if l.stalled == l.heard || l.w.now-l.heard <= int64(stallTime) || l.w.late {
+	l.unshun()
+	if l.w.now-l.heard <= int64(stallTime) || l.w.late {
 		return
 	}
 	if l.patient || l.tap != nil || l.wire == nil || !l.owes() {
 		return
 	}
-	l.stalled = l.heard
-	l.w.engine.report.Stalled(l.pw.opt.Name, l.server.ID)
+	if l.stalled != l.heard {
+		l.stalled = l.heard
+		l.w.engine.report.Stalled(l.pw.opt.Name, l.server.ID)
+	}
+	if l.shun() && l.divert(0) > 0 {
+		l.relieveAll() // who waits for room in its queue has other places to go
+	}
 }

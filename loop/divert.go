@@ -1,0 +1,205 @@
+package loop
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"huntaway/shard"
+)
+
+// untilHeard in link.shunned is a time that never comes: only the server's own word ends it.
+const untilHeard = math.MaxInt64
+
+// undivertible are the marks of entries that stay where they were sent: their answer is of
+// no use, they were sent once before, they belong to their link, or only who has been named
+// for them can answer (toReplica, and what has been redirected).
+const undivertible = isWrite | isSink | isCanary | retried | isMany | isPrivate | toReplica | urgent | hopLow | hopHigh
+
+// shun keeps new reads from the server of a link that has stalled, and reports whether the
+// reads that wait there may go elsewhere: while no other member of the group may serve them
+// they are best left where they are.
+func (l *link) shun() (spared bool) {
+	if l.private || l.dialect.urgent() {
+		return false
+	}
+	spared = l.pw.canSpare(l.server.ID)
+	switch {
+	case spared && l.shunned != untilHeard:
+		l.shunned = untilHeard
+		l.rate()
+	case !spared && l.shunned == untilHeard:
+		l.shunned = 0
+		l.rate()
+	}
+	return spared
+}
+
+// unshun gives reads again to a server that had stalled and has spoken. First it must have
+// answered what was diverted: until then it works off what nobody waits for. How long that
+// has lain there says nothing about the next request, and is forgotten.
+func (l *link) unshun() {
+	if l.shunned != untilHeard || l.heard == l.stalled || l.busy() && l.fifo.front().marks.has(isSink) {
+		return
+	}
+	l.shunned, l.latency = 0, 0
+	l.rate()
+}
+
+// canSpare reports whether the pool's policy lets somebody else serve the reads of a server.
+func (pw *poolWorker) canSpare(id int32) bool {
+	at := pw.table.GroupOf(id)
+	switch {
+	case pw.opt.ReadPolicy == shard.ReadMaster:
+		return false
+	case at < 0:
+		return true // it has left the table
+	}
+	cost := pw.cost[id]
+	pw.cost[id] = shard.Unusable
+	other := pw.table.Groups[at].Reader(pw.opt.ReadPolicy, pw.cost, 0)
+	pw.cost[id] = cost
+	return other >= 0
+}
+
+// divert sends each read that has waited here for that long (ns) once more, to another
+// member of its group, and returns how many there were. Their entries become sinks. What has
+// no other place to go stays, and so does a reply that is being passed on. After a time
+// without ticks the replies may be waiting to be read, so nothing is diverted.
+func (l *link) divert(waited int64) (n int) {
+	pw := l.pw
+	if l.private || l.dialect.urgent() || l.w.late || pw.opt.ReadPolicy == shard.ReadMaster {
+		return 0
+	}
+	costs := slices.Clone(pw.cost)
+	pw.cost[l.server.ID] = shard.Unusable
+	pw.sharedLinks((*link).ruleOut)
+	at := l.base
+	for p := l.fifo.head; p != l.fifo.tail; p++ {
+		e := l.fifo.at(p)
+		if l.w.now-e.sent < waited {
+			break
+		}
+		frame := l.log.bytes()[at : at+int(e.size)]
+		at += int(e.size)
+		if l.flows && p == l.fifo.head || !e.marks.has(viaRead) || e.marks.has(undivertible) {
+			continue
+		}
+		if pw.sendElsewhere(e, frame) {
+			n++
+		}
+	}
+	copy(pw.cost, costs)
+	return n
+}
+
+// ruleOut keeps reads that are diverted from a server that has begun to be silent as well:
+// they would not be sent a third time.
+func (l *link) ruleOut() {
+	if l.wire != nil && l.owes() && l.w.now-l.heard > int64(stallTime)/2 {
+		l.pw.cost[l.server.ID] = shard.Unusable
+	}
+}
+
+// sendElsewhere sends a read once more, to whom the costs allow, and leaves e to swallow the
+// late reply. Its time goes on: it is still answered or fails within the pool's timeout and
+// a little more, see allowed. It is false when nobody else may have it.
+func (pw *poolWorker) sendElsewhere(e *entry, frame []byte) bool {
+	s := pw.w.sessionOf(e)
+	if s == nil {
+		return false
+	}
+	again := *e
+	again.marks = again.marks&^released | retried
+	if again.marks.has(isMoved) && !pw.relocate(&again, frame) {
+		return false
+	}
+	to := pw.another(s, &again)
+	if to == nil {
+		return false
+	}
+	pw.landed(e)
+	e.marks |= isSink
+	pw.counters.Retried++
+	if again.marks.has(isScript) {
+		frame = pw.withScript(to, &again, frame)
+	}
+	to.send(frame, again)
+	to.crowded(s)
+	to.remind(&again)
+	return true
+}
+
+// another chooses as pick does, among servers that are not ruled out; nil: none may serve
+// the read now, or only the one whom its client's own writes demand.
+func (pw *poolWorker) another(s *session, e *entry) *link {
+	if s.mode.has(modePinned) || pw.opt.ReadYourWrites && s.writes > 0 {
+		return nil
+	}
+	g := &pw.table.Groups[e.group]
+	id := g.Reader(pw.opt.ReadPolicy, pw.cost, rand.Uint64())
+	if id < 0 {
+		return nil
+	}
+	if id != g.Master && pw.opt.ReadYourWrites && s.wrote > 0 && pw.table.Vitals(id).CoveredAt.Load() <= s.wrote {
+		id = g.Master
+	}
+	if id < 0 || pw.cost[id] == shard.Unusable {
+		return nil
+	}
+	h := pw.holds[e.group]
+	if h != nil && (h.waits(s, e) || id == g.Master && h.bars(s, e)) {
+		return nil
+	}
+	l := pw.linkOf(s, id)
+	if !l.usable() {
+		return nil
+	}
+	if id == g.Master {
+		pw.counters.ReadsMaster++
+	} else {
+		pw.counters.ReadsReplica++
+	}
+	return l
+}
+
+// allowed is how long a request may take in all (ns). A read that was sent a second time
+// gets a little more, because nothing may be left of its first time.
+func (l *link) allowed(e *entry) int64 {
+	timeout := int64(l.pw.opt.Timeout)
+	if e.marks&(viaRead|retried) == viaRead|retried {
+		return timeout + min(timeout, int64(stallTime))
+	}
+	return timeout
+}
+
+// remind has the tick look in time at a read that was diverted to this link: those before it
+// in the FIFO were admitted later.
+func (l *link) remind(e *entry) {
+	if l.pw.opt.Timeout == 0 {
+		return
+	}
+	by := e.sent + l.allowed(e)
+	if l.remindAt == 0 || by < l.remindAt {
+		l.remindAt = by
+	}
+}
+
+// expireDiverted answers reads that were diverted to this link and whose time is over,
+// wherever they are in the FIFO.
+func (l *link) expireDiverted() {
+	if l.remindAt == 0 || l.w.now < l.remindAt {
+		return
+	}
+	l.remindAt = 0
+	for p := l.fifo.head; p != l.fifo.tail; p++ {
+		e := l.fifo.at(p)
+		switch {
+		case e.marks&(viaRead|retried) != viaRead|retried || e.marks.has(isSink), l.flows && p == l.fifo.head:
+		case l.w.now-e.sent >= l.allowed(e):
+			l.sink(e)
+		default:
+			l.remind(e)
+		}
+	}
+}
