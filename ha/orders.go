@@ -344,7 +344,7 @@ func (t *task) handover() error {
 			return err
 		}
 		switch r := &t.ev.Repl; {
-		case r.Replica:
+		case r.Replica && r.Failover != "failover-in-progress": // until then the target is a replica too
 			return nil
 		case r.Failover == "no-failover":
 			return replyError("the server gave the handover up and is still master: its target did not catch up in time")

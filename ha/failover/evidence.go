@@ -200,7 +200,7 @@ func (m *Machine) verdict() (cause, string) {
 	}
 	lasted := func(since, limit int64) bool { return since != 0 && limit > 0 && m.now-since >= limit }
 	switch {
-	case b.refused >= 3 && lasted(b.refusedSince, m.o.DownRefused):
+	case b.refused >= 3 && lasted(b.refusedSince, m.refusedLimit()):
 		if yes, why := m.witnessed(b, (*member).linkDown); yes {
 			return causeRefused, fmt.Sprintf("refused %d probes in %s; %s", b.refused, span(m.now-b.refusedSince), why)
 		}
@@ -220,6 +220,26 @@ func (m *Machine) verdict() (cause, string) {
 		}
 	}
 	return causeNone, ""
+}
+
+// refusedLimit returns how long a master may refuse connections: longer when nobody has more
+// than what was on the disk of a server that was away.
+func (m *Machine) refusedLimit() int64 {
+	if b := m.member(m.bestGuess()); b != nil && m.outdated(b) {
+		return max(m.o.DownRefused, m.o.DownSilence)
+	}
+	return m.o.DownRefused
+}
+
+// outdated tells whether b has older data of the group's because it was away: its process has
+// not been linked to a master since it started, and lacks what the master is known to have had.
+func (m *Machine) outdated(b *member) bool {
+	has := b.repl.Offset
+	if b.repl.ID != m.known.Lineage {
+		has = b.repl.SecondOffset - 1
+	}
+	return b.linkedAs != b.repl.RunID &&
+		(b.repl.Kin(m.known.Lineage) && has < m.known.Offset || m.precedes(&b.repl))
 }
 
 // linkDown tells whether the replica says that its link to the master is broken.

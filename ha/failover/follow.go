@@ -96,11 +96,23 @@ func (m *Machine) successor() (*member, string) {
 	}
 	var heirs []*member
 	for _, b := range m.members {
-		if b.ID != m.master && m.isMaster(b) && m.known.Lineage != "" && b.repl.SecondID == m.known.Lineage {
+		if b.ID != m.master && m.isMaster(b) && m.known.Lineage != "" && b.repl.SecondID == m.known.Lineage && !m.premature(b) {
 			heirs = append(heirs, b)
 		}
 	}
 	return furthest(heirs)
+}
+
+// premature tells whether b, who says that it is master and carries on the group's data, is to
+// wait all the same: its redis.conf made it master when it started, not a decision, and the old
+// one may be back in a moment with everything. It is given DownSilence for that. A state file
+// says what the master had when it was written, so that no claimant is measured by it.
+func (m *Machine) premature(b *member) bool {
+	unknown := m.known.at == 0 && m.known.Lineage != "" && b.linkedAs != b.repl.RunID
+	if m.o.Mode != Local || !unknown && !m.outdated(b) {
+		return false
+	}
+	return m.state != Suspect && m.state != Stuck || m.now-m.doubtAt < m.o.DownSilence
 }
 
 // furthest returns the one heir that took over latest; nobody but a reason when two did.

@@ -31,6 +31,7 @@ type member struct {
 
 	repl     vital.Replication // the newest answer
 	linkedAt int64             // when it was last seen linked, or as master; 0: never
+	linkedAs string            // the process that was seen linked to its master, "" for none
 	sent     int64             // when that was asked for; 0: there was none
 	told     int64             // when the newest probe was sent, whatever it brought
 	fault    vital.Fault       // of the newest probe
@@ -79,6 +80,9 @@ func (b *member) heard(ev Event) {
 	}
 	if !ev.Repl.Replica || ev.Repl.LinkUp {
 		b.linkedAt = ev.At
+	}
+	if ev.Repl.Replica && ev.Repl.LinkUp {
+		b.linkedAs = ev.Repl.RunID
 	}
 	b.repl, b.sent, b.fault, b.text = ev.Repl, sent, vital.FaultNone, ""
 	b.clearEvidence()

@@ -28,6 +28,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	empty 0, foreign 0              what is on its disk: nothing; another group's data
 //	stalled 0                       the data path says so
 //	set 1 slow=5000 priority=0      lags; is never promoted
+//	set 1 crowned=1                 its redis.conf makes it a master when it starts
 //	set 1 late=1, set 1 elsewhere=1 its master does not list it as online; lists it at another address
 //	crash, crash 3, begin           this process ends (after 3 more actions); is started again
 //	switchover 0 1 fast dryrun      by the operator; also resolve 1, latch, release
@@ -172,6 +173,8 @@ func (s *script) set(b *box, rest []string) {
 			b.priority = int(n)
 		case "keys":
 			b.keys = n
+		case "crowned":
+			b.cfg = ""
 		case "late":
 			b.late = n != 0
 		case "elsewhere":

@@ -48,6 +48,9 @@ func (m *Machine) finished() bool {
 	if !m.isMaster(b) || m.intent.Lineage == "" || b.repl.SecondID != m.intent.Lineage {
 		return false
 	}
+	if m.intent.Begun == "promoting" { // what the crash has kept from being counted
+		m.recent = append(m.recent, m.now)
+	}
 	m.follow(b, fmt.Sprintf("it was being made master when the last process ended (%s)", m.intent.Begun))
 	return true
 }
@@ -90,7 +93,7 @@ func (m *Machine) claimants(but *member) (all []*member) {
 // startWithout begins when the presumed master b does not say that it is one.
 func (m *Machine) startWithout(b *member, rivals []*member) {
 	switch {
-	case len(rivals) == 0:
+	case len(rivals) == 0, len(rivals) == 1 && m.premature(rivals[0]):
 		m.doubtAtStart()
 	case len(rivals) > 1:
 		m.tear(fmt.Sprintf("%s and %s say that they are", rivals[0].Addr, rivals[1].Addr))

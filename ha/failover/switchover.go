@@ -300,6 +300,8 @@ func (m *Machine) clarify() {
 		m.suspect("the handover is neither over nor undone: " + m.hand.failure)
 	case seen && to.Err == nil && !to.Repl.Replica && m.o.Mode == Local:
 		m.confirm()
+	case old.Err != nil && m.gone() && seen && to.Err == nil:
+		m.suspect("it ended during the handover, which it had not finished: " + m.hand.failure)
 	case old.Err == nil && !old.Repl.Replica && old.Repl.Failover == "waiting-for-sync" && !m.hand.aborting:
 		m.hand.aborting = true
 		m.orderTo(Abort, m.master, -1, lookTime)
@@ -310,6 +312,13 @@ func (m *Machine) clarify() {
 	default:
 		m.retryAt = m.now + askEvery
 	}
+}
+
+// gone tells whether the old master's process has ended: its port refuses again and again. Only
+// it can make the target master, which was a replica still when it was asked since.
+func (m *Machine) gone() bool {
+	b := m.member(m.master)
+	return b != nil && b.refused >= 3
 }
 
 // over tells whether a master is in no FAILOVER.
