@@ -84,7 +84,7 @@ func attempt(ctx context.Context, f *fault, seed uint64, set settings) (out outc
 	}
 	defer func() { err = errors.Join(err, where.close()) }()
 	a := &attack{field: where, ctx: ctx, fault: f, seed: seed, set: set, log: history.NewLog(4 << 20),
-		random: rand.New(rand.NewPCG(seed, 1<<32)), figures: map[string][]float64{}}
+		random: newRandom(seed), figures: map[string][]float64{}}
 	a.witness = newWitness(a)
 	a.gather()
 	out.verdict, err = a.besiege()
@@ -226,3 +226,6 @@ func pauseFor(ctx context.Context, d time.Duration) {
 	case <-time.After(d):
 	}
 }
+
+// newRandom is the sequence of a fault's own decisions under a seed.
+func newRandom(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1<<32)) }
