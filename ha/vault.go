@@ -14,8 +14,10 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"huntaway/ha/failover"
+	"huntaway/perf"
 )
 
 // A vault keeps a pool's intents, a file for each group, and the lock that keeps other
@@ -135,7 +137,23 @@ func (v *vault) load(group string) (failover.Intent, error) {
 	case in.Group != group:
 		return failover.Intent{}, fmt.Errorf("%s is about group %q, not %q", v.path(group), in.Group, group)
 	}
-	return in, nil
+	return fromWall(in, time.Now(), perf.Now()), nil
+}
+
+// toWall returns the intent with its times in seconds of the calendar, which is how they are
+// kept; wall and now are this moment on both clocks.
+func toWall(in failover.Intent, wall time.Time, now int64) failover.Intent {
+	return in.Retimed(func(at int64) int64 { return wall.Add(time.Duration(at - now)).Unix() })
+}
+
+// fromWall is the reverse. When the calendar was set back what was kept may lie ahead, and is
+// taken for now: it forbids nothing for longer than it did when it was new. Nothing is taken to
+// be older than an hour.
+func fromWall(in failover.Intent, wall time.Time, now int64) failover.Intent {
+	return in.Retimed(func(at int64) int64 {
+		ago := min(max(wall.Unix()-at, 0), int64(time.Hour/time.Second))
+		return now - ago*int64(time.Second)
+	})
 }
 
 // unseal reads the text of a state file.
@@ -196,7 +214,7 @@ func (v *vault) write(in failover.Intent) error {
 	if err := v.opened(); err != nil {
 		return err
 	}
-	text, err := seal(in)
+	text, err := seal(toWall(in, time.Now(), perf.Now()))
 	if err != nil {
 		return err
 	}

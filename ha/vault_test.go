@@ -1,14 +1,17 @@
 package ha
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"huntaway/ha/failover"
+	"huntaway/perf"
 	"huntaway/shard"
 )
 
@@ -65,6 +68,48 @@ func TestVaultOrder(t *testing.T) {
 	wg.Wait()
 	if got, err := v.load("g"); got.Epoch != 19 || err != nil {
 		t.Errorf("got epoch %d, %v; want 19", got.Epoch, err)
+	}
+}
+
+// TestVaultTimes: when failovers were made is kept by the calendar, for a process that has
+// another clock; a calendar that jumps forbids nothing for longer than an hour.
+func TestVaultTimes(t *testing.T) {
+	const s = int64(time.Second)
+	wall := time.Unix(1_000_000, 0)
+	kept := toWall(failover.Intent{Group: "g", Recent: fmt.Sprintf("%d %d", 1000*s, 2000*s)}, wall, 2060*s)
+	if want := "998940 999940"; kept.Recent != want {
+		t.Errorf("kept: got %q; want %q", kept.Recent, want)
+	}
+	for _, c := range []struct {
+		since time.Duration // by the calendar
+		want  []int64       // on the clock of a process that is 5 s old
+	}{
+		{10 * time.Second, []int64{5*s - 1070*s, 5*s - 70*s}},
+		{0, []int64{5*s - 1060*s, 5*s - 60*s}},
+		{-100 * time.Second, []int64{5*s - 960*s, 5 * s}},
+		{-1000 * time.Hour, []int64{5 * s, 5 * s}},
+		{45 * time.Minute, []int64{5*s - 3600*s, 5*s - 2760*s}},
+		{1000 * time.Hour, []int64{5*s - 3600*s, 5*s - 3600*s}},
+	} {
+		want := fmt.Sprintf("%d %d", c.want[0], c.want[1])
+		if got := fromWall(kept, wall.Add(c.since), 5*s); got.Recent != want || got.Group != "g" {
+			t.Errorf("after %v: got %q; want %q", c.since, got.Recent, want)
+		}
+	}
+	v := &vault{dir: t.TempDir(), pool: "p"}
+	defer v.close()
+	now := perf.Now()
+	if err := v.prepare(failover.Intent{Group: "g", Recent: fmt.Sprint(now - 90*s)})(); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(v.path("g"))
+	if year := fmt.Sprintf(`"recent":"%.5s`, fmt.Sprint(time.Now().Unix()-90)); err != nil || !strings.Contains(string(text), year) {
+		t.Errorf("the file: got %s, %v; want %s... in it", text, err, year)
+	}
+	in, err := v.load("g")
+	var at int64
+	if fmt.Sscan(in.Recent, &at); err != nil || now-at < 88*s || now-at > 98*s {
+		t.Errorf("loaded: got %q, %v; want about 90 s before %d", in.Recent, err, now)
 	}
 }
 

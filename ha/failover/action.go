@@ -75,6 +75,7 @@ type Intent struct {
 	Candidate string `json:"candidate,omitempty"` // whom Begun is about to make master
 	Arbiter   uint64 `json:"arbiter,omitempty"`   // the arbiter's epoch of the last publication
 	Latched   string `json:"latched,omitempty"`   // why automatic failover is off; "": it is on
+	Recent    string `json:"recent,omitempty"`    // when servers were promoted, newest last, separated by spaces
 }
 
 // A Transition is one change worth a line in the log. Immutable.

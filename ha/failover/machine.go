@@ -91,6 +91,7 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	}
 	m.intent = intent
 	m.intent.Group = l.Group
+	m.recent = readTimes(intent.Recent)
 	m.enlist(l.Members)
 	m.tabled = l.Master
 	if b := m.memberAt(intent.Master); b != nil && intent.Lineage != "" {

@@ -2,6 +2,7 @@ package failover
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -69,6 +70,7 @@ func (m *Machine) standing() Intent {
 	if m.master >= 0 {
 		i.Master = m.name(m.master)
 	}
+	i.Recent = spellTimes(m.recent)
 	i.RunID, i.Lineage, i.Offset = m.known.RunID, m.known.Lineage, m.known.Offset
 	var before []string
 	for _, f := range m.former[max(0, len(m.former)-formerMost):] {
@@ -96,4 +98,34 @@ func (m *Machine) takeBack() {
 	if m.intent.Begun != "" {
 		m.begin("", -1)
 	}
+}
+
+// spellTimes and readTimes are how times stand in an Intent, which is comparable.
+func spellTimes(times []int64) string {
+	words := make([]string, len(times))
+	for i, at := range times {
+		words[i] = strconv.FormatInt(at, 10)
+	}
+	return strings.Join(words, " ")
+}
+
+// readTimes leaves out what is no number.
+func readTimes(text string) (times []int64) {
+	for word := range strings.FieldsSeq(text) {
+		if at, err := strconv.ParseInt(word, 10, 64); err == nil {
+			times = append(times, at)
+		}
+	}
+	return times
+}
+
+// Retimed returns the intent with its times as another clock has them: those of perf.Now mean
+// nothing outside the process.
+func (i Intent) Retimed(translate func(int64) int64) Intent {
+	times := readTimes(i.Recent)
+	for n := range times {
+		times[n] = translate(times[n])
+	}
+	i.Recent = spellTimes(times)
+	return i
 }

@@ -29,9 +29,12 @@ func (m *Machine) answer(w Wish, err error) {
 // unlatch allows automatic failover again, and forgets those that were made.
 func (m *Machine) unlatch(w Wish) {
 	m.recent = nil
-	if m.intent.Latched != "" {
-		m.intent.Latched = ""
+	latched := m.intent.Latched != ""
+	if latched || m.intent.Recent != "" {
+		m.intent.Latched, m.intent.Recent = "", ""
 		m.save()
+	}
+	if latched {
 		m.note("automatic failover is on", "released by "+w.By)
 	}
 	m.answer(w, nil)
