@@ -16,7 +16,7 @@ import (
 func settingsFor(t *testing.T) settings {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("NOT TESTED with -short: it takes most of a minute")
+		t.Skip("NOT TESTED with -short: it takes a minute")
 	}
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("NOT TESTED: redis-server is not installed (make test installs it)")
@@ -26,23 +26,26 @@ func settingsFor(t *testing.T) settings {
 	if text, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building huntaway: %v\n%s", err, text)
 	}
-	return settings{program: program, clients: 6, rate: 500, keep: t.TempDir()}
+	return settings{program: program, clients: 6, rate: 400, keep: t.TempDir()}
 }
 
 // TestShortOfChaos is the part of make chaos that every change has to pass.
 func TestShortOfChaos(t *testing.T) {
 	set := settingsFor(t)
 	for _, name := range []string{"F1", "F2", "F13", "F17", "F32"} {
-		chosen, err := faultsNamed(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out, err := attempt(context.Background(), chosen[0], 1, set)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-		} else if !out.passed() {
-			t.Errorf("%s\n%s", name, out.line())
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			chosen, err := faultsNamed(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := attempt(context.Background(), chosen[0], 1, set)
+			if err != nil {
+				t.Error(err)
+			} else if !out.passed() {
+				t.Error(out.line())
+			}
+		})
 	}
 }
 
@@ -58,15 +61,18 @@ func TestChaosCatchesWhatItMust(t *testing.T) {
 		{fault{name: "lost", inject: loseAppends}, "I6a"},
 		{fault{name: "robbed", inject: robBank}, "I11"},
 	} {
-		out, err := attempt(context.Background(), &tc.fault, 1, set)
-		if err != nil {
-			t.Fatalf("%s: %v", tc.fault.name, err)
-		}
-		told := tc.want == "vacuous" && out.vacuous && len(out.failed) == 0 ||
-			slices.ContainsFunc(out.failed, func(f string) bool { return strings.HasPrefix(f, tc.want) })
-		if !told || out.passed() {
-			t.Errorf("%s: got %q, vacuous %v; want %s", tc.fault.name, out.failed, out.vacuous, tc.want)
-		}
+		t.Run(tc.fault.name, func(t *testing.T) {
+			t.Parallel()
+			out, err := attempt(context.Background(), &tc.fault, 1, set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			told := tc.want == "vacuous" && out.vacuous && len(out.failed) == 0 ||
+				slices.ContainsFunc(out.failed, func(f string) bool { return strings.HasPrefix(f, tc.want) })
+			if !told || out.passed() {
+				t.Errorf("got %q, vacuous %v; want %s", out.failed, out.vacuous, tc.want)
+			}
+		})
 	}
 }
 
