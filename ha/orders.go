@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -286,6 +287,17 @@ func (t *task) verify() error {
 	return t.c.Do(t.ctx, "SET", markerKey(t.order.group), t.order.Epoch).Err()
 }
 
+// rewrite has a server that was made a replica write that into its redis.conf, or it would start
+// as a master again, with old data. It is a replica all the same when it cannot.
+func (t *task) rewrite() {
+	if t.order.keepFile {
+		return
+	}
+	if err := t.c.Do(t.ctx, "CONFIG", "REWRITE").Err(); err != nil {
+		t.note = "CONFIG REWRITE: " + err.Error()
+	}
+}
+
 // demote makes a server that thinks it is master a replica. Between the pause and the end of
 // its clients' connections it takes no write that would be thrown away. Servers before 6.2
 // know no such pause, and are not the worse for its absence than they are.
@@ -296,6 +308,7 @@ func (t *task) demote() error {
 	}
 	err := t.follow(t.order.target)
 	if err == nil {
+		t.rewrite()
 		err = t.c.Do(t.ctx, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").Err()
 	}
 	if paused == nil {
@@ -326,10 +339,29 @@ func (t *task) abort() error {
 	return err
 }
 
+// listed returns the target as the master lists it among its replicas, where FAILOVER TO looks it
+// up letter by letter: under its IP address though we know it by name.
+func (t *task) listed() (host, port string, err error) {
+	if host, port, err = splitAddr(t.order.target); err != nil || net.ParseIP(host) != nil {
+		return host, port, err
+	}
+	if err := t.inspect(); err != nil {
+		return "", "", err
+	}
+	addrs, err := net.DefaultResolver.LookupHost(t.ctx, host)
+	for _, addr := range addrs {
+		same := func(f vital.Follower) bool { return f.Addr == net.JoinHostPort(addr, port) }
+		if slices.ContainsFunc(t.ev.Repl.Followers, same) {
+			return addr, port, nil
+		}
+	}
+	return host, port, err
+}
+
 // handover has a master give its place to the target, and waits until that is over. It stops
 // waiting, though the server goes on, when another order comes: that is to abort it.
 func (t *task) handover() error {
-	host, port, err := splitAddr(t.order.target)
+	host, port, err := t.listed()
 	if err != nil {
 		return err
 	}
@@ -345,6 +377,7 @@ func (t *task) handover() error {
 		}
 		switch r := &t.ev.Repl; {
 		case r.Replica && r.Failover != "failover-in-progress": // until then the target is a replica too
+			t.rewrite()
 			return nil
 		case r.Failover == "no-failover":
 			return replyError("the server gave the handover up and is still master: its target did not catch up in time")

@@ -1,6 +1,7 @@
 package ha
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -31,6 +32,7 @@ func (*board) Drain(context.Context, int32) error { return nil }
 // An instance is a redis-server process of this test, in a directory of its own.
 type instance struct {
 	t    *testing.T
+	host string // what addr calls it, "" for 127.0.0.1
 	port string
 	args []string
 	cmd  *exec.Cmd
@@ -56,7 +58,7 @@ func launch(t *testing.T, args ...string) *instance {
 	return i
 }
 
-func (i *instance) addr() string { return "127.0.0.1:" + i.port }
+func (i *instance) addr() string { return cmp.Or(i.host, "127.0.0.1") + ":" + i.port }
 
 // start starts the process and waits until it accepts connections, not until it has loaded.
 func (i *instance) start() {
