@@ -5,6 +5,7 @@ var faults = []*fault{
 	{name: "F1", what: "master killed", plan: twoGroups, inject: killMaster},
 	{name: "F1s", what: "master killed, Sentinels decide, two proxies", plan: guarded, inject: killMaster},
 	{name: "F2", what: "master stopped for longer than down_after", inject: stopMaster},
+	{name: "F2l", what: "master stopped while replication is late: the loss is told", plan: wired, inject: stopLate},
 	{name: "F2s", what: "master stopped, Sentinels decide, two proxies", plan: guarded, inject: stopMaster},
 	{name: "F3", what: "master stalls for 3 s", inject: stallLong},
 	{name: "F3b", what: "master stalls for 0.9 s", inject: stallShort},

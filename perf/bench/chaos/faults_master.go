@@ -85,6 +85,33 @@ func stopMaster(a *attack) error {
 	return nil
 }
 
+// stopLate is F2 with writes that no replica has yet: they are lost, in the window that is
+// declared for them, and the proxy says so when the old master is back.
+func stopLate(a *attack) error {
+	g := a.groups[0]
+	m := g.servers[0]
+	m.wire.set(slow, replicas)
+	a.wait(1500 * time.Millisecond)
+	at := a.stop(m)
+	a.mu.Lock()
+	a.windows = append(a.windows, history.Window{Group: g.name, From: at - 3e9, To: at + 50e6})
+	a.mu.Unlock()
+	// What the wire still has must not reach the replicas behind the master's back.
+	m.wire.set(refused, replicas)
+	a.wantFailover(g, m, at, 15*time.Second)
+	a.bites = nil
+	back := a.log.Now()
+	m.wire.set(clear, replicas)
+	m.Resume()
+	a.wantDemoted(g, m, back)
+	a.until("the proxy does not tell what is lost", 5*time.Second, func() bool { _, known := a.discarded(g.name); return known })
+	if lost, _ := a.discarded(g.name); lost > 0 {
+		a.bit("%d bytes were discarded", lost)
+		a.figure("bytes discarded", float64(lost))
+	}
+	return nil
+}
+
 // wantLookups fails the run when a client that only reads was not served: replicas are well.
 func (a *attack) wantLookups(g *group, since int64) {
 	n, first := 0, history.Op{}

@@ -143,8 +143,8 @@ func (a *attack) turns(how map[string]any) error {
 			return nil
 		}
 		at, err := a.switchover(g, to, how)
-		for tries := 0; err != nil && strings.Contains(err.Error(), "is not linked") && tries < 10; tries++ {
-			a.wait(500 * time.Millisecond) // the proxy's last look at it is older than ours
+		for tries := 0; err != nil && notYet(err) && tries < 10; tries++ {
+			a.wait(500 * time.Millisecond)
 			at, err = a.switchover(g, to, how)
 		}
 		if err != nil && !a.choseAnother(err) {
@@ -161,6 +161,12 @@ func (a *attack) turns(how map[string]any) error {
 	}
 	a.wantNothingFailed(begun)
 	return nil
+}
+
+// notYet tells whether a switchover was refused for what passes: the proxy's last look at the target
+// is older than ours, or a big value is on its way.
+func notYet(err error) bool {
+	return strings.Contains(err.Error(), "is not linked") || strings.Contains(err.Error(), "bytes behind")
 }
 
 // choseAnother tells whether a switchover ended with another master than ordered, as it may with

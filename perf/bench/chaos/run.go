@@ -181,6 +181,7 @@ func (a *attack) history() *history.Run {
 	r := &history.Run{Banked: accounts * opening, Windows: a.windows, Reigns: a.witness.reigns(),
 		Promise: history.Promise{OwnWrites: true, Closes: a.fault.free}}
 	r.Ops, r.Conns = a.log.Snapshot()
+	a.noteLoss(r.Reigns)
 	return r
 }
 

@@ -161,6 +161,33 @@ func (w *witness) reigns() []history.Reign {
 	return append([]history.Reign(nil), w.seen...)
 }
 
+// noteLoss gives reigns the bytes that were discarded at their beginning, for I9. They are known
+// once the old master is back, and of the last change only.
+func (a *attack) noteLoss(reigns []history.Reign) {
+	last := map[string]int{}
+	for i := range reigns {
+		if _, later := last[reigns[i].Group]; !later {
+			reigns[i].Loss = 0 // the first master has no predecessor
+		}
+		last[reigns[i].Group] = i
+	}
+	for group, i := range last {
+		if lost, known := a.discarded(group); known && reigns[i].Loss < 0 {
+			reigns[i].Loss = lost
+		}
+	}
+}
+
+// discarded is what the proxy says that a returned master had more than the new one, in bytes.
+func (a *attack) discarded(group string) (bytes int64, known bool) {
+	for _, c := range a.proxies[0].changes(group) {
+		if strings.Contains(c.What, "is back, the old master") {
+			bytes, known = c.Lost, true
+		}
+	}
+	return bytes, known
+}
+
 // heldSeen tells how often a proxy was seen to hold a group.
 func (w *witness) heldSeen() int {
 	w.mu.Lock()
