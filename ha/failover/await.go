@@ -140,6 +140,12 @@ func (m *Machine) fate(kind ActionKind) (error, bool) {
 	return nil, !slices.ContainsFunc(m.awaits, func(a await) bool { return a.job == ofState && a.kind == kind })
 }
 
+// tried tells whether the current state has begun such an action.
+func (m *Machine) tried(kind ActionKind) bool {
+	return slices.ContainsFunc(m.awaits, func(a await) bool { return a.job == ofState && a.kind == kind }) ||
+		slices.ContainsFunc(m.outcomes, func(o outcome) bool { return o.kind == kind })
+}
+
 // forgetOutcomes drops what the state before has awaited.
 func (m *Machine) forgetOutcomes() {
 	m.outcomes, m.retryAt = nil, 0

@@ -21,9 +21,12 @@
 //
 //	observe   somebody else. The machine follows roles that lineage proves, and sends nothing.
 //	local     this machine, alone. It stands down while it hears another one's heartbeat.
-//	sentinel  Redis Sentinel: a majority and a higher epoch. The machine fences and follows.
+//	sentinel  Redis Sentinel: a majority and a higher epoch. The machine fences and follows;
+//	          while the old master answers, what is in flight there is awaited before it does.
 //
-// A switchover that an operator orders is carried out in every mode but observe.
+// A switchover that an operator orders is carried out in every mode but observe. In mode sentinel
+// that includes one order to the old master, whose writes are paused: to follow whom Sentinel has
+// named, so that it refuses what waits there instead of losing it.
 //
 // # The states
 //

@@ -12,6 +12,7 @@ const (
 	heirPause    = 5 * second // how long one that was refused is not looked at again
 	heirEvery    = second / 5 // between two looks at it
 	objectedFor  = 2 * second // how long an objection of the arbiter's stands
+	yieldTime    = second / 2 // how long what is in flight at a living master may take once its heir is known
 )
 
 // An heir is who is looked at in Following.
@@ -20,7 +21,9 @@ type heir struct {
 	at        int64  // when it was named
 	why       string // by what
 	vouched   bool   // a majority, an operator or the whole group stands for it, whatever its lineage
-	fencing   bool   // it is what it should be; the old master is being fenced off
+	fencing   bool   // it is what it should be; the old master is being fenced off:
+	resuming  bool   // first the writes end that our own switchover has paused there,
+	fenced    bool   // then what is in flight there was answered, or was given up
 	repl      vital.Replication
 	refused   int32 // who was refused last, -1: nobody
 	refusedAt int64
@@ -198,12 +201,61 @@ func (m *Machine) acknowledge(ev Event) {
 	}
 	m.heir.fencing, m.heir.repl = true, ev.Repl
 	m.begin("following", m.heir.id)
-	m.fence(m.heir.id)
+	if m.heir.resuming = m.pausedByUs(); m.heir.resuming {
+		m.orderTo(Follow, m.master, m.heir.id, m.o.Promote)
+	}
+	m.inherit()
+}
+
+// pausedByUs tells whether a switchover of ours that the arbiter carries out has paused writes
+// at the old master. Those that wait there, other proxies' too, would be executed when the
+// pause is over, and be lost: it is made a replica of the heir, as the arbiter would do later,
+// so that it refuses them and they can be sent to the heir.
+func (m *Machine) pausedByUs() bool {
+	old := m.member(m.master)
+	return m.o.Mode == Sentinel && m.hand.at != 0 && m.hand.stage != handingOver && m.heir.id != m.master &&
+		m.fresh(old) && old.repl.RunID == m.known.RunID
+}
+
+// resume ends the pause once the old master is a replica. When it could not be made one the
+// pause stays until it runs out.
+func (m *Machine) resume() {
+	ev, over := m.outcome(Follow, m.master)
+	m.heir.resuming = !over
+	if over && ev.Err == nil {
+		m.loose(Unpause, m.master, -1)
+	}
+}
+
+// yielded waits until a master that answers has answered what is in flight there, at most for
+// so long: while it lives that is sooner than the arbiter names another one, unless its
+// writes are paused, which are refused then. What is in flight at one that may be dead is
+// given up at once.
+func (m *Machine) yielded(within int64) bool {
+	if m.o.Mode != Sentinel || !m.fresh(m.member(m.master)) {
+		return true
+	}
+	if !m.tried(Drain) {
+		m.launch(ofState, Action{Kind: Drain, Server: m.master, Within: within})
+		return false
+	}
+	_, over := m.fate(Drain)
+	return over
 }
 
 // inherit publishes the heir once the old master is fenced off. A state file that
 // cannot be written keeps nobody from following what has happened already.
 func (m *Machine) inherit() {
+	if m.heir.resuming {
+		m.resume()
+	}
+	switch {
+	case m.heir.resuming || !m.heir.fenced && !m.yielded(yieldTime):
+		return
+	case !m.heir.fenced:
+		m.heir.fenced = true
+		m.fence(m.heir.id)
+	}
 	switch err, over := m.fate(Fence); {
 	case !over || !m.isSaved() && m.unsavable() == nil && m.o.Mode != Observe:
 	case err != nil:
@@ -323,10 +375,14 @@ func (m *Machine) isObjected() bool {
 }
 
 // arbiterFence closes the connections to a master that the arbiter may be replacing,
-// once for each doubt: nobody tells us before it promotes another one.
+// once for each doubt: nobody tells us before it promotes another one. While the master
+// lives, what is in flight there is awaited first.
 func (m *Machine) arbiterFence() {
 	if m.o.Mode != Sentinel || m.master < 0 || m.announced.fencedFor == m.doubtAt ||
 		!m.isObjected() && m.now-m.since < m.o.Stall {
+		return
+	}
+	if !m.yielded(objectedFor) {
 		return
 	}
 	m.announced.fencedFor = m.doubtAt

@@ -533,7 +533,7 @@ func (w *world) report(j job2, err error, b *box) {
 func (w *world) runLocal() {
 	for i := 0; i < len(w.local); {
 		j := w.local[i]
-		if w.now < j.at {
+		if w.now < j.at || j.a.Kind == Drain && w.now < j.until && w.now < w.boxes[j.a.Server].paused && !w.boxes[j.a.Server].replica {
 			i++
 			continue
 		}
@@ -547,6 +547,8 @@ func (w *world) runLocal() {
 		case j.a.Kind == Fence && !w.table.Held && w.table.Master == j.a.Server:
 		case j.a.Kind == Fence:
 			w.fenced[j.a.Server] = true
+		case j.a.Kind == Drain && w.now >= j.until:
+			err = errors.New("it still owes replies")
 		case j.a.Kind == Drain && !w.boxes[j.a.Server].hung && !w.boxes[j.a.Server].cut:
 			w.fenced[j.a.Server] = w.table.Held // nothing is in flight, and nothing new is sent
 		case j.a.Kind == Drain && (w.boxes[j.a.Server].hung || w.boxes[j.a.Server].cut):
@@ -586,7 +588,7 @@ func (w *world) carryOut(a Action) {
 	case Publish:
 		w.published(a)
 	case Fence, Drain, Persist:
-		j := job2{a: a, at: w.now + w.latency}
+		j := job2{a: a, at: w.now + w.latency, until: w.now + a.Within}
 		if a.Kind == Fence {
 			j.at += w.fences
 		}
@@ -649,7 +651,8 @@ func (w *world) ordered(a Action) {
 		return
 	}
 	b := w.boxes[a.Server]
-	if w.o.Mode != Local && (a.Op.changes() || a.Op == Verify) {
+	resumes := w.o.Mode == Sentinel && a.Op == Follow && a.Server == w.table.Master && w.m.hand.at != 0 && w.m.hand.stage != handingOver
+	if w.o.Mode != Local && !resumes && (a.Op.changes() || a.Op == Verify) {
 		w.broken("%v s%d in mode %v", a.Op, a.Server, w.o.Mode)
 	}
 	switch a.Op {
