@@ -108,7 +108,7 @@ func (m *Machine) steps(w Wish) []string {
 	switch {
 	case m.o.Mode == Sentinel:
 		all = append(all, fmt.Sprintf("pause writes at %s until %s has the same offset", from, to),
-			"have Sentinel fail over, and follow whom it names")
+			"have Sentinel fail over, and "+from+" follow whom it names")
 	case w.Fast:
 		all = append(all, fmt.Sprintf("pause writes at %s until %s has the same offset, at most %s", from, to, span(m.o.Handover)),
 			fmt.Sprintf("close the connections to %s, promote %s, have %s follow it", from, to, from))
