@@ -26,7 +26,7 @@ func TestStoppedReplicaFailsNoRead(t *testing.T) {
 				addrs = append(addrs, s.Addr)
 			}
 			sc := scene{groups: one(group("g", addrs...))}
-			sc.options = loop.PoolOptions{ReadPolicy: shard.PreferReplica, Timeout: time.Second}
+			sc.options = loop.PoolOptions{ReadPolicy: shard.PreferReplica, Timeout: 3 * time.Second}
 			st := play(t, sc)
 			st.dial().want(t, "OK", "SET", "k", "v")
 			for _, s := range servers {
@@ -49,8 +49,8 @@ func TestStoppedReplicaFailsNoRead(t *testing.T) {
 			if n := st.counters(); n.Retried == 0 || n.ErrorReplies != 0 {
 				t.Errorf("got %d sent again, %d errors; want some and 0", n.Retried, n.ErrorReplies)
 			}
-			if took := time.Duration(slowest.Load()); took > 800*time.Millisecond {
-				t.Errorf("the slowest read took %v; want less than 0.8 s", took)
+			if took := time.Duration(slowest.Load()); took > 1500*time.Millisecond {
+				t.Errorf("the slowest read took %v; want about 0.3 s, and half the time-out at most", took)
 			} else {
 				t.Logf("%d reads, the slowest took %v", reads.Load(), took)
 			}
