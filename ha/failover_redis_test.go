@@ -221,30 +221,34 @@ func TestSwitchover(t *testing.T) {
 }
 
 // TestSwitchoverByName: servers that are configured by their names, which the master does not
-// know: it lists its replicas by address. Afterwards the old master's file says that it is a replica.
+// know: it lists its replicas by address. Who is demoted writes that into its file.
 func TestSwitchoverByName(t *testing.T) {
 	file := t.TempDir() + "/redis.conf"
 	if err := os.WriteFile(file, []byte("repl-backlog-size 1mb\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	all := []*instance{launch(t), launch(t)}
-	all[0].kill()
-	all[0].args = append([]string{file}, all[0].args...)
-	all[0].start()
+	all[1].kill()
+	all[1].args = append([]string{file}, all[1].args...)
+	all[1].start()
 	all[1].follows(all[0])
 	all[0].host, all[1].host = "localhost", "localhost"
 	all[0].replicated(1)
 	tr := castOf(t, all, nil)
 	tr.settled(0, "[1]")
-	o := SwitchoverOrder{Group: "g", To: all[1].addr(), Expect: all[0].addr(), By: "test"}
-	tr.await("a switchover", func() bool {
-		_, err := tr.m.Switchover(context.Background(), o)
-		if err != nil && !strings.Contains(err.Error(), "not linked") && !strings.Contains(err.Error(), "list") {
-			t.Fatal(err, tr.describe())
-		}
-		return err == nil
-	})
+	turn := func(o SwitchoverOrder) {
+		tr.await("a switchover", func() bool {
+			_, err := tr.m.Switchover(context.Background(), o)
+			if err != nil && !strings.Contains(err.Error(), "not linked") && !strings.Contains(err.Error(), "list") {
+				t.Fatal(err, tr.describe())
+			}
+			return err == nil
+		})
+	}
+	turn(SwitchoverOrder{Group: "g", To: all[1].addr(), Expect: all[0].addr(), By: "test"})
 	tr.settled(1, "[0]")
+	turn(SwitchoverOrder{Group: "g", To: all[0].addr(), Expect: all[1].addr(), Fast: true, By: "test"})
+	tr.settled(0, "[1]")
 	eventually(t, "the old master's file says that it is a replica", func() bool {
 		text, _ := os.ReadFile(file)
 		return strings.Contains(string(text), "\nreplicaof ")

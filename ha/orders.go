@@ -288,7 +288,8 @@ func (t *task) verify() error {
 }
 
 // rewrite has a server that was made a replica write that into its redis.conf, or it would start
-// as a master again, with old data. It is a replica all the same when it cannot.
+// as a master again, with old data. It is a replica all the same when it cannot. After FAILOVER
+// neither server is told, so that one file of the group still says master.
 func (t *task) rewrite() {
 	if t.order.keepFile {
 		return
@@ -377,7 +378,6 @@ func (t *task) handover() error {
 		}
 		switch r := &t.ev.Repl; {
 		case r.Replica && r.Failover != "failover-in-progress": // until then the target is a replica too
-			t.rewrite()
 			return nil
 		case r.Failover == "no-failover":
 			return replyError("the server gave the handover up and is still master: its target did not catch up in time")
