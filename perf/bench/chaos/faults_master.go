@@ -293,9 +293,7 @@ func (a *attack) misconf(g *group, d time.Duration) error {
 	if _, err := m.call("CONFIG", "SET", "save", "1 1"); err != nil {
 		return err
 	}
-	if _, err := m.call("BGSAVE"); err != nil {
-		return err
-	}
+	_, _ = m.call("BGSAVE") // it may have begun one by itself
 	a.until("the master says MISCONF", 5*time.Second, func() bool { _, err := m.call("SET", "misconf?", "1"); return err != nil })
 	a.wait(d)
 	if n := a.refusals(g, "MISCONF"); n > 0 {
@@ -307,8 +305,12 @@ func (a *attack) misconf(g *group, d time.Duration) error {
 	if _, err := m.call("CONFIG", "SET", "save", ""); err != nil {
 		return err
 	}
-	_, err := m.call("BGSAVE")
-	return err
+	a.until("the master can save again", 10*time.Second, func() bool {
+		_, _ = m.call("BGSAVE") // likewise
+		_, err := m.call("SET", "misconf?", "0")
+		return err == nil
+	})
+	return nil
 }
 
 // refusals counts operations that ended with such an error.

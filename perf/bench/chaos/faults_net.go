@@ -137,7 +137,7 @@ func garbledReplies(a *attack) error {
 func candidateDies(a *attack) error {
 	g := a.groups[0]
 	m, n := g.servers[0], g.servers[1]
-	orders := []string{"192.0.2.1", "\r\nNO\r\n", "huntaway:epoch", "\r\nREPLICAOF\r\n", "\r\nEXEC\r\n"}
+	orders := []string{"192.0.2.1", "\r\nNO\r\n", "huntaway:epoch", "\r\nREPLICAOF\r\n"}
 	order := orders[a.seed%uint64(len(orders))]
 	died := make(chan int64, 1)
 	n.wire.setTrip(order, func() { died <- a.crash(n) })

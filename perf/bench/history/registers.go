@@ -1,5 +1,7 @@
 package history
 
+import "slices"
+
 // A register is what is known of one key while its client's operations pass by in their
 // order. Every key is written by one client only, so there is an order.
 type register struct {
@@ -8,6 +10,7 @@ type register struct {
 	cleared bool            // the key is gone for certain
 	sent    map[int64]*Op   // every write of the whole run, by its version
 	spread  bool            // written together with keys of other groups
+	clears  []*Op           // every deletion of the whole run
 	seen    map[int]reading // by connection, what was read last
 }
 
@@ -32,6 +35,9 @@ func checkRegisters(j *judge) {
 		for _, key := range op.written() {
 			at(key).sent[op.Version] = op
 		}
+		for _, key := range op.cleared() {
+			at(key).clears = append(at(key).clears, op)
+		}
 	}
 	for _, op := range j.ops {
 		switch op.Kind {
@@ -51,6 +57,20 @@ func checkRegisters(j *judge) {
 	for key, r := range all {
 		j.checkRegister(key, r)
 	}
+}
+
+// clearedBehind tells whether the key was deleted by a request that stands behind the read and was
+// sent before its reply was there: a replica may have executed the two in that order.
+func (r *register) clearedBehind(read *Op) bool {
+	return slices.ContainsFunc(r.clears, func(c *Op) bool { return c.Seq > read.Seq && c.Invoked <= read.Completed })
+}
+
+// cleared returns the keys that the operation deletes.
+func (o *Op) cleared() []string {
+	if o.Kind == Clear {
+		return o.Keys
+	}
+	return nil
 }
 
 // written returns the keys whose version the operation sets.
@@ -109,7 +129,7 @@ func (j *judge) checkRead(op *Op, r *register) {
 	if w := r.sent[op.Version]; op.Version != 0 && (w == nil || w.Invoked > op.Completed) {
 		j.breaks("I6b", "%s shows %d, which nobody had sent by then", op.name(), op.Version)
 	}
-	if j.run.Promise.OwnWrites && op.Version < r.floor {
+	if j.run.Promise.OwnWrites && op.Version < r.floor && !r.clearedBehind(op) {
 		j.breaks("I10", "%s shows %d after the client's own write of %d", op.name(), op.Version, r.floor)
 	}
 	before, any := r.seen[op.Conn]
