@@ -75,6 +75,14 @@ func (m *Monitor) Switchover(ctx context.Context, o SwitchoverOrder) (plan []str
 			return nil, err
 		}
 	}
+	if !o.DryRun && !o.Fast && p.watch.o.Failover.Mode == failover.Local {
+		dry := wish
+		dry.DryRun = true
+		if _, err := p.watch.order(ctx, p.group.Name, dry); err != nil {
+			return nil, err // refused: there is nothing to time
+		}
+		p.approach(ctx, wish.Expect, wish.To)
+	}
 	return p.watch.order(ctx, p.group.Name, wish)
 }
 
