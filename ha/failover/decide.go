@@ -80,7 +80,7 @@ func (m *Machine) reviewSuspect() {
 // recovered goes back to the master that was called in question.
 func (m *Machine) recovered() {
 	b := m.member(m.master)
-	m.forbidden, m.lostAt = "", 0
+	m.forbidden, m.lostAt, m.round.notBefore = "", 0, 0
 	if m.doubt == stalling && m.now-m.doubtAt < promptly {
 		m.pardonUntil = m.now + pardonTime
 	}
