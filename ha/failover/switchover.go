@@ -61,10 +61,10 @@ func (m *Machine) objection(w Wish) error {
 	switch {
 	case m.o.Mode == Observe:
 		return errors.New("failover is observe: whoever decides there has to switch over, and Huntaway follows")
+	case w.Expect != m.master:
+		return fmt.Errorf("the master is %s; %s was expected", m.name(m.master), m.name(w.Expect))
 	case m.state != Healthy || master == nil:
 		return fmt.Errorf("the group is %v; a switchover needs it healthy", m.state)
-	case w.Expect != m.master:
-		return fmt.Errorf("the master is %s; %s was expected", master.Addr, m.name(w.Expect))
 	case b == nil:
 		return errors.New("the target is no server of this group")
 	case b == master:
