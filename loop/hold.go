@@ -215,6 +215,29 @@ func (pw *poolWorker) holdRefused(s *session, e *entry, frame []byte, code refus
 	return true
 }
 
+// overtook reports whether an answer must not be passed on: its read was sent behind a write of
+// the same session that the server has refused and that waits now. It saw what was there
+// before the write, and the client would learn the two in the wrong order.
+func (pw *poolWorker) overtook(s *session, e *entry) bool {
+	h := pw.holds[e.group]
+	switch {
+	case h == nil || e.marks.has(isWrite|isPrivate|isMany|isMoved|toReplica|urgent):
+		return false
+	case e.marks.has(viaRead) && pw.opt.ReadPolicy != shard.ReadMaster && !pw.opt.ReadYourWrites:
+		return false // replicas promise no order between a client's reads and writes
+	}
+	return slices.ContainsFunc(h.queue, func(q held) bool {
+		return q.e.session == s.index && q.e.gen == s.gen && q.e.marks.has(isWrite) && int32(q.e.seq-e.seq) < 0
+	})
+}
+
+// holdBack has a read that overtook wait behind the write.
+func (pw *poolWorker) holdBack(s *session, e *entry, frame []byte) {
+	pw.landed(e)
+	e.marks |= retried
+	pw.hold(s, e, frame, faultHoldTime)
+}
+
 // tickHolds lets requests go whose time is over, and looks whether others can be sent.
 func (pw *poolWorker) tickHolds() {
 	for g, h := range pw.holds {

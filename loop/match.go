@@ -203,11 +203,14 @@ func (l *link) match(e *entry, b []byte) {
 	if l.inCluster && e.marks.has(viaRead) && l.pw.doubted(e, l.frameOf(e), b, l) {
 		return
 	}
-	if l.w.sessionOf(e) == nil {
+	if s := l.w.sessionOf(e); s == nil {
 		l.count.Sinks++
 		if e.marks.has(isPrivate) && e.cmd == unwatchID {
 			l.unwatched(b)
 		}
+	} else if s.held > 0 && l.pw.overtook(s, e) {
+		l.pw.holdBack(s, e, l.frameOf(e))
+		return
 	}
 	l.w.settle(e, b)
 	l.pw.taken(e)

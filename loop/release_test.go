@@ -297,3 +297,40 @@ func TestHeldExec(t *testing.T) {
 		f.noneLent(t)
 	}
 }
+
+// TestReadBehindRefusedWrite: a read that was sent to the master behind a write of its session
+// is answered after it, although the server refused the write and answered the read.
+func TestReadBehindRefusedWrite(t *testing.T) {
+	for _, opt := range []PoolOptions{
+		{ReadPolicy: shard.ReadMaster},
+		{ReadPolicy: shard.PreferReplica, ReadYourWrites: true},
+	} {
+		c := newCrisis(t, opt)
+		cl, other := c.client(0, 0), c.client(0, 0)
+		cl.ask(frames("SET k 2;GET k;GET k"))
+		got(t, "to the master", c.servers[0].take(), frames("SET k 2;GET k;GET k"))
+		if opt.ReadPolicy == shard.ReadMaster {
+			other.ask(frames("GET k"))
+			got(t, "of another client", c.servers[0].take(), frames("GET k"))
+		}
+		c.servers[0].arrive("-READONLY You can't write against a read only replica.\r\n$1\r\n1\r\n$1\r\n1\r\n")
+		c.run()
+		got(t, "the client", cl.take(), "")
+		if opt.ReadPolicy == shard.ReadMaster {
+			c.servers[0].arrive("$1\r\n1\r\n")
+			c.run()
+			got(t, "the other client, whose read is behind no write of its own", other.take(), "$1\r\n1\r\n")
+		}
+		c.publish(c.table.WithMaster(0, 1))
+		got(t, "to the new master", c.servers[1].take(), frames("SET k 2"))
+		c.servers[1].arrive("+OK\r\n")
+		c.run()
+		got(t, "behind it", c.servers[1].take(), frames("GET k;GET k"))
+		c.servers[1].arrive("$1\r\n2\r\n$1\r\n2\r\n")
+		c.run()
+		got(t, "the client's replies", cl.take(), "+OK\r\n$1\r\n2\r\n$1\r\n2\r\n")
+		if n := c.pw.counters.HeldNow; n != 0 {
+			t.Errorf("got %d held at the end; want 0", n)
+		}
+	}
+}
