@@ -16,6 +16,7 @@ func (m *Machine) reviewHealthy() {
 		m.suspect(why)
 		return
 	}
+	m.calm()
 	m.accept()
 	m.leaveMark()
 	m.watchThin()

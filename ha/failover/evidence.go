@@ -46,6 +46,27 @@ func (m *Machine) accused(ev Event) {
 	if ev.Server == m.master && (m.state == Healthy || m.state == Settling) {
 		m.lostAt = m.now
 		m.do(Action{Kind: Ask, Server: ev.Server})
+		m.beware()
+	}
+}
+
+// beware holds the group until the master has been looked at: who answers at its address now
+// may be another process, without the data or with somebody else's, and the data path dials
+// again at once. Nothing is said of it, for mostly a server has closed an idle connection.
+func (m *Machine) beware() {
+	if m.state == Healthy && m.o.Mode != Observe {
+		m.wary = true
+		m.hold()
+	}
+}
+
+// calm ends that when a probe that was sent since has found the master well enough.
+func (m *Machine) calm() {
+	b := m.member(m.master)
+	looked := m.fresh(b) && b.sent > m.lostAt || b != nil && b.fault != vital.FaultNone && b.fault.Alive()
+	if m.wary && looked {
+		m.wary = false
+		m.release()
 	}
 }
 

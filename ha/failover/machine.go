@@ -74,6 +74,7 @@ type Machine struct {
 	recent    []int64  // when failovers were begun
 	planned   bool     // the dry run has been reported for this outage
 	hushed    bool     // held because the master has too few replicas
+	wary      bool     // held until a probe has seen who answers in the master's place
 	thinSince int64    // since when it has; 0: it has not
 	marked    bool     // the marker key has been written to the first master
 	copying   int32    // who is receiving a full copy by our order; -1: nobody
@@ -319,7 +320,7 @@ func (m *Machine) fence(but int32) {
 // release lets writes go to the master they would have gone to, unless that has too few
 // replicas.
 func (m *Machine) release() {
-	if !m.held || m.hushed {
+	if !m.held || m.hushed || m.wary {
 		return
 	}
 	m.held = false

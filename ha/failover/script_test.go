@@ -26,7 +26,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	freeze 4s                       this process stands still
 //	fault 0 misconf, fault 0 none   what a probe of it complains of
 //	empty 0, foreign 0              what is on its disk: nothing; another group's data
-//	stalled 0                       the data path says so
+//	stalled 0, lost 0               the data path says so
 //	set 1 slow=5000 priority=0      lags; is never promoted
 //	set 1 crowned=1                 its redis.conf makes it a master when it starts
 //	set 1 paused=5000               its writes are, for ms, by somebody else
@@ -159,6 +159,8 @@ func (s *script) server(what string, b *box, rest []string) {
 		s.set(b, rest)
 	case "stalled":
 		s.w.feed(Event{Kind: Stalled, Server: b.id})
+	case "lost":
+		s.w.feed(Event{Kind: LinkLost, Server: b.id})
 	default:
 		s.t.Fatalf("got %q; want something that script.server knows", what)
 	}
