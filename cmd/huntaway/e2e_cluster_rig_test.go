@@ -126,25 +126,29 @@ func (h *hive) replicating() bool {
 	return true
 }
 
-// owner returns which node has the slot, as node 0's neighbours see it.
-func (h *hive) owner(slot int) *node {
+// owner returns which node has the slot: the one that says so of itself. Nodes hear of a move
+// at different times, and for a moment two may claim a slot, or none.
+func (h *hive) owner(slot int) (owner *node) {
 	h.t.Helper()
-	for _, n := range h.nodes {
-		if !n.Alive() {
-			continue
-		}
-		for _, r := range h.ranges(n) {
-			if slot >= r.Start && slot <= r.End {
-				for _, o := range h.nodes {
-					if o.id == r.Nodes[0].ID {
-						return o
-					}
-				}
+	eventually(h.t, fmt.Sprintf("one owner of slot %d", slot), func() bool {
+		claims := 0
+		for _, n := range h.nodes {
+			if n.Alive() && h.claims(n, slot) {
+				owner = n
+				claims++
 			}
 		}
-	}
-	h.t.Fatalf("nobody has slot %d", slot)
-	return nil
+		return claims == 1
+	})
+	return owner
+}
+
+// claims tells whether the node says that it has the slot.
+func (h *hive) claims(n *node, slot int) bool {
+	h.t.Helper()
+	return slices.ContainsFunc(h.ranges(n), func(r redis.ClusterSlot) bool {
+		return slot >= r.Start && slot <= r.End && r.Nodes[0].ID == n.id
+	})
 }
 
 func (h *hive) ranges(n *node) []redis.ClusterSlot {
