@@ -232,7 +232,7 @@ var failoverRows = []row{
 		doc: "With local: clients wait with WAIT until so many replicas have a write. A promotion then needs so many replicas to agree that no such write can be lost. 0: no such promise."},
 	{name: "config_rewrite", kind: kindFlag, at: ofPool(func(p *Pool) any { return &p.ConfigRewrite }),
 		initial: "true", when: onReload,
-		doc: "With local: a promoted server is told to write its new role into its redis.conf."},
+		doc: "With local: a server that is promoted or demoted is told to write its new role into its redis.conf."},
 	{name: "self_fence", kind: kindFlag, at: ofPool(func(p *Pool) any { return &p.SelfFence }),
 		initial: "false", when: onReload,
 		doc: "A master that has fewer than half of the group's other servers as replicas in step gets no writes. It bounds what a partition can lose, and gives up service when so many servers are down."},
