@@ -50,7 +50,7 @@ chaos: build ## inject every fault and judge what clients saw, CHAOS='-faults F1
 	$(GOBUILD) -o .bench/chaos ./perf/bench/chaos
 	.bench/chaos $(CHAOS)
 
-failover: build ## measure failovers and switchovers against the targets, FAILOVER='-times 0.2' (half an hour)
+failover: build ## measure failovers and switchovers against the targets, FAILOVER='-faults crash,stop -times 0.2' (an hour and a half)
 	$(GOBUILD) -o .bench/chaos ./perf/bench/chaos
 	.bench/chaos -measure $(FAILOVER)
 

@@ -154,6 +154,25 @@ func TestEveryFaultHasANameOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestMeasureTakesRowsByName(t *testing.T) {
+	_, todo, err := parse([]string{"-measure", "-faults", "busy,crash-s", "-times", "0.5"})
+	if err != nil || len(todo.rows) != 2 || todo.rows[0].fault.name != "busy" || todo.rows[1].fault.name != "crash-s" || todo.times != 0.5 {
+		t.Errorf("got %d rows, times %v, %v; want busy, crash-s, 0.5, nil", len(todo.rows), todo.times, err)
+	}
+	if _, todo, err := parse([]string{"-measure"}); err != nil || len(todo.rows) != len(measurements) {
+		t.Errorf("without -faults: got %d rows, %v; want all %d", len(todo.rows), err, len(measurements))
+	}
+	for _, tc := range []struct{ args, want string }{
+		{"-measure -faults busy,F1", `"F1" is unknown; want one of crash, crash-s, stop, switchover, fast, stalls, busy, blind`},
+		{"-faults busy", `"busy" is unknown; want one of F1, F1s,`},
+		{"-measure -times 0", "-times: 0 is not above 0"},
+	} {
+		if _, _, err := parse(strings.Fields(tc.args)); err == nil || !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("parse(%s) = %v; want an error with %s", tc.args, err, tc.want)
+		}
+	}
+}
+
 func TestAwaitGivesUp(t *testing.T) {
 	if err := await(context.Background(), 30*time.Millisecond, func() bool { return false }); err == nil {
 		t.Error("await of what never holds: got nil; want an error")

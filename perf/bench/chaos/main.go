@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -24,7 +25,7 @@ func main() {
 	defer stop()
 	good := false
 	if todo.times > 0 {
-		good = measure(ctx, set, todo.times)
+		good = measure(ctx, set, todo)
 	} else {
 		good = campaign(ctx, set, todo.jobs)
 	}
@@ -35,7 +36,8 @@ func main() {
 
 // A work is what is to be done: measurements, or runs.
 type work struct {
-	times float64 // measure, with so many times the ordinary counts; 0: make the runs
+	times float64       // measure, with so many times the ordinary counts; 0: make the runs
+	rows  []measurement // what to measure
 	jobs  []job
 }
 
@@ -54,7 +56,7 @@ func parse(args []string) (set settings, todo work, err error) {
 	f.IntVar(&set.rate, "rate", 2000, "operations in a second")
 	f.StringVar(&set.keep, "keep", ".bench/broken", "folder for logs and histories of what failed")
 	f.BoolVar(&set.verbose, "v", false, "print what happens as it does")
-	names := f.String("faults", "all", "which cases, such as F1,F32")
+	names := f.String("faults", "all", "which cases, such as F1,F32; with -measure which of "+strings.Join(measurementNames(), ", "))
 	seeds := f.Int("seeds", 5, "runs of each case")
 	measured := f.Bool("measure", false, "measure instead, as make failover does")
 	times := f.Float64("times", 1, "with -measure: this many times the ordinary counts")
@@ -63,8 +65,12 @@ func parse(args []string) (set settings, todo work, err error) {
 		return set, todo, err
 	}
 	if *measured {
+		if *times <= 0 {
+			return set, todo, fmt.Errorf("-times: %v is not above 0", *times)
+		}
 		todo.times = *times
-		return set, todo, nil
+		todo.rows, err = measurementsNamed(*names)
+		return set, todo, err
 	}
 	chosen, err := faultsNamed(*names)
 	for _, c := range chosen {
@@ -76,27 +82,37 @@ func parse(args []string) (set settings, todo work, err error) {
 }
 
 // faultsNamed finds cases by their names.
-func faultsNamed(list string) (some []*fault, err error) {
+func faultsNamed(list string) ([]*fault, error) {
+	return named(list, faults, func(f *fault) string { return f.name })
+}
+
+// measurementsNamed finds measurements by the names of their cases.
+func measurementsNamed(list string) ([]measurement, error) {
+	return named(list, measurements, func(m measurement) string { return m.fault.name })
+}
+
+// named finds those of a list with commas, in its order; "all" are all.
+func named[T any](list string, all []T, nameOf func(T) string) (some []T, err error) {
 	if list == "all" {
-		return faults, nil
+		return all, nil
 	}
 	for name := range strings.SplitSeq(list, ",") {
-		found := false
-		for _, f := range faults {
-			if f.name == name {
-				some, found = append(some, f), true
-			}
+		at := slices.IndexFunc(all, func(each T) bool { return nameOf(each) == name })
+		if at < 0 {
+			return nil, fmt.Errorf("-faults: %q is unknown; want one of %s", name, strings.Join(namesOf(all, nameOf), ", "))
 		}
-		if !found {
-			return nil, fmt.Errorf("-faults: %q is unknown; want one of %s", name, strings.Join(faultNames(), ", "))
-		}
+		some = append(some, all[at])
 	}
 	return some, nil
 }
 
-func faultNames() (all []string) {
-	for _, f := range faults {
-		all = append(all, f.name)
+func namesOf[T any](all []T, nameOf func(T) string) (names []string) {
+	for _, each := range all {
+		names = append(names, nameOf(each))
 	}
-	return all
+	return names
+}
+
+func measurementNames() []string {
+	return namesOf(measurements, func(m measurement) string { return m.fault.name })
 }

@@ -42,7 +42,7 @@ var measurements = []measurement{
 		{"writes of unknown outcome, each crash", "writes unknown", target{p50: none, p99: none, most: none}},
 		{"writes not executed, each crash", "writes not executed", target{p50: none, p99: none, most: 0, sum: true}},
 	}},
-	{&fault{name: "crash-s", what: "master killed, Sentinels with down-after 1000", plan: guarded, mix: writing, inject: measureCrash}, 20, []row{
+	{&fault{name: "crash-s", what: "master killed, Sentinels with down-after 1000", plan: guarded, mix: writing, inject: measureCrash}, 50, []row{
 		{"crash to first write, sentinel, s", "fault to first write, s", target{p50: none, p99: 4.5, most: none}},
 		{"reads failed in a master crash, sentinel", "reads failed", target{p50: none, p99: none, most: 0, sum: true}},
 		{"acknowledged appends lost, each crash", "appends lost", target{p50: none, p99: none, most: 20}},
@@ -132,13 +132,13 @@ func blindOnce(a *attack) error {
 	return nil
 }
 
-// measure makes all measurements and prints the table; false when a target was missed or a run failed.
-func measure(ctx context.Context, set settings, times float64) bool {
+// measure makes the measurements and prints the table; false when a target was missed or a run failed.
+func measure(ctx context.Context, set settings, todo work) bool {
 	good := true
 	var text strings.Builder
 	text.WriteString("| metric | target | measured | samples | met |\n|---|---|---|---|---|\n")
-	for _, m := range measurements {
-		figures, sound := m.collect(ctx, set, max(1, int(math.Round(float64(m.runs)*times))))
+	for _, m := range todo.rows {
+		figures, sound := m.collect(ctx, set, max(1, int(math.Round(float64(m.runs)*todo.times))))
 		good = good && sound
 		for _, r := range m.rows {
 			line, met := r.compare(figures[r.figure])
@@ -146,7 +146,9 @@ func measure(ctx context.Context, set settings, times float64) bool {
 			good = good && met
 		}
 	}
-	fmt.Printf("\n%s\nmade with: make failover FAILOVER='-times %v -clients %d -rate %d'\n", text.String(), times, set.clients, set.rate)
+	made := namesOf(todo.rows, func(m measurement) string { return m.fault.name })
+	fmt.Printf("\n%s\nmade with: make failover FAILOVER='-faults %s -times %v -clients %d -rate %d'\n", text.String(),
+		strings.Join(made, ","), todo.times, set.clients, set.rate)
 	return good
 }
 
