@@ -332,7 +332,9 @@ func (a *attack) fewSentinels() error {
 	for _, s := range a.sentinels[1:] {
 		s.Resume()
 	}
-	a.wantFailover(g, g.servers[0], at, 90*time.Second) // Sentinels that stood still are in TILT for 30 s
+	// Sentinels that stood still are in TILT for 30 s, and may then think the replicas' answers
+	// too old, once or thrice, with twice failover-timeout between their attempts.
+	a.wantFailover(g, g.servers[0], at, 150*time.Second)
 	a.wantLookups(g, at)
 	return nil
 }
@@ -350,10 +352,10 @@ func lateProxy(a *attack) error {
 	for _, s := range a.sentinels {
 		s.wire.set(clear, proxies)
 	}
-	now := g.master()
 	a.until("the late proxy follows", 10*time.Second, func() bool {
-		c, ok := a.proxies[1].group(g.name)
-		return ok && now != nil && c.Master == now.at && !c.Held
+		first, known := a.proxies[0].group(g.name)
+		late, ok := a.proxies[1].group(g.name)
+		return known && ok && late.Master == first.Master && first.Master != g.servers[0].at && !first.Held && !late.Held
 	})
 	return nil
 }

@@ -78,7 +78,8 @@ func loadingReplica(a *attack) error {
 }
 
 // wrongMaster is F16: a replica that comes back with another master, and one that may be
-// written to.
+// written to. The first is told to follow the right one when it is seen before it has taken
+// the stranger's data, and stays out when not.
 func wrongMaster(a *attack) error {
 	g := a.groups[0]
 	m, n, s := g.servers[0], g.servers[1], g.servers[2]
@@ -96,7 +97,9 @@ func wrongMaster(a *attack) error {
 		return err
 	}
 	a.wait(4 * time.Second)
-	a.outOfReaders(g, n)
+	a.until(n.name+" is read from, and does not follow "+m.name, 3*time.Second, func() bool {
+		return a.seenOut(a.proxies[0], g, n) || n.follows(m)
+	})
 	if _, err := s.call("CONFIG", "SET", "replica-read-only", "no"); err != nil {
 		return err
 	}
