@@ -153,9 +153,6 @@ func (a *arrival) opened(c wire) {
 	w.begin()
 	a.s.pw = w.pools[a.p.index]
 	a.s.open(c)
-	if w.draining {
-		a.s.lastWord(endDrain)
-	}
 	w.end()
 }
 

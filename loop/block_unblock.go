@@ -125,7 +125,7 @@ func (b *blocked) wake(u unblock) {
 
 // stopWaiting ends the session's wait, if there is one, because the process goes down.
 func (s *session) stopWaiting() {
-	if b := s.blocked(); b != nil && b.waits() {
+	if b := s.blocked(); b != nil && b.waits() && !b.called {
 		b.called = true
 		b.wake(unblock{reason: "ERROR", heard: func(woken) {}})
 	}

@@ -8,35 +8,79 @@ import (
 	"huntaway/perf/invariant"
 )
 
-// drain makes the worker's sessions end as soon as nothing is owed to them: no request is
-// taken any more, replies that are owed are written, then the connection is closed. Who waits
-// at a server is told so, in the words for a server that ceases to be the master. What
-// CLIENT PAUSE keeps waiting is owed too: it goes on when the pause is over, but is refused
-// when it is not over by then (perf.Now; 0: never).
+// drain makes the worker's sessions end as soon as they are at rest: what clients have sent is
+// still served and every reply that is owed is written; then the connection is closed, between
+// two replies. A request that comes behind that is never given to a server. Who waits at a
+// server is told so, in the words for a server that ceases to be the master. What CLIENT PAUSE
+// keeps waiting is owed too: it goes on when the pause is over, but is refused when it is not
+// over by then; then, too, ends who has not come to rest (perf.Now; 0: never).
 func (w *worker) drain(by int64) {
 	w.draining, w.drainBy = true, by
 	for _, s := range w.sessions {
-		if s != nil && s.stops&stopPause == 0 {
+		if s != nil {
+			s.stopWaiting()
 			s.depart()
 		}
 	}
 }
 
-// depart ends a session because the process goes down.
+// freshTime is how long a client that has connected may take to send its first request to a
+// process that goes down.
+const freshTime = 100 * time.Millisecond
+
+// partTime is how long a client may take to close its half once we have closed ours.
+const partTime = 200 * time.Millisecond
+
+// depart ends a session because the process goes down, if it is at rest or has been given
+// long enough.
 func (s *session) depart() {
-	s.lastWord(endDrain)
-	s.stopWaiting()
+	if s.state == sessionOpen && s.wire != nil && (s.w.overdue && s.stops&stopPause == 0 || s.atRest()) {
+		s.lastWord(endDrain)
+	}
 }
 
-// tickDrain ends the wait for pauses to be over.
+// atRest reports whether nothing is owed to the client and nothing of it is on its way here,
+// as far as can be seen.
+func (s *session) atRest() bool {
+	fresh := s.requests == 0 && s.w.now-s.since < int64(freshTime)
+	return !fresh && !s.owed() && s.tail == nil && !s.mode.has(modeMulti) && s.wire.waiting() == 0
+}
+
+// part closes our half of the connection, and waits for the client to close the other: were
+// all of it closed while bytes come in, the client would be told that it was reset, perhaps
+// before it has read its last replies.
+func (s *session) part() {
+	switch {
+	case s.stops&stopParted != 0:
+	case s.wire.shut():
+		s.stops |= stopParted
+		s.active = s.w.now
+		s.wire.resume() // to hear of the client's end; what comes before that is thrown away
+	default:
+		s.hangUp()
+	}
+}
+
+// tickDrain ends sessions that have come to rest without a reply, those that have parted and
+// are not heard of, and, when the time is over, the others and the wait for pauses.
 func (w *worker) tickDrain() {
-	if !w.draining || w.overdue || w.drainBy == 0 || w.now < w.drainBy {
+	if !w.draining {
 		return
 	}
-	w.overdue = true
+	ends := !w.overdue && w.drainBy != 0 && w.now >= w.drainBy
+	w.overdue = w.overdue || ends
 	for _, s := range w.sessions {
-		if s != nil {
+		switch {
+		case s == nil || s.wire == nil:
+		case s.stops&stopParted != 0:
+			if s.w.now-s.active > int64(partTime) {
+				s.hangUp()
+			}
+		case ends && s.stops&stopPause != 0:
 			s.release(stopPause)
+		default:
+			s.stopWaiting()
+			s.depart()
 		}
 	}
 }

@@ -26,6 +26,8 @@ func (f *farewell) backlog() int       { return 0 }
 func (f *farewell) pause()             {}
 func (f *farewell) await()             {}
 func (f *farewell) resume()            {}
+func (f *farewell) waiting() int       { return 0 }
+func (f *farewell) shut() bool         { return false }
 func (f *farewell) linger() wire       { return nil }
 
 func (f *farewell) addresses() (remote, local string) { return "", "" }

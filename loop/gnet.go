@@ -308,6 +308,23 @@ func (s *socket) abort() {
 	s.close()
 }
 
+// waiting implements wire.
+func (s *socket) waiting() int {
+	if s.conn == nil {
+		return 0
+	}
+	n, err := unix.IoctlGetInt(s.conn.Fd(), unix.TIOCINQ)
+	if err != nil {
+		return 0 // only when closed
+	}
+	return n
+}
+
+// shut implements wire.
+func (s *socket) shut() bool {
+	return s.conn != nil && s.conn.OutboundBuffered() == 0 && unix.Shutdown(s.conn.Fd(), unix.SHUT_WR) == nil
+}
+
 // linger implements wire: a duplicate of the descriptor keeps the connection open after
 // gnet has closed its own. What gnet had not written yet would be cut off in the middle,
 // so with a backlog there is nothing to be saved.

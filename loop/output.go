@@ -137,13 +137,22 @@ func (s *session) cutOff(why ending) {
 	s.hangUp()
 }
 
-// finish closes a session that has said its last word and has been heard.
+// finish closes a session that has said its last word and has been heard. When the process
+// goes down that is any session to which nothing is owed.
 func (s *session) finish() {
+	if s.state == sessionOpen && s.w.draining {
+		s.depart()
+		return // flush comes again
+	}
 	if s.state != sessionClosing || s.window.len() > 0 || s.out.len() > 0 || len(s.run) > 0 {
 		return
 	}
 	if s.wire.backlog() > 0 {
 		s.lag() // closing now would cut the backlog off
+		return
+	}
+	if s.ending == endDrain {
+		s.part()
 		return
 	}
 	s.hangUp()

@@ -93,6 +93,7 @@ const (
 	stopClosing                   // the last word is said
 	stopAlone                     // a request waits for what came before it, or what came after waits for it
 	stopPause                     // CLIENT PAUSE
+	stopParted                    // our half of the connection is closed, see part
 )
 
 // ending is why a session ended.
@@ -222,12 +223,13 @@ func (s *session) goOn() {
 		if s.w.draining {
 			s.stopWaiting()
 		}
-	case s.w.draining:
-		s.depart()
 	case s.parted > 0:
 		s.lastWord(endPeer) // that was all it had sent
 	default:
 		s.wire.resume()
+		if s.w.draining {
+			s.depart()
+		}
 	}
 }
 

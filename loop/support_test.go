@@ -122,6 +122,9 @@ func (m *memWire) abort() {
 	m.close()
 }
 
+func (m *memWire) waiting() int { return 0 }
+func (m *memWire) shut() bool   { return false }
+
 func (m *memWire) linger() wire {
 	if m.last == nil {
 		return nil

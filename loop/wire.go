@@ -26,6 +26,11 @@ type wire interface {
 	// abort is close, but what the peer has not been sent yet is thrown away, and it is told
 	// so (RST) where the connection allows.
 	abort()
+	// waiting returns the bytes that have come and were not read yet.
+	waiting() int
+	// shut closes our half: the peer finds its end behind what was written, and goes on being
+	// heard. False, without effect, where that cannot be done.
+	shut() bool
 	// linger returns a wire on which the rest can be said after the peer has closed its
 	// half, or nil. To be called from lost only.
 	linger() wire
