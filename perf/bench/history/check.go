@@ -90,8 +90,13 @@ func (j *judge) breaks(rule, format string, args ...any) {
 func (j *judge) forgiven(op *Op) bool {
 	return slices.ContainsFunc(j.run.Windows, func(w Window) bool {
 		return (w.Group == "" || op.Group == "" || w.Group == op.Group) && w.From <= op.Completed && op.Completed <= w.To
+	}) || slices.ContainsFunc(j.run.Splits, func(s Split) bool {
+		return (op.Group == "" || s.Group == op.Group) && s.holds(op) && slices.Contains(s.Clients, op.Client)
 	})
 }
+
+// holds tells whether op ended while the group was split.
+func (s *Split) holds(op *Op) bool { return s.From <= op.Completed && op.Completed <= s.To }
 
 // name tells which operation it is.
 func (o *Op) name() string {

@@ -2,6 +2,7 @@ package history
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -89,6 +90,41 @@ func TestWindowsForgiveOnlyTheirOwn(t *testing.T) {
 	}
 	if !seen {
 		t.Error("no history lost anything")
+	}
+}
+
+// TestSplitForgivesOneHalfForItsTime has both halves of a group take writes; what s0 took from
+// client 0 gives way.
+func TestSplitForgivesOneHalfForItsTime(t *testing.T) {
+	push := func(client, seq int, server string, at int64) Op {
+		return Op{Client: client, Seq: seq, Kind: Append, Group: "g", Key: "l", Value: fmt.Sprint(client, ".", seq),
+			Server: server, Invoked: at, Completed: at + 1}
+	}
+	for _, tc := range []struct {
+		name string
+		ops  []Op
+		of   []int // clients of the half that gives way
+		want []string
+	}{
+		{"within its time", []Op{push(0, 1, "s0", 10), push(1, 1, "s1", 20), push(0, 2, "s0", 30), push(1, 2, "s1", 60)}, []int{0}, nil},
+		{"of the other half", []Op{push(0, 1, "s0", 10), push(1, 1, "s1", 20)}, []int{1}, []string{"I6a"}},
+		{"behind its time", []Op{push(1, 1, "s1", 20), push(1, 2, "s1", 55), push(0, 2, "s0", 60)}, []int{0}, []string{"I6a", "I8"}},
+	} {
+		run := &Run{Ops: tc.ops, Reigns: []Reign{{"g", "s0", 0}, {"g", "s1", -1}},
+			Splits: []Split{{Group: "g", From: 5, To: 50, Clients: tc.of}}, Final: Final{Lists: map[string][]string{}}}
+		for _, op := range tc.ops {
+			if op.Server == "s1" {
+				run.Final.Lists["l"] = append(run.Final.Lists["l"], op.Value)
+			}
+		}
+		v := Check(run)
+		var got []string
+		for _, each := range v.Violations {
+			got = append(got, each.Rule)
+		}
+		if slices.Sort(got); !slices.Equal(got, tc.want) {
+			t.Errorf("%s: got %v; want %v", tc.name, v.Violations, tc.want)
+		}
 	}
 }
 

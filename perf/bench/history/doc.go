@@ -33,7 +33,8 @@
 //
 // A rule forgives the loss of what was acknowledged within a Window: the declared interval before
 // a crash in which replication, which is asynchronous, may not have happened yet. A planned
-// switchover declares none. What is forgiven is counted (Verdict.Lost), never hidden.
+// switchover declares none. A Split is such an interval for one half of a group that was cut in
+// two, and I8 begins again behind it. What is forgiven is counted (Verdict.Lost), never hidden.
 //
 // # What it refuses
 //

@@ -89,6 +89,15 @@ type Window struct {
 	From, To int64  // both included
 }
 
+// A Split is a time in which a group is in two halves and both may take writes: declared by
+// the fault, as a Window is. What the clients of the half that gives way were acknowledged in
+// it may be lost, and nothing of the other half's.
+type Split struct {
+	Group    string // never ""
+	From, To int64  // both included
+	Clients  []int  // of the half that gives way
+}
+
 // A Reign is a time in which one server took a group's writes, by its publication. Reigns of
 // a group stand in their order.
 type Reign struct {
@@ -117,6 +126,7 @@ type Run struct {
 	Ops     []Op // in no order
 	Conns   []Conn
 	Windows []Window
+	Splits  []Split
 	Reigns  []Reign
 	Final   Final
 	Promise Promise

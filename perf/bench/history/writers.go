@@ -5,17 +5,23 @@ import (
 	"slices"
 )
 
-// checkWriters is I8, group by group, from writes whose server has told its name.
+// checkWriters is I8, group by group, from writes whose server has told its name. While a group
+// is split two may take writes, and nobody may go on with it behind that.
 func checkWriters(j *judge) {
 	groups := map[string][]*Op{}
 	for _, op := range j.ops {
-		if op.Kind.Writes() && op.Class == OK && op.Server != "" {
+		if op.Kind.Writes() && op.Class == OK && op.Server != "" && !j.split(op) {
 			groups[op.Group] = append(groups[op.Group], op)
 		}
 	}
 	for group, ops := range groups {
 		j.checkWriter(group, ops)
 	}
+}
+
+// split tells whether the operation ended while two halves of its group might take writes.
+func (j *judge) split(op *Op) bool {
+	return slices.ContainsFunc(j.run.Splits, func(s Split) bool { return s.Group == op.Group && s.holds(op) })
 }
 
 // checkWriter gives every write the earliest reign it can belong to. A write that begins
