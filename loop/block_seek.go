@@ -24,7 +24,7 @@ func (pw *poolWorker) adjourn(b *blocked, frame []byte, f *fault, l *link) {
 	if l != nil {
 		shared = pw.linkOf(b.s, l.server.ID) // it knows since when the server is down
 	}
-	if len(frame) > mostSeek || !pw.holding(b.e.group, shared) {
+	if len(frame) > mostSeek || !pw.holding(&b.e, shared) {
 		pw.w.fail(&b.e, f, l)
 		return
 	}
@@ -116,7 +116,7 @@ func (pw *poolWorker) rewait(l *link) {
 	if !b.e.marks.has(isWrite) {
 		f = faultLostRead
 	}
-	if len(frame) > mostSeek || !pw.holding(b.e.group, nil) {
+	if len(frame) > mostSeek || !pw.holding(&b.e, nil) {
 		return // as of any other lost link, see lostPrivately
 	}
 	l.forsake()
@@ -179,7 +179,7 @@ func (pw *poolWorker) refusedPrivately(e *entry, frame, reply []byte, l *link) b
 	default:
 		return false
 	}
-	if len(frame) > mostSeek || !pw.holding(e.group, nil) {
+	if len(frame) > mostSeek || !pw.holding(e, nil) {
 		return false
 	}
 	pw.adjourn(b, asked(e, frame), faultHoldTime, nil)

@@ -29,11 +29,15 @@ const (
 // It lasts as long as the outage. Requests wait no longer than the pool's hold timeout
 // counted from the outage's beginning: the first ones bridge a short gap, and when it turns
 // out to be long everybody fails at once, so waiting times never add up.
+// A read that replicas may serve counts from the moment at which the last of them was gone:
+// that they are gone for a moment in the middle of a long outage of the master (a Sentinel
+// that has them follow another one cuts their connections) is a short gap to it.
 //
 // Invariant: what waits is in the order in which it came, per session; a session of which
 // one request waits has its later ones for the group wait behind it.
 type hold struct {
 	since   int64 // when the outage began
+	mute    int64 // when its last replica was gone that could serve a read; 0: not yet noticed
 	queue   []held
 	bytes   int64 // of the frames in queue
 	shut    bool  // the table says that the group is held
@@ -76,7 +80,7 @@ func (h *hold) bars(s *session, e *entry) bool {
 // join makes a request wait for its group, or fails it when the group has taken none for
 // too long.
 func (pw *poolWorker) join(s *session, e *entry, frame []byte, h *hold) {
-	if h.closed() && pw.w.now-h.since >= int64(pw.opt.HoldTimeout) {
+	if h.closed() && pw.w.now-pw.outage(e, h) >= int64(pw.opt.HoldTimeout) {
 		pw.w.fail(e, faultNoMaster, nil)
 		return
 	}
@@ -95,7 +99,7 @@ func (pw *poolWorker) postpone(s *session, e *entry, frame []byte, l *link) {
 	case l.barred:
 		f = faultAuth
 	}
-	if !pw.holding(e.group, l) {
+	if !pw.holding(e, l) {
 		pw.w.fail(e, f, l)
 		return
 	}
@@ -110,19 +114,30 @@ func (pw *poolWorker) postpone(s *session, e *entry, frame []byte, l *link) {
 }
 
 // holding reports whether the group's outage is young enough to wait for its end.
-func (pw *poolWorker) holding(group uint16, l *link) bool {
+func (pw *poolWorker) holding(e *entry, l *link) bool {
 	limit := int64(pw.opt.HoldTimeout)
 	if limit == 0 {
 		return false
 	}
-	h := pw.holds[group]
+	h := pw.holds[e.group]
 	if h == nil {
-		h = pw.newHold(int(group))
+		h = pw.newHold(int(e.group))
 		if l != nil && l.downAt > 0 {
 			h.since = l.downAt
 		}
 	}
-	return pw.w.now-h.since < limit
+	return pw.w.now-pw.outage(e, h) < limit
+}
+
+// outage returns when that began what keeps e from being served.
+func (pw *poolWorker) outage(e *entry, h *hold) int64 {
+	if !e.marks.has(viaRead) || pw.opt.ReadPolicy == shard.ReadMaster || pw.replicaUsable(int(e.group)) {
+		return h.since
+	}
+	if h.mute == 0 {
+		h.mute = pw.w.now
+	}
+	return max(h.since, h.mute)
 }
 
 // newHold begins a group's outage.
@@ -197,7 +212,7 @@ func (pw *poolWorker) letGo(q *held, more marks) {
 // holdRefused holds a request that its server refused with that code. False: it is not to
 // be held, and the client gets the server's own words.
 func (pw *poolWorker) holdRefused(s *session, e *entry, frame []byte, code refusalCode) bool {
-	if !pw.holding(e.group, nil) {
+	if !pw.holding(e, nil) {
 		pw.landed(e)
 		if pw.opt.HoldTimeout == 0 || code != demoted {
 			return false
@@ -244,6 +259,10 @@ func (pw *poolWorker) tickHolds() {
 		if h == nil {
 			continue
 		}
+		if h.mute != 0 && pw.replicaUsable(g) {
+			h.mute = 0
+			pw.letReadsGo(g)
+		}
 		pw.expireHeld(h)
 		switch {
 		case h.shut:
@@ -277,7 +296,7 @@ func (pw *poolWorker) expireHeld(h *hold) {
 	limit := int64(pw.opt.HoldTimeout)
 	for len(h.queue) > 0 {
 		e := &h.queue[0].e
-		young := h.release.ramping() || pw.w.now-h.since < limit
+		young := h.release.ramping() || pw.w.now-pw.outage(e, h) < limit
 		if young && pw.w.now-e.sent < limit {
 			return
 		}

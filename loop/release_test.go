@@ -234,6 +234,40 @@ func TestHoldLimits(t *testing.T) {
 	got(t, "with a new master", c.servers[1].take(), sets(7, 1))
 }
 
+// TestReadsOutliveAnOldOutage: when the master has been away for longer than anything is held,
+// writes fail at once; a read waits all the same when the last replica is gone for a moment, as
+// when a Sentinel has it follow another one, and fails when it stays away.
+func TestReadsOutliveAnOldOutage(t *testing.T) {
+	noMaster := "-TRYAGAIN huntaway: no master (group g1, pool alpha); not executed\r\n"
+	noServer := "-TRYAGAIN huntaway: no server can take the read (group g1, pool alpha); not executed\r\n"
+	c := newCrisis(t, PoolOptions{ReadPolicy: shard.PreferReplica})
+	reader, writer := c.client(0, 0), c.client(0, 0)
+	bare := c.table.WithHold(0).WithReaders(0, nil)
+	for _, round := range []string{"first", "second"} { // its end is noticed
+		c.publish(c.table.WithHold(0))
+		c.pw.holds[0].since -= int64(time.Hour)
+		c.e.workers[0].tick()
+		c.publish(bare)
+		got(t, "two reads in a row, "+round, reader.ask(frames("GET k;GET l")), "")
+		got(t, "a write", writer.ask(sets(0, 1)), noMaster)
+		c.e.workers[0].tick()
+		got(t, "a tick later", reader.take(), "")
+		c.publish(c.table.WithHold(0))
+		c.run()
+		got(t, "to the replica that is back", c.servers[1].take(), frames("GET k;GET l"))
+		c.servers[1].arrive("$1\r\n1\r\n$1\r\n2\r\n")
+		c.run()
+		got(t, "what it says", reader.take(), "$1\r\n1\r\n$1\r\n2\r\n")
+		c.e.workers[0].tick()
+	}
+	c.publish(bare)
+	got(t, "a third", reader.ask(frames("GET k")), "")
+	c.pw.holds[0].mute -= int64(time.Hour)
+	c.e.workers[0].tick()
+	got(t, "when it stays away", reader.take(), noServer)
+	got(t, "and from then on", reader.ask(frames("GET k")), noServer)
+}
+
 // TestNoHoldTimeout: a pool that holds nothing says at once that the group has no master.
 func TestNoHoldTimeout(t *testing.T) {
 	c := newCrisis(t, PoolOptions{HoldTimeout: time.Nanosecond})
