@@ -15,13 +15,25 @@ type arbiter interface {
 	// wait for the end of ctx. It returns when everything it started has ended.
 	run(ctx context.Context, out chan<- arbiterEvent)
 
-	// delegate has the arbiter begin a failover of the group. It blocks, at most until ctx
-	// ends, and may be called from any goroutine while run runs.
-	delegate(ctx context.Context, group string) error
+	// ready returns nil when the arbiter would carry a switchover out at once, else why not. It
+	// changes nothing and blocks, at most until ctx ends; any goroutine may call it while run
+	// runs.
+	ready(ctx context.Context, c change) error
+
+	// delegate has the arbiter begin a switchover, if it is ready for it. The error says
+	// failover.ErrRefused when it certainly has not. It blocks, at most until ctx ends, and
+	// may be called from any goroutine while run runs.
+	delegate(ctx context.Context, c change) error
 
 	// poke says that the data path met something that the arbiter may know more about: a
 	// lost link, a READONLY. It never blocks, and may be called from any goroutine.
 	poke()
+}
+
+// A change is a switchover that an arbiter is to carry out. Immutable.
+type change struct {
+	group    string // its name in the table
+	from, to string // the master and who shall be it, as the table spells them
 }
 
 // An arbiterEvent is what an arbiter says of a group. Immutable.

@@ -63,7 +63,9 @@ func (s *survey) poke() {
 // errCluster answers a Delegate: nobody can be told to fail over a group of a cluster here.
 var errCluster = errors.New("a Redis Cluster fails over by itself; CLUSTER FAILOVER on a replica begins it")
 
-func (*survey) delegate(context.Context, string) error { return errCluster }
+func (*survey) delegate(context.Context, change) error { return errCluster }
+
+func (*survey) ready(context.Context, change) error { return errCluster }
 
 // run surveys until ctx ends: soon after the other when somebody asks for it, often while a
 // master does not answer, and seldom otherwise.

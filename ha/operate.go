@@ -75,15 +75,29 @@ func (m *Monitor) Switchover(ctx context.Context, o SwitchoverOrder) (plan []str
 			return nil, err
 		}
 	}
-	if !o.DryRun && !o.Fast && p.watch.o.Failover.Mode == failover.Local {
-		dry := wish
-		dry.DryRun = true
-		if _, err := p.watch.order(ctx, p.group.Name, dry); err != nil {
-			return nil, err // refused: there is nothing to time
-		}
-		p.approach(ctx, wish.Expect, wish.To)
+	dry := wish
+	dry.DryRun = true
+	plan, err = p.watch.order(ctx, p.group.Name, dry)
+	if err != nil {
+		return nil, err // refused: there is nothing to wait for
+	}
+	if err := p.wait(ctx, o, wish); err != nil || o.DryRun {
+		return plan, err
 	}
 	return p.watch.order(ctx, p.group.Name, wish)
+}
+
+// wait returns when a switchover is to be ordered, so that writes are held for a short time.
+func (p *place) wait(ctx context.Context, o SwitchoverOrder, wish failover.Wish) error {
+	switch mode := p.watch.o.Failover.Mode; {
+	case mode == failover.Sentinel && o.DryRun:
+		return p.askArbiter(ctx, wish)
+	case mode == failover.Sentinel:
+		return p.awaitArbiter(ctx, wish)
+	case mode == failover.Local && !o.Fast && !o.DryRun:
+		p.approach(ctx, wish.Expect, wish.To)
+	}
+	return nil
 }
 
 // Resolve names the master of a group whatever the evidence, for one that cannot be decided.

@@ -150,6 +150,7 @@ var ops = [...]func(*task) error{
 	failover.Unpause:  func(t *task) error { return t.c.Do(t.ctx, "CLIENT", "UNPAUSE").Err() },
 	failover.Abort:    (*task).abort,
 	failover.Delegate: func(*task) error { return errNoArbiter },
+	failover.Rewrite:  (*task).record,
 }
 
 // inspect asks a server what it is. One that cannot save its data has said so.
@@ -288,8 +289,7 @@ func (t *task) verify() error {
 }
 
 // rewrite has a server that was made a replica write that into its redis.conf, or it would start
-// as a master again, with old data. It is a replica all the same when it cannot. After FAILOVER
-// neither server is told, so that one file of the group still says master.
+// as a master again, with old data. It is a replica all the same when it cannot.
 func (t *task) rewrite() {
 	if t.order.keepFile {
 		return
@@ -297,6 +297,38 @@ func (t *task) rewrite() {
 	if err := t.c.Do(t.ctx, "CONFIG", "REWRITE").Err(); err != nil {
 		t.note = "CONFIG REWRITE: " + err.Error()
 	}
+}
+
+// record has a server write what it is into its redis.conf, provided that it is what it should
+// be, before and after. One that was started without a file has nothing to put right.
+func (t *task) record() error {
+	if t.order.keepFile {
+		return nil
+	}
+	if err := t.proper(); err != nil {
+		return err
+	}
+	err := t.c.Do(t.ctx, "CONFIG", "REWRITE").Err()
+	if beginsWith(err, "ERR The server is running without a config file") {
+		t.note = "CONFIG REWRITE: " + err.Error()
+		return nil
+	}
+	return cmpErr(err, t.proper())
+}
+
+// proper returns how a server differs from what the order takes it for: a replica of its target,
+// or a master where there is none.
+func (t *task) proper() error {
+	err := t.inspect()
+	switch r := &t.ev.Repl; {
+	case err != nil:
+		return err
+	case t.order.Target < 0 && r.Replica:
+		return replyError("it is a replica of " + r.Master)
+	case t.order.Target >= 0 && !r.Replica:
+		return replyError("it is no replica of " + t.order.target)
+	}
+	return nil
 }
 
 // demote makes a server that thinks it is master a replica. Between the pause and the end of

@@ -128,7 +128,8 @@ func (w *watch) begin(s *steward, a failover.Action) {
 		save := w.vault.prepare(a.Intent)
 		w.apart(s, a, limit, func(context.Context) error { return w.persisted(a.Intent, save()) })
 	case a.Op == failover.Delegate:
-		w.apart(s, a, limit, func(ctx context.Context) error { return w.delegate(ctx, s.group) })
+		c := w.change(s.group, a.Server, a.Target)
+		w.apart(s, a, limit, func(ctx context.Context) error { return w.delegate(ctx, c) })
 	default:
 		w.hand(s, a, limit)
 	}
@@ -147,11 +148,23 @@ func (w *watch) persisted(in failover.Intent, err error) error {
 	return nil
 }
 
-func (w *watch) delegate(ctx context.Context, group string) error {
+// change words a switchover for the arbiter.
+func (w *watch) change(group string, from, to int32) change {
+	c := change{group: group}
+	if s := w.seen.Server(from); s != nil {
+		c.from = s.Addr
+	}
+	if s := w.seen.Server(to); s != nil {
+		c.to = s.Addr
+	}
+	return c
+}
+
+func (w *watch) delegate(ctx context.Context, c change) error {
 	if w.arbiter == nil {
 		return errNoArbiter
 	}
-	return w.arbiter.delegate(ctx, group)
+	return w.arbiter.delegate(ctx, c)
 }
 
 // apart runs f on a goroutine of its own, with a time limit, and has its end told to the group's

@@ -2,7 +2,6 @@ package ha
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -37,7 +36,8 @@ type sentinels struct {
 	resolver resolver
 
 	// Shared: any goroutine.
-	hasty atomic.Bool // some Sentinel has doubts
+	hasty atomic.Bool  // some Sentinel has doubts
+	lead  atomic.Int32 // the Sentinel that was ready last, by index; it is asked first
 
 	// Owned by run.
 	elections map[string]*election // by group
@@ -100,24 +100,6 @@ func (s *sentinels) poke() {
 	for _, a := range s.askers {
 		a.poke()
 	}
-}
-
-// delegate has the first Sentinel that is able to begin a failover of the group. One that
-// is under way already is as good.
-func (s *sentinels) delegate(ctx context.Context, group string) error {
-	errs := []error{fmt.Errorf("no Sentinel began a failover of group %s", group)}
-	for _, a := range s.askers {
-		err := a.begin(ctx, group)
-		if err == nil {
-			s.poke()
-			return nil
-		}
-		errs = append(errs, fmt.Errorf("asking Sentinel %s: %w", a.addr, err))
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // count takes a report into the elections of all groups and returns what is to be told.

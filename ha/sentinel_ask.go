@@ -216,26 +216,6 @@ func (a *asker) look(ctx context.Context, lots []lot, found []finding) bool {
 	return true
 }
 
-// begin has the Sentinel begin a failover of the group, on a connection of its own. Any
-// goroutine may call it.
-func (a *asker) begin(ctx context.Context, group string) error {
-	a.mu.Lock()
-	name := a.names[group]
-	a.mu.Unlock()
-	if name == "" {
-		return errors.New("it has not answered, or does not know the group")
-	}
-	ctx, cancel := context.WithTimeout(ctx, a.access.Timeout)
-	defer cancel()
-	c := a.access.open("tcp", a.addr)
-	defer c.Close()
-	err := c.Do(ctx, "SENTINEL", "FAILOVER", name).Err()
-	if err != nil && strings.HasPrefix(err.Error(), "INPROG") {
-		return nil
-	}
-	return err
-}
-
 // hangUp gives the client away, since after a failed dial its pool pauses for a second.
 func (a *asker) hangUp() {
 	if a.client != nil {

@@ -62,7 +62,7 @@ func TestSentinelsDie(t *testing.T) {
 		flock.sentinels[i].kill()
 		f.notesThat(note)
 	}
-	if err := f.s.delegate(t.Context(), "g"); err == nil || !strings.Contains(err.Error(), flock.sentinels[2].addr()) {
+	if err := f.s.delegate(t.Context(), flock.turn("g")); err == nil || !strings.Contains(err.Error(), flock.sentinels[2].addr()) {
 		t.Errorf("got %v from delegating to dead Sentinels; want all of them named", err)
 	}
 	for _, h := range f.heard() {
@@ -77,11 +77,11 @@ func TestSentinelsAreOrdered(t *testing.T) {
 	flock := launchFlock(t, "mymaster")
 	f := following(t, flock.addrs(), Access{}, groupOf("users", flock.all...))
 	f.hears("users " + flock.all[0].addr() + "@0 3/3")
-	if err := f.s.delegate(t.Context(), "nobody"); err == nil || !strings.Contains(err.Error(), "does not know the group") {
+	if err := f.s.delegate(t.Context(), flock.turn("nobody")); err == nil || !strings.Contains(err.Error(), "does not know the group") {
 		t.Errorf("got %v for a group that no Sentinel has; want a refusal", err)
 	}
 	flock.sentinels[0].kill()
-	within(t, 20*time.Second, "a failover that was begun", func() bool { return f.s.delegate(t.Context(), "users") == nil })
+	within(t, 20*time.Second, "a failover that was begun", func() bool { return f.s.delegate(t.Context(), flock.turn("users")) == nil })
 	heir := flock.promoted()
 	f.hears("users " + heir.addr() + "@")
 	f.rising()

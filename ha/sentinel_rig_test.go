@@ -91,6 +91,11 @@ func (f *flock) addrs() (addrs []string) {
 	return addrs
 }
 
+// turn is the change from the first server to the second.
+func (f *flock) turn(group string) change {
+	return change{group: group, from: f.all[0].addr(), to: f.all[1].addr()}
+}
+
 // A follow is a follower of Sentinels whose words are kept.
 type follow struct {
 	t *testing.T

@@ -52,11 +52,12 @@ const (
 	Pause              // CLIENT PAUSE Within WRITE
 	Unpause            // CLIENT UNPAUSE
 	Abort              // FAILOVER ABORT
-	Delegate           // sentinel mode: SENTINEL FAILOVER of the group, at any Sentinel; Server means nothing
+	Delegate           // sentinel mode: SENTINEL FAILOVER of the group, at a Sentinel that is able to replace Server at once, and by Target
+	Rewrite            // CONFIG REWRITE, of a master when Target is -1, else of a replica of Target; that there is no file is a warning
 )
 
 var opNames = [...]string{"inspect", "identify", "detach", "follow", "promote", "verify", "demote",
-	"handover", "pause", "unpause", "abort", "delegate"}
+	"handover", "pause", "unpause", "abort", "delegate", "rewrite"}
 
 // String returns the order's name as logs and scripts have it.
 func (o Op) String() string { return opNames[o] }

@@ -12,6 +12,7 @@ const (
 	ofState  job = iota // of the state in which it was begun: forgotten when that is left
 	ofSave              // of the state file
 	ofRejoin            // of bringing one member in line
+	ofFiles             // of having servers' files rewritten
 	ofNobody            // it is done for its effect
 )
 
@@ -99,6 +100,8 @@ func (m *Machine) ended(a await, ev Event) {
 		m.saved(ev.Err)
 	case ofRejoin:
 		m.rejoined(a, ev)
+	case ofFiles:
+		m.rewritten(a, ev)
 	}
 }
 

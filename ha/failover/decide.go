@@ -9,7 +9,7 @@ import (
 
 // reviewHealthy looks whether the master is still what it should be.
 func (m *Machine) reviewHealthy() {
-	if m.succeeded() || m.condemned() {
+	if m.succeeded() || m.belated() || m.condemned() {
 		return
 	}
 	if why := m.questionable(); why != "" {
@@ -21,6 +21,16 @@ func (m *Machine) reviewHealthy() {
 	m.leaveMark()
 	m.watchThin()
 	m.realign()
+}
+
+// belated follows whom Sentinel promotes after a switchover that was given up, as soon as that
+// can be seen: nothing is held meanwhile, and what the old master takes from then on is lost.
+func (m *Machine) belated() bool {
+	if m.now >= m.announced.pardoned {
+		return false
+	}
+	m.ask()
+	return m.elevated()
 }
 
 // leaveMark writes the group's marker key to the master once in the machine's life, so

@@ -39,6 +39,8 @@ type announce struct {
 	ignored   announced
 	spurned   uint64 // the epoch of one that was refused for the lineage of whom it named
 	objected  int64  // when it last said that the master is down
+	stand     int64  // what the master had when a switchover was last ordered there
+	pardoned  int64  // until when that counts for nothing while the master answers
 	fencedFor int64  // which doubt the old master was fenced off for
 }
 
@@ -360,6 +362,10 @@ func (m *Machine) hearObjected(ev Event) {
 		return
 	case ev.Source == 0 && ev.Of > 0:
 		m.announced.objected = 0
+		return
+	case m.memberAt(ev.Addr) != nil && m.name(m.master) != ev.Addr:
+		return // we have followed another one meanwhile, and it has yet to say so
+	case m.now < m.announced.pardoned && m.fresh(m.member(m.master)):
 		return
 	}
 	m.announced.objected = m.now

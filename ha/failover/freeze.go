@@ -17,6 +17,10 @@ type round struct {
 	candidate int32  // who is being promoted, -1: nobody yet
 	tries     int    // how often it was begun in this outage
 	notBefore int64  // when the next may be begun, after this one has come to nothing
+	from      int32  // with handed: who was master before
+	handed    bool   // it is a switchover by FAILOVER, which leaves the servers' files as they were
+	misfiled  int    // how often their files could not be rewritten
+	refileAt  int64  // when that is tried again; 0: it is not
 	waitsFor  int64  // since when the new master has refused writes for want of replicas; 0: it has not
 }
 

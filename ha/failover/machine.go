@@ -246,7 +246,7 @@ func (m *Machine) review() {
 // away than half of what would count as a stall of this process.
 func (m *Machine) Next() int64 {
 	next := m.now + m.o.Tilt/2
-	if m.state != Healthy {
+	if m.state != Healthy || m.now < m.announced.pardoned {
 		next = min(next, m.now+askEvery)
 	}
 	if m.retryAt > 0 {

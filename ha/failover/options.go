@@ -33,6 +33,7 @@ type Options struct {
 	Promote  int64 // of Promoting and of Verifying, each; 300 ms
 	Writable int64 // how long a new master may answer NOREPLICAS before it is published all the same; 2 s
 	Settle   int64 // of Settling; 10 s
+	Hold     int64 // writes may be held before they fail (hold_timeout): a switchover is decided sooner; 2.5 s
 	Drain    int64 // switchover: what is in flight may take; 2 s
 	Handover int64 // switchover: FAILOVER may take: replicas report once a second; 1.8 s
 
@@ -54,7 +55,7 @@ func (o Options) Defaults() Options {
 		{&o.DownRefused, 1000 * ms}, {&o.DownSilence, 5000 * ms}, {&o.DownMisconf, 10000 * ms},
 		{&o.Stall, 1000 * ms}, {&o.Tilt, 1000 * ms}, {&o.LastLook, 50 * ms}, {&o.Revoke, 200 * ms},
 		{&o.Chain, 300 * ms}, {&o.Promote, 300 * ms}, {&o.Writable, 2000 * ms}, {&o.Settle, 10000 * ms},
-		{&o.Drain, 2000 * ms}, {&o.Handover, 1800 * ms}, {&o.MinInterval, 60000 * ms},
+		{&o.Hold, 2500 * ms}, {&o.Drain, 2000 * ms}, {&o.Handover, 1800 * ms}, {&o.MinInterval, 60000 * ms},
 	} {
 		if *f.at == 0 {
 			*f.at = f.d

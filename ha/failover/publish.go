@@ -28,6 +28,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	m.on(ready, Transition{What: fmt.Sprintf("%s is master, epoch %d, after %s", m.name(id), m.epoch, m.name(before)),
 		Why: why, Loss: loss})
 	m.published(id)
+	m.handed(id)
 }
 
 // published tidies up after a publication.

@@ -12,6 +12,7 @@ func (m *Machine) realign() {
 	if m.o.Mode != Local || m.o.DryRun || !m.isMaster(m.member(m.master)) {
 		return
 	}
+	m.refile()
 	m.settleCopy()
 	for _, b := range m.members {
 		if b.ID == m.master || b.busy || m.now < b.again || !m.current(b) {

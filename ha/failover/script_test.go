@@ -33,7 +33,8 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	set 1 late=1, set 1 elsewhere=1 its master does not list it as online; lists it at another address
 //	crash, crash 3, begin           this process ends (after 3 more actions); is started again
 //	switchover 0 1 fast dryrun      by the operator; also resolve 1, latch, release
-//	announce 1 epoch=2 of=3/3       by the arbiter; also object, object off, rival, reach 1/4
+//	announce 1 epoch=2 of=3/3       by the arbiter; also object, object 1, object off, rival, reach 1/4
+//	arbiter refuses                 what it does when it is asked for a switchover; also begins, promotes, silent
 //	mute on                         the driver does not say how orders end
 //	needs 1                         min-replicas-to-write
 //	reload 0,1 master=1 epoch=7     somebody else publishes: members, master, epoch; also held
@@ -114,7 +115,7 @@ func (s *script) say(words []string) {
 		s.status()
 	case "switchover", "resolve", "latch", "release":
 		s.w.feed(Event{Kind: Commanded, Wish: s.wish(words)})
-	case "announce", "object", "rival", "reach", "disk", "mute", "needs", "reload":
+	case "announce", "object", "rival", "reach", "disk", "mute", "needs", "reload", "arbiter":
 		s.outside(words)
 	default:
 		s.server(words[0], s.w.boxes[s.number(rest[0])], rest[1:])
@@ -206,8 +207,10 @@ func (s *script) outside(words []string) {
 		s.w.feed(ev)
 	case "object":
 		ev := Event{Kind: Objected, Source: 2, Of: 3}
-		if len(words) > 1 {
+		if len(words) > 1 && words[1] == "off" {
 			ev.Source = 0
+		} else if len(words) > 1 {
+			ev.Addr = "s" + words[1]
 		}
 		s.w.feed(ev)
 	case "rival":
@@ -216,6 +219,8 @@ func (s *script) outside(words []string) {
 		if _, err := fmt.Sscanf(words[1], "%d/%d", &s.w.reached[0], &s.w.reached[1]); err != nil {
 			s.t.Fatalf("got %q; want reach 1/4", words[1])
 		}
+	case "arbiter":
+		s.w.arbiter = strings.TrimPrefix(words[1], "silent")
 	case "mute":
 		s.w.mute = words[1] == "on"
 	case "needs":
@@ -272,6 +277,8 @@ func (s *script) options(words []string) Options {
 		switch key {
 		case "mode":
 			o.Mode = Mode(slices.Index(modeNames[:], value))
+		case "hold":
+			o.Hold = s.span(value)
 		case "interval":
 			o.MinInterval = s.span(value)
 		case "busy":

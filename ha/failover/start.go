@@ -51,6 +51,7 @@ func (m *Machine) finished() bool {
 	if m.intent.Begun == "promoting" { // what the crash has kept from being counted
 		m.recent = append(m.recent, m.now)
 	}
+	m.round.candidate, m.round.from, m.round.handed = b.ID, m.master, m.intent.Begun == "handing"
 	m.follow(b, fmt.Sprintf("it was being made master when the last process ended (%s)", m.intent.Begun))
 	return true
 }

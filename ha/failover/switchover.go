@@ -10,10 +10,16 @@ const lagMost = 1 << 20
 
 // Times of a switchover.
 const (
-	fastPause     = 2 * second // how long writes at the old master are refused, if we die meanwhile
-	delegatePause = 5 * second // likewise while Sentinel takes its time
-	delegateFor   = 10 * second
+	fastPause   = 2 * second       // how long writes at the old master are refused, if we die meanwhile
+	pauseMore   = second           // by how much they are longer than anything is held, while Sentinel takes its time
+	releaseTime = second * 6 / 10  // what is held must be released that long before it would fail
+	serverTime  = second / 2       // a handover is not begun with less time left
+	arbiterTime = second * 13 / 10 // likewise by way of Sentinel, which asks once a second whether its order was carried out
+	pardonFor   = 6 * second       // after a switchover that was given up Sentinel may be at it still
 )
+
+// ErrRefused is in the error of a Delegate that has certainly begun nothing.
+var ErrRefused = errors.New("no Sentinel has begun a failover")
 
 // A stage is how far Handing is.
 type stage uint8
@@ -34,6 +40,7 @@ type hand struct {
 	wish     Wish
 	stage    stage
 	staged   int64 // when the stage was entered
+	asked    bool  // Sentinel has been asked, and has not refused
 	aborting bool  // FAILOVER ABORT has been ordered
 	failure  string
 }
@@ -52,8 +59,27 @@ func (m *Machine) switchover(w Wish) {
 	m.hold()
 	m.on(ordered, Transition{What: "switchover to " + m.name(w.To), Why: "ordered by " + w.By, Loss: -1})
 	m.begin("handing", w.To)
-	m.launch(ofState, Action{Kind: Drain, Server: m.master, Within: m.o.Drain})
+	m.launch(ofState, Action{Kind: Drain, Server: m.master, Within: m.drainTime()})
 }
+
+// deadline is when the switchover that is being made must be decided: what is held fails soon after.
+func (m *Machine) deadline() int64 { return m.hand.at + m.o.Hold - releaseTime }
+
+// handTime is what must be left until then when servers are touched, or Sentinel is asked.
+func (m *Machine) handTime() int64 {
+	if m.o.Mode == Sentinel {
+		return arbiterTime
+	}
+	return serverTime
+}
+
+// drainTime is how long what is in flight may take.
+func (m *Machine) drainTime() int64 {
+	return max(second/10, min(m.o.Drain, m.o.Hold-releaseTime-m.handTime()))
+}
+
+// late tells whether too little time is left to begin with the part in which servers are touched.
+func (m *Machine) late() bool { return m.now > m.deadline()-m.handTime() }
 
 // objection returns why a switchover cannot be begun, nil when it can.
 func (m *Machine) objection(w Wish) error {
@@ -79,6 +105,8 @@ func (m *Machine) objection(w Wish) error {
 		return fmt.Errorf("the master %s does not list %s as online yet; ask again in a second", master.Addr, b.Addr)
 	case b.repl.Priority == 0:
 		return fmt.Errorf("%s has replica-priority 0 and must never be master", b.Addr)
+	case m.o.Mode == Sentinel && m.o.Hold < releaseTime+arbiterTime+serverTime:
+		return fmt.Errorf("writes are held for at most %s (hold_timeout), and Sentinel may need longer; want 2.5s", span(m.o.Hold))
 	case b.repl.ID != master.repl.ID:
 		return fmt.Errorf("%s has lineage %s and the master %s", b.Addr, b.repl.ID, master.repl.ID)
 	case master.repl.Offset-b.repl.Offset > lagMost:
@@ -103,12 +131,13 @@ func (m *Machine) listed(b, master *member) bool {
 func (m *Machine) steps(w Wish) []string {
 	from, to := m.name(m.master), m.name(w.To)
 	all := []string{
-		fmt.Sprintf("hold new writes, and wait up to %s for what is in flight at %s", span(m.o.Drain), from),
+		fmt.Sprintf("hold new writes, and wait up to %s for what is in flight at %s", span(m.drainTime()), from),
 	}
 	switch {
 	case m.o.Mode == Sentinel:
+		all = append([]string{"wait until a Sentinel is able to begin at once: by SENTINEL MASTER, REPLICAS and CKQUORUM; nothing is held for that"}, all...)
 		all = append(all, fmt.Sprintf("pause writes at %s until %s has the same offset", from, to),
-			"have Sentinel fail over, and "+from+" follow whom it names")
+			fmt.Sprintf("have Sentinel fail over, and %s follow whom it names within %s", from, span(m.o.Hold-releaseTime)))
 	case w.Fast:
 		all = append(all, fmt.Sprintf("pause writes at %s until %s has the same offset, at most %s", from, to, span(m.o.Handover)),
 			fmt.Sprintf("close the connections to %s, promote %s, have %s follow it", from, to, from))
@@ -133,6 +162,8 @@ func (m *Machine) reviewDraining() {
 	switch {
 	case err != nil:
 		m.abort("what is in flight could not be waited for: " + err.Error())
+	case over && m.isSaved() && m.late():
+		m.abort("what was in flight took " + span(m.now-m.hand.at) + ", and too little time is left to hold writes")
 	case over && m.isSaved():
 		m.on(ready, Transition{What: "nothing is in flight", Why: m.name(m.master) + " owes nothing", Loss: -1})
 		m.handOver()
@@ -143,13 +174,13 @@ func (m *Machine) reviewDraining() {
 func (m *Machine) handOver() {
 	if m.o.Mode == Local && !m.hand.wish.Fast {
 		m.enter(handingOver)
-		m.orderTo(Handover, m.master, m.hand.wish.To, m.o.Handover)
+		m.orderTo(Handover, m.master, m.hand.wish.To, min(m.o.Handover, m.deadline()-m.now))
 		return
 	}
 	m.enter(pausing)
 	within := int64(fastPause)
 	if m.o.Mode == Sentinel {
-		within = delegatePause
+		within = m.o.Hold + pauseMore
 	}
 	m.order(Pause, m.master, within)
 }
@@ -199,7 +230,7 @@ func (m *Machine) afterOrder(op Op, server int32, next func()) {
 // confirm goes on to Verifying: the target should be master.
 func (m *Machine) confirm() {
 	w := m.hand.wish
-	m.round = round{why: "switchover ordered by " + w.By, at: m.now, force: -1, candidate: w.To}
+	m.round = round{why: "switchover ordered by " + w.By, at: m.now, force: -1, candidate: w.To, from: m.master, handed: !w.Fast}
 	for _, b := range m.members {
 		b.frozen = false
 	}
@@ -226,7 +257,7 @@ func (m *Machine) equalled() {
 	to, toOver := m.outcome(Inspect, m.hand.wish.To)
 	switch {
 	case !oldOver || !toOver:
-	case m.now-m.hand.staged >= m.o.Handover:
+	case m.now-m.hand.staged >= m.o.Handover || m.late():
 		m.unsure("the offsets did not become equal in time")
 	case m.retryAt != 0:
 		m.compare()
@@ -236,7 +267,8 @@ func (m *Machine) equalled() {
 		m.retryAt = m.now + pollEvery
 	case m.o.Mode == Sentinel:
 		m.enter(delegated)
-		m.order(Delegate, m.master, delegateFor)
+		m.hand.asked, m.announced.stand = true, m.known.Offset
+		m.orderTo(Delegate, m.master, m.hand.wish.To, m.deadline()-m.now)
 	default:
 		m.enter(fencing)
 		m.launch(ofState, Action{Kind: Fence, Server: m.master, Within: fenceTime})
@@ -257,18 +289,33 @@ func (m *Machine) afterFence() {
 	}
 }
 
-// awaitArbiter waits for Sentinel to name the target.
+// awaitArbiter waits for Sentinel to name somebody, for as long as writes can be held. Who was
+// promoted by then and is not named is followed all the same: its writes would be lost otherwise.
 func (m *Machine) awaitArbiter() {
 	if m.succeeded() {
 		return
 	}
+	m.ask()
 	ev, over := m.outcome(Delegate, m.master)
 	switch {
 	case over && ev.Err != nil:
+		m.hand.asked = !errors.Is(ev.Err, ErrRefused)
 		m.unsure("sentinel: " + ev.Err.Error())
-	case m.now-m.hand.staged >= delegateFor:
-		m.unsure("sentinel has named nobody in time")
+	case m.now >= m.deadline() && !m.elevated():
+		m.unsure(fmt.Sprintf("Sentinel has begun and named nobody within %s; should it do so yet, it is followed", span(m.now-m.hand.at)))
 	}
+}
+
+// elevated follows a server that has been made master, with all that this group's master had when
+// the arbiter was asked, by an arbiter that has not said so yet.
+func (m *Machine) elevated() bool {
+	for _, b := range m.members {
+		if b.ID != m.master && m.isMaster(b) && m.known.Lineage != "" && b.repl.SecondID == m.known.Lineage && b.repl.SecondOffset > m.announced.stand {
+			m.follow(b, "it was promoted, which Sentinel has yet to tell")
+			return true
+		}
+	}
+	return false
 }
 
 // unsure looks who is master after something has failed.
@@ -296,6 +343,7 @@ func (m *Machine) clarify() {
 	switch {
 	case m.retryAt != 0:
 		m.lookAtBoth()
+	case m.o.Mode == Sentinel && (m.succeeded() || m.elevated()):
 	case m.now-m.hand.staged >= unsure:
 		m.suspect("the handover is neither over nor undone: " + m.hand.failure)
 	case seen && to.Err == nil && !to.Repl.Replica && m.o.Mode == Local:
@@ -324,8 +372,12 @@ func (m *Machine) gone() bool {
 // over tells whether a master is in no FAILOVER.
 func over(state string) bool { return state == "" || state == "no-failover" }
 
-// abort goes back to the old master.
+// abort goes back to the old master. Sentinel may be at it still: its objections, which are no
+// more than that, do not have the writes held again.
 func (m *Machine) abort(why string) {
+	if m.hand.asked {
+		m.announced.objected, m.announced.pardoned = 0, m.now+pardonFor
+	}
 	m.on(failed, Transition{What: "the switchover is off, " + m.name(m.master) + " stays master", Why: why, Loss: -1})
 	m.takeBack()
 	m.giveUpWish(why)

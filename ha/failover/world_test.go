@@ -82,6 +82,8 @@ type world struct {
 	badDisk    bool
 	fences     int64          // how long a fence takes beyond the latency
 	mute       bool           // the driver says nothing about orders
+	arbiter    string         // what it does when it is asked: refuses, begins, promotes; "": says nothing
+	elevating  *job2          // who is about to be promoted by it
 	needs      int            // min-replicas-to-write of every server
 	diskFailed bool           // it has been so while this process ran
 	fenced     map[int32]bool // servers to which the data path has no connection
@@ -354,6 +356,11 @@ func (w *world) carry(b *box, a Action) error {
 		if b.fault != 0 {
 			return errors.New("MISCONF")
 		}
+	case Rewrite:
+		if b.replica == (a.Target < 0) {
+			return errors.New("it is not what it should be")
+		}
+		b.cfg = b.master
 	case Pause:
 		b.paused = w.now + a.Within
 	case Unpause:
@@ -379,6 +386,10 @@ func (w *world) handover(b, to *box) error {
 func (w *world) step() {
 	w.now += 10 * ms
 	w.replicate()
+	if e := w.elevating; e != nil && w.now >= e.at {
+		w.elevating = nil
+		w.promote(w.boxes[e.a.Target])
+	}
 	w.runOrders()
 	if w.dark {
 		return
@@ -540,6 +551,8 @@ func (w *world) runLocal() {
 		w.local = slices.Delete(w.local, i, i+1)
 		var err error
 		switch {
+		case j.a.Kind == Order && w.arbiter == "refuses":
+			err = fmt.Errorf("%w: NOGOODSLAVE", ErrRefused)
 		case j.a.Kind == Persist && w.badDisk:
 			w.diskFailed, err = true, errors.New("no space left on device")
 		case j.a.Kind == Persist:
@@ -648,6 +661,7 @@ func (w *world) ordered(a Action) {
 	}
 	w.say("%v s%d%s", a.Op, a.Server, to)
 	if a.Op == Delegate {
+		w.delegated(a)
 		return
 	}
 	b := w.boxes[a.Server]
@@ -668,6 +682,16 @@ func (w *world) ordered(a Action) {
 		w.checkPromote(b)
 	}
 	w.orders = append(w.orders, job2{a: a, at: max(w.now+w.latency, w.lastOf(a.Server)), until: w.now + a.Within, life: w.life})
+}
+
+// delegated has the arbiter do what the script says. It promotes 200 ms later, and names nobody.
+func (w *world) delegated(a Action) {
+	if w.arbiter != "" {
+		w.local = append(w.local, job2{a: a, at: w.now + w.latency, until: w.now + a.Within})
+	}
+	if w.arbiter == "promotes" {
+		w.elevating = &job2{a: a, at: w.now + 200*ms}
+	}
 }
 
 // lastOf returns when the server is done with what it was ordered before.
