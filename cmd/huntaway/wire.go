@@ -116,6 +116,7 @@ func failoverOptions(p *config.Pool) failover.Options {
 		DownSilence: int64(p.DownAfter),
 		DownMisconf: int64(p.DownMisconf),
 		DownBusy:    int64(p.DownBusy),
+		Hold:        int64(p.HoldTimeout),
 		MinInterval: int64(p.FailoverInterval),
 		HourlyCap:   p.FailoversPerHour,
 		MaxGap:      p.CandidateGap,
