@@ -46,6 +46,7 @@ soak: build ## hurt servers and check that every reply reaches its client, SOAK=
 	.bench/soak $(SOAK)
 
 chaos: build ## inject every fault and judge what clients saw, CHAOS='-faults F1,F32 -seeds 5' (an hour)
+	.ci/tools strace:strace ip:iproute2
 	$(GOBUILD) -tags failpoints -o .bench/huntaway-failpoints ./cmd/huntaway
 	$(GOBUILD) -o .bench/chaos ./perf/bench/chaos
 	.bench/chaos $(CHAOS)

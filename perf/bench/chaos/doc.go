@@ -4,7 +4,7 @@
 // # A run
 //
 //	start      a group of three servers (m, n, s), or two groups, a proxy or two, Sentinels
-//	           where the case asks for them, all on 127.0.0.1
+//	           where the case asks for them, all on 127.0.0.1 or in two halves of a network
 //	load       clients without retries send pipelines and take down every operation
 //	inject     the fault, by its seed
 //	recover    every client is served again (I14), everybody names the same master and every
@@ -22,11 +22,19 @@
 // in front of a server, by whose address everybody knows it. Replicas connect from source
 // addresses of their own, so a wire can be cut for proxies, for replicas, or for both.
 //
+// # Halves
+//
+// A network that is cut through between replicas, Sentinels and proxies is made of network
+// namespaces (halves.go): two on one bridge, and packets vanish while the bridge is down. This
+// program reaches both all the time. Namespaces bear the program's process id; what one that was
+// killed has left is removed by the next. It takes root, and the program ip.
+//
 // # What it refuses
 //
-// It needs redis-server, listens and connects on 127.0.0.0/8 only, and ends no process that it
-// did not start. Times are measured on a machine whose cores the load, the servers and the
-// proxies share; they are upper bounds.
+// It needs redis-server, and for some cases ip and strace: a case whose program is missing
+// fails and says so. It listens and connects on 127.0.0.0/8 only, but for namespaces of its
+// own, and ends no process that it did not start. Times are measured on a machine whose cores
+// the load, the servers and the proxies share; they are upper bounds.
 //
 // # Goroutines
 //

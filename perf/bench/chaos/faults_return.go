@@ -118,7 +118,7 @@ func wrongMaster(a *attack) error {
 
 // stranger starts a server of no group, with other values under the same keys.
 func (a *attack) stranger(g *group) (*server, error) {
-	s, err := a.startServer(a.ctx, site{name: g.name + "-stranger"})
+	s, err := a.startServer(a.ctx, site{name: g.name + "-stranger", place: a.place(0)})
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ type plan struct {
 	proxies   int
 	sentinels int
 	wired     bool     // a wire in front of every server
+	split     bool     // master, secondary and first proxy in one half of a network, the others in the other
 	distant   bool     // a wire between the second proxy and each Sentinel
 	failpoint string   // what happens at the fail point that the seed draws: exit or stop; "": nothing
 	pool      []string // more lines of the pool's configuration
@@ -39,7 +40,8 @@ type group struct {
 type field struct {
 	plan      plan
 	rig       *rig.Rig
-	dir       string // scratch: configurations, logs, data
+	dir       string  // scratch: configurations, logs, data
+	halves    *halves // nil: everything is on the loopback network
 	groups    []*group
 	sentinels []*sentinel
 	proxies   []*proxy
@@ -64,6 +66,11 @@ func (f *field) start(ctx context.Context) error {
 		return err
 	}
 	f.dir = filepath.Dir(marker)
+	if f.plan.split {
+		if f.halves, err = newHalves(); err != nil {
+			return err
+		}
+	}
 	for g := range f.plan.groups {
 		if err := f.startGroup(ctx, fmt.Sprintf("g%d", g+1)); err != nil {
 			return err
@@ -94,6 +101,7 @@ func (f *field) startGroup(ctx context.Context, name string) error {
 	for i := range f.plan.servers {
 		where.name = fmt.Sprintf("%s-%c%d", name, "mns"[min(i, 2)], i)
 		where.number = 10*(len(f.groups)+1) + i
+		where.place = f.place(i / 2)
 		s, err := f.startServer(ctx, where)
 		if err != nil {
 			return err
@@ -103,6 +111,14 @@ func (f *field) startGroup(ctx context.Context, name string) error {
 	}
 	f.groups = append(f.groups, g)
 	return nil
+}
+
+// place is where processes stand: with halves in one of them, 0 or 1; what is above counts as 1.
+func (f *field) place(half int) place {
+	if f.halves == nil {
+		return here()
+	}
+	return f.halves.each[min(half, 1)]
 }
 
 // settle waits until replicas are in step, and finds out which keys belong to which group.
@@ -181,6 +197,9 @@ func (f *field) close() error {
 		if s.wire != nil {
 			s.wire.close()
 		}
+	}
+	if f.halves != nil {
+		err = errors.Join(err, f.halves.close())
 	}
 	return err
 }

@@ -24,12 +24,13 @@ type proxy struct {
 
 // startProxy starts the program in front of all groups.
 func (f *field) startProxy(ctx context.Context, name string) (*proxy, error) {
-	ports, err := rig.FreePorts(2)
+	where := f.place(len(f.proxies))
+	ports, err := where.ports(2)
 	if err != nil {
 		return nil, err
 	}
 	p := &proxy{name: name}
-	l := rig.Launch{Addr: rig.Loopback(1, ports[0]), Admin: rig.Loopback(1, ports[1])}
+	l := rig.Launch{Addr: where.at(ports[0]), Admin: where.at(ports[1]), Namespace: where.namespace}
 	if l.Path, err = filepath.Abs(f.plan.program); err != nil {
 		return nil, fmt.Errorf("looking for the program: %w", err)
 	}

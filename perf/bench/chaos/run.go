@@ -48,6 +48,7 @@ type attack struct {
 
 	mu      sync.Mutex // guards what follows
 	windows []history.Window
+	splits  []history.Split
 	bites   []string // how it is known that the fault bit
 	failed  []string // what must not be
 	figures map[string][]float64
@@ -178,7 +179,7 @@ func (a *attack) verdict() (v history.Verdict, err error) {
 
 // history is what was seen, without what the masters hold at the end.
 func (a *attack) history() *history.Run {
-	r := &history.Run{Banked: accounts * opening, Windows: a.windows, Reigns: a.witness.reigns(),
+	r := &history.Run{Banked: accounts * opening, Windows: a.windows, Splits: a.splits, Reigns: a.witness.reigns(),
 		Promise: history.Promise{OwnWrites: true, Closes: a.fault.free}}
 	r.Ops, r.Conns = a.log.Snapshot()
 	a.noteLoss(r.Reigns)

@@ -20,7 +20,8 @@ type sentinel struct {
 
 // startSentinel starts one; two of three must agree.
 func (f *field) startSentinel(ctx context.Context, n int) error {
-	ports, err := rig.FreePorts(2)
+	at := f.place(1)
+	ports, err := at.ports(2)
 	if err != nil {
 		return err
 	}
@@ -30,7 +31,7 @@ func (f *field) startSentinel(ctx context.Context, n int) error {
 		return fmt.Errorf("making a directory for %s: %w", s.name, err)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "port %d\nbind 127.0.0.1\ndir %s\nprotected-mode no\n", ports[0], dir)
+	fmt.Fprintf(&b, "port %d\nbind %s\ndir %s\nprotected-mode no\n", ports[0], at.host, dir)
 	for _, g := range f.groups {
 		host, port, _ := strings.Cut(g.servers[0].at, ":")
 		fmt.Fprintf(&b, "sentinel monitor %s %s %s 2\n", g.name, host, port)
@@ -42,10 +43,10 @@ func (f *field) startSentinel(ctx context.Context, n int) error {
 		return err
 	}
 	s.Child, err = f.rig.Start(ctx, rig.Launch{Path: "redis-server", Args: []string{file, "--sentinel"},
-		Addr: rig.Loopback(1, ports[0])})
+		Addr: at.at(ports[0]), Namespace: at.namespace})
 	f.sentinels = append(f.sentinels, s)
 	if err == nil && f.plan.distant {
-		s.wire, err = newWire(rig.Loopback(1, ports[1]), s.Addr)
+		s.wire, err = newWire(at.at(ports[1]), s.Addr)
 	}
 	return err
 }

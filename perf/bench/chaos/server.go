@@ -26,8 +26,7 @@ type server struct {
 }
 
 // tuned is what the documentation asks of a server whose failover Huntaway sees to.
-const tuned = `bind 127.0.0.1
-protected-mode no
+const tuned = `protected-mode no
 save ""
 appendonly no
 enable-debug-command yes
@@ -50,19 +49,20 @@ type site struct {
 	wired  bool     // behind a wire
 	number int      // of all servers, for its source address
 	lines  []string // more of its configuration
+	place
 }
 
 // startServer starts one redis-server.
 func (f *field) startServer(ctx context.Context, where site) (*server, error) {
-	ports, err := rig.FreePorts(2)
+	ports, err := where.ports(2)
 	if err != nil {
 		return nil, err
 	}
 	s := &server{name: where.name, port: strconv.Itoa(ports[0])}
-	real := rig.Loopback(1, ports[0])
+	real := where.at(ports[0])
 	s.at = real
 	if where.wired {
-		s.at = rig.Loopback(1, ports[1])
+		s.at = where.at(ports[1])
 		if s.wire, err = newWire(s.at, real); err != nil {
 			return nil, err
 		}
@@ -75,7 +75,7 @@ func (f *field) startServer(ctx context.Context, where site) (*server, error) {
 	if s.conf, err = f.rig.WriteFile(where.name+".conf", s.born); err != nil {
 		return nil, fmt.Errorf("writing the configuration of %s: %w", where.name, err)
 	}
-	s.Child, err = f.rig.Start(ctx, rig.Launch{Path: "redis-server", Args: []string{s.conf}, Addr: real})
+	s.Child, err = f.rig.Start(ctx, rig.Launch{Path: "redis-server", Args: []string{s.conf}, Addr: real, Namespace: where.namespace})
 	return s, err
 }
 
@@ -83,8 +83,8 @@ func (f *field) startServer(ctx context.Context, where site) (*server, error) {
 func (s *server) text(where site) string {
 	var b strings.Builder
 	_, announced, _ := strings.Cut(s.at, ":")
-	fmt.Fprintf(&b, "%sport %s\ndir %s\n", tuned, s.port, s.dir)
-	fmt.Fprintf(&b, "replica-announce-ip 127.0.0.1\nreplica-announce-port %s\n", announced)
+	fmt.Fprintf(&b, "%sbind %s\nport %s\ndir %s\n", tuned, where.host, s.port, s.dir)
+	fmt.Fprintf(&b, "replica-announce-ip %s\nreplica-announce-port %s\n", where.host, announced)
 	if where.wired {
 		fmt.Fprintf(&b, "bind-source-addr 127.0.1.%d\n", where.number)
 	}

@@ -27,6 +27,19 @@ type Launch struct {
 	Env   []string // added to this process's environment
 	Addr  string   // "host:port" that answers PING once the process is up
 	Admin string   // "host:port" of its admin pages, "" for none
+
+	// Namespace is the network namespace it runs in, by its name in /run/netns; "" for
+	// this program's own. Another one takes root.
+	Namespace string
+}
+
+// command is what to execute: in another namespace the program ip changes into it, and then
+// becomes the program itself, under the same process id.
+func (l *Launch) command() *exec.Cmd {
+	if l.Namespace == "" {
+		return exec.Command(l.Path, l.Args...)
+	}
+	return exec.Command("ip", append([]string{"netns", "exec", l.Namespace, l.Path}, l.Args...)...)
 }
 
 // A Child is one process. Owner: whoever started it; one goroutine at a time.
@@ -101,7 +114,7 @@ func (c *Child) start(ctx context.Context) error {
 		return fmt.Errorf("opening a log: %w", err)
 	}
 	defer log.Close()
-	c.cmd = exec.Command(c.launch.Path, c.launch.Args...)
+	c.cmd = c.launch.command()
 	c.cmd.Dir = filepath.Dir(c.log)
 	c.cmd.Env = append(os.Environ(), c.launch.Env...)
 	c.cmd.Stdout, c.cmd.Stderr = log, log

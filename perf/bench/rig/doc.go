@@ -11,7 +11,7 @@
 // deadline.
 //
 // The package refuses addresses outside 127.0.0.0/8: whatever it starts listens on the
-// loopback network only.
+// loopback network only, unless the caller names a network namespace that it has made.
 //
 // A Rig may be used from several goroutines; a Child belongs to one at a time.
 package rig
