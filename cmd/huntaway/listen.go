@@ -38,6 +38,9 @@ func (d door) open() (net.Listener, error) {
 		ln.Close()
 		return nil, fmt.Errorf("listening on %s: %w", d.Address, err)
 	}
+	if d.ReusePort {
+		return leaving(ln)
+	}
 	return ln, nil
 }
 
@@ -82,9 +85,14 @@ func (d door) explain(err error) error {
 	return fmt.Errorf("listening on %s: %w%s", d.Address, err, hint)
 }
 
-// openUnix opens a unix socket with its mode from the first moment on.
+// openUnix opens a unix socket with its mode from the first moment on. With ReusePort it
+// takes the place of a predecessor's in one step: that one serves who has connected there.
 func (d door) openUnix() (net.Listener, error) {
-	if err := removeStale(d.Address); err != nil {
+	err := removeStale(d.Address)
+	if d.ReusePort && errors.Is(err, errServed) {
+		return d.replaceUnix()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", d.Address, err)
 	}
 	if d.Mode != 0 {
@@ -101,8 +109,31 @@ func (d door) openUnix() (net.Listener, error) {
 		ln.Close()
 		return nil, fmt.Errorf("listening on %s: %w", d.Address, err)
 	}
-	return &unixListener{UnixListener: ln, path: d.Address, made: made}, nil
+	l := &unixListener{UnixListener: ln, path: d.Address, made: made}
+	if d.ReusePort {
+		return leaving(l)
+	}
+	return l, nil
 }
+
+// replaceUnix opens a unix socket beside a predecessor's and moves it to that one's place.
+func (d door) replaceUnix() (net.Listener, error) {
+	beside := d
+	beside.Address += ".next"
+	ln, err := beside.openUnix()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Rename(beside.Address, d.Address); err != nil {
+		ln.Close()
+		return nil, fmt.Errorf("listening on %s: %w", d.Address, err)
+	}
+	ln.(*leaver).Listener.(*unixListener).path = d.Address
+	return ln, nil
+}
+
+// errServed: the socket is in use.
+var errServed = errors.New("another process serves this socket")
 
 // removeStale removes the socket that a dead process left at path. It refuses to remove
 // what is no socket, and a socket that somebody answers on.
@@ -120,7 +151,7 @@ func removeStale(path string) error {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err == nil {
 		conn.Close()
-		return errors.New("another process serves this socket")
+		return errServed
 	}
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("cannot tell whether the socket there is in use: %w", err)
@@ -147,6 +178,9 @@ type unixListener struct {
 	path string
 	made fs.FileInfo // of the socket at path when it was made
 }
+
+// Addr returns where clients find it.
+func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
 
 // Close closes the socket and removes it.
 func (l *unixListener) Close() error {

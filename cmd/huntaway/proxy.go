@@ -44,6 +44,7 @@ type proxy struct {
 	failed   chan error     // what ends the proxy although nobody asked; holds one
 	running  sync.WaitGroup // everything that spawn started
 	draining atomic.Bool    // clients should not be sent here any more
+	lookout  *time.Ticker   // when to try to take a predecessor's place; nil: there is none
 	closing  sync.Once      // see close
 
 	ctx    context.Context    // ends when the proxy closes
@@ -58,11 +59,13 @@ type reader func() (*config.Config, error)
 
 // A served pool is one that is being served.
 type served struct {
-	name   string     // as configured
-	mode   string     // of its failover, as configured
-	pool   *loop.Pool // what serves it
-	ledger *ledger    // between it and the monitor
-	ids    shard.IDs  // owner: the goroutine that reloads
+	name     string     // as configured
+	mode     string     // of its failover, as configured
+	stateDir string     // where the state of its failovers is kept
+	pool     *loop.Pool // what serves it
+	ledger   *ledger    // between it and the monitor
+	ids      shard.IDs  // owner: the goroutine that reloads
+	follows  bool       // another process decides about its masters; owner likewise, then the drain
 }
 
 // An entrance is an open listener and the pool behind it.
@@ -103,7 +106,7 @@ func (p *proxy) spawn(what string, f func() error) {
 
 // build makes the engine and its pools.
 func (p *proxy) build() (err error) {
-	p.monitor = ha.NewMonitor(ha.Options{Logger: p.log.Logger, StateDir: stateDir(&p.cfg.Runtime)})
+	p.monitor = ha.NewMonitor(ha.Options{Logger: p.log.Logger})
 	p.engine, err = loop.New(loop.Options{
 		Workers: p.cfg.Runtime.EventLoops, MaxClients: p.cfg.Runtime.MaxClients,
 		Logger: p.log.Logger, Version: version, Reporter: p.monitor,
@@ -121,7 +124,7 @@ func (p *proxy) build() (err error) {
 
 // addPool makes one pool and puts it under the monitor's eyes.
 func (p *proxy) addPool(c *config.Pool) error {
-	s := &served{name: c.Name, mode: c.Failover}
+	s := &served{name: c.Name, mode: c.Failover, stateDir: stateDir(&p.cfg.Runtime)}
 	table, err := tableOf(c, &s.ids)
 	if err != nil {
 		return err
@@ -135,7 +138,7 @@ func (p *proxy) addPool(c *config.Pool) error {
 	}
 	s.ledger = newLedger(s.pool, s.mode)
 	p.pools = append(p.pools, s)
-	return p.monitor.Watch(s.watchOptions(c))
+	return p.appoint(s, c)
 }
 
 // listen opens every listener before anything is served, so that a port which is taken
@@ -157,19 +160,27 @@ func (p *proxy) listen() error {
 // openAdmin opens the listeners of the admin pages and of twemproxy's statistics.
 func (p *proxy) openAdmin() (err error) {
 	if at := p.cfg.Admin.HTTP; at != "" {
-		if p.pages, err = tcpDoor(at).open(); err != nil {
+		if p.pages, err = p.adminDoor(at).open(); err != nil {
 			return fmt.Errorf("admin pages: %w, in admin.http or HUNTAWAY_ADMIN_HTTP (\"off\" for none)", err)
 		}
 	}
 	if at := p.cfg.Admin.Stats; at != "" {
-		if p.stats, err = tcpDoor(at).open(); err != nil {
+		if p.stats, err = p.adminDoor(at).open(); err != nil {
 			return fmt.Errorf("statistics: %w, in admin.stats or with -s", err)
 		}
 	}
 	return nil
 }
 
-// tcpDoor is the door of an address in the section admin.
+// adminDoor is the door of an address in the section admin. Where a pool's address may be
+// a successor's as well, so may this one.
+func (p *proxy) adminDoor(address string) door {
+	d := tcpDoor(address)
+	d.ReusePort = shared(p.cfg)
+	return d
+}
+
+// tcpDoor is the door of an address.
 func tcpDoor(address string) door {
 	return door{Listen: config.Listen{Network: "tcp", Address: address}}
 }
@@ -228,9 +239,27 @@ func (p *proxy) announce() {
 func (p *proxy) drain() error {
 	p.draining.Store(true)
 	p.systemd.tell(daemon.SdNotifyStopping + "\nSTATUS=draining")
+	p.makeRoom()
 	ctx, cancel := context.WithTimeout(p.grace, p.cfg.Runtime.DrainTimeout)
 	defer cancel()
 	return errors.Join(p.engine.Drain(ctx), p.close())
+}
+
+// makeRoom leaves to a successor, where there may be one, what two processes cannot both do:
+// decide about masters, and answer on the admin ports.
+func (p *proxy) makeRoom() {
+	if !shared(p.cfg) {
+		return
+	}
+	p.spawn("standing back", p.standBack)
+	if p.admin != nil {
+		p.admin.SetKeepAlivesEnabled(false)
+	}
+	for _, ln := range []net.Listener{p.pages, p.stats} {
+		if ln != nil {
+			ln.Close()
+		}
+	}
 }
 
 // abort closes everything at once.

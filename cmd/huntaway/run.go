@@ -111,7 +111,13 @@ func writePID(path string) (remove func(), err error) {
 // attend serves until a signal or a failure ends the proxy, and ends it.
 func (p *proxy) attend(signals <-chan os.Signal) error {
 	for {
+		var tries <-chan time.Time
+		if p.lookout != nil {
+			tries = p.lookout.C
+		}
 		select {
+		case <-tries:
+			p.succeed()
 		case err := <-p.failed:
 			p.log.Error("stopping", "err", err)
 			p.abort()

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net"
+	"os"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -12,11 +14,33 @@ import (
 // tells nobody.
 type notifier struct{ log *slog.Logger }
 
+// tellTime is how long systemd may be busy before it is not told: nobody waits for it longer.
+const tellTime = time.Second
+
 // tell sends one state. Nothing depends on its arrival.
 func (n notifier) tell(state string) {
-	if _, err := daemon.SdNotify(false, state); err != nil {
+	at := os.Getenv("NOTIFY_SOCKET")
+	if at == "" {
+		return
+	}
+	if err := n.send(at, state); err != nil {
 		n.log.Warn("systemd not notified", "state", state, "err", err)
 	}
+}
+
+// send is daemon.SdNotify with an end: that one waits for as long as the queue of the socket
+// is full, and with it the end of this process would.
+func (n notifier) send(at, state string) error {
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: at, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetWriteDeadline(time.Now().Add(tellTime)); err != nil {
+		return err
+	}
+	_, err = conn.Write([]byte(state))
+	return err
 }
 
 // watchdog tells systemd that the process lives, twice as often as it is asked for, for as

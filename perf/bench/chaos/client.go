@@ -30,7 +30,8 @@ type client struct {
 	log    *history.Log // shared
 	random *rand.Rand
 	trade
-	closing bool // what it sends may meet the end of its proxy
+	closing bool     // what it sends may meet the end of its proxy
+	back    comeback // from connections that end between two replies
 
 	seq            int // of its last operation
 	connection     int // number of the current one
@@ -78,12 +79,17 @@ func (c *client) run(ctx context.Context) {
 // dial opens a connection.
 func (c *client) dial(ctx context.Context) bool {
 	d := net.Dialer{Timeout: patience}
+	began := time.Now()
 	conn, err := d.DialContext(ctx, "tcp", c.addr)
+	c.back.slow.Store(max(c.back.slow.Load(), int64(time.Since(began))))
 	if err == nil {
 		c.connection++
 		c.sent, c.received = 0, 0
-		c.conn = redis.NewConn(conn, patience, patience)
+		c.conn = redis.NewConn(c.back.frame(conn), patience, patience)
 		return true
+	}
+	if ctx.Err() == nil {
+		c.back.denied.Add(1)
 	}
 	c.calm.Store(0)
 	select {
@@ -110,6 +116,9 @@ func (c *client) turn() {
 	err := c.conn.Flush()
 	for i := range steps {
 		if err == nil {
+			err = c.take(&steps[i])
+		}
+		for err != nil && c.comesBack(err, steps[i:]) {
 			err = c.take(&steps[i])
 		}
 		if err != nil {
@@ -144,7 +153,7 @@ func (c *client) take(s *step) error {
 		replies[i] = reply
 	}
 	s.settle(replies)
-	return nil
+	return c.unblocked(s, nil)
 }
 
 // settle decides what became of the operation.

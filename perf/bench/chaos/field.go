@@ -25,6 +25,7 @@ type plan struct {
 	split     bool     // master, secondary and first proxy in one half of a network, the others in the other
 	distant   bool     // a wire between the second proxy and each Sentinel
 	failpoint string   // what happens at the fail point that the seed draws: exit or stop; "": nothing
+	comesBack bool     // clients go on elsewhere when a connection ends between two replies
 	pool      []string // more lines of the pool's configuration
 	redis     []string // more lines of every server's
 }

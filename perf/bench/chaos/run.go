@@ -120,7 +120,7 @@ func (a *attack) enlist(n int, does trade) {
 	for range n {
 		number := len(a.clients)
 		a.clients = append(a.clients, &client{number: number, addr: a.proxies[number%len(a.proxies)].Addr,
-			posts: a.posts(), log: a.log, trade: does, closing: a.fault.free,
+			posts: a.posts(), log: a.log, trade: does, closing: a.fault.free, back: comeback{on: a.plan.comesBack},
 			random: rand.New(rand.NewPCG(a.seed, uint64(number)))})
 	}
 }
