@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"huntaway/ha/failover"
 	"huntaway/shard"
 )
 
@@ -253,6 +255,70 @@ func TestSwitchoverByName(t *testing.T) {
 		text, _ := os.ReadFile(file)
 		return strings.Contains(string(text), "\nreplicaof ")
 	})
+}
+
+// TestFilesAfterSwitchover: both servers write down what they have become, so that each is that again
+// when it is killed and started anew at once, and nothing has to be repaired. A server without a file
+// is none the worse.
+func TestFilesAfterSwitchover(t *testing.T) {
+	all := []*instance{launch(t), launch(t), launch(t)}
+	files := []string{t.TempDir() + "/0.conf", t.TempDir() + "/1.conf"}
+	for i, file := range files {
+		text := "repl-backlog-size 1mb\n"
+		if i > 0 {
+			text += "replicaof 127.0.0.1 " + all[0].port + "\n"
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		all[i].kill()
+		all[i].args = append([]string{file}, all[i].args...)
+		all[i].start()
+	}
+	all[1].linked()
+	all[2].follows(all[0])
+	all[0].replicated(2)
+	tr := castOf(t, all, func(o *PoolOptions) { o.Failover.DownRefused = int64(5 * time.Second) })
+	tr.settled(0, "[1 2]")
+	tr.await("a switchover", func() bool {
+		_, err := tr.m.Switchover(t.Context(), SwitchoverOrder{Group: "g", To: all[1].addr(), Expect: all[0].addr(), By: "test"})
+		return err == nil
+	})
+	tr.settled(1, "[0 2]")
+	says := func(file string) bool {
+		text, _ := os.ReadFile(file)
+		return strings.Contains(string(text), "\nreplicaof ")
+	}
+	eventually(t, "the files say who is master", func() bool { return says(files[0]) && !says(files[1]) })
+	for _, each := range all { // nothing is written, nor told the replicas, between the copy and the end
+		each.must("CONFIG", "SET", "repl-ping-replica-period", "3600")
+	}
+	all[1].must("CLIENT", "PAUSE", "5000", "WRITE")
+	all[1].must("SAVE")
+	all[1].kill()
+	all[1].start()
+	for _, each := range all {
+		each.must("CONFIG", "SET", "repl-ping-replica-period", "1")
+	}
+	if role := all[1].must("ROLE").([]any)[0]; role != "master" {
+		t.Errorf("the new master after a restart: got %v; want a master", role)
+	}
+	tr.settled(1, "[0 2]")
+	all[0].kill()
+	all[0].start()
+	role := all[0].must("ROLE").([]any)
+	if role[0] != "slave" || fmt.Sprint(role[2]) != all[1].port {
+		t.Errorf("the old master after a restart: got %v; want a replica of %s", role, all[1].port)
+	}
+	tr.settled(1, "[0 2]")
+	if got := tr.masters; !slices.Equal(got, []int32{0, 1}) {
+		t.Errorf("masters: got %v; want [0 1]%s", got, tr.describe())
+	}
+	for _, e := range tr.m.Events() {
+		if e.Failover != nil && (e.Failover.To == failover.Freezing || e.Failover.To == failover.Following) {
+			t.Errorf("got %v; want nothing repaired", e)
+		}
+	}
 }
 
 // TestRival: while another monitor's heartbeat is heard, a dead master is left to that one.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -215,10 +216,14 @@ type parrot struct {
 	masters  []map[string]string // of SENTINEL MASTERS
 	current  string              // of SENTINEL GET-MASTER-ADDR-BY-NAME, host:port
 	replicas []string            // of SENTINEL REPLICAS, host:port
+	known    []map[string]string // likewise, all that is said of them
+	failover string              // of SENTINEL FAILOVER; "": it does not know it
 	tilt     bool
 	torn     bool       // answers with what is no RESP
 	subs     []net.Conn // who subscribed
 	asked    int        // SENTINEL MASTERS so far
+
+	onFailover func() // happens with SENTINEL FAILOVER, mu held; nil: nothing
 }
 
 func newParrot(t *testing.T) *parrot {
@@ -299,12 +304,23 @@ func (p *parrot) answer(c net.Conn, args []string) string {
 		}
 		return pairsOf(p.masters)
 	case "SENTINEL REPLICAS":
-		var all []map[string]string
+		all := slices.Clone(p.known)
 		for _, r := range p.replicas {
 			host, port, _ := net.SplitHostPort(r)
 			all = append(all, map[string]string{"ip": host, "port": port})
 		}
 		return pairsOf(all)
+	case "SENTINEL MASTER":
+		return strings.TrimPrefix(pairsOf(p.masters[:1]), "*1\r\n")
+	case "SENTINEL CKQUORUM":
+		return "+OK 3 usable Sentinels. Quorum and failover authorization can be reached\r\n"
+	case "SENTINEL FAILOVER":
+		if p.failover != "" {
+			if p.onFailover != nil {
+				p.onFailover()
+			}
+			return p.failover
+		}
 	case "SENTINEL GET-MASTER-ADDR-BY-NAME":
 		host, port, _ := net.SplitHostPort(p.current)
 		return fmt.Sprintf("*2\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(host), host, len(port), port)

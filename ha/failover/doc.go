@@ -26,7 +26,10 @@
 //
 // A switchover that an operator orders is carried out in every mode but observe. In mode sentinel
 // that includes one order to the old master, whose writes are paused: to follow whom Sentinel has
-// named, so that it refuses what waits there instead of losing it.
+// named, so that it refuses what waits there instead of losing it. Writes fail when they are held
+// for longer than Hold, so every switchover is decided before that: whom Sentinel has promoted and
+// does not name in time is followed, and when there is nobody the writes go on at the old master,
+// until Sentinel makes another one after all.
 //
 // # The states
 //
@@ -76,6 +79,12 @@
 // one that the table names is fenced off before another is published. A candidate that is
 // master already is published; replicas that were detached follow the old master again, and
 // are its witnesses, before anything else is decided.
+//
+// # The servers' files
+//
+// A promotion and a demotion write what the server has become into its file. FAILOVER does not:
+// after it the new master is told to, and then the old one. Never the old one alone, for started
+// together, without a proxy, both would be replicas.
 //
 // # Rejoining
 //

@@ -17,6 +17,9 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 		m.former = m.former[max(0, len(m.former)-formerMost):]
 	}
 	m.master, m.tabled, m.held, m.hushed, m.thinSince = id, id, false, false, 0
+	if id != before {
+		m.announced.objected = 0 // it was about that one
+	}
 	m.epoch++
 	m.known = pastOf(&r, m.now)
 	if b := m.memberAt(m.announced.addr); b != nil && b.ID == id {

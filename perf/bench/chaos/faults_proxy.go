@@ -164,9 +164,9 @@ func (a *attack) turns(how map[string]any) error {
 }
 
 // notYet tells whether a switchover was refused for what passes: the proxy's last look at the target
-// is older than ours, or a big value is on its way.
+// is older than ours, a big value is on its way, or the busy machine has it doubt the master.
 func notYet(err error) bool {
-	return strings.Contains(err.Error(), "is not linked") || strings.Contains(err.Error(), "bytes behind")
+	return strings.Contains(err.Error(), "needs it healthy") || strings.Contains(err.Error(), "is not linked") || strings.Contains(err.Error(), "bytes behind")
 }
 
 // choseAnother tells whether a switchover ended with another master than ordered, as it may with
