@@ -12,13 +12,13 @@ import (
 // splitBound is how long both halves of a group may take writes: min-replicas-max-lag and 2 s.
 const splitBound = 4 * time.Second
 
-// inHalves has a group of n servers of which two, and the first proxy, can be cut off from the
-// others, the second proxy and all Sentinels. Of no split do two halves have a master with
-// n/2 replicas, so at most one of them can take writes.
-func inHalves(n int) func(*plan) {
+// inHalves has a group of n servers of which two, the first proxy and so many Sentinels can be
+// cut off from the others, the second proxy and the other Sentinels. Of no split do two halves
+// have a master with n/2 replicas, so at most one of them can take writes.
+func inHalves(n, sentinels int) func(*plan) {
 	return func(p *plan) {
 		guarded(p)
-		p.split, p.servers = true, n
+		p.split, p.servers, p.beside = true, n, sentinels
 		p.redis = []string{fmt.Sprintf("min-replicas-to-write %d", n/2), "min-replicas-max-lag 2"}
 	}
 }
@@ -30,11 +30,13 @@ func cutInHalves(a *attack) error {
 	if err != nil {
 		return err
 	}
+	s.givesWay()
 	a.wantFailover(s.group, s.old, s.at, 15*time.Second)
 	a.wait(time.Duration(s.bound-a.log.Now()) + time.Second)
 	s.wantWriters(6*time.Second, 1)
 	s.wantRefusals(0)
-	return s.heal()
+	s.wantService(1, max(s.bound, a.writeByOther(s.group, s.old, s.at)))
+	return s.heal(nil)
 }
 
 // cutEvenly is F9 with four servers, two in each half: neither has a majority, and nobody takes
@@ -44,11 +46,27 @@ func cutEvenly(a *attack) error {
 	if err != nil {
 		return err
 	}
+	s.givesWay()
 	a.wait(splitBound + time.Second)
 	s.wantWriters(6*time.Second, 0)
 	s.wantRefusals(0)
 	s.wantRefusals(1)
-	return s.heal()
+	return s.heal(nil)
+}
+
+// cutTheFew is F9 with three servers and a Sentinel beside each: master, secondary and two
+// Sentinels are the larger half, and go on as if nothing had happened.
+func cutTheFew(a *attack) error {
+	s, err := a.cutNetwork()
+	if err != nil {
+		return err
+	}
+	a.wait(splitBound + time.Second)
+	s.wantWriters(6*time.Second, 1)
+	s.wantRefusals(1)
+	s.wantService(0, s.at)
+	a.wantNoFailover(s.group, s.old)
+	return s.heal(s.old)
 }
 
 // A schism is a group while its network is cut.
@@ -60,7 +78,7 @@ type schism struct {
 	bound int64   // from then on one half at most takes writes
 }
 
-// cutNetwork cuts the halves apart, and declares what the first one may lose by that.
+// cutNetwork cuts the halves apart.
 func (a *attack) cutNetwork() (*schism, error) {
 	a.wait(time.Duration(a.random.IntN(500)) * time.Millisecond)
 	s := &schism{attack: a, group: a.groups[0], old: a.groups[0].servers[0], at: a.log.Now()}
@@ -68,11 +86,16 @@ func (a *attack) cutNetwork() (*schism, error) {
 		return nil, err
 	}
 	s.bound = s.at + int64(splitBound)
-	a.forgive(s.group, s.at)
-	a.mu.Lock()
-	a.splits = append(a.splits, history.Split{Group: s.group.name, From: s.at - 100e6, To: s.bound + 50e6, Clients: a.clientsOf(0)})
-	a.mu.Unlock()
 	return s, nil
+}
+
+// givesWay declares what clients of the first half may lose: what its master took until it saw
+// that it had too few replicas.
+func (s *schism) givesWay() {
+	s.forgive(s.group, s.at)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.splits = append(s.splits, history.Split{Group: s.group.name, From: s.at - 100e6, To: s.bound + 50e6, Clients: s.clientsOf(0)})
 }
 
 // clientsOf are the numbers of those that talk to one of the proxies.
@@ -134,36 +157,48 @@ func (s *schism) wantRefusals(proxy int) {
 	s.bit("writes through %s: %d refused by the master, %d by the proxy", name, verbatim, held)
 }
 
-// heal joins the halves again, and waits until everybody is of one mind. Sentinels wait some
-// seconds before they order servers about that they have not seen for a while.
-func (s *schism) heal() error {
+// wantService looks at writes of one proxy's clients from a second behind the given moment on:
+// its half has the majority of servers, and they are served.
+func (s *schism) wantService(proxy int, since int64) {
+	mine, served := s.clientsOf(proxy), 0
+	since += int64(time.Second)
+	for _, op := range s.ops(s.group, since) {
+		switch {
+		case !slices.Contains(mine, op.Client) || op.Invoked < since || !op.Kind.Writes():
+		case op.Class != history.OK:
+			s.fail("clients of %s: %s %q %.3f s after the cut ended %v %s; want it served",
+				s.proxies[proxy].name, op.Kind, op.Key, seconds(op.Completed-s.at), op.Class, op.Error)
+			return
+		default:
+			served++
+		}
+	}
+	if served == 0 {
+		s.fail("no write through %s was served", s.proxies[proxy].name)
+	}
+	s.figure("served in the larger half, "+s.proxies[proxy].name, float64(served))
+}
+
+// heal joins the halves again, and waits until everybody is of one mind: the master is then the
+// given one, or with nil another one than it was. Sentinels wait some seconds before they order
+// servers about that they have not seen for a while.
+func (s *schism) heal(master *server) error {
 	// What was on its way at the cut may have met two servers of the other half, one after the other.
 	s.wantLookups(s.group, s.bound)
 	if err := s.halves.heal(); err != nil {
 		return err
 	}
 	healed := s.log.Now()
-	if s.until("everybody of one mind", time.Minute, func() bool { return s.apart() == "" }) {
+	if s.until("not of one mind", time.Minute, func() bool { return s.apart() == "" }) {
 		s.figure("healed to one mind, s", seconds(s.log.Now()-healed))
+	} else {
+		s.fail("not of one mind: %s", s.apart())
 	}
-	if why := s.apart(); why != "" {
-		s.fail("behind the cut: %s", why)
-	}
-	if now := s.group.master(); now == s.old {
+	switch now := s.group.master(); {
+	case master == nil && now == s.old:
 		s.fail("%s is master again; want one of the other half", s.old.name)
+	case master != nil && now != master:
+		s.fail("the master is %s; want %s", nameOf(now), master.name)
 	}
-	s.lossIsKnown()
 	return nil
-}
-
-// lossIsKnown notes how many acknowledged writes of the half that gave way there are in the time
-// in which they may be lost.
-func (s *schism) lossIsKnown() {
-	mine, n := s.clientsOf(0), 0
-	for _, op := range s.ops(s.group, s.at) {
-		if slices.Contains(mine, op.Client) && op.Class == history.OK && op.Kind.Writes() && op.Completed <= s.bound {
-			n++
-		}
-	}
-	s.figure("writes taken by the cut-off half", float64(n))
 }

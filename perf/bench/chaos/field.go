@@ -23,6 +23,7 @@ type plan struct {
 	sentinels int
 	wired     bool     // a wire in front of every server
 	split     bool     // master, secondary and first proxy in one half of a network, the others in the other
+	beside    int      // Sentinels in the half of the master
 	distant   bool     // a wire between the second proxy and each Sentinel
 	failpoint string   // what happens at the fail point that the seed draws: exit or stop; "": nothing
 	comesBack bool     // clients go on elsewhere when a connection ends between two replies

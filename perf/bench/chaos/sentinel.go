@@ -21,6 +21,9 @@ type sentinel struct {
 // startSentinel starts one; two of three must agree.
 func (f *field) startSentinel(ctx context.Context, n int) error {
 	at := f.place(1)
+	if n <= f.plan.beside {
+		at = f.place(0)
+	}
 	ports, err := at.ports(2)
 	if err != nil {
 		return err
