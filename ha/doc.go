@@ -46,7 +46,10 @@
 // and its SHA-256, written to a temporary file, synced and renamed; and POOL.lock, which one
 // process holds and which contains the name that its heartbeats bear, the same after a restart. A
 // file that is damaged is reported and treated as absent. Who decides by himself may not begin
-// a failover that he cannot write down; the other modes go on.
+// a failover that he cannot write down; the other modes go on. A disk may hang: a write that it
+// has not answered after 1.9 s has failed, for its group alone, and ends whenever the disk lets it;
+// until then that group writes nothing. While a group is well its intent is written anew every
+// minute in mode local, so that a disk that takes nothing any more is noticed before it matters.
 //
 // # What servers are told
 //
@@ -149,7 +152,8 @@
 //	a short one   for each fence, drain, write of an intent and look for other monitors; it
 //	              ends at its deadline
 //
-// What they bring goes to the watch through channels. All of them have ended when Run returns. A
+// What they bring goes to the watch through channels. All of them have ended when Run returns. Only
+// what is inside a call to a disk that hangs may outlive it, one goroutine for each group. A
 // pool that is watched anew, by a reload, hands its stewards on between the end of the old watch
 // and the beginning of the new one; what was under way counts as failed.
 package ha

@@ -35,7 +35,7 @@ func (s *steward) beatDue() int64 {
 // nobody else is heard, says that this one is active.
 func (w *watch) beat(s *steward) {
 	s.beating = true
-	l := look{group: s.group, id: w.vault.id, access: w.o.Access}
+	l := look{group: s.group, id: w.vault.name(), access: w.o.Access}
 	g := &w.seen.Groups[w.index(s.group)]
 	for i := range g.Servers {
 		if each := &g.Servers[i]; each.ID == g.Master {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -22,17 +23,24 @@ import (
 
 // A vault keeps a pool's intents, a file for each group, and the lock that keeps other
 // processes away from them. A crash leaves the old file or the new one, never a part of one.
+//
+// A disk may take as long as it likes to answer, or never do. Whoever waits for it, but for
+// open, waits for so long and no longer; what was begun there ends on a goroutine of its own,
+// however late, and keeps nobody but its own group from writing.
 type vault struct {
 	// Fixed when made.
 	dir  string // "": nothing is kept
 	pool string
 
-	// mu guards the following, and is held while a file is written.
+	opening sync.Mutex     // held while the directory and the lock are opened; never by a watch
+	writing sync.WaitGroup // writes under way, given up or not
+	reading atomic.Bool    // a read is under way, given up or not
+
+	// mu guards the following, and is held over no I/O.
 	mu      sync.Mutex
-	lock    *os.File          // nil until the directory was needed
-	id      string            // of this monitor, the same after a restart; "" without lock
-	begun   map[string]uint64 // by group: the newest version that was prepared
-	written map[string]uint64 // by group: the newest version that is in the file
+	lock    *os.File           // nil until the directory was needed
+	id      string             // of this monitor, the same after a restart; "" without lock
+	drawers map[string]*drawer // by group
 }
 
 // stored is a state file. The sum is that of the bytes of Intent.
@@ -42,15 +50,11 @@ type stored struct {
 }
 
 // open makes the directory and takes the lock. The error says who else may have it.
+// It does nothing the second time.
 func (v *vault) open() error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.opened()
-}
-
-// opened is open for a caller who holds mu; it does nothing the second time.
-func (v *vault) opened() error {
-	if v.lock != nil {
+	v.opening.Lock()
+	defer v.opening.Unlock()
+	if v.isOpen() {
 		return nil
 	}
 	if v.dir == "" {
@@ -74,8 +78,23 @@ func (v *vault) opened() error {
 		f.Close()
 		return fmt.Errorf("naming this monitor in %s: %w", path, err)
 	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	v.lock, v.id = f, id
 	return nil
+}
+
+func (v *vault) isOpen() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.lock != nil
+}
+
+// name returns what this monitor is called; "" before open.
+func (v *vault) name() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.id
 }
 
 // identity returns the name that the lock file holds, after giving it one if need be. It
@@ -102,13 +121,23 @@ func identity(f *os.File) (string, error) {
 	return host + "/" + string(text), nil
 }
 
-// close gives the lock back.
+// close gives the lock back, once everything that was begun is written. It waits for that, but
+// not for a disk that hangs: then the lock is given back later. Nothing is prepared afterwards.
 func (v *vault) close() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.lock != nil {
-		v.lock.Close() // nothing is written through it
-		v.lock = nil
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		v.writing.Wait()
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		if v.lock != nil {
+			v.lock.Close() // nothing is written through it
+			v.lock = nil
+		}
+	}()
+	select {
+	case <-closed:
+	case <-time.After(diskPatience):
 	}
 }
 
@@ -117,13 +146,13 @@ func (v *vault) path(group string) string {
 	return filepath.Join(v.dir, url.PathEscape(v.pool)+"@"+url.PathEscape(group)+".json")
 }
 
-// load returns what is kept of a group, nothing when there is no file. A file that is damaged
-// is an error, and nothing of it is returned.
+// load returns what is kept of a group, nothing when there is no file. A file that is damaged, or
+// that the disk does not bring, is an error, and nothing of it is returned.
 func (v *vault) load(group string) (failover.Intent, error) {
 	if v.dir == "" {
 		return failover.Intent{}, nil
 	}
-	text, err := os.ReadFile(v.path(group))
+	text, err := v.read(v.path(group))
 	if errors.Is(err, fs.ErrNotExist) {
 		return failover.Intent{}, nil
 	}
@@ -183,62 +212,4 @@ func seal(in failover.Intent) ([]byte, error) {
 func sum(text []byte) string {
 	h := sha256.Sum256(text)
 	return hex.EncodeToString(h[:])
-}
-
-// prepare notes that an intent is the newest of its group, and returns what writes it. That
-// may run on any goroutine, and returns when the intent, or a newer one, is on the disk.
-func (v *vault) prepare(in failover.Intent) func() error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.begun == nil {
-		v.begun, v.written = map[string]uint64{}, map[string]uint64{}
-	}
-	v.begun[in.Group]++
-	version := v.begun[in.Group]
-	return func() error {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		if v.dir == "" || v.written[in.Group] > version {
-			return nil
-		}
-		if err := v.write(in); err != nil {
-			return fmt.Errorf("writing the state of group %s: %w", in.Group, err)
-		}
-		v.written[in.Group] = version
-		return nil
-	}
-}
-
-// write puts an intent in its file. The caller holds mu.
-func (v *vault) write(in failover.Intent) error {
-	if err := v.opened(); err != nil {
-		return err
-	}
-	text, err := seal(toWall(in, time.Now(), perf.Now()))
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(v.dir, "*.tmp") // 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), v.path(in.Group))
-	}
-	if err != nil {
-		os.Remove(f.Name())
-		return err
-	}
-	return syncDir(v.dir)
-}
-
-// syncDir makes a rename in dir last.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -68,6 +69,108 @@ func TestVaultOrder(t *testing.T) {
 	wg.Wait()
 	if got, err := v.load("g"); got.Epoch != 19 || err != nil {
 		t.Errorf("got epoch %d, %v; want 19", got.Epoch, err)
+	}
+}
+
+// TestVaultHangs: while the disk hangs nothing that a watch calls waits for it, a write fails in
+// time and says why, and keeps no other group from being written. What it had begun ends later,
+// and never over something newer.
+func TestVaultHangs(t *testing.T) {
+	t.Parallel()
+	v := &vault{dir: t.TempDir(), pool: "p"}
+	v.opening.Lock() // every write stops in open
+	begun := time.Now()
+	first := make(chan error, 1)
+	save := v.prepare(failover.Intent{Group: "g", Epoch: 1})
+	go func() { first <- save() }()
+	for v.isIdle("g") && time.Since(begun) < time.Second {
+		time.Sleep(time.Millisecond)
+	}
+	second := v.prepare(failover.Intent{Group: "g", Epoch: 2})
+	if name := v.name(); name != "" || time.Since(begun) > diskPatience/2 {
+		t.Errorf("prepare and name: got %q after %v; want nothing, at once", name, time.Since(begun))
+	}
+	for i, err := range []error{<-first, second()} {
+		if err == nil || !strings.Contains(err.Error(), "p@g.json: the disk has not answered for ") {
+			t.Errorf("write %d: got %v; want that the disk does not answer, and the path", i, err)
+		}
+	}
+	if took := time.Since(begun); took < diskPatience || took > 3*diskPatience {
+		t.Errorf("both took %v; want about %v each", took, diskPatience)
+	}
+	v.opening.Unlock()
+	if err := v.prepare(failover.Intent{Group: "g", Epoch: 3})(); err != nil {
+		t.Error(err)
+	}
+	v.close()
+	if got, err := v.load("g"); got.Epoch != 3 || err != nil {
+		t.Errorf("got epoch %d, %v; want 3, the newest", got.Epoch, err)
+	}
+	if v.isOpen() {
+		t.Error("the lock is kept after close; want it given back")
+	}
+}
+
+// isIdle tells whether nothing of the group is being written.
+func (v *vault) isIdle(group string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.drawer(group).since == 0
+}
+
+// TestVaultOneHangs: a group whose write hangs keeps no other group from being written.
+func TestVaultOneHangs(t *testing.T) {
+	v := &vault{dir: t.TempDir(), pool: "p"}
+	v.drawer("g").turn <- struct{}{} // as if a write of g's were under way
+	if err := v.prepare(failover.Intent{Group: "h", Epoch: 2})(); err != nil {
+		t.Error(err)
+	}
+	if got, err := v.load("h"); got.Epoch != 2 || err != nil {
+		t.Errorf("got epoch %d, %v; want 2", got.Epoch, err)
+	}
+	v.close()
+}
+
+// TestVaultReadHangs: a read that hangs is given up, and while it hangs others are not tried.
+func TestVaultReadHangs(t *testing.T) {
+	t.Parallel()
+	v := &vault{dir: t.TempDir(), pool: "p"}
+	if err := syscall.Mkfifo(v.path("g"), 0o600); err != nil { // opening it waits for somebody who writes
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	for range 3 {
+		if got, err := v.load("g"); err == nil || got != (failover.Intent{}) {
+			t.Errorf("got %+v, %v; want an error and nothing", got, err)
+		}
+	}
+	if took := time.Since(begun); took > 2*diskPatience {
+		t.Errorf("three took %v; want %v", took, diskPatience)
+	}
+	f, err := os.OpenFile(v.path("g"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	for end := time.Now().Add(diskPatience); v.reading.Load() && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// TestVaultErrors: what went wrong is told with the file that it is about.
+func TestVaultErrors(t *testing.T) {
+	dir := t.TempDir()
+	v := &vault{dir: filepath.Join(dir, "s"), pool: "p"}
+	if err := v.open(); err != nil {
+		t.Fatal(err)
+	}
+	defer v.close()
+	if err := os.Rename(v.dir, filepath.Join(dir, "elsewhere")); err != nil {
+		t.Fatal(err)
+	}
+	err := v.prepare(failover.Intent{Group: "g"})()
+	if want := "writing " + v.path("g") + ": no such file or directory"; err == nil || err.Error() != want {
+		t.Errorf("got %v; want %q", err, want)
 	}
 }
 

@@ -40,6 +40,7 @@
 //	started in                 n  what runs                        ends
 //	cmd/huntaway/proxy.go      1  acceptors, admin pages, stats    with their listener
 //	                              port, monitor, watchdog          with the proxy's context
+//	cmd/huntaway/names.go      1  one look at a name in DNS        after four seconds at most
 //	cmd/huntaway/run.go        1  the drain                        when drained, or aborted
 //	cmd/huntaway/demo.go       1  waits for Ctrl-C during start    when the servers are there
 //	cmd/huntaway/cast.go       1  waits for a demo's server        with that server
@@ -57,6 +58,9 @@
 //	                              --connect                        time is over
 //	ha/sentinel.go             2  for each Sentinel of a pool:     with its pool's watch
 //	                              one asks it, one listens to it
+//	ha/vault.go                1  gives the state lock back        when nothing is being written
+//	ha/vaultdisk.go            2  a write or a read of a state     when the disk has answered
+//	                              file
 //	loop/accept.go             1  dials one link                   after its connect timeout
 //	loop/engine.go             1  the ticker                       with Engine.Stop
 //	loop/farewell.go           1  last replies to a half-closed    after ten seconds at most
