@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"huntaway/ha/failover"
@@ -38,6 +39,10 @@ type Access struct {
 	User     string        // with Password: AUTH user password
 	Password string        // "" sends no AUTH
 	Timeout  time.Duration // of dialing, handshake and answer together; default 500 ms
+
+	// Dial opens a connection to a server; nil: as package net does. It may know where a name
+	// led that does not resolve at the moment.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // PoolOptions are what the monitor needs to know of one pool. The zero value of a field

@@ -211,7 +211,7 @@ func (e *Engine) dial(l *link) {
 	go func() {
 		defer e.dials.Done()
 		d := net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: -1, Control: linkSocket(o)}
-		c, err := d.DialContext(e.dialing, l.server.Network, l.server.Addr)
+		c, err := e.opt.Dial(e.dialing, &d, l.server.Network, l.server.Addr)
 		if err == nil {
 			err = e.reactor.enroll(l.w.id, c, &call{l: l})
 		}

@@ -57,6 +57,11 @@ func New(opt Options) (*Engine, error) {
 	if opt.Reporter == nil {
 		opt.Reporter = deaf{}
 	}
+	if opt.Dial == nil {
+		opt.Dial = func(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, error) {
+			return d.DialContext(ctx, network, addr)
+		}
+	}
 	if opt.MaxClients <= 0 {
 		opt.MaxClients = maxClientsByDescriptors()
 	}

@@ -42,6 +42,7 @@ type link struct {
 	eager    bool        // is on worker.pressed
 	isQueued bool        // is on worker.queued
 	barred   bool        // the server refused our credentials the last time
+	moved    bool        // its connection is to be renewed, see renew
 	unlisted bool        // its family is closed: what it would cost is of no interest
 	expired  int         // sinks at the front of the FIFO
 	greets   int         // replies of the handshake still to come
@@ -227,6 +228,10 @@ func (l *link) flush() {
 	if l.wire == nil || l.state != linkReady && l.state != linkLeaving || l.sent == l.log.len() {
 		return // without a wire it was lost in this event, and is about to be cleaned up
 	}
+	if l.moved && !l.private {
+		l.renew()
+		return // what is unsent goes over the new connection
+	}
 	if l.wire.backlog() > handOver {
 		return // the tick and the next reply come back to it
 	}
@@ -296,7 +301,7 @@ func (l *link) greeted(reply []byte) {
 // ready begins to carry requests.
 func (l *link) ready() {
 	l.w.log.Info("link up", "server", l.server.Addr, "pool", l.pw.opt.Name)
-	l.pause, l.downAt, l.shunned, l.barred = 0, 0, 0, false
+	l.pause, l.downAt, l.shunned, l.barred, l.moved = 0, 0, 0, false, false
 	l.rate()
 	l.w.engine.report.LinkUp(l.pw.opt.Name, l.server.ID)
 	if l.sent < l.log.len() {

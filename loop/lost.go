@@ -76,6 +76,7 @@ func (l *link) breakUp(f *fault) {
 func (l *link) failed(cause error, f *fault) {
 	wasLeaving := l.state == linkLeaving || l.state == linkClosed || l.dropped
 	again := l.state == linkReady && f == faultLost && cause != errFenced && !l.busy() && (l.backAt == 0 || l.w.now-l.backAt > int64(lastPause))
+	again = again || cause == errMoved
 	l.on(evFailed)
 	l.barred = f == faultAuth
 	l.shunned = 0
@@ -88,7 +89,7 @@ func (l *link) failed(cause error, f *fault) {
 		l.comeBack()
 	}
 	l.rate()
-	if !wasLeaving && !l.w.engine.stopping() {
+	if !wasLeaving && cause != errMoved && !l.w.engine.stopping() {
 		l.report(cause)
 		l.mourn(cause)
 	}

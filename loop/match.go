@@ -60,6 +60,10 @@ func (l *link) after() {
 		l.press()
 	}
 	l.relieve()
+	if l.moved {
+		l.renew()
+		return
+	}
 	if l.state == linkLeaving && !l.busy() {
 		l.on(evRested)
 		l.wire.close()

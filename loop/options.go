@@ -2,7 +2,9 @@ package loop
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
+	"net"
 	"time"
 
 	"huntaway/codec"
@@ -16,6 +18,9 @@ type Options struct {
 	Logger     *slog.Logger // default: discards
 	Version    string       // for INFO and HELLO
 	Reporter   Reporter     // hears of links; default: nobody
+
+	// Dial opens the connection of a link with what d says; default: d.DialContext.
+	Dial func(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, error)
 }
 
 // withDefaults fills in what was left out.

@@ -54,7 +54,7 @@ func (l *link) lend(s *session) {
 // flight.
 func (l *link) giveBack() {
 	p := &l.pw.private
-	if l.state != linkReady || l.busy() || len(p.kept) >= mostKept || l.pw.table.Server(l.server.ID) == nil {
+	if l.state != linkReady || l.moved || l.busy() || len(p.kept) >= mostKept || l.pw.table.Server(l.server.ID) == nil {
 		l.discard()
 		return
 	}

@@ -30,6 +30,7 @@ type proxy struct {
 	log     *logbook       // of everything below
 	engine  *loop.Engine   // the data path
 	monitor *ha.Monitor    // keeps the pools' tables right
+	names   *directory     // where servers are that are given by name
 	pools   []*served      // in the order of the configuration
 	doors   []entrance     // of all pools
 	pages   net.Listener   // of admin; nil when there is none
@@ -62,6 +63,7 @@ type served struct {
 	name     string     // as configured
 	mode     string     // of its failover, as configured
 	stateDir string     // where the state of its failovers is kept
+	dial     dialFunc   // how the monitor connects to servers
 	pool     *loop.Pool // what serves it
 	ledger   *ledger    // between it and the monitor
 	ids      shard.IDs  // owner: the goroutine that reloads
@@ -107,9 +109,10 @@ func (p *proxy) spawn(what string, f func() error) {
 // build makes the engine and its pools.
 func (p *proxy) build() (err error) {
 	p.monitor = ha.NewMonitor(ha.Options{Logger: p.log.Logger})
+	p.names = newDirectory(p.log.Logger, func(addr string) { p.engine.Redial(addr) })
 	p.engine, err = loop.New(loop.Options{
 		Workers: p.cfg.Runtime.EventLoops, MaxClients: p.cfg.Runtime.MaxClients,
-		Logger: p.log.Logger, Version: version, Reporter: p.monitor,
+		Logger: p.log.Logger, Version: version, Reporter: p.monitor, Dial: p.names.dial,
 	})
 	if err != nil {
 		return err
@@ -124,7 +127,7 @@ func (p *proxy) build() (err error) {
 
 // addPool makes one pool and puts it under the monitor's eyes.
 func (p *proxy) addPool(c *config.Pool) error {
-	s := &served{name: c.Name, mode: c.Failover, stateDir: stateDir(&p.cfg.Runtime)}
+	s := &served{name: c.Name, mode: c.Failover, dial: p.names.dialTracked, stateDir: stateDir(&p.cfg.Runtime)}
 	table, err := tableOf(c, &s.ids)
 	if err != nil {
 		return err
@@ -190,10 +193,11 @@ func (p *proxy) open() error { return p.engine.Start() }
 
 // watch starts what looks after the servers, the memory and the process itself.
 func (p *proxy) watch() error {
+	p.spawn("looking up names", func() error { return p.names.run(p.ctx) })
 	p.spawn("watching servers", func() error { p.monitor.Run(p.ctx); return nil })
 	p.spawn("giving memory back", func() error { perf.GiveBack(p.ctx, p.engine.Busy); return nil })
 	for i, s := range p.pools {
-		access := watchOptions(&p.cfg.Pools[i], s.ledger).Access
+		access := s.watchOptions(&p.cfg.Pools[i]).Access
 		p.spawn("learning commands", func() error { p.learn(p.ctx, s, access); return nil })
 	}
 	p.spawn("serving the watchdog", func() error { p.systemd.watchdog(p.ctx, p.engine.Alive); return nil })

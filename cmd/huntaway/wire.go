@@ -103,6 +103,7 @@ func watchOptions(p *config.Pool, publisher ha.Publisher) ha.PoolOptions {
 func (s *served) watchOptions(p *config.Pool) ha.PoolOptions {
 	o := watchOptions(p, s.ledger)
 	o.IDs = &s.ids
+	o.Access.Dial, o.SentinelAccess.Dial = s.dial, s.dial
 	if o.StateDir = s.stateDir; s.follows {
 		o.StateDir = "" // it is another process's
 		if o.Failover.Mode == failover.Local {
