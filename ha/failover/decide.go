@@ -130,6 +130,8 @@ func (m *Machine) prohibited() string {
 		return "the mode is " + m.o.Mode.String()
 	case m.intent.Latched != "":
 		return "latched: " + m.intent.Latched
+	case m.saving.err != nil:
+		return "the state file cannot be written: " + m.saving.err.Error()
 	case m.now < m.round.notBefore:
 		return "the last attempt has failed; the next is due in " + span(m.round.notBefore-m.now)
 	case m.now < m.tiltUntil:

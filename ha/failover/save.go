@@ -14,8 +14,13 @@ type save struct {
 	failed  uint64 // the newest that could not be written
 	out     uint64 // the one being written; 0: none
 	retryAt int64  // when a failed one is tried again
-	err     error  // why it failed
+	err     error  // why the last write failed; nil: it did not
+	doneAt  int64  // when that ended
 }
+
+// proveEvery is after how long a healthy group's intent is written though nothing has changed:
+// who may not act without the state file notices a disk that takes nothing before it has to act.
+const proveEvery = 60 * second
 
 // save has the intent written, as soon as nothing else is being written.
 func (m *Machine) save() {
@@ -27,10 +32,11 @@ func (m *Machine) save() {
 	m.resave()
 }
 
-// resave writes what has changed since the last write, or failed.
+// resave writes what has changed since the last write, or failed; and now and then what has not.
 func (m *Machine) resave() {
 	s := &m.saving
-	if s.out != 0 || s.version == s.stored || m.now < s.retryAt {
+	prove := m.o.Mode == Local && m.state == Healthy && s.version != 0 && m.now-s.doneAt >= proveEvery
+	if s.out != 0 || m.now < s.retryAt || s.version == s.stored && s.err == nil && !prove {
 		return
 	}
 	s.out = s.version
@@ -40,7 +46,11 @@ func (m *Machine) resave() {
 // saved takes the end of a Persist.
 func (m *Machine) saved(err error) {
 	s := &m.saving
+	s.doneAt = m.now
 	if err == nil {
+		if s.err != nil {
+			m.note("the state file can be written again", "")
+		}
 		s.stored, s.err = s.out, nil
 	} else {
 		s.failed, s.retryAt = s.out, m.now+retryEvery

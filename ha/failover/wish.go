@@ -181,10 +181,12 @@ func (m *Machine) alarms() (all []string) {
 	when(m.state == Stuck, "the master is dead and nobody can be promoted: writes fail")
 	when(m.state == Suspect && m.forbidden != "", "the master is dead and nothing is done: "+m.forbidden)
 	when(m.state == Suspect && m.forbidden == "" && m.now-m.since > freshFor, "the master does not answer, and it is not certain that it is dead")
+	if err := m.saving.err; err != nil {
+		when(true, "the state file cannot be written: "+err.Error()+"; without it no failover may begin")
+	}
 	when(m.hushed, "the master has too few replicas and is held (self_fence)")
 	when(m.intent.Latched != "", "automatic failover is off: "+m.intent.Latched)
 	when(m.rivalAt != 0 && m.now-m.rivalAt < rivalFor, "another monitor is active: "+m.rival)
-	when(m.saving.err != nil, "the state file cannot be written")
 	for _, b := range m.members {
 		when(b.strange, b.Addr+" holds the data of somebody else")
 		when(b.detached && m.fresh(b) && m.state == Healthy, b.Addr+" follows nobody yet")
