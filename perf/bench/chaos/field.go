@@ -26,6 +26,7 @@ type plan struct {
 	beside    int      // Sentinels in the half of the master
 	distant   bool     // a wire between the second proxy and each Sentinel
 	failpoint string   // what happens at the fail point that the seed draws: exit or stop; "": nothing
+	named     bool     // servers have names, which a DNS server of the case's own knows
 	comesBack bool     // clients go on elsewhere when a connection ends between two replies
 	pool      []string // more lines of the pool's configuration
 	redis     []string // more lines of every server's
@@ -47,6 +48,7 @@ type field struct {
 	groups    []*group
 	sentinels []*sentinel
 	proxies   []*proxy
+	dns       *nameServer // nil: servers have no names
 }
 
 // newField starts everything and returns when every replica is in step and every group is served.
@@ -68,6 +70,11 @@ func (f *field) start(ctx context.Context) error {
 		return err
 	}
 	f.dir = filepath.Dir(marker)
+	if f.plan.named {
+		if f.dns, err = newNameServer(f.dir); err != nil {
+			return err
+		}
+	}
 	if f.plan.split {
 		if f.halves, err = newHalves(); err != nil {
 			return err
@@ -188,6 +195,9 @@ func (f *field) openBanks(ctx context.Context) error {
 // close ends every process and wire, and removes the scratch directory.
 func (f *field) close() error {
 	err := f.rig.Close()
+	if f.dns != nil {
+		err = errors.Join(err, f.dns.conn.Close())
+	}
 	for _, g := range f.groups {
 		for _, s := range g.servers {
 			if s.wire != nil {

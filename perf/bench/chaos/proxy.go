@@ -44,7 +44,7 @@ func (f *field) startProxy(ctx context.Context, name string) (*proxy, error) {
 	}
 	l.Args, l.Env = []string{"run", "-c", file}, f.plan.env
 	p.launch = l
-	p.Child, err = f.rig.Start(ctx, l)
+	p.Child, err = f.rig.Start(ctx, f.within(l, "resolv.conf", "/etc/resolv.conf"))
 	return p, err
 }
 

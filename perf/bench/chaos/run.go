@@ -180,7 +180,7 @@ func (a *attack) verdict() (v history.Verdict, err error) {
 // history is what was seen, without what the masters hold at the end.
 func (a *attack) history() *history.Run {
 	r := &history.Run{Banked: accounts * opening, Windows: a.windows, Splits: a.splits, Reigns: a.witness.reigns(),
-		Promise: history.Promise{OwnWrites: true, Closes: a.fault.free}}
+		Promise: history.Promise{OwnWrites: !a.plan.comesBack, Closes: a.fault.free}}
 	r.Ops, r.Conns = a.log.Snapshot()
 	a.noteLoss(r.Reigns)
 	return r

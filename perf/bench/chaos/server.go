@@ -67,6 +67,13 @@ func (f *field) startServer(ctx context.Context, where site) (*server, error) {
 			return nil, err
 		}
 	}
+	if f.dns != nil {
+		host := where.name + ".chaos.test"
+		s.at = fmt.Sprintf("%s:%d", host, ports[0])
+		if err := f.dns.lead(f.dir, host, 1); err != nil {
+			return nil, err
+		}
+	}
 	s.dir = filepath.Join(f.dir, where.name)
 	s.born = s.text(where)
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
@@ -75,7 +82,8 @@ func (f *field) startServer(ctx context.Context, where site) (*server, error) {
 	if s.conf, err = f.rig.WriteFile(where.name+".conf", s.born); err != nil {
 		return nil, fmt.Errorf("writing the configuration of %s: %w", where.name, err)
 	}
-	s.Child, err = f.rig.Start(ctx, rig.Launch{Path: "redis-server", Args: []string{s.conf}, Addr: real, Namespace: where.namespace})
+	l := rig.Launch{Path: "redis-server", Args: []string{s.conf}, Addr: real, Namespace: where.namespace}
+	s.Child, err = f.rig.Start(ctx, f.within(l, "hosts", "/etc/hosts"))
 	return s, err
 }
 
