@@ -280,12 +280,16 @@ func cmpErr(errs ...error) error {
 	return nil
 }
 
-// verify asks a new master what it is, and has it take a write.
+// verify asks a new master what it is, and has it take a write: the group's mark, which is never
+// lowered.
 func (t *task) verify() error {
 	if err := t.inspect(); err != nil {
 		return err
 	}
-	return t.c.Do(t.ctx, "SET", markerKey(t.order.group), t.order.Epoch).Err()
+	key := markerKey(t.order.group)
+	was, _ := t.c.Get(t.ctx, key).Uint64() // what is no number is no mark
+	t.ev.Mark.Epoch = max(was, t.order.Epoch)
+	return t.c.Do(t.ctx, "SET", key, t.ev.Mark.Epoch).Err()
 }
 
 // rewrite has a server that was made a replica write that into its redis.conf, or it would start

@@ -25,6 +25,7 @@ type await struct {
 	server int32
 	target int32
 	until  int64 // then it counts as failed
+	epoch  uint64
 }
 
 // An outcome is what an action of the current state has brought.
@@ -42,7 +43,7 @@ func (m *Machine) launch(j job, a Action) {
 	if b := m.member(a.Server); b != nil && a.Kind == Order && a.Op.changes() {
 		b.changedAt = m.now
 	}
-	m.awaits = append(m.awaits, await{a.ID, j, a.Kind, a.Op, a.Server, a.Target, m.now + a.Within + grace})
+	m.awaits = append(m.awaits, await{a.ID, j, a.Kind, a.Op, a.Server, a.Target, m.now + a.Within + grace, a.Epoch})
 	m.do(a)
 }
 
@@ -89,6 +90,9 @@ func (m *Machine) ended(a await, ev Event) {
 	b := m.member(a.server)
 	if a.kind == Order && b != nil && a.op.inspects() && (ev.Err == nil || ev.Repl.ID != "") {
 		b.heard(ev)
+	}
+	if a.kind == Order && (a.op == Verify || a.op == Identify && a.server == m.heir.id && m.saving.version == 0) {
+		m.catchUp(a, ev)
 	}
 	switch a.job {
 	case ofState:

@@ -35,6 +35,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	switchover 0 1 fast dryrun      by the operator; also resolve 1, latch, release
 //	announce 1 epoch=2 of=3/3       by the arbiter; also object, object 1, object off, rival, reach 1/4
 //	arbiter refuses                 what it does when it is asked for a switchover; also begins, promotes, silent
+//	disk full, disk ok, disk lost   the state file cannot be written; can; is gone when this process is started again
 //	mute on                         the driver does not say how orders end
 //	needs 1                         min-replicas-to-write
 //	reload 0,1 master=1 epoch=7     somebody else publishes: members, master, epoch; also held
@@ -229,6 +230,9 @@ func (s *script) outside(words []string) {
 		s.reload(words[1:])
 	case "disk":
 		s.w.badDisk = words[1] == "full"
+		if words[1] == "lost" {
+			s.w.disk = Intent{}
+		}
 	}
 }
 

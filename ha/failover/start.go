@@ -97,7 +97,7 @@ func (m *Machine) startWithout(b *member, rivals []*member) {
 	case len(rivals) == 0, len(rivals) == 1 && m.premature(rivals[0]):
 		m.doubtAtStart()
 	case len(rivals) > 1:
-		m.tear(fmt.Sprintf("%s and %s say that they are", rivals[0].Addr, rivals[1].Addr))
+		m.startTorn(nil, rivals)
 	case m.isReplica(b) || m.known.Lineage != "" || m.followers(rivals[0]) > 0:
 		m.follow(rivals[0], "it is the only one that says so")
 	default:
@@ -105,21 +105,25 @@ func (m *Machine) startWithout(b *member, rivals []*member) {
 	}
 }
 
-// startTorn begins when b and others say that they are master and nothing is known of
-// before: by who carries on whose data, then by whom the replicas follow.
+// startTorn begins when b, if it is there, and others say that they are master and nothing that
+// is known of before settles it.
 func (m *Machine) startTorn(b *member, rivals []*member) {
-	r := rivals[0]
-	switch mine, theirs := m.followers(b), m.followers(r); {
-	case len(rivals) > 1:
-		m.tear(fmt.Sprintf("%s, %s and %s say that they are", b.Addr, r.Addr, rivals[1].Addr))
-	case r.repl.SecondID != "" && r.repl.SecondID == b.repl.ID:
-		m.follow(r, "it carries on the data of "+b.Addr)
-	case b.repl.SecondID != "" && b.repl.SecondID == r.repl.ID, mine > 0 && theirs == 0:
-		m.settleOn(b, fmt.Sprintf("%d replicas follow it, and %d the other one, %s", mine, theirs, r.Addr))
-	case theirs > 0 && mine == 0:
-		m.follow(r, fmt.Sprintf("%d replicas follow it, and none %s", theirs, b.Addr))
+	all := rivals
+	if b != nil {
+		all = append([]*member{b}, rivals...)
+	}
+	if !m.lookedInto(all) {
+		return
+	}
+	switch best, why := m.rightful(all); {
+	case best == nil:
+		m.tear(why)
+	case best == b:
+		m.settleOn(b, why)
+	case m.premature(best):
+		m.doubtAtStart()
 	default:
-		m.tear(fmt.Sprintf("%s with %d replicas and %s with %d", b.Addr, mine, r.Addr, theirs))
+		m.follow(best, why)
 	}
 }
 
@@ -132,3 +136,20 @@ func (m *Machine) followers(b *member) (n int) {
 	}
 	return n
 }
+
+// catchUp raises the epoch by what the mark on the master, or on who is to be published, is above
+// what it was taken for: without a state file this process does not know how often the group's
+// master has changed, and the mark does. Once this process has written one it knows.
+func (m *Machine) catchUp(a await, ev Event) {
+	was := max(a.epoch, m.epoch)
+	if a.op == Verify {
+		was = a.epoch
+	}
+	if mark := ev.Mark.Epoch; ev.Err == nil && !ev.Repl.Replica && mark > was && mark < epochMost {
+		m.epoch += mark - was
+		m.note(fmt.Sprintf("the epoch is %d", m.epoch), m.name(a.server)+" has that mark, and the state file does not know of it")
+	}
+}
+
+// epochMost is above every epoch that can have been reached: what is higher is no mark of ours.
+const epochMost = 1 << 48

@@ -350,7 +350,7 @@ func (w *world) carry(b *box, a Action) error {
 		if len(w.info(b).Followers) < w.needs {
 			return errors.New("NOREPLICAS Not enough good replicas to write.")
 		}
-		b.mark = a.Epoch
+		b.mark = max(b.mark, a.Epoch)
 		b.offset++
 	case Inspect, Identify:
 		if b.fault != 0 {
