@@ -39,6 +39,7 @@ type name struct {
 	conns map[*tracked]struct{}
 	err   error         // of the newest look; nil: it succeeded
 	fresh time.Time     // when that ended
+	begun time.Time     // when the newest look began
 	under chan struct{} // closed when the look that is under way ends; nil: none is
 }
 
@@ -131,12 +132,15 @@ func (d *directory) find(ctx context.Context, host, addr string) (*name, []strin
 		defer d.mu.Unlock()
 		return n, n.addrs, nil
 	}
-	under := d.look(n)
+	under, patience := d.look(n), lookWait-time.Since(n.begun)
+	if n.err != nil {
+		patience = 0 // it did not work just now: connects during a failover must not wait for it
+	}
 	d.mu.Unlock()
 	wait := ctx
 	if known {
 		var cancel context.CancelFunc
-		wait, cancel = context.WithTimeout(ctx, lookWait)
+		wait, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
 	}
 	select {
@@ -161,7 +165,7 @@ func (d *directory) look(n *name) <-chan struct{} {
 		return n.under
 	}
 	ended := make(chan struct{})
-	n.under = ended
+	n.under, n.begun = ended, time.Now()
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), lookLasts)
 		defer cancel()

@@ -38,6 +38,8 @@ var faults = []*fault{
 	{name: "F26", what: "monitor ends at a fail point", plan: failing("exit"), inject: monitorEnds, free: true},
 	{name: "F26b", what: "monitor stands still at a fail point", plan: failing("stop"), inject: monitorEnds, free: true},
 	{name: "F27", what: "proxy stopped for 10 s", inject: stopProxy},
+	{name: "F28", what: "servers' calendars jump by an hour", plan: jumping, inject: clockJumps},
+	{name: "F28s", what: "servers' and Sentinels' calendars jump by an hour", plan: jumpingGuarded, inject: clockJumps},
 	{name: "F29", what: "DNS fails", plan: byName, inject: dnsOutage},
 	{name: "F29m", what: "a name leads to another address", plan: byName, inject: dnsMoved},
 	{name: "F29k", what: "master killed while DNS fails", plan: byName, inject: dnsFailover},

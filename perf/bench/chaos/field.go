@@ -27,6 +27,7 @@ type plan struct {
 	distant   bool     // a wire between the second proxy and each Sentinel
 	failpoint string   // what happens at the fail point that the seed draws: exit or stop; "": nothing
 	named     bool     // servers have names, which a DNS server of the case's own knows
+	clocks    bool     // servers and Sentinels have calendars of their own, which can jump
 	comesBack bool     // clients go on elsewhere when a connection ends between two replies
 	pool      []string // more lines of the pool's configuration
 	redis     []string // more lines of every server's

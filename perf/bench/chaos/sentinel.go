@@ -45,8 +45,12 @@ func (f *field) startSentinel(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	s.Child, err = f.rig.Start(ctx, rig.Launch{Path: "redis-server", Args: []string{file, "--sentinel"},
-		Addr: at.at(ports[0]), Namespace: at.namespace})
+	l, err := f.clocked(rig.Launch{Path: "redis-server", Args: []string{file, "--sentinel"},
+		Addr: at.at(ports[0]), Namespace: at.namespace}, s.name)
+	if err != nil {
+		return err
+	}
+	s.Child, err = f.rig.Start(ctx, l)
 	f.sentinels = append(f.sentinels, s)
 	if err == nil && f.plan.distant {
 		s.wire, err = newWire(at.at(ports[1]), s.Addr)

@@ -83,6 +83,9 @@ func (f *field) startServer(ctx context.Context, where site) (*server, error) {
 		return nil, fmt.Errorf("writing the configuration of %s: %w", where.name, err)
 	}
 	l := rig.Launch{Path: "redis-server", Args: []string{s.conf}, Addr: real, Namespace: where.namespace}
+	if l, err = f.clocked(l, where.name); err != nil {
+		return nil, err
+	}
 	s.Child, err = f.rig.Start(ctx, f.within(l, "hosts", "/etc/hosts"))
 	return s, err
 }
