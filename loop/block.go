@@ -30,6 +30,7 @@ type blocked struct {
 	deadline int64     // when the link is given up; 0: never
 	held     []byte    // the request, while it has no link
 	why      *fault    // why it has none
+	doubt    *fault    // why a server may have executed it before; nil: none has
 	since    int64     // when it was given its link last
 	lostAt   int64     // since when it has none
 	timed    int64     // as of when the time in the request is right; 0: when it came

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"cmp"
 
 	"huntaway/codec"
 )
@@ -13,9 +14,11 @@ import (
 // that it may be sent again; only the client knows from which entry of the stream on.
 var faultLostRead = &fault{notExecuted, "connection lost while it waited", true}
 
-// adjourn lets a request that provably was not executed wait for a master, or fails it when
-// the outage is old. l is the link that could not carry it; nil when there is no master.
+// adjourn lets a request that provably was not executed, or that rewait gives another chance,
+// wait for a master, or fails it when the outage is old. l is the link that could not carry it;
+// nil when there is no master.
 func (pw *poolWorker) adjourn(b *blocked, frame []byte, f *fault, l *link) {
+	f = cmp.Or(b.doubt, f)
 	b.link, b.deadline = nil, 0
 	if b.lostAt == 0 || pw.w.now-b.since > int64(probeTime) {
 		b.lostAt = pw.w.now // what it was given last has carried it for a while
@@ -58,7 +61,7 @@ func (pw *poolWorker) seekAt(b *blocked) {
 	case at.group == nowhere:
 		pw.putOffBlocked(b, b.held, b.why)
 	default:
-		pw.w.fail(&b.e, faultMoved, nil)
+		pw.w.fail(&b.e, cmp.Or(b.doubt, faultMoved), nil)
 	}
 }
 
@@ -93,7 +96,7 @@ func (pw *poolWorker) recall(b *blocked) {
 func (pw *poolWorker) reissue(b *blocked, frame []byte) {
 	b.link.discard()
 	b.link, b.deadline = nil, 0
-	b.held, b.why = frame, faultHoldTime
+	b.held, b.why = frame, cmp.Or(b.doubt, faultHoldTime)
 	pw.seekAt(b)
 }
 
@@ -112,12 +115,12 @@ func (pw *poolWorker) rewait(l *link) {
 	if b == nil || b.link != l || l == b.s.pin || l.fifo.len() == 0 || !l.patient || l.partial.len() > 0 || l.flows {
 		return
 	}
-	frame, f := l.waited(), faultLost
-	if !b.e.marks.has(isWrite) {
-		f = faultLostRead
-	}
+	frame, f := l.waited(), faultLostRead
 	if len(frame) > mostSeek || !pw.holding(&b.e, nil) {
 		return // as of any other lost link, see lostPrivately
+	}
+	if b.e.marks.has(isWrite) {
+		b.doubt = faultLost
 	}
 	l.forsake()
 	pw.adjourn(b, frame, f, nil)

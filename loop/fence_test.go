@@ -113,6 +113,29 @@ func TestFenceOfPrivateLinks(t *testing.T) {
 	got(t, "the blocked client", popper.take(), poppedL)
 }
 
+// TestFencedWaitWithoutAMaster: a wait at a server that was fenced off, and for which no other
+// master comes, ends with what is true of it. That server may have given the client a value.
+func TestFencedWaitWithoutAMaster(t *testing.T) {
+	for _, tc := range []struct{ ask, want string }{
+		{"BLPOP l 0", "-ERR huntaway: connection lost (group g1, pool alpha); the command may have been executed\r\n"},
+		{"XREAD BLOCK 0 STREAMS l $", "-TRYAGAIN huntaway: no server took the request in time (group g1, pool alpha); not executed\r\n"},
+	} {
+		c := newCrisis(t, PoolOptions{HoldTimeout: time.Minute})
+		cl := c.client(0, 0)
+		cl.ask(frames(tc.ask))
+		b := cl.s.blocked()
+		c.reconnect(b.link).arrive(":17\r\n")
+		c.publish(c.table.WithHold(0))
+		c.fence(0)
+		b.retryAt = 0
+		c.e.workers[0].tick() // it looks for a master, and the group is held
+		got(t, tc.ask+", while it is held", cl.take(), "")
+		b.lostAt -= int64(time.Hour)
+		c.e.workers[0].tick()
+		got(t, tc.ask+", when that has lasted too long", cl.take(), tc.want)
+	}
+}
+
 // TestBlockedWhileHeld: a blocking command that comes while the group is held is not sent.
 func TestBlockedWhileHeld(t *testing.T) {
 	c := newCrisis(t, PoolOptions{})

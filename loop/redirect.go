@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -218,6 +219,7 @@ const blockedHops = 3
 
 // putOffBlocked lets a session that wants to wait look again later for a server to wait at.
 func (pw *poolWorker) putOffBlocked(b *blocked, frame []byte, f *fault) {
+	f = cmp.Or(b.doubt, f)
 	if len(frame) > mostSeek || pw.opt.HoldTimeout == 0 {
 		pw.w.fail(&b.e, f, nil)
 		return
