@@ -75,29 +75,27 @@ func (m *Monitor) Switchover(ctx context.Context, o SwitchoverOrder) (plan []str
 			return nil, err
 		}
 	}
-	dry := wish
-	dry.DryRun = true
-	plan, err = p.watch.order(ctx, p.group.Name, dry)
-	if err != nil {
-		return nil, err // refused: there is nothing to wait for
+	mode := p.watch.o.Failover.Mode
+	if mode == failover.Sentinel && !o.DryRun {
+		return p.switchByArbiter(ctx, wish)
 	}
-	if err := p.wait(ctx, o, wish); err != nil || o.DryRun {
+	if plan, err = p.plan(ctx, wish); err != nil || o.DryRun {
 		return plan, err
+	}
+	if mode == failover.Local && !o.Fast {
+		p.approach(ctx, wish.Expect, wish.To)
 	}
 	return p.watch.order(ctx, p.group.Name, wish)
 }
 
-// wait returns when a switchover is to be ordered, so that writes are held for a short time.
-func (p *place) wait(ctx context.Context, o SwitchoverOrder, wish failover.Wish) error {
-	switch mode := p.watch.o.Failover.Mode; {
-	case mode == failover.Sentinel && o.DryRun:
-		return p.askArbiter(ctx, wish)
-	case mode == failover.Sentinel:
-		return p.awaitArbiter(ctx, wish)
-	case mode == failover.Local && !o.Fast && !o.DryRun:
-		p.approach(ctx, wish.Expect, wish.To)
+// plan returns the steps of a switchover, or why it would be refused.
+func (p *place) plan(ctx context.Context, wish failover.Wish) ([]string, error) {
+	wish.DryRun = true
+	steps, err := p.watch.order(ctx, p.group.Name, wish)
+	if err == nil && p.watch.o.Failover.Mode == failover.Sentinel {
+		err = p.askArbiter(ctx, wish)
 	}
-	return nil
+	return steps, err
 }
 
 // Resolve names the master of a group whatever the evidence, for one that cannot be decided.

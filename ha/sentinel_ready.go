@@ -221,43 +221,51 @@ func number(text string) int64 {
 	return n
 }
 
+// An unready is why an arbiter would not carry a switchover out at once.
+type unready struct{ error }
+
 // askArbiter asks once whether the arbiter would carry a switchover out at once.
 func (p *place) askArbiter(ctx context.Context, wish failover.Wish) error {
-	c := change{group: p.group.Name}
-	for i := range p.group.Servers {
-		switch s := &p.group.Servers[i]; s.ID {
-		case wish.Expect:
-			c.from = s.Addr
-		case wish.To:
-			c.to = s.Addr
-		}
-	}
 	if p.watch.arbiter == nil {
 		return errNoArbiter
 	}
-	return p.watch.arbiter.ready(ctx, c)
+	c := change{group: p.group.Name}
+	if s := p.server(wish.Expect); s != nil {
+		c.from = s.Addr
+	}
+	if s := p.server(wish.To); s != nil {
+		c.to = s.Addr
+	}
+	if err := p.watch.arbiter.ready(ctx, c); err != nil {
+		return unready{err}
+	}
+	return nil
 }
 
-// awaitArbiter waits until it would: nothing is held for that, and nothing has been done when
-// the order's time is over.
-func (p *place) awaitArbiter(ctx context.Context, wish failover.Wish) error {
+// switchByArbiter orders a switchover as soon as nothing is in its way that passes by itself, and
+// the arbiter is ready. Nothing is held until then, and nothing was done when the order's time
+// is over.
+func (p *place) switchByArbiter(ctx context.Context, wish failover.Wish) (plan []string, err error) {
 	till := time.Now().Add(readyMost)
 	if end, ok := ctx.Deadline(); ok {
 		till = end.Add(-readyLeast)
 	}
 	limited, cancel := context.WithDeadline(ctx, till)
 	defer cancel()
-	why := errors.New("no time is left to ask a Sentinel")
+	why := errors.New("there was no time to look")
 	for {
-		err := p.askArbiter(limited, wish)
-		if err == nil {
-			return nil
+		if _, err = p.plan(limited, wish); err == nil {
+			if plan, err = p.watch.order(ctx, p.group.Name, wish); !failover.Passes(err) {
+				return plan, err
+			}
 		}
-		if limited.Err() == nil {
-			why = err
+		switch {
+		case limited.Err() != nil:
+			return nil, fmt.Errorf("nothing was done, in the time there was: %v", why)
+		case !failover.Passes(err) && !errors.As(err, new(unready)):
+			return nil, err
 		}
-		if !rest(limited, readyEvery, nil) {
-			return fmt.Errorf("nothing was done, for no Sentinel was ready in time: %v", why)
-		}
+		why = err
+		rest(limited, readyEvery, nil)
 	}
 }

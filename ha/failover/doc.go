@@ -27,8 +27,8 @@
 // A switchover that an operator orders is carried out in every mode but observe. In mode sentinel
 // that includes one order to the old master, whose writes are paused: to follow whom Sentinel has
 // named, so that it refuses what waits there instead of losing it. Writes fail when they are held
-// for longer than Hold, so every switchover is decided before that: whom Sentinel has promoted and
-// does not name in time is followed, and when there is nobody the writes go on at the old master,
+// for longer than Hold, so every switchover is decided before that: whom Sentinel has promoted is
+// followed before it is named, and when there is nobody in time the writes go on at the old master,
 // until Sentinel makes another one after all.
 //
 // # The states

@@ -40,6 +40,7 @@ type announce struct {
 	spurned   uint64 // the epoch of one that was refused for the lineage of whom it named
 	objected  int64  // when it last said that the master is down
 	stand     int64  // what the master had when a switchover was last ordered there
+	ahead     int64  // when a promotion was followed before the arbiter had told of it
 	pardoned  int64  // until when that counts for nothing while the master answers
 	fencedFor int64  // which doubt the old master was fenced off for
 }
@@ -348,7 +349,8 @@ func (m *Machine) hearAnnounced(ev Event) {
 
 // ignore says once that an announcement is not followed.
 func (m *Machine) ignore(ev Event, why string) {
-	if this := (announced{ev.Addr, ev.Epoch}); m.announced.ignored != this {
+	late := m.announced.ahead != 0 && m.now-m.announced.ahead < pardonFor
+	if this := (announced{ev.Addr, ev.Epoch}); m.announced.ignored != this && !late {
 		m.announced.ignored = this
 		m.note("the arbiter's word for "+ev.Addr+" is ignored", why)
 	}

@@ -14,7 +14,7 @@ const (
 	pauseMore   = second           // by how much they are longer than anything is held, while Sentinel takes its time
 	releaseTime = second * 6 / 10  // what is held must be released that long before it would fail
 	serverTime  = second / 2       // a handover is not begun with less time left
-	arbiterTime = second * 13 / 10 // likewise by way of Sentinel, which asks once a second whether its order was carried out
+	arbiterTime = second * 13 / 10 // likewise by way of Sentinel
 	pardonFor   = 6 * second       // after a switchover that was given up Sentinel may be at it still
 )
 
@@ -90,7 +90,7 @@ func (m *Machine) objection(w Wish) error {
 	case w.Expect != m.master:
 		return fmt.Errorf("the master is %s; %s was expected", m.name(m.master), m.name(w.Expect))
 	case m.state != Healthy || master == nil:
-		return fmt.Errorf("the group is %v; a switchover needs it healthy", m.state)
+		return m.unwell()
 	case b == nil:
 		return errors.New("the target is no server of this group")
 	case b == master:
@@ -98,11 +98,11 @@ func (m *Machine) objection(w Wish) error {
 	case !m.fresh(b):
 		return fmt.Errorf("%s does not answer (%v)", b.Addr, b.fault)
 	case !b.repl.Replica || !m.inLine(b) || !b.repl.LinkUp:
-		return fmt.Errorf("%s is not linked to the master %s", b.Addr, master.Addr)
+		return notYet{fmt.Errorf("%s is not linked to the master %s", b.Addr, master.Addr)}
 	case b.repl.Syncing:
-		return fmt.Errorf("%s is receiving a full copy", b.Addr)
+		return notYet{fmt.Errorf("%s is receiving a full copy", b.Addr)}
 	case !m.listed(b, master):
-		return fmt.Errorf("the master %s does not list %s as online yet; ask again in a second", master.Addr, b.Addr)
+		return notYet{fmt.Errorf("the master %s does not list %s as online yet; ask again in a second", master.Addr, b.Addr)}
 	case b.repl.Priority == 0:
 		return fmt.Errorf("%s has replica-priority 0 and must never be master", b.Addr)
 	case m.o.Mode == Sentinel && m.o.Hold < releaseTime+arbiterTime+serverTime:
@@ -113,6 +113,21 @@ func (m *Machine) objection(w Wish) error {
 		return fmt.Errorf("%s is %d bytes behind; at most %d", b.Addr, master.repl.Offset-b.repl.Offset, lagMost)
 	}
 	return nil
+}
+
+// A notYet is a refusal for what passes by itself.
+type notYet struct{ error }
+
+// Passes tells whether a wish was refused for what passes by itself, mostly within seconds.
+func Passes(err error) bool { return errors.As(err, new(notYet)) }
+
+// unwell refuses a switchover in a state that is not Healthy.
+func (m *Machine) unwell() error {
+	err := fmt.Errorf("the group is %v; a switchover needs it healthy", m.state)
+	if m.state == Stuck || m.state == Ambiguous || m.master < 0 {
+		return err
+	}
+	return notYet{err}
 }
 
 // listed tells whether the master counts b among its replicas that are online: FAILOVER TO
@@ -289,10 +304,11 @@ func (m *Machine) afterFence() {
 	}
 }
 
-// awaitArbiter waits for Sentinel to name somebody, for as long as writes can be held. Who was
-// promoted by then and is not named is followed all the same: its writes would be lost otherwise.
+// awaitArbiter waits for Sentinel to name or to promote somebody, for as long as writes can be held.
+// Sentinel asks once a second whether its own promotion was carried out, and says so only then: a
+// second in which other proxies' requests hang in the paused master.
 func (m *Machine) awaitArbiter() {
-	if m.succeeded() {
+	if m.succeeded() || m.elevated() {
 		return
 	}
 	m.ask()
@@ -301,7 +317,7 @@ func (m *Machine) awaitArbiter() {
 	case over && ev.Err != nil:
 		m.hand.asked = !errors.Is(ev.Err, ErrRefused)
 		m.unsure("sentinel: " + ev.Err.Error())
-	case m.now >= m.deadline() && !m.elevated():
+	case m.now >= m.deadline():
 		m.unsure(fmt.Sprintf("Sentinel has begun and named nobody within %s; should it do so yet, it is followed", span(m.now-m.hand.at)))
 	}
 }
@@ -311,6 +327,7 @@ func (m *Machine) awaitArbiter() {
 func (m *Machine) elevated() bool {
 	for _, b := range m.members {
 		if b.ID != m.master && m.isMaster(b) && m.known.Lineage != "" && b.repl.SecondID == m.known.Lineage && b.repl.SecondOffset > m.announced.stand {
+			m.announced.ahead = m.now
 			m.follow(b, "it was promoted, which Sentinel has yet to tell")
 			return true
 		}
