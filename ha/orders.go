@@ -288,6 +288,9 @@ func (t *task) verify() error {
 	}
 	key := markerKey(t.order.group)
 	was, _ := t.c.Get(t.ctx, key).Uint64() // what is no number is no mark
+	if was >= failover.EpochMost {
+		was = 0
+	}
 	t.ev.Mark.Epoch = max(was, t.order.Epoch)
 	return t.c.Do(t.ctx, "SET", key, t.ev.Mark.Epoch).Err()
 }

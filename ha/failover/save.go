@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,14 @@ type save struct {
 	retryAt int64  // when a failed one is tried again
 	err     error  // why the last write failed; nil: it did not
 	doneAt  int64  // when that ended
+	pledges []pledge
+}
+
+// A pledge is a wish that is answered when it is on disk.
+type pledge struct {
+	wish    Wish
+	version uint64 // of the intent that it is in
+	without string // what is the case while it is not on disk
 }
 
 // proveEvery is after how long a healthy group's intent is written though nothing has changed:
@@ -60,6 +69,30 @@ func (m *Machine) saved(err error) {
 		s.err = err
 	}
 	s.out = 0
+	m.redeem()
+}
+
+// pledge answers a wish that has been granted once it is on disk, or cannot be written.
+func (m *Machine) pledge(w Wish, without string) {
+	m.saving.pledges = append(m.saving.pledges, pledge{w, m.saving.version, without})
+	m.redeem()
+}
+
+// redeem answers the wishes that were pledged and are written, or could not be.
+func (m *Machine) redeem() {
+	s := &m.saving
+	open := s.pledges
+	s.pledges = nil
+	for _, p := range open {
+		switch {
+		case p.version <= s.stored:
+			m.answer(p.wish, nil)
+		case p.version <= s.failed:
+			m.answer(p.wish, fmt.Errorf("%s: %w", p.without, s.err))
+		default:
+			s.pledges = append(s.pledges, p)
+		}
+	}
 }
 
 // isSaved tells whether the newest intent is on disk.

@@ -145,11 +145,11 @@ func (m *Machine) catchUp(a await, ev Event) {
 	if a.op == Verify {
 		was = a.epoch
 	}
-	if mark := ev.Mark.Epoch; ev.Err == nil && !ev.Repl.Replica && mark > was && mark < epochMost {
+	if mark := ev.Mark.Epoch; ev.Err == nil && !ev.Repl.Replica && mark > was && mark < EpochMost {
 		m.epoch += mark - was
 		m.note(fmt.Sprintf("the epoch is %d", m.epoch), m.name(a.server)+" has that mark, and the state file does not know of it")
 	}
 }
 
-// epochMost is above every epoch that can have been reached: what is higher is no mark of ours.
-const epochMost = 1 << 48
+// EpochMost is above every epoch that can have been reached: what is higher is no mark of ours.
+const EpochMost = 1 << 48

@@ -15,7 +15,7 @@ func (m *Machine) command(w Wish) {
 		m.resolve(w)
 	case WishLatch:
 		m.latch("by " + w.By)
-		m.answer(w, nil)
+		m.pledge(w, "automatic failover is off, but a restart of this process forgets that")
 	case WishRelease:
 		m.unlatch(w)
 	}
@@ -37,7 +37,7 @@ func (m *Machine) unlatch(w Wish) {
 	if latched {
 		m.note("automatic failover is on", "released by "+w.By)
 	}
-	m.answer(w, nil)
+	m.pledge(w, "automatic failover is on, but a restart of this process forgets that")
 }
 
 // resolve makes a server master because an operator says so.
