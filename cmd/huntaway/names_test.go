@@ -1,38 +1,139 @@
 package main
 
 import (
-	"slices"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
 	"testing"
-
-	"huntaway/config"
-	"huntaway/shard"
+	"time"
 )
 
-// TestNamesAgree compares the words that config accepts with those that shard builds:
-// neither may know one that the other does not.
-func TestNamesAgree(t *testing.T) {
-	for _, c := range []struct {
-		what          string
-		config, shard []string
-	}{
-		{"hashes", config.Hashes(), shard.HashNames()},
-		{"distributions", config.Distributions(), shard.DistributionNames()},
-		{"read policies", config.ReadPolicies(), []string{shard.ReadMaster.String(),
-			shard.PreferReplica.String(), shard.ReplicaOnly.String(), shard.Nearest.String()}},
-	} {
-		if !slices.Equal(c.config, c.shard) {
-			t.Errorf("%s: config has %v; shard %v", c.what, c.config, c.shard)
+// A zone is what a test's resolver knows.
+type zone struct {
+	mu    sync.Mutex // guards the following
+	addrs []string
+	err   error
+	mute  bool // looks end with their context
+	looks int
+}
+
+func (z *zone) set(addrs []string, err error, mute bool) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.addrs, z.err, z.mute = addrs, err, mute
+}
+
+func (z *zone) lookup(ctx context.Context, _ string) ([]string, error) {
+	z.mu.Lock()
+	addrs, err, mute := append([]string(nil), z.addrs...), z.err, z.mute
+	z.looks++
+	z.mu.Unlock()
+	if mute {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return addrs, err
+}
+
+// TestDirectory: a name that does not resolve leads where it led last, whatever DNS says; a
+// new address is used, those who are connected are told, and the monitor's connections end.
+func TestDirectory(t *testing.T) {
+	var ports []string
+	for _, host := range []string{"127.0.0.1", "127.0.0.2"} {
+		at := host + ":0"
+		if len(ports) > 0 {
+			at = net.JoinHostPort(host, ports[0])
 		}
+		ln, err := net.Listen("tcp", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { ln.Close() })
+		_, port, _ := net.SplitHostPort(ln.Addr().String())
+		ports = append(ports, port)
+	}
+	z := &zone{addrs: []string{"127.0.0.1"}}
+	moved := make(chan string, 8)
+	d := newDirectory(slog.New(slog.DiscardHandler), func(addr string) { moved <- addr })
+	d.lookup = z.lookup
+	addr := net.JoinHostPort("one.test", ports[0])
+	dial := func(want string) net.Conn {
+		t.Helper()
+		c, err := d.dialTracked(t.Context(), "tcp", addr)
+		if err != nil {
+			t.Fatalf("dial: %v; want a connection to %s", err, want)
+		}
+		t.Cleanup(func() { c.Close() })
+		if got, _, _ := net.SplitHostPort(c.RemoteAddr().String()); got != want {
+			t.Errorf("connected to %s; want %s", got, want)
+		}
+		return c
+	}
+	old := dial("127.0.0.1")
+	for _, how := range []func(){
+		func() { z.set(nil, errors.New("no such host"), false) },
+		func() { z.set(nil, nil, true) },
+	} {
+		how()
+		d.age()
+		begun := time.Now()
+		dial("127.0.0.1")
+		if took := time.Since(begun); took > 5*lookWait {
+			t.Errorf("took %v while DNS is out of order; want at most %v", took, lookWait)
+		}
+	}
+	if _, err := old.Write([]byte("x")); err != nil {
+		t.Errorf("the old connection: %v; want it left alone", err)
+	}
+	z.set([]string{"127.0.0.2"}, nil, false)
+	eventually(t, "the new address in use", func() bool {
+		d.age()
+		c, err := d.dial(t.Context(), &net.Dialer{}, "tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		got, _, _ := net.SplitHostPort(c.RemoteAddr().String())
+		return got == "127.0.0.2"
+	})
+	if got := <-moved; got != addr {
+		t.Errorf("told of %s; want %s", got, addr)
+	}
+	if _, err := old.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a write to the old address: %v; want it refused", err)
 	}
 }
 
-// TestRolesAgree: the letters of a configuration are those of a table.
-func TestRolesAgree(t *testing.T) {
-	for letter, role := range map[byte]shard.Role{
-		config.RoleMaster: shard.Master, config.RoleSecondary: shard.Secondary, config.RoleReplica: shard.Replica,
-	} {
-		if letter != byte(role) {
-			t.Errorf("config says %q; shard %q", letter, role)
-		}
+// age makes every look old.
+func (d *directory) age() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, n := range d.names {
+		n.fresh = time.Time{}
+	}
+}
+
+// TestDirectoryUnknown: a name that never resolved is an error, at the latest when the caller's
+// time is over.
+func TestDirectoryUnknown(t *testing.T) {
+	z := &zone{err: errors.New("no such host")}
+	d := newDirectory(slog.New(slog.DiscardHandler), func(string) {})
+	d.lookup = z.lookup
+	if c, err := d.dial(t.Context(), &net.Dialer{}, "tcp", "one.test:1"); err == nil {
+		c.Close()
+		t.Error("connected to a name that does not exist")
+	}
+	z.set(nil, nil, true)
+	if c, err := d.dial(t.Context(), &net.Dialer{Timeout: 50 * time.Millisecond}, "tcp", "two.test:1"); err == nil {
+		c.Close()
+		t.Error("connected to a name that nobody knows")
+	}
+	if c, err := d.dial(t.Context(), &net.Dialer{}, "tcp", "127.0.0.1:1"); err == nil {
+		c.Close()
+	}
+	if z.looks != 2 {
+		t.Errorf("looked %d times; want 2: an address is none to look up", z.looks)
 	}
 }
