@@ -298,6 +298,12 @@ func (m *Machine) follows(r, b *member) bool {
 // nowhere is whom a detached replica follows (RFC 5737).
 const nowhere = "192.0.2.1:1"
 
+// forsaken tells whether a replica follows nobody, or, without a link to it, a master that was
+// taken out of the group.
+func (m *Machine) forsaken(r *member) bool {
+	return r.repl.Master == nowhere || r.repl.Master == m.left && r.linkDown()
+}
+
 // headless tells whether the group has no master at all: all who answer are replicas, of each
 // other or of nobody, and none of them has a link to a server that we cannot see.
 func (m *Machine) headless() (cause, string) {
@@ -308,7 +314,7 @@ func (m *Machine) headless() (cause, string) {
 		}
 		seen++
 		up := m.memberAt(r.repl.Master)
-		if !r.repl.Replica || up == nil && r.repl.Master != nowhere || r.repl.LinkUp && !m.fresh(up) {
+		if !r.repl.Replica || up == nil && !m.forsaken(r) || r.repl.LinkUp && !m.fresh(up) {
 			return causeNone, ""
 		}
 	}

@@ -43,6 +43,7 @@ type Machine struct {
 	members []*member
 	master  int32  // by the table, or by the state file if that says otherwise; -1: none
 	tabled  int32  // by the table
+	left    string // the address of a master that was taken out of the group; "": none was
 	epoch   uint64 // of the group's last publication, or of the table if that is higher
 	held    bool   // as the table has it
 	known   past   // what the master is as far as it has been accepted
@@ -95,6 +96,7 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	m.recent = readTimes(intent.Recent)
 	m.enlist(l.Members)
 	m.tabled = l.Master
+	m.dismiss(intent.Master)
 	if b := m.memberAt(intent.Master); b != nil && intent.Lineage != "" {
 		m.master = b.ID
 	}
@@ -127,7 +129,9 @@ func (m *Machine) enlist(all []Member) {
 // and the machine starts anew.
 func (m *Machine) Adopt(l Layout, now int64, acts []Action) []Action {
 	m.now, m.acts = max(m.now, now), acts
+	was := m.name(m.master)
 	m.enlist(l.Members)
+	m.dismiss(was)
 	m.epoch = max(m.epoch, l.Epoch)
 	if l.Master != m.tabled || m.bereft() {
 		m.startOver(l)
@@ -142,6 +146,14 @@ func (m *Machine) Adopt(l Layout, now int64, acts []Action) []Action {
 		m.release()
 	}
 	return m.taken()
+}
+
+// dismiss remembers the address of a master that is no member any more: replicas that still
+// follow it, in vain, have no master.
+func (m *Machine) dismiss(addr string) {
+	if addr != "" && addr != m.name(-1) && m.memberAt(addr) == nil {
+		m.left = addr
+	}
 }
 
 // bereft tells whether a server that something was begun for is no member any more.
