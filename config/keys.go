@@ -104,7 +104,7 @@ var listenRows = []row{
 		doc: "Connections that may wait to be accepted. The kernel's net.core.somaxconn bounds it."},
 	{name: "reuse_port", yaml: "reuseport", kind: kindFlag, at: ofPool(func(p *Pool) any { return &p.ReusePort }),
 		initial: "false", when: onRestart,
-		doc: "SO_REUSEPORT: another process may listen on the same address, for a change of binaries without a gap."},
+		doc: "SO_REUSEPORT: another process may listen on the same address, for a change of binaries without a gap: start the successor, then stop its predecessor. The admin ports, unix sockets and the state directory may be shared then, too."},
 	{name: "client_connections", kind: kindNumber, at: ofPool(func(p *Pool) any { return &p.ClientConnections }),
 		initial: "0", when: onReload,
 		doc: "Clients of this pool. 0: runtime.max_clients alone decides."},

@@ -133,6 +133,8 @@ func TestDirectoryUnknown(t *testing.T) {
 	if c, err := d.dial(t.Context(), &net.Dialer{}, "tcp", "127.0.0.1:1"); err == nil {
 		c.Close()
 	}
+	z.mu.Lock()
+	defer z.mu.Unlock()
 	if z.looks != 2 {
 		t.Errorf("looked %d times; want 2: an address is none to look up", z.looks)
 	}
