@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -204,7 +205,7 @@ func (d *directory) learn(n *name, addrs []string, err error) (elsewhere []strin
 	d.log.Warn("name leads elsewhere", "name", n.host, "was", was, "is", addrs)
 	n.used = ""
 	for t := range n.conns {
-		t.stale.Store(true)
+		t.leave()
 	}
 	for addr := range n.full {
 		elsewhere = append(elsewhere, addr)
@@ -213,19 +214,53 @@ func (d *directory) learn(n *name, addrs []string, err error) (elsewhere []strin
 }
 
 // A tracked is a connection of the monitor's. Once its name leads elsewhere nothing more is
-// written to it.
+// written to it, and it is closed if no answer is awaited.
 type tracked struct {
 	net.Conn
 	d     *directory
 	n     *name
 	stale atomic.Bool
+	waits atomic.Bool // something was written that has no answer yet
+}
+
+// leave makes t one that nobody writes to any more.
+func (t *tracked) leave() {
+	t.stale.Store(true)
+	if !t.waits.Load() {
+		_ = t.Conn.Close() // whoever has it finds out before he writes
+	}
+}
+
+// moved is what who uses a stale connection is told.
+func (t *tracked) moved() error {
+	return fmt.Errorf("%s has another address: %w", t.n.host, net.ErrClosed)
+}
+
+// SyscallConn implements syscall.Conn, by which go-redis looks whether an idle connection is
+// still good before it uses it.
+func (t *tracked) SyscallConn() (syscall.RawConn, error) {
+	c, ok := t.Conn.(syscall.Conn)
+	if !ok || t.stale.Load() {
+		return nil, t.moved()
+	}
+	return c.SyscallConn()
+}
+
+// Read implements net.Conn.
+func (t *tracked) Read(b []byte) (int, error) {
+	n, err := t.Conn.Read(b)
+	if n > 0 {
+		t.waits.Store(false)
+	}
+	return n, err
 }
 
 // Write implements net.Conn.
 func (t *tracked) Write(b []byte) (int, error) {
 	if t.stale.Load() {
-		return 0, fmt.Errorf("%s has another address: %w", t.n.host, net.ErrClosed)
+		return 0, t.moved()
 	}
+	t.waits.Store(true)
 	return t.Conn.Write(b)
 }
 
