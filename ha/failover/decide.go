@@ -37,7 +37,7 @@ func (m *Machine) belated() bool {
 // that what was master is known again when it returns with its data and under another
 // lineage.
 func (m *Machine) leaveMark() {
-	if m.marked || m.o.Mode != Local || m.o.DryRun || len(m.members) < 2 {
+	if m.marked || m.o.Mode != Local || m.o.DryRun || m.stoodDown() || len(m.members) < 2 {
 		return
 	}
 	m.marked = true
@@ -136,7 +136,7 @@ func (m *Machine) prohibited() string {
 		return "the last attempt has failed; the next is due in " + span(m.round.notBefore-m.now)
 	case m.now < m.tiltUntil:
 		return "this process stood still; evidence is gathered anew for another " + span(m.tiltUntil-m.now)
-	case m.rivalAt != 0 && m.now-m.rivalAt < rivalFor:
+	case m.stoodDown():
 		return "another monitor is active: " + m.rival
 	case m.reached*2 < m.others:
 		return fmt.Sprintf("only %d of %d other servers can be reached: it may be us who are cut off", m.reached, m.others)

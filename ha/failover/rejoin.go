@@ -9,7 +9,7 @@ import (
 
 // realign brings members in line that are not: in local mode only, and never in a dry run.
 func (m *Machine) realign() {
-	if m.o.Mode != Local || m.o.DryRun || !m.isMaster(m.member(m.master)) {
+	if m.o.Mode != Local || m.o.DryRun || m.stoodDown() || !m.isMaster(m.member(m.master)) {
 		return
 	}
 	m.refile()
@@ -30,11 +30,15 @@ func (m *Machine) realign() {
 	}
 }
 
+// stoodDown tells whether another monitor was heard lately. It may be at work: a server that it
+// has detached or is promoting is told nothing by this one.
+func (m *Machine) stoodDown() bool { return m.rivalAt != 0 && m.now-m.rivalAt < rivalFor }
+
 // restore points what was detached at the table's master again, while that is in
 // question: they are its witnesses, and are found linked when it returns.
 func (m *Machine) restore() {
 	b := m.member(m.master)
-	if m.o.Mode != Local || m.o.DryRun || b == nil || m.isReplica(b) {
+	if m.o.Mode != Local || m.o.DryRun || m.stoodDown() || b == nil || m.isReplica(b) {
 		return
 	}
 	for _, r := range m.members {

@@ -186,7 +186,7 @@ func (m *Machine) alarms() (all []string) {
 	}
 	when(m.hushed, "the master has too few replicas and is held (self_fence)")
 	when(m.intent.Latched != "", "automatic failover is off: "+m.intent.Latched)
-	when(m.rivalAt != 0 && m.now-m.rivalAt < rivalFor, "another monitor is active: "+m.rival)
+	when(m.stoodDown(), "another monitor is active: "+m.rival)
 	for _, b := range m.members {
 		when(b.strange, b.Addr+" holds the data of somebody else")
 		when(b.detached && m.fresh(b) && m.state == Healthy, b.Addr+" follows nobody yet")
