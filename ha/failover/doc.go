@@ -80,6 +80,11 @@
 // master already is published; replicas that were detached follow the old master again, and
 // are its witnesses, before anything else is decided.
 //
+// Without a usable state file several servers may say that they are master. They are asked what
+// they hold: whose data another one carries on and who holds nothing are left out, then it is the
+// one that replicas follow or that has the newest mark; where these disagree nothing is decided.
+// The epoch is then that of the mark on the master.
+//
 // # The servers' files
 //
 // A promotion and a demotion write what the server has become into its file. FAILOVER does not:
