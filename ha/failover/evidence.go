@@ -36,6 +36,7 @@ func (m *Machine) probed(ev Event) {
 	case b == nil:
 	case ev.Fault == vital.FaultNone:
 		b.heard(ev)
+		m.trace(&b.repl)
 	default:
 		b.failed(ev)
 	}
@@ -131,7 +132,7 @@ func (m *Machine) questionable() string {
 // living one does.
 func (m *Machine) alive() bool {
 	b := m.member(m.master)
-	if b == nil || m.questionable() != "" || m.isObjected() {
+	if b == nil || m.questionable() != "" || m.isObjected() || m.overruled() {
 		return false
 	}
 	if b.fault != vital.FaultNone {

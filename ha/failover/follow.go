@@ -27,6 +27,7 @@ type heir struct {
 	repl      vital.Replication
 	refused   int32 // who was refused last, -1: nobody
 	refusedAt int64
+	unready   bool // because it was no master yet
 }
 
 // An announce is what the arbiter said last.
@@ -75,7 +76,16 @@ func (m *Machine) succeeded() bool {
 // spurned tells whether the announcement of b was refused for its lineage, and neither
 // that nor the number of voices has changed.
 func (m *Machine) spurned(b *member) bool {
-	return m.announced.spurned == m.announced.epoch && m.announced.spurned != 0 && !m.announced.vouched && !b.repl.Kin(m.known.Lineage)
+	return m.announced.spurned == m.announced.epoch && m.announced.spurned != 0 && !m.announced.vouched && !m.carriesOn(&b.repl)
+}
+
+// overruled tells whether a majority of the arbiter's voices stands for another master, in a
+// later epoch than ours. That one may be no master yet or be out of sight: what ours would
+// acknowledge meanwhile is lost when the arbiter demotes it, so that it gets nothing until that
+// one is followed or the arbiter names ours again.
+func (m *Machine) overruled() bool {
+	b := m.memberAt(m.announced.addr)
+	return b != nil && b.ID != m.master && m.announced.vouched && m.announced.bound && m.newer(m.announced.epoch)
 }
 
 // newer tells whether an epoch of the arbiter's is one that may be followed.
@@ -83,9 +93,11 @@ func (m *Machine) newer(epoch uint64) bool {
 	return m.o.Mode == Sentinel && (epoch > m.announced.accepted || !m.announced.bound)
 }
 
-// refusedLately tells whether a server was named and refused a moment ago.
+// refusedLately tells whether a server was named and refused a moment ago, and nothing has
+// changed since.
 func (m *Machine) refusedLately(b *member) bool {
-	return m.heir.refused == b.ID && m.now-m.heir.refusedAt < heirPause
+	changed := m.heir.unready && m.isMaster(b) && b.sent > m.heir.refusedAt
+	return m.heir.refused == b.ID && m.now-m.heir.refusedAt < heirPause && !changed
 }
 
 // successor returns who is master instead of the table's by what the servers say of
@@ -102,7 +114,7 @@ func (m *Machine) successor() (*member, string) {
 	}
 	var heirs []*member
 	for _, b := range m.members {
-		if b.ID != m.master && m.isMaster(b) && m.known.Lineage != "" && b.repl.SecondID == m.known.Lineage && !m.premature(b) {
+		if b.ID != m.master && m.isMaster(b) && m.known.Lineage != "" && b.repl.SecondID == m.known.Lineage && !m.premature(b) && !m.lesser(b) {
 			heirs = append(heirs, b)
 		}
 	}
@@ -119,6 +131,22 @@ func (m *Machine) premature(b *member) bool {
 		return false
 	}
 	return m.state != Suspect && m.state != Stuck || m.now-m.doubtAt < m.o.DownSilence
+}
+
+// lesser tells whether b, who says that it is master, was made one while the old one went on: it
+// lacks what was written since, and a replica has it that can be promoted. In this mode nobody
+// else decides that it is to be lost; an operator who means it says so (Resolve).
+func (m *Machine) lesser(b *member) bool {
+	has := b.repl.SecondOffset - 1
+	if m.o.Mode != Local || has >= m.known.Offset {
+		return false
+	}
+	for _, r := range m.members {
+		if r != b && m.isReplica(r) && r.repl.ID == m.known.Lineage && r.repl.Offset > has && r.repl.Priority != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // furthest returns the one heir that took over latest; nobody but a reason when two did.
@@ -156,7 +184,7 @@ func (m *Machine) unanimous(b *member) bool {
 
 // follow looks at a server that was named as master.
 func (m *Machine) follow(b *member, why string) {
-	m.heir = heir{id: b.ID, at: m.now, why: why, refused: m.heir.refused, refusedAt: m.heir.refusedAt}
+	m.heir = heir{id: b.ID, at: m.now, why: why, refused: m.heir.refused, refusedAt: m.heir.refusedAt, unready: m.heir.unready}
 	m.remarks = nil
 	m.hold()
 	m.on(named, Transition{What: b.Addr + " is named as master", Why: why, Loss: -1})
@@ -185,6 +213,7 @@ func (m *Machine) reviewFollowing() {
 		m.acknowledge(ev)
 	case m.now-m.heir.at >= heirPatience:
 		m.refuse("it does not say that it is master")
+		m.heir.unready = true
 	default:
 		m.retryAt = m.now + heirEvery
 	}
@@ -192,7 +221,7 @@ func (m *Machine) reviewFollowing() {
 
 // acknowledge looks at the heir's lineage and has the old master fenced off.
 func (m *Machine) acknowledge(ev Event) {
-	if !ev.Repl.Kin(m.known.Lineage) {
+	if !m.carriesOn(&ev.Repl) {
 		why := fmt.Sprintf("its lineage is %s, before that %s; want %s", ev.Repl.ID, ev.Repl.SecondID, m.known.Lineage)
 		if !m.heir.vouched {
 			m.announced.spurned = m.announced.epoch
@@ -270,7 +299,7 @@ func (m *Machine) inherit() {
 
 // refuse gives the heir up; the group stays held.
 func (m *Machine) refuse(why string) {
-	m.heir.refused, m.heir.refusedAt = m.heir.id, m.now
+	m.heir.refused, m.heir.refusedAt, m.heir.unready = m.heir.id, m.now, false
 	m.doubtAt = m.now
 	m.giveUpWish(m.name(m.heir.id) + ": " + why)
 	m.takeBack()

@@ -47,6 +47,7 @@ type Machine struct {
 	epoch   uint64 // of the group's last publication, or of the table if that is higher
 	held    bool   // as the table has it
 	known   past   // what the master is as far as it has been accepted
+	descent descent
 	former  []past // masters before it, newest last
 
 	nextID   uint64
