@@ -94,6 +94,7 @@ func (m *Machine) ended(a await, ev Event) {
 	if a.kind == Order && (a.op == Verify || a.op == Identify && a.server == m.heir.id && m.saving.version == 0) {
 		m.catchUp(a, ev)
 	}
+	m.obeyed(b, a, ev.Err)
 	switch a.job {
 	case ofState:
 		m.outcomes = append(m.outcomes, outcome{a, ev})

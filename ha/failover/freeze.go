@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"strings"
 
 	"huntaway/ha/vital"
 )
@@ -95,7 +96,7 @@ func (m *Machine) revoke() {
 // offset stands still. The old master is among them when it is a replica itself.
 func (m *Machine) detachAll() {
 	for _, b := range m.members {
-		b.frozen = false
+		b.frozen, b.declined = false, ""
 		if m.detachable(b) {
 			b.detached = true
 			m.order(Detach, b.ID, m.o.Revoke)
@@ -134,7 +135,7 @@ func (m *Machine) reviewRevoking() {
 	}
 	asked, got := 0, 0
 	for _, b := range m.members {
-		if b.ID != m.master {
+		if b.ID != m.master || b.frozen { // one that is a replica now is one of them
 			asked++
 		}
 		if b.frozen {
@@ -144,12 +145,23 @@ func (m *Machine) reviewRevoking() {
 	what := fmt.Sprintf("%d of %d replicas stand still", got, asked)
 	switch need := m.quorum(asked); {
 	case got == 0:
-		m.stick("no replica acknowledged that it follows nobody")
+		m.stick("no replica acknowledged that it follows nobody" + m.decliners())
 	case got < need:
-		m.stick(fmt.Sprintf("%s, %d are needed to have every write that WAIT %d acknowledged", what, need, m.o.WaitK))
+		m.stick(fmt.Sprintf("%s, %d are needed to have every write that WAIT %d acknowledged%s", what, need, m.o.WaitK, m.decliners()))
 	default:
 		m.on(ready, Transition{What: "the replicas stand still", Why: what, Loss: -1})
 	}
+}
+
+// decliners says who refused to stand still, and in which words.
+func (m *Machine) decliners() string {
+	var all strings.Builder
+	for _, b := range m.members {
+		if b.declined != "" {
+			fmt.Fprintf(&all, "; %s: %s", b.Addr, b.declined)
+		}
+	}
+	return all.String()
 }
 
 // quorum returns how many of so many replicas must stand still, so that one of them has every

@@ -1,6 +1,8 @@
 package failover
 
 import (
+	"errors"
+	"strings"
 	"time"
 
 	"huntaway/ha/vital"
@@ -53,6 +55,9 @@ type member struct {
 	excluded bool              // was tried as candidate
 	why      string            // why it cannot be promoted
 	detached bool              // was told to follow nobody, and not seen to follow since
+	declined string            // what it said when it refused to stand still
+
+	refusal string // what it said to the last order to change that it refused; "" once it has obeyed
 
 	// Rejoining.
 	changedAt int64 // when it was last ordered to be something else
@@ -77,6 +82,9 @@ func (b *member) heard(ev Event) {
 	}
 	if ev.Repl.ID != b.repl.ID || ev.Repl.RunID != b.repl.RunID {
 		b.looked, b.strange = false, false
+	}
+	if ev.Repl.RunID != b.repl.RunID {
+		b.refusal = ""
 	}
 	if !ev.Repl.Replica || ev.Repl.LinkUp {
 		b.linkedAt = ev.At
@@ -128,7 +136,7 @@ func first(since, at int64) int64 {
 
 // froze takes the end of a Detach.
 func (b *member) froze(ev Event) {
-	b.frozen = ev.Err == nil
+	b.frozen, b.declined = ev.Err == nil, refusalIn(ev.Err)
 	if b.frozen {
 		b.stand = ev.Repl
 	}
@@ -137,7 +145,40 @@ func (b *member) froze(ev Event) {
 // snapshot keeps what the server was before anything was touched.
 func (b *member) snapshot() {
 	b.before, b.beforeOK = b.repl, b.sent != 0
-	b.frozen, b.excluded, b.why = false, false, ""
+	b.frozen, b.excluded, b.why, b.declined = false, false, "", ""
+}
+
+// refusalIn returns the words of a server that has refused an order, without the arguments that
+// it repeats; "" when err is no server's answer.
+func refusalIn(err error) string {
+	if !errors.As(err, new(interface{ RedisError() })) {
+		return ""
+	}
+	words, _, _ := strings.Cut(err.Error(), ", with args beginning with")
+	return words
+}
+
+// obeyed takes whether a server has refused to be changed, and says so once: it has answered,
+// and neither time nor another attempt will help.
+func (m *Machine) obeyed(b *member, a await, err error) {
+	if a.kind != Order || b == nil || !a.op.changes() || a.op == Handover {
+		return
+	}
+	words := refusalIn(err)
+	switch {
+	case words != "" && words != b.refusal:
+		b.refusal = words
+		m.note(b.Addr+" refuses an order ("+a.op.String()+")", words)
+	case err == nil:
+		b.refusal = ""
+	}
+}
+
+// unruly tells whether a server has refused an order that it should have obeyed: it is not what
+// it should be, or there is somebody to be replaced.
+func (m *Machine) unruly(b *member) bool {
+	inPlace := b.ID == m.master || b.repl.Replica && b.repl.LinkUp && m.inLine(b)
+	return b.refusal != "" && (m.state != Healthy || !inPlace)
 }
 
 // current tells whether the server has answered a probe that was sent after all that it

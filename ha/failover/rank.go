@@ -146,6 +146,8 @@ func (m *Machine) choose() *member {
 			b.why = "another one was ordered"
 		case b.excluded:
 			b.why = "it failed when it was to be promoted"
+		case b.declined != "":
+			b.why = "it refused to stand still: " + b.declined
 		case !b.frozen:
 			b.why = "it did not acknowledge in time"
 		case m.round.force >= 0:

@@ -171,10 +171,10 @@ func (m *Machine) reviewDraining() {
 		return
 	}
 	err, over := m.fate(Drain)
-	if err == nil {
-		err = m.unsavable()
-	}
+	unsaved := m.unsavable()
 	switch {
+	case unsaved != nil:
+		m.abort("the state file cannot be written: " + unsaved.Error())
 	case err != nil:
 		m.abort("what is in flight could not be waited for: " + err.Error())
 	case over && m.isSaved() && m.late():

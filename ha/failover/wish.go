@@ -189,6 +189,7 @@ func (m *Machine) alarms() (all []string) {
 	when(m.stoodDown(), "another monitor is active: "+m.rival)
 	for _, b := range m.members {
 		when(b.strange, b.Addr+" holds the data of somebody else")
+		when(m.unruly(b), b.Addr+" refuses orders: "+b.refusal)
 		when(b.detached && m.fresh(b) && m.state == Healthy, b.Addr+" follows nobody yet")
 		when(b.ID == m.master && b.fault != 0 && b.fault.Alive(), b.Addr+", the master, answers "+b.fault.String())
 	}

@@ -43,6 +43,7 @@ type box struct {
 	mark      uint64
 	priority  int
 	born      int64 // when its process was started
+	refuses   bool  // it knows no REPLICAOF
 	late      bool  // its master does not list it as online, whatever its own link
 	elsewhere bool  // its master lists it at another address
 	paused    int64 // writes are until then
@@ -317,12 +318,21 @@ func (w *world) info(b *box) vital.Replication {
 	return r
 }
 
+// A refused is a server's own answer.
+type refused string
+
+func (e refused) Error() string { return string(e) }
+func (refused) RedisError()     {}
+
 var errRefused = errors.New("connection refused")
 
 // carry has a server do what it was ordered.
 func (w *world) carry(b *box, a Action) error {
 	if b.fault != 0 && b.fault != vital.FaultMisconf {
 		return errors.New(strings.ToUpper(b.fault.String()))
+	}
+	if b.refuses && (a.Op == Detach || a.Op == Follow || a.Op == Promote || a.Op == Demote) {
+		return refused("ERR unknown command 'REPLICAOF', with args beginning with: 'x'")
 	}
 	target := nowhere
 	if a.Target >= 0 {
