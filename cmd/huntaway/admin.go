@@ -110,15 +110,32 @@ func index(w http.ResponseWriter, _ *http.Request) {
 }
 
 // newAdminServer returns the HTTP server of a. Profiles take half a minute to write, so the
-// answer has no time limit; reading a request has.
+// answer has no time limit; reading a request has, with its body, whether that is wanted or not.
 func newAdminServer(a *admin) *http.Server {
 	return &http.Server{
-		Handler:           a.mux(),
+		Handler:           unhurried(a.mux()),
 		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
+}
+
+// unhurried lifts the time limit on reading from a request that has been read: when it passed, an
+// answer that takes longer would be broken off.
+func unhurried(pages http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength == 0 {
+			isRead(w)
+		}
+		pages.ServeHTTP(w, r)
+	})
+}
+
+// isRead lifts the time limit on reading: the request is there.
+func isRead(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // fails without a connection only
 }
 
 // serveHTTP serves ln until the server is closed.

@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"huntaway/ha"
@@ -40,16 +42,10 @@ var errIncomplete = errors.New("the order is incomplete")
 func (a *admin) takers() map[string]taker {
 	return map[string]taker{
 		"switchover": func(ctx context.Context, o order) ([]string, error) {
-			if o.To == "" {
-				return nil, fmt.Errorf("%w: \"to\" must name the server that shall be master", errIncomplete)
-			}
 			return a.orders.Switchover(ctx, ha.SwitchoverOrder{
 				Pool: o.Pool, Group: o.Group, To: o.To, Expect: o.Expect, Fast: o.Fast, DryRun: o.DryRun, By: o.By})
 		},
 		"resolve": func(ctx context.Context, o order) ([]string, error) {
-			if o.Master == "" {
-				return nil, fmt.Errorf("%w: \"master\" must name the server that is master", errIncomplete)
-			}
 			return nil, a.orders.Resolve(ctx, o.Pool, o.Group, o.Master, o.By)
 		},
 		"latch": func(ctx context.Context, o order) ([]string, error) {
@@ -59,6 +55,31 @@ func (a *admin) takers() map[string]taker {
 			return nil, a.orders.Release(ctx, o.Pool, o.Group, o.By)
 		},
 	}
+}
+
+// lacks says what an order of that kind must name and does not, nil when it is complete. Who
+// orders must say what he takes the group for: an order that comes late, or twice, or to another
+// proxy than was meant, would undo somebody else's.
+func (o *order) lacks(name string) error {
+	switchover, resolve := name == "switchover", name == "resolve"
+	var missing []string
+	for _, field := range [...]struct {
+		wanted       bool
+		value, words string
+	}{
+		{true, o.Group, `"group", the group's name`},
+		{switchover, o.To, `"to", the server that shall be master`},
+		{switchover, o.Expect, `"expect_master", the server that is master now`},
+		{resolve, o.Master, `"master", the server that is master`},
+	} {
+		if field.wanted && field.value == "" {
+			missing = append(missing, field.words)
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	return fmt.Errorf("%w; it lacks %s", errIncomplete, strings.Join(missing, "; "))
 }
 
 // take answers one order, and writes a line of the log whoever ordered and however it ended.
@@ -72,10 +93,15 @@ func (a *admin) take(w http.ResponseWriter, r *http.Request, name string, carry 
 		return
 	}
 	o, err := readOrder(w, r)
+	if err == nil {
+		err = o.lacks(name)
+	}
 	if err != nil {
-		answerJSON(w, http.StatusBadRequest, orderAnswer{Error: err.Error()})
+		a.log.Warn("order refused", "order", name, "from", r.RemoteAddr, "status", statusOfRequest(err), "why", err.Error())
+		answerJSON(w, statusOfRequest(err), orderAnswer{Error: err.Error()})
 		return
 	}
+	isRead(w)
 	o.By = actor(o.By, r.RemoteAddr)
 	ctx, cancel := context.WithTimeout(r.Context(), o.patience())
 	defer cancel()
@@ -132,11 +158,17 @@ func actor(claim, from string) string {
 	return fmt.Sprintf("%q at %s", claim, from)
 }
 
+// statusOfRequest sorts why an order could not be understood.
+func statusOfRequest(err error) int {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return http.StatusRequestTimeout
+	}
+	return http.StatusBadRequest
+}
+
 // statusOfError sorts why an order was not carried out.
 func statusOfError(err error) int {
 	switch {
-	case errors.Is(err, errIncomplete):
-		return http.StatusBadRequest
 	case errors.Is(err, ha.ErrUnknown):
 		return http.StatusNotFound
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -68,8 +69,9 @@ func (p *puppet) Release(ctx context.Context, pool, group, _ string) error {
 // An office is an admin port before a puppet.
 type office struct {
 	*puppet
-	addr string
-	log  *bytes.Buffer // of the admin port; read it after the requests
+	addr   string
+	log    *bytes.Buffer // of the admin port; read it after the requests
+	server *http.Server  // the same pages, not started
 }
 
 // openOffice opens an admin port that shows a page and asks for a token, "" for none.
@@ -85,7 +87,8 @@ func openOffice(t *testing.T, page *statusPage, token string) *office {
 		},
 		log: slog.New(slog.NewTextHandler(o.log, nil)),
 	}
-	s := httptest.NewServer(a.mux())
+	o.server = newAdminServer(a)
+	s := httptest.NewServer(o.server.Handler)
 	t.Cleanup(s.Close)
 	o.addr = strings.TrimPrefix(s.URL, "http://")
 	return o
@@ -119,11 +122,18 @@ func TestOrders(t *testing.T) {
 		says             string // in the error
 	}{
 		{"switchover", "application/json", `{"group":"one","to":"b:1","expect_master":"a:1"}`, 200, ""},
-		{"switchover", "application/json; charset=utf-8", `{"pool":"alpha","group":"one","to":"b:1","fast":true,"dry_run":true}`, 200, ""},
+		{"switchover", "application/json; charset=utf-8", `{"pool":"alpha","group":"one","to":"b:1","expect_master":"a:1","fast":true,"dry_run":true}`, 200, ""},
 		{"resolve", "application/json", `{"group":"one","master":"b:1"}`, 200, ""},
 		{"latch", "application/json", `{"pool":"alpha","group":"one"}`, 200, ""},
 		{"release", "application/json", `{"group":"one"}`, 200, ""},
-		{"switchover", "application/json", `{"group":"one"}`, 400, `\"to\"`},
+		{"switchover", "application/json", `{"group":"one","expect_master":"a:1"}`, 400, `incomplete; it lacks \"to\", the`},
+		{"switchover", "application/json", `{"group":"one","to":"b:1"}`, 400, `lacks \"expect_master\", the`},
+		{"switchover", "application/json", `{"to":"b:1","expect_master":"a:1"}`, 400, `lacks \"group\", the`},
+		{"switchover", "application/json", `{}`, 400, `lacks \"group\", the group's name; \"to\", the server that shall be master; \"expect_master\", the`},
+		{"resolve", "application/json", `{"master":"b:1"}`, 400, `lacks \"group\", the`},
+		{"latch", "application/json", `{}`, 400, `lacks \"group\", the group's name`},
+		{"latch", "application/json", `null`, 400, `lacks \"group\", the`},
+		{"release", "application/json", `{"pool":"alpha"}`, 400, `lacks \"group\", the`},
 		{"resolve", "application/json", `{"group":"one"}`, 400, `\"master\"`},
 		{"latch", "text/plain", `{"group":"one"}`, 400, "want application/json"},
 		{"latch", "", `{"group":"one"}`, 400, "want application/json"},
@@ -133,8 +143,8 @@ func TestOrders(t *testing.T) {
 		{"latch", "application/json", `{"group":"one","timeout_seconds":-1}`, 400, "timeout_seconds"},
 		{"latch", "application/json", `{"group":"` + strings.Repeat("x", orderBytesMost) + `"}`, 400, "too large"},
 		{"release", "application/json", `{"group":"gone"}`, 404, "there are: alpha/one"},
-		{"switchover", "application/json", `{"group":"busy","to":"b:1"}`, 409, "suspect"},
-		{"switchover", "application/json", `{"group":"slow","to":"b:1","timeout_seconds":0.05}`, 504, "deadline"},
+		{"switchover", "application/json", `{"group":"busy","to":"b:1","expect_master":"a:1"}`, 409, "suspect"},
+		{"switchover", "application/json", `{"group":"slow","to":"b:1","expect_master":"a:1","timeout_seconds":0.05}`, 504, "deadline"},
 	} {
 		status, answer := o.post(t, c.page, c.kind, c.body)
 		body := c.body[:min(len(c.body), 80)]
@@ -142,11 +152,57 @@ func TestOrders(t *testing.T) {
 			t.Errorf("POST /%s %s: %d %+v; want %d and %q", c.page, body, status, answer, c.status, c.says)
 		}
 	}
+	if n := len(o.said); n != 8 {
+		t.Errorf("carried out: %d orders, %q; want the 8 that are complete", n, o.said)
+	}
 	mentions(t, "what was ordered", strings.Join(o.said, "\n"),
 		"switchover {Pool: Group:one To:b:1 Expect:a:1 Fast:false DryRun:false By:} by true",
 		"Fast:true DryRun:true", "resolve oneb:1", "latch alphaone", "release one")
 	mentions(t, "the log", o.log.String(), "order=switchover by=127.0.0.1:", "expect_master=a:1", "result=done",
-		`result="the group is suspect"`, "dry_run=true")
+		`result="the group is suspect"`, "dry_run=true", `order=latch from=127.0.0.1:`, "the order is incomplete")
+}
+
+// TestSlowBodies: a body that comes slowly is not awaited without end, whoever sends it, and an
+// order that takes longer than its body may is not broken off for that.
+func TestSlowBodies(t *testing.T) {
+	o := openOffice(t, &statusPage{}, "s3cret")
+	if o.server.ReadTimeout <= 0 {
+		t.Error("got no time limit for the body of a request; want one")
+	}
+	hurried := httptest.NewUnstartedServer(nil)
+	hurried.Config = o.server
+	hurried.Config.ReadTimeout = 200 * time.Millisecond
+	hurried.Start()
+	defer hurried.Close()
+	addr := strings.TrimPrefix(hurried.URL, "http://")
+	for _, c := range []struct{ token, want string }{{"s3cret", "408 "}, {"wrong", "403 "}} {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST /latch HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{", addr, c.token)
+		conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		all, err := io.ReadAll(conn)
+		if err != nil || !strings.HasPrefix(string(all), "HTTP/1.1 "+c.want) {
+			t.Errorf("one byte of 100 with the token %q: %v, %.200q; want %sand the end of the connection", c.token, err, all, c.want)
+		}
+	}
+	r, err := http.NewRequest("POST", hurried.URL+"/latch", strings.NewReader(`{"group":"slow","timeout_seconds":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer s3cret")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(response.Body)
+	if response.StatusCode != 504 || !strings.Contains(string(text), "deadline exceeded") {
+		t.Errorf("an order that takes 1 s: %d %s; want 504, for its own time is over", response.StatusCode, text)
+	}
 }
 
 // TestOrdersAreGuarded: what the guard refuses is not carried out, and is in the log.
