@@ -89,6 +89,33 @@ func TestProfileOfRights(t *testing.T) {
 	finds(t, Profile(t.Context(), p), Fatal, "WRONGPASS")
 }
 
+// TestProfileOfRenamedCommands looks at a server whose redis.conf has renamed commands away.
+func TestProfileOfRenamedCommands(t *testing.T) {
+	m := launch(t)
+	away := []string{"--rename-command", "REPLICAOF", "", "--rename-command", "SLAVEOF", "", "--rename-command", "CLIENT", "",
+		"--rename-command", "FAILOVER", "NOFAILOVER"}
+	r := launch(t, append(away, "--replicaof", "127.0.0.1 "+m.port)...)
+	r.linked()
+	p := profiled(t, "local", m, r)
+	found := Profile(t.Context(), p)
+	finds(t, found, Fatal, "it knows no command REPLICAOF")
+	finds(t, found, Fatal, "it knows no command CLIENT")
+	finds(t, found, Doubtful, "it knows no command FAILOVER")
+	for _, f := range found {
+		if f.Server != r.addr() && strings.Contains(f.Is, "knows no") || strings.Contains(f.Is, "is not told") {
+			t.Errorf("got %+v; want nothing of the kind", f)
+		}
+	}
+	p.Mode = "observe"
+	if found := Profile(t.Context(), p); slices.ContainsFunc(found, func(f Finding) bool { return strings.Contains(f.Is, "knows no") }) {
+		t.Errorf("an observer: got %+v; want none missing", found)
+	}
+	mute := launch(t, "--rename-command", "INFO", "")
+	finds(t, Profile(t.Context(), profiled(t, "observe", mute)), Fatal, "it knows no command INFO")
+	mute = launch(t, "--rename-command", "COMMAND", "")
+	finds(t, Profile(t.Context(), profiled(t, "observe", mute)), Doubtful, "it knows no command COMMAND")
+}
+
 // TestProfileOfRoles meets a file that is wrong about everybody.
 func TestProfileOfRoles(t *testing.T) {
 	m, stranger := launch(t), launch(t)

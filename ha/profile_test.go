@@ -102,6 +102,12 @@ func TestProfileFinds(t *testing.T) {
 		{"a missing right", func(_ *shard.Group, all []*testimony) {
 			all[1].user, all[1].lacks = "watcher", []*right{&rights[3]}
 		}, Fatal, "10.0.0.2:6379", "watcher may not REPLICAOF NO ONE", "ACL SETUSER watcher +replicaof"},
+		{"a command that was renamed away", func(_ *shard.Group, all []*testimony) { all[1].unknown = []*right{&rights[3]} }, Fatal,
+			"10.0.0.2:6379", "knows no command REPLICAOF", ""},
+		{"INFO that was renamed away", func(g *shard.Group, all []*testimony) {
+			failing(1, "", vital.FaultOther)(g, all)
+			all[1].err = replyError("ERR unknown command 'info'")
+		}, Fatal, "10.0.0.2:6379", "knows no command INFO", ""},
 		{"rights that are not told", func(_ *shard.Group, all []*testimony) { all[1].rightsErr = errors.New("NOPERM acl") }, Doubtful,
 			"10.0.0.2:6379", "the user default may do is not told", ""},
 		{"a node of a cluster", told(0, "cluster_enabled", "1"), Fatal, "10.0.0.1:6379", "node of a Redis Cluster", ""},
@@ -189,7 +195,8 @@ func TestSentinelProfile(t *testing.T) {
 		{"not watched", "unwatched", "", Fatal, "no Sentinel watches it"},
 	} {
 		g, _ := well(3)
-		j := &judgement{pool: &ProfilePool{Mode: "sentinel", Groups: []shard.Group{*g}, Sentinels: []string{"a:1", "b:1", "c:1"}}, same: asIs}
+		j := &judgement{pool: &ProfilePool{Mode: "sentinel", Groups: []shard.Group{*g},
+			Sentinels: []string{"10.0.0.1:26379", "10.0.0.2:26379", "10.0.0.3:26379"}}, same: asIs}
 		var all []watched
 		for i, addr := range j.pool.Sentinels {
 			m := maps.Clone(fields)
@@ -214,6 +221,49 @@ func TestSentinelProfile(t *testing.T) {
 		case c.is != "" && (found[0].Weight != c.weight || !strings.Contains(found[0].Is, c.is)):
 			t.Errorf("%s: got %v %+v; want %v %q", c.name, found[0].Weight, found[0], c.weight, c.is)
 		}
+	}
+}
+
+// TestSentinelPlaces: wherever the network is cut, a majority of the Sentinels has to be with as
+// many servers as can take writes.
+func TestSentinelPlaces(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		servers   int
+		sentinels string // hosts: 1 to 9 are those of servers
+		is        string // "" for nothing
+	}{
+		{"one beside each server", 3, "1 2 3", ""},
+		{"on machines of their own", 3, "7 8 9", "leave 2 of 3 Sentinels with 0 of its 3 servers"},
+		{"two on one host", 3, "1 1 2", "leave 2 of 3 Sentinels with 1 of its 3 servers"},
+		{"one elsewhere", 3, "1 2 9", "leave 2 of 3 Sentinels with 1 of its 3 servers"},
+		{"two more elsewhere", 3, "1 2 3 8 9", "leave 3 of 5 Sentinels with 1 of its 3 servers"},
+		{"three for five servers", 5, "1 2 3", "leave 2 of 3 Sentinels with 2 of its 5 servers"},
+		{"five for five", 5, "1 2 3 4 5", ""},
+		{"three for four", 4, "1 2 3", ""},
+		{"for two nothing helps", 2, "7 8 9", ""},
+	} {
+		g, _ := well(c.servers)
+		j := &judgement{pool: &ProfilePool{}, same: asIs}
+		for host := range strings.FieldsSeq(c.sentinels) {
+			j.pool.Sentinels = append(j.pool.Sentinels, "10.0.0."+host+":26379")
+		}
+		j.placed(g)
+		if (c.is == "") != (len(j.found) == 0) || c.is != "" && (j.found[0].Weight != Doubtful || !strings.Contains(j.found[0].Is, c.is)) {
+			t.Errorf("%s: got %+v; want %q", c.name, j.found, c.is)
+		}
+	}
+	g, _ := well(3)
+	for i := range g.Servers {
+		g.Servers[i].Addr = fmt.Sprintf("127.0.0.1:%d", 7000+i)
+	}
+	j := &judgement{pool: &ProfilePool{Sentinels: []string{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"}}, same: asIs}
+	if j.placed(g); len(j.found) != 0 {
+		t.Errorf("all on one host: got %+v; want nothing, for no cut parts them", j.found)
+	}
+	g.Servers[0].Addr = "/run/redis.sock"
+	if j.placed(g); len(j.found) != 0 {
+		t.Errorf("a socket's path: got %+v; want nothing, for it names no host", j.found)
 	}
 }
 

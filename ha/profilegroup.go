@@ -34,6 +34,8 @@ func (j *judgement) reached(s *testimony) {
 	case s.err == nil:
 	case s.fault == vital.FaultAuth:
 		j.note(Fatal, s, s.err.Error(), "server_password, and server_user if it is not the default one, as the server has them", "")
+	case beginsWith(s.err, "ERR unknown command"):
+		j.note(Fatal, s, "it knows no command INFO", "every probe asks it; leave its rename-command out of redis.conf", "")
 	case s.fault == vital.FaultLoading:
 		j.note(Doubtful, s, "it is loading its data", "ask again when it is done", "")
 	default:
@@ -59,6 +61,12 @@ func (j *judgement) server(s *testimony, n int) {
 func (j *judgement) allowed(s *testimony) {
 	if s.rightsErr != nil {
 		j.note(Doubtful, s, "what the user "+who(s, j.pool)+" may do is not told: "+s.rightsErr.Error(), "+acl|whoami +acl|dryrun would let it be looked at", "")
+	}
+	for _, r := range s.unknown {
+		if r.name == "failover" && older(s.version(), "6.2") {
+			continue // its age says so
+		}
+		j.note(r.weight, s, "it knows no command "+strings.ToUpper(r.args[0]), r.why+"; leave its rename-command out of redis.conf, and let ACLs say who may use it", "")
 	}
 	for _, r := range s.lacks {
 		j.note(r.weight, s, fmt.Sprintf("the user %s may not %s", s.user, strings.ToUpper(strings.Join(r.args, " "))), r.why, s.command("ACL", "SETUSER", s.user, "+"+r.name))

@@ -3,6 +3,7 @@ package ha
 import (
 	"context"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -26,6 +27,7 @@ type testimony struct {
 
 	user      string   // who the monitor is there: ACL WHOAMI
 	lacks     []*right // what that user may not do
+	unknown   []*right // what the server does not know, one for each command
 	rightsErr error    // why that could not be found out; nil where there are no ACLs to ask
 
 	cluster string // cluster_state of CLUSTER INFO, asked in mode cluster only
@@ -120,9 +122,10 @@ var rights = []right{
 	{[]string{"cluster", "slots"}, "cluster|slots", "cluster", Fatal, "the places of keys are asked so"},
 }
 
-// rights finds out what the monitor's user may not do there. Servers before Redis 7 cannot
-// tell, and before Redis 6 everybody may do everything.
+// rights finds out what the server does not know, and what the monitor's user may not do there.
+// Servers before Redis 7 cannot tell the latter, and before Redis 6 everybody may do everything.
 func (s *testimony) rights(ctx context.Context, c *redis.Client, p *ProfilePool) {
+	s.renamed(ctx, c, p)
 	if older(s.version(), "7") {
 		return
 	}
@@ -131,7 +134,7 @@ func (s *testimony) rights(ctx context.Context, c *redis.Client, p *ProfilePool)
 	}
 	for i := range rights {
 		r := &rights[i]
-		if !r.asked(p) {
+		if !r.asked(p) || s.misses(r) {
 			continue
 		}
 		args := []any{"ACL", "DRYRUN", s.user}
@@ -147,6 +150,32 @@ func (s *testimony) rights(ctx context.Context, c *redis.Client, p *ProfilePool)
 			s.lacks = append(s.lacks, r)
 		}
 	}
+}
+
+// renamed finds out which commands the server does not have, mostly because its redis.conf has
+// renamed them away. Who may not ask that, or gets no answer, learns nothing by it.
+func (s *testimony) renamed(ctx context.Context, c *redis.Client, p *ProfilePool) {
+	args, of := []any{"COMMAND", "INFO"}, []*right(nil)
+	for i := range rights {
+		r := &rights[i]
+		first := !slices.ContainsFunc(of, func(o *right) bool { return o.args[0] == r.args[0] })
+		if first && r.asked(p) {
+			args, of = append(args, r.args[0]), append(of, r)
+		}
+	}
+	known, err := c.Do(ctx, args...).Slice()
+	for i, r := range of {
+		switch {
+		case err == nil && len(known) == len(of) && known[i] == nil,
+			r.args[0] == "command" && beginsWith(err, "ERR unknown command"):
+			s.unknown = append(s.unknown, r)
+		}
+	}
+}
+
+// misses tells whether the server does not have the command.
+func (s *testimony) misses(r *right) bool {
+	return slices.ContainsFunc(s.unknown, func(u *right) bool { return u.args[0] == r.args[0] })
 }
 
 // asked tells whether the pool's monitor sends the command.

@@ -111,6 +111,7 @@ func (j *judgement) sentinels(all []watched) {
 			addrs = append(addrs, g.Servers[k].Addr)
 		}
 		j.watching(g.Name, addrs, all)
+		j.placed(g)
 	}
 }
 
