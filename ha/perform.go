@@ -94,7 +94,7 @@ func (w *watch) order(ctx context.Context, group string, wish failover.Wish) ([]
 		s := stewardOf(w.stewards, group)
 		switch {
 		case s == nil:
-			refused = fmt.Errorf("group %s has one server: there is nobody to switch to", group)
+			refused = w.unattended(group)
 		case s.machine == nil:
 			refused = fmt.Errorf("group %s is still being looked at for another active monitor; ask again in a second", group)
 		default:
@@ -114,6 +114,14 @@ func (w *watch) order(ctx context.Context, group string, wish failover.Wish) ([]
 	case <-w.ended:
 		return nil, errors.New("the watch of the pool ended meanwhile, see the events")
 	}
+}
+
+// unattended refuses an order about a group that has no machine.
+func (w *watch) unattended(group string) error {
+	if w.o.Cluster {
+		return fmt.Errorf("group %s is part of a Redis Cluster, which decides about its masters: CLUSTER FAILOVER at a replica switches over", group)
+	}
+	return fmt.Errorf("group %s has one server and so no failover: there is nothing to switch over, resolve, latch or release", group)
 }
 
 // begin starts an action that has an ID.

@@ -40,3 +40,19 @@ func TestRefusedOrders(t *testing.T) {
 		return alarmed(renamed.addr(), unknown) && !alarmed(denied.addr(), "")
 	})
 }
+
+// TestOrdersAboutNoMachine: a group of one has no failover, and a cluster decides itself.
+func TestOrdersAboutNoMachine(t *testing.T) {
+	tr := castOf(t, []*instance{launch(t)}, nil)
+	tr.await("it is watched", func() bool { return tr.state().State == failover.Healthy })
+	ctx := t.Context()
+	for _, err := range []error{tr.m.Latch(ctx, "p", "g", "test"), tr.m.Release(ctx, "p", "g", "test"),
+		tr.m.Resolve(ctx, "p", "g", tr.all[0].addr(), "test")} {
+		if err == nil || !strings.Contains(err.Error(), "has one server and so no failover") {
+			t.Errorf("got %v; want that there is no failover of it", err)
+		}
+	}
+	if err := (&watch{o: PoolOptions{Cluster: true}}).unattended("g"); !strings.Contains(err.Error(), "CLUSTER FAILOVER") {
+		t.Errorf("in a cluster: got %v; want who decides", err)
+	}
+}

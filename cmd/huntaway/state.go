@@ -116,7 +116,7 @@ func (p *statusPool) verdict() verdict {
 	v := verdict{name: "pool " + p.Name}
 	var unfit []string
 	for i := range p.Groups {
-		if why := p.Groups[i].unfit(p.Mode); why != "" {
+		if why := p.Groups[i].unfit(p); why != "" {
 			unfit = append(unfit, p.Groups[i].Name+" "+why)
 		}
 	}
@@ -137,8 +137,8 @@ var underWay = map[string]bool{
 }
 
 // unfit says why a group can take no writes now or soon; "" when it can.
-func (g *statusGroup) unfit(mode string) string {
-	decided := mode == "local" || mode == "sentinel"
+func (g *statusGroup) unfit(p *statusPool) string {
+	decided := (p.Mode == "local" || p.Mode == "sentinel") && !g.single(p)
 	switch {
 	case g.State == failover.Stuck.String(), g.State == failover.Ambiguous.String():
 		return "is " + g.State

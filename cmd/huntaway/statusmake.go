@@ -163,6 +163,23 @@ var remarks = map[string]remark{
 	failover.Handing.String():   {doubtful, "a switchover is under way", ""},
 }
 
+// alone are the states of a group of one server that differ from those of larger ones.
+var alone = map[string]remark{
+	failover.Suspect.String(): {severe, "its only server does not answer; requests fail, once they have waited for hold_timeout if that is set", "look at the server; nobody can take the place of a group's only one"},
+}
+
+// remark returns what the group's state means, false when it is well.
+func (g *statusGroup) remark(p *statusPool) (remark, bool) {
+	r, bad := remarks[g.State]
+	if single, is := alone[g.State]; is && g.single(p) {
+		r = single
+	}
+	return r, bad
+}
+
+// single tells whether nobody could take the place of the group's server, by whoever's decision.
+func (g *statusGroup) single(p *statusPool) bool { return len(g.Servers) == 1 && p.Mode != "cluster" }
+
 // judge finds what is wrong with the pools.
 func (page *statusPage) judge() {
 	for i := range page.Pools {
@@ -178,7 +195,7 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 	add := func(severity, server, what, advice string) {
 		page.Problems = append(page.Problems, statusProblem{severity, p.Name, g.Name, server, what, advice})
 	}
-	r, bad := remarks[g.State]
+	r, bad := g.remark(p)
 	switch {
 	case bad:
 		if strings.Contains(r.advice, "%s") {
@@ -213,8 +230,14 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 	}
 }
 
-// said tells whether an alarm is about the latch or the prohibition, which have lines of their own.
+// said tells whether an alarm is about the latch, the prohibition or a server's state, which have
+// lines of their own.
 func (g *statusGroup) said(alarm string) bool {
+	for i := range g.Servers {
+		if s := &g.Servers[i]; s.Reason != "" && alarm == fmt.Sprintf("%s is %s (%s)", s.Addr, s.State, s.Reason) {
+			return true
+		}
+	}
 	return g.Latched != "" && strings.Contains(alarm, g.Latched) || g.Forbidden != "" && strings.Contains(alarm, g.Forbidden)
 }
 

@@ -73,6 +73,26 @@ func TestStatusSaysTheWorstFirst(t *testing.T) {
 	}
 }
 
+// TestStatusOfAGroupOfOne: nobody can take the place of its server, and nothing is said to wait
+// for that; nor is the same thing said twice.
+func TestStatusOfAGroupOfOne(t *testing.T) {
+	g := statusGroup{Name: "g", State: "suspect", Since: 3, Master: "a:1", Alarms: []string{"a:1 is out (down)"},
+		Servers: []statusServer{{Addr: "a:1", Role: "master", State: "out", Reason: "down", Error: "connection refused"}}}
+	for _, mode := range []string{"observe", "local", "sentinel"} {
+		page := &statusPage{Pools: []statusPool{{Name: "p", Mode: mode, Groups: []statusGroup{g}}}}
+		page.judge()
+		if len(page.Problems) != 2 || !strings.Contains(page.Problems[0].What, "its only server does not answer; requests fail") ||
+			strings.Contains(page.Problems[0].Advice, "failover") || page.Problems[1].Server != "a:1" {
+			t.Errorf("%s: got %+v; want that requests fail, and what is wrong with the server", mode, page.Problems)
+		}
+	}
+	g.Servers = append(g.Servers, statusServer{Addr: "b:1", Role: "replica", State: "in"})
+	page := &statusPage{Pools: []statusPool{{Name: "p", Mode: "local", Groups: []statusGroup{g}}}}
+	if page.judge(); !strings.Contains(page.Problems[0].What, "writes wait") {
+		t.Errorf("of two: got %+v; want that writes wait", page.Problems)
+	}
+}
+
 // TestGroupEpoch: the epoch on the page is that of the group's events, whatever the table's, and
 // a group that nobody would publish has none.
 func TestGroupEpoch(t *testing.T) {
@@ -94,7 +114,8 @@ func TestGroupEpoch(t *testing.T) {
 
 // TestReadiness: a failover that is under way keeps a pool ready, one that will not happen does not.
 func TestReadiness(t *testing.T) {
-	dead := []statusServer{{Addr: "a", State: "out", Reason: "down"}}
+	lost := statusServer{Addr: "a", State: "out", Reason: "down"}
+	dead, only := []statusServer{lost, {Addr: "c", State: "in"}}, []statusServer{lost}
 	for _, c := range []struct {
 		mode  string
 		g     statusGroup
@@ -103,6 +124,7 @@ func TestReadiness(t *testing.T) {
 		{"local", statusGroup{State: "healthy", Master: "a", Servers: []statusServer{{Addr: "a", State: "in"}}}, true},
 		{"observe", statusGroup{State: "", Master: "a", Servers: []statusServer{{Addr: "a", State: "unknown"}}}, true},
 		{"local", statusGroup{State: "suspect", Master: "a", Servers: dead}, true},
+		{"local", statusGroup{State: "suspect", Master: "a", Servers: only}, false},
 		{"local", statusGroup{State: "suspect", Master: "a", Servers: dead, Latched: "by hand"}, false},
 		{"local", statusGroup{State: "suspect", Master: "a", Servers: dead, Forbidden: "too soon"}, false},
 		{"observe", statusGroup{State: "suspect", Master: "a", Servers: dead}, false},
