@@ -110,7 +110,13 @@ func TestProfileOfRenamedCommands(t *testing.T) {
 	if found := Profile(t.Context(), p); slices.ContainsFunc(found, func(f Finding) bool { return strings.Contains(f.Is, "knows no") }) {
 		t.Errorf("an observer: got %+v; want none missing", found)
 	}
-	mute := launch(t, "--rename-command", "INFO", "")
+	mute := launch(t, "--rename-command", "CONFIG", "")
+	if found := Profile(t.Context(), profiled(t, "local", mute)); !slices.ContainsFunc(found, func(f Finding) bool {
+		return strings.Contains(f.Is, "CONFIG GET is refused") && strings.Contains(f.Should, "rename-command")
+	}) {
+		t.Errorf("without CONFIG: got %+v; want that its settings are not told, and what would help", found)
+	}
+	mute = launch(t, "--rename-command", "INFO", "")
 	finds(t, Profile(t.Context(), profiled(t, "observe", mute)), Fatal, "it knows no command INFO")
 	mute = launch(t, "--rename-command", "COMMAND", "")
 	finds(t, Profile(t.Context(), profiled(t, "observe", mute)), Doubtful, "it knows no command COMMAND")

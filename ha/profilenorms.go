@@ -86,7 +86,11 @@ func wholeOf(text string) int64 {
 // norms compares a server with the profile.
 func (j *judgement) norms(s *testimony, n int) {
 	if s.conf == nil {
-		j.note(Doubtful, s, "CONFIG GET is refused: "+s.confErr.Error(), "its settings could not be compared with what failover goes by; +config|get for the user would let them", "")
+		way := "+config|get for the user would let them"
+		if beginsWith(s.confErr, "ERR unknown command") {
+			way = "without its rename-command in redis.conf they could be"
+		}
+		j.note(Doubtful, s, "CONFIG GET is refused: "+s.confErr.Error(), "its settings could not be compared with what failover goes by; "+way, "")
 		return
 	}
 	for i := range norms {

@@ -150,7 +150,7 @@ const (
 // Following have a master that serves.
 var remarks = map[string]remark{
 	failover.Init.String():      {doubtful, "its servers are being looked at for the first time", "wait a second; if it stays like this nobody answers"},
-	failover.Suspect.String():   {severe, "its master does not answer; writes wait", "look at the master; if it is dead a failover follows by itself in the modes local and sentinel"},
+	failover.Suspect.String():   {severe, "its master does not answer; writes wait for up to hold_timeout, then fail", "look at the master; if it is dead a failover follows by itself in the modes local and sentinel"},
 	failover.Freezing.String():  {severe, "a failover is under way", ""},
 	failover.Revoking.String():  {severe, "a failover is under way", ""},
 	failover.Selecting.String(): {severe, "a failover is under way", ""},
