@@ -71,7 +71,7 @@ var runtimeSection = section{
 	rows: []row{
 		{name: "event_loops", kind: kindNumber, at: ofRuntime(func(r *Runtime) any { return &r.EventLoops }),
 			most: 1024, initial: "0", when: onRestart, env: "HUNTAWAY_EVENT_LOOPS",
-			doc: "Event loops, each a thread with its own clients and server connections. 0: one fewer than the CPUs that Go may use (GOMAXPROCS), and at least one: the kernel needs the rest for the network."},
+			doc: "Event loops, each a thread with its own clients and server connections. 0: one fewer than the CPUs that Go may use (GOMAXPROCS), and at least one: the kernel needs the rest for the network. With two CPUs or fewer Go uses no more of them than there are loops, unless GOMAXPROCS is set."},
 		{name: "max_clients", kind: kindNumber, at: ofRuntime(func(r *Runtime) any { return &r.MaxClients }),
 			initial: "0", when: onRestart,
 			doc: "Clients over all pools; one more is told so and closed. 0: as many as the limit on open files allows."},

@@ -71,6 +71,9 @@ func New(opt Options) (*Engine, error) {
 	return e, nil
 }
 
+// Workers is how many event loops the engine has.
+func (e *Engine) Workers() int { return e.opt.Workers }
+
 // deaf is the Reporter of an engine that nobody listens to.
 type deaf struct{}
 
