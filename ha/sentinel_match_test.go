@@ -61,7 +61,7 @@ func TestParseLots(t *testing.T) {
 	good := row("name", "m", "ip", "10.0.0.1", "port", "6379", "flags", "master", "config-epoch", "7")
 	lots, err := parseLots([]any{good,
 		row("name", "o", "ip", "::FFFF:10.0.0.2", "port", "6380", "flags", "s_down,o_down,master", "config-epoch", "8"),
-		row("name", "p", "ip", "Host.example", "port", "1", "flags", "master,failover_in_progress", "failover-state", "reconf_slaves", "config-epoch", "9"),
+		row("name", "p", "ip", "Host.example", "port", "1", "flags", "s_down,o_down,master,failover_in_progress", "failover-state", "reconf_slaves", "config-epoch", "9"),
 		row("name", "q", "ip", "fe80::1", "port", "1", "flags", "s_down,master,failover_in_progress", "failover-state", "wait_promotion", "config-epoch", "9"),
 		row("name", "r", "ip", "10.0.0.3", "port", "1", "flags", "master,failover_in_progress", "failover-state", "wait_start", "config-epoch", "9"),
 	})

@@ -64,10 +64,10 @@ func parseLot(row any) (lot, error) {
 		return l, fmt.Errorf("master %q: config-epoch %q is no number", l.name, field["config-epoch"])
 	}
 	flags := strings.Split(field["flags"], ",")
-	l.down = slices.Contains(flags, "o_down")
 	running := slices.Contains(flags, "failover_in_progress")
-	l.doubted = l.down || running || slices.Contains(flags, "s_down")
+	l.doubted = running || slices.Contains(flags, "s_down") || slices.Contains(flags, "o_down")
 	l.chosen = running && slices.Contains(outcomeStates, field["failover-state"])
+	l.down = slices.Contains(flags, "o_down") && !l.chosen // the flag is about the old master
 	l.running = running && !l.chosen
 	return l, nil
 }
