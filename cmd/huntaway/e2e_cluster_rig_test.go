@@ -160,28 +160,53 @@ func (h *hive) ranges(n *node) []redis.ClusterSlot {
 	return ranges
 }
 
-// agree tells whether all nodes name the same owners.
+// agree tells whether all nodes that run name the same owners, each with an epoch of its own.
 func (h *hive) agree() bool {
-	var first string
-	for i, n := range h.nodes {
-		var all []string
-		for _, r := range h.ranges(n) {
-			all = append(all, fmt.Sprint(r.Start, r.End, r.Nodes[0].ID))
+	h.t.Helper()
+	first := ""
+	for _, n := range h.nodes {
+		if !n.Alive() {
+			continue
 		}
-		slices.Sort(all)
-		if text := strings.Join(all, " "); i == 0 {
-			first = text
-		} else if text != first {
+		claims, distinct := h.claimsBy(n)
+		if first == "" {
+			first = claims
+		}
+		if !distinct || claims != first {
 			return false
 		}
 	}
 	return true
 }
 
+// claimsBy returns who owns which slots by which epoch as a node has it, and whether the epochs
+// are all different.
+func (h *hive) claimsBy(n *node) (claims string, distinct bool) {
+	h.t.Helper()
+	var all []string
+	epochs := map[string]bool{}
+	for line := range strings.Lines(h.must(n, "CLUSTER", "NODES").(string)) {
+		fields := strings.Fields(line) // id, address, flags, master, ping, pong, epoch, link, slots
+		if !strings.Contains(fields[2], "master") || strings.Contains(fields[2], "fail") {
+			continue
+		}
+		slots := slices.DeleteFunc(fields[8:], func(s string) bool { return s[0] == '[' }) // being moved
+		all = append(all, fmt.Sprint(fields[0], fields[6], slots))
+		epochs[fields[6]] = true
+	}
+	slices.Sort(all)
+	return strings.Join(all, " "), len(epochs) == len(all)
+}
+
 // move moves a slot from its owner to another master, a few keys at a time, as redis-cli does,
 // and returns how many keys that were.
+//
+// The new owner makes its claim with the highest epoch that it has heard of, plus one. If another
+// node has a higher one by then, an old message of that node takes the slot away again, and
+// Redis deletes the keys: seen on a busy machine. So a move begins when all agree.
 func (h *hive) move(slot int, to *node) (keys int) {
 	h.t.Helper()
+	eventually(h.t, "nodes that agree", h.agree)
 	from := h.owner(slot)
 	if from == to {
 		return 0
