@@ -97,6 +97,7 @@ func (w *worker) reportOf(p *Pool) *report {
 type section struct {
 	name, title string
 	extra       bool // only when it is named, or all are asked for
+	own         bool // no section of Redis: extra, and not in "all", which exporters read
 	lines       func(i *lines, s *session, sum *report)
 }
 
@@ -104,17 +105,18 @@ type section struct {
 // rather than invented: replicas, and the percentiles of Latencystats, because latency is
 // not counted per command. Hits, misses and keys are what the masters say.
 var sectionTable = []section{
-	{"server", "Server", false, serverLines},
-	{"clients", "Clients", false, clientLines},
-	{"memory", "Memory", false, memoryLines},
-	{"persistence", "Persistence", false, persistenceLines},
-	{"stats", "Stats", false, statsLines},
-	{"replication", "Replication", false, replicationLines},
-	{"cpu", "CPU", false, cpuLines},
-	{"commandstats", "Commandstats", true, commandLines},
-	{"errorstats", "Errorstats", false, errorLines},
-	{"cluster", "Cluster", false, clusterLines},
-	{"keyspace", "Keyspace", false, keyspaceLines},
+	{"server", "Server", false, false, serverLines},
+	{"clients", "Clients", false, false, clientLines},
+	{"memory", "Memory", false, false, memoryLines},
+	{"persistence", "Persistence", false, false, persistenceLines},
+	{"stats", "Stats", false, false, statsLines},
+	{"replication", "Replication", false, false, replicationLines},
+	{"cpu", "CPU", false, false, cpuLines},
+	{"commandstats", "Commandstats", true, false, commandLines},
+	{"errorstats", "Errorstats", false, false, errorLines},
+	{"cluster", "Cluster", false, false, clusterLines},
+	{"keyspace", "Keyspace", false, false, keyspaceLines},
+	{"huntaway", "Huntaway", true, true, huntawayLines},
 }
 
 // wantedSections reads the arguments of INFO: the indexes of the sections to show.
@@ -124,8 +126,8 @@ func wantedSections(r *codec.Request) (indexes []int) {
 		wanted := r.Len() == 1 && !one.extra
 		for a := 1; a < r.Len(); a++ {
 			arg := r.Arg(a)
-			wanted = wanted || is(arg, one.name) || is(arg, "all") || is(arg, "everything") ||
-				is(arg, "default") && !one.extra
+			wanted = wanted || is(arg, one.name) || is(arg, "everything") ||
+				is(arg, "all") && !one.own || is(arg, "default") && !one.extra
 		}
 		if wanted {
 			indexes = append(indexes, i)
@@ -178,10 +180,36 @@ func serverLines(i *lines, s *session, _ *report) {
 	i.number("uptime_in_days:", up/86400)
 	i.text("executable:", exe)
 	i.text("config_file:", "")
+	proxyLines(i, s)
+}
+
+// proxyLines say who it is that answers.
+func proxyLines(i *lines, s *session) {
 	i.text("huntaway_version:", s.w.engine.opt.Version)
-	i.text("huntaway_pool:", p.opt.Name)
+	i.text("huntaway_pool:", s.pw.pool.opt.Name)
 	i.number("huntaway_groups:", int64(len(s.pw.table.Groups)))
 	i.number("huntaway_workers:", int64(len(s.w.engine.workers)))
+}
+
+// huntawayLines say what stands behind the pool, a line for each group, with the fields after
+// Redis' "slave0:". master is empty while there is none, readers are the other members that
+// may serve reads now, held is 1 while what only a master may take waits for one.
+func huntawayLines(i *lines, s *session, _ *report) {
+	proxyLines(i, s)
+	table := s.pw.table
+	i.text("read_policy:", s.pw.opt.ReadPolicy.String())
+	for n := range table.Groups {
+		g := &table.Groups[n]
+		master, held := "", 0
+		if server := table.Server(g.Master); server != nil {
+			master = server.Addr
+		}
+		if g.Held {
+			held = 1
+		}
+		i.text("group"+strconv.Itoa(n)+":", fmt.Sprintf("name=%s,master=%s,readers=%d,servers=%d,held=%d",
+			g.Name, master, len(g.Readers), len(g.Servers), held))
+	}
 }
 
 // portOf returns the port of an address, "0" for a unix socket.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"huntaway/codec"
+	"huntaway/shard"
 )
 
 // sectionsOf returns the headings of an INFO reply and its fields, and checks its form.
@@ -35,7 +36,8 @@ func TestInfoSections(t *testing.T) {
 		"":                     usual,
 		"default":              usual,
 		"all":                  all,
-		"everything":           all,
+		"everything":           all + " Huntaway",
+		"huntaway":             "Huntaway",
 		"SERVER":               "Server",
 		"replication server":   "Server Replication",
 		"nope cluster":         "Cluster",
@@ -46,6 +48,26 @@ func TestInfoSections(t *testing.T) {
 		titles, _ := sectionsOf(t, c.say(append([]string{"INFO"}, strings.Fields(args)...)...))
 		if got := strings.Join(titles, " "); got != want {
 			t.Errorf("INFO %s: got %q; want %q", args, got, want)
+		}
+	}
+}
+
+// TestInfoHuntaway: the groups behind the pool, as the table has them.
+func TestInfoHuntaway(t *testing.T) {
+	table := testTable(t,
+		shard.Group{Name: "g1", Servers: []shard.Server{
+			{Addr: "127.0.0.1:6379", Role: shard.Master, Weight: 1}, {Addr: "127.0.0.1:6380", Role: shard.Replica, Weight: 1}}},
+		shard.Group{Name: "g2", Servers: []shard.Server{{Addr: "127.0.0.1:6381", Role: shard.Master, Weight: 1}}})
+	table = table.WithReaders(0, []int32{table.Groups[0].Servers[1].ID}).WithMaster(1, -1).WithHold(1)
+	c := newStage(t, 1, PoolOptions{Table: table, ReadPolicy: shard.PreferReplica}).client(0, 0)
+	_, got := sectionsOf(t, c.say("INFO", "huntaway"))
+	for name, want := range map[string]string{
+		"huntaway_version": "1.2.3", "huntaway_pool": "alpha", "huntaway_groups": "2", "read_policy": "prefer-replica",
+		"group0": "name=g1,master=127.0.0.1:6379,readers=1,servers=2,held=0",
+		"group1": "name=g2,master=,readers=0,servers=1,held=1",
+	} {
+		if got[name] != want {
+			t.Errorf("got %s:%s; want %s", name, got[name], want)
 		}
 	}
 }

@@ -74,7 +74,7 @@ var notes = map[string]string{
 	"eval":                    "keys of one group",
 	"himport|*":               "refused: what it prepares belongs to a connection, which others share",
 	"hello":                   "",
-	"info":                    "about the proxy, with the servers' redis_version, keys and hits; no Latencystats",
+	"info":                    "about the proxy, with the servers' redis_version, keys and hits; no Latencystats; INFO huntaway tells of the groups",
 	"lolwut":                  "the proxy's version, no picture",
 	"mget":                    "an error of one group is the error of the whole",
 	"migrate":                 "takes keys to where the proxy does not look for them",

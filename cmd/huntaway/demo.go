@@ -23,7 +23,7 @@ import (
 type demo struct {
 	listen string    // of the proxy
 	dir    string    // of the configuration and the servers' logs
-	admin  string    // of the admin pages
+	admin  string    // of the admin pages; "" until one is chosen
 	out    io.Writer // where it says what to type
 }
 
@@ -45,6 +45,7 @@ it started on Ctrl-C.`,
 		},
 	}
 	cmd.Flags().StringVar(&d.listen, "listen", "127.0.0.1:22121", "where clients connect")
+	cmd.Flags().StringVar(&d.admin, "admin", "", "where metrics and orders are served (default: "+adminDefault+", another port while that is taken)")
 	cmd.Flags().StringVar(&keep, "keep-config", "", "write the configuration and the servers' logs into this directory and keep them")
 	return cmd
 }
@@ -89,11 +90,29 @@ func (d *demo) run(cmd *cobra.Command, keep string) (err error) {
 	return p.attend(signals)
 }
 
-// probe makes sure that the address is free before anything is started.
-func (d *demo) probe() error {
-	ln, err := tcpDoor(d.listen).open()
-	if err != nil {
+// probe makes sure that the addresses are free before anything is started, and chooses that of
+// the admin pages.
+func (d *demo) probe() (err error) {
+	if err = tryListening(d.listen); err != nil {
 		return fmt.Errorf("%w; choose one with --listen, such as --listen 127.0.0.1:7000", err)
+	}
+	if d.admin != "" {
+		if err = tryListening(d.admin); err != nil {
+			return fmt.Errorf("%w; choose another with --admin", err)
+		}
+		return nil
+	}
+	if d.admin = adminDefault; tryListening(d.admin) != nil {
+		d.admin, err = freeAddress()
+	}
+	return err
+}
+
+// tryListening tells whether an address can be listened on.
+func tryListening(addr string) error {
+	ln, err := tcpDoor(addr).open()
+	if err != nil {
+		return err
 	}
 	return ln.Close()
 }
@@ -152,11 +171,6 @@ func (d *demo) cast(ctx context.Context, signals <-chan os.Signal) (*cast, error
 
 // write writes the configuration and loads it, as run would.
 func (d *demo) write(c *cast) (*config.Config, error) {
-	admin, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
-	d.admin = admin
 	text := fmt.Sprintf("# Written by huntaway demo.\n[log]\nlevel = \"warn\"\n\n[admin]\nhttp = %q\n\n[runtime]\nstate_dir = %q\n\n"+
 		"[pools.demo]\nlisten = [%q]\nread_policy = \"prefer-replica\"\nread_your_writes = true\n", d.admin, filepath.Join(d.dir, "state"), d.listen)
 	if c.pids != nil {

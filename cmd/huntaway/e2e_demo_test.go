@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"net"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -13,7 +16,7 @@ import (
 func rehearse(t *testing.T, args ...string) (p *process, listen, tmp string) {
 	t.Helper()
 	listen, tmp = free(t), t.TempDir()
-	cmd := program(t, append([]string{"demo", "--listen", listen}, args...)...)
+	cmd := program(t, append([]string{"demo", "--listen", listen, "--admin", free(t)}, args...)...)
 	cmd.Env = append(cmd.Env, "TMPDIR="+tmp)
 	return start(t, cmd), listen, tmp
 }
@@ -63,9 +66,44 @@ func TestDemoOverProcesses(t *testing.T) {
 	if got := huntaway(t, "route", "-c", file, "get", "user:42"); got.status != exitOK {
 		t.Errorf("route: %s", got.stderr)
 	}
+	typeReadme(t, listen, regexp.MustCompile(`http://([^/]+)/metrics`).FindStringSubmatch(p.text())[1])
 	p.signal(syscall.SIGINT)
 	p.ends(exitOK)
 	p.gone(tmp)
+}
+
+// typeReadme types what README says to type first. The demo of the test is at other addresses.
+func typeReadme(t *testing.T, listen, admin string) {
+	t.Helper()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(listen)
+	there := strings.NewReplacer("-p 22121", "-p "+port, adminDefault, admin)
+	_, section, _ := strings.Cut(string(text), "\n## Two commands\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	_, section, found := strings.Cut(section, "Then:\n")
+	typed := regexp.MustCompile(`(?m)^    (.+)$`).FindAllStringSubmatch(section, -1)
+	if !found || len(typed) < 4 {
+		t.Fatalf("README has %d commands behind \"Then:\"; want the first things to try", len(typed))
+	}
+	for _, m := range typed {
+		if word, _, _ := strings.Cut(m[1], " "); !onPath(word) {
+			t.Logf("SKIPPED LOUDLY: no %s on PATH; README's %q is not tried", word, m[1])
+			continue
+		}
+		out, err := exec.Command("sh", "-c", there.Replace(m[1])).CombinedOutput()
+		if err != nil || len(strings.TrimSpace(string(out))) == 0 || strings.HasPrefix(string(out), "ERR") {
+			t.Errorf("README's %q: %v, %q; want an answer", m[1], err, out)
+		}
+	}
+}
+
+// onPath tells whether there is such a program.
+func onPath(name string) bool {
+	_, err := exec.LookPath(name)
+	return err == nil
 }
 
 // TestDemoInterruptedWhileItStarts ends with nothing left.
@@ -96,7 +134,7 @@ func TestDemoKilled(t *testing.T) {
 // TestDemoWithoutRedis says what it cannot show, and keeps the configuration when asked.
 func TestDemoWithoutRedis(t *testing.T) {
 	listen, kept := free(t), filepath.Join(t.TempDir(), "kept")
-	cmd := program(t, "demo", "--listen", listen, "--keep-config", kept)
+	cmd := program(t, "demo", "--listen", listen, "--admin", free(t), "--keep-config", kept)
 	cmd.Env = append(cmd.Env, "PATH=/nonexistent")
 	p := start(t, cmd)
 	p.says("Ctrl-C ends all of it")
@@ -117,4 +155,9 @@ func TestDemoWhosePortIsTaken(t *testing.T) {
 		t.Errorf("status %d; want 1", got.status)
 	}
 	mentions(t, "standard error", got.stderr, taken, "address already in use", "--listen")
+	got = huntaway(t, "demo", "--listen", free(t), "--admin", taken)
+	if got.status != exitFailed {
+		t.Errorf("status %d; want 1", got.status)
+	}
+	mentions(t, "standard error", got.stderr, taken, "address already in use", "--admin")
 }
