@@ -61,6 +61,7 @@ var measurements = []measurement{
 	{&fault{name: "fast", what: "4 switchovers, --fast", inject: fastSwitchovers}, 13, []row{
 		{"switchover --fast: requests failed or unknown", "failed or unknown", target{p50: none, p99: none, most: 0, sum: true}},
 		{"switchover --fast: longest wait of a write, s", "pause, s", target{p50: 0.05, p99: none, most: none}},
+		{"switchover --fast: appends lost", "appends lost", target{p50: none, p99: none, most: 0, sum: true}},
 	}},
 	{&fault{name: "stalls", what: "10 stalls of 3 s", inject: tenTimes(stallOnce)}, 10, []row{
 		{"false failovers, stall of 3 s", "false failovers", target{p50: none, p99: none, most: 0, sum: true}}}},
