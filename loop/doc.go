@@ -27,7 +27,8 @@
 //	    What proves that the command did not run goes back to 3 ([poolWorker.refused]).
 //	 7. [worker.settle] is the one exit of every request: it counts, and gives the reply
 //	    to its slot. [worker.fail] settles with a fault.
-//	 8. [session.flush] writes what is next in order, one system call per session and turn.
+//	 8. [session.flush] writes what is next in order, one system call per session and event;
+//	    where more is owed and a flush is posted, that takes what the turn's events brought.
 //
 // # Who owns what
 //

@@ -1,5 +1,7 @@
 package loop
 
+import "huntaway/perf"
+
 // handOver is how much the kernel may leave behind before output is kept here instead:
 // gnet keeps a node per write, and a hundred thousand small ones cost megabytes per event.
 const handOver = 256 << 10
@@ -17,6 +19,49 @@ func (w *worker) touch(s *session) {
 		s.touched = true
 		w.touched = append(w.touched, s)
 	}
+}
+
+// mostSaved is how many bytes of output may wait for more: copying them must stay cheaper
+// than a system call.
+const mostSaved = 4 << 10
+
+// maySave reports whether s is written by the posted flush instead of at the end of this
+// event: one has been posted already, so that only the events which are there by now come in
+// between, and the client is owed more, of which they may bring some. A client whose pipeline
+// is spread over many servers gets fewer and larger pieces (CPU per GET with pipeline 16:
+// 0.85 x behind 64 groups, 0.95 x behind 2; bench -mode groups -loads get-p16).
+func (s *session) maySave() bool {
+	return s.w.armed && s.window.len() > 0 && s.state == sessionOpen && s.wire != nil &&
+		s.out.len()+len(s.run) < mostSaved
+}
+
+// save leaves what is next in order to the posted flush.
+func (s *session) save() {
+	s.touched = false
+	s.out.add(s.run)
+	s.run = nil
+	if s.saving {
+		return
+	}
+	s.saving = true
+	if len(s.w.saving) == 0 {
+		s.w.savedAt = s.w.now
+	}
+	s.w.saving = append(s.w.saving, s)
+}
+
+// flushSaving writes the sessions that have been saving. It is part of the posted flush.
+func (w *worker) flushSaving() {
+	if len(w.saving) == 0 {
+		return
+	}
+	for i, s := range w.saving {
+		w.saving[i] = nil
+		s.saving = false
+		s.flush()
+	}
+	w.saving = w.saving[:0]
+	w.turn = perf.Now() - w.savedAt
 }
 
 // flush writes what is next in order, with one system call.

@@ -43,6 +43,7 @@ type session struct {
 	state      sessionState
 	ending     ending // why it ends, for counters
 	touched    bool   // is on worker.touched
+	saving     bool   // is on worker.saving
 	hungry     bool   // is on worker.hungry
 	isSlow     bool   // is on worker.slow
 	authed     bool

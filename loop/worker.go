@@ -47,6 +47,8 @@ type worker struct {
 	hungry    []*session    // stopped taking requests and may go on
 	pressed   []*link       // got requests while idle: written at the end of this event
 	queued    []*link       // got requests while busy: written by the posted flush
+	saving    []*session    // have output and are owed more: written by the posted flush
+	savedAt   int64         // since when the first of them is
 	slow      []*session    // have output that their client does not take
 	slowSpare []*session    // the other array of slow, while it is walked
 	buried    []func()      // what is left to do about connections that were lost in this event
@@ -113,7 +115,11 @@ func (w *worker) end() {
 // flushTouched writes what sessions have to say.
 func (w *worker) flushTouched() (some bool) {
 	for i := 0; i < len(w.touched); i++ {
-		w.touched[i].flush()
+		if s := w.touched[i]; s.maySave() {
+			s.save()
+		} else {
+			s.flush()
+		}
 	}
 	some = len(w.touched) > 0
 	w.touched = w.touched[:0]
@@ -184,7 +190,7 @@ func (w *worker) judge() {
 	w.crowd, w.feeders = w.feeders > w.armedAt, 0
 }
 
-// flushQueued is the posted flush.
+// flushQueued is the posted flush. Servers first: they have something to do meanwhile.
 func (w *worker) flushQueued() {
 	w.begin()
 	w.judge()
@@ -192,6 +198,7 @@ func (w *worker) flushQueued() {
 		w.queued[i].flush()
 	}
 	w.queued = w.queued[:0]
+	w.flushSaving()
 	w.end()
 }
 
