@@ -134,7 +134,10 @@ func newLatch() *cobra.Command {
 		Use:   "latch --group NAME",
 		Short: "Switch automatic failover of a group off, for maintenance",
 		Long: `latch keeps the proxy from promoting anybody in a group until huntaway release. Writes
-still wait while the master is away, as long as hold_timeout says.` + adminHelp,
+still wait while the master is away, as long as hold_timeout says.
+
+With failover = "sentinel" or "observe" it is refused, because the proxy promotes nobody there.
+Sentinels have no such switch; a long down-after-milliseconds (SENTINEL SET) comes closest.` + adminHelp,
 		Example: "  huntaway latch --group users-1",
 	})
 }

@@ -13,12 +13,27 @@ func (m *Machine) command(w Wish) {
 		m.switchover(w)
 	case WishResolve:
 		m.resolve(w)
-	case WishLatch:
+	case WishLatch, WishRelease:
+		if m.o.Mode != Local {
+			m.answer(w, fmt.Errorf("failover is %v: this proxy promotes nobody, so there is nothing to latch or release; whoever decides has to be told", m.o.Mode))
+			return
+		}
+		if w.Kind == WishRelease {
+			m.unlatch(w)
+			return
+		}
 		m.latch("by " + w.By)
 		m.pledge(w, "automatic failover is off, but a restart of this process forgets that")
-	case WishRelease:
-		m.unlatch(w)
 	}
+}
+
+// latched returns why automatic failover is off; "": it is on, or not up to this machine. What
+// the state file says of it from another mode holds again when that is back.
+func (m *Machine) latched() string {
+	if m.o.Mode != Local {
+		return ""
+	}
+	return m.intent.Latched
 }
 
 // answer tells the operator how a wish has ended.
@@ -158,7 +173,7 @@ func (m *Machine) watchThin() {
 func (m *Machine) Status() Status {
 	s := Status{
 		Group: m.group, State: m.state, Since: m.since, Master: m.tabled, Epoch: m.epoch, Held: m.held,
-		Forbidden: m.forbidden, Latched: m.intent.Latched, Recent: slices.Clone(m.recent), Alarms: m.alarms(),
+		Forbidden: m.forbidden, Latched: m.latched(), Recent: slices.Clone(m.recent), Alarms: m.alarms(),
 	}
 	if m.hand.at != 0 {
 		s.Wish = m.hand.wish.ID
@@ -185,7 +200,7 @@ func (m *Machine) alarms() (all []string) {
 		when(true, "the state file cannot be written: "+err.Error()+"; without it no failover may begin")
 	}
 	when(m.hushed, "the master has too few replicas and is held (self_fence)")
-	when(m.intent.Latched != "", "automatic failover is off: "+m.intent.Latched)
+	when(m.latched() != "", "automatic failover is off: "+m.latched())
 	when(m.stoodDown(), "another monitor is active: "+m.rival)
 	for _, b := range m.members {
 		when(b.strange, b.Addr+" holds the data of somebody else")
