@@ -3,6 +3,7 @@ package loop_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -139,19 +140,23 @@ func TestFrozenServerIsGivenUp(t *testing.T) {
 	other.want(t, "OK", "SET", alive, "2")
 	servers[0].Pause()
 	defer servers[0].Resume()
-	var slowest time.Duration
+	var took []time.Duration
 	eventually(t, "the frozen server is given up", func() bool {
+		if err := c.send(rig.AppendCommand(nil, "SET", frozen, "lost")); err != nil {
+			t.Fatal(err)
+		}
 		began := time.Now()
 		other.want(t, "2", "GET", alive)
-		slowest = max(slowest, time.Since(began))
-		got := c.must(t, "SET", frozen, "lost")
-		if !mayHaveRun(got) && !notRun(got) {
-			t.Fatalf("got %q; want a time-out or a refusal", got)
+		took = append(took, time.Since(began))
+		got, err := c.text()
+		if err != nil || !mayHaveRun(got) && !notRun(got) {
+			t.Fatalf("got %q, %v; want a time-out or a refusal", got, err)
 		}
 		return st.server(servers[0].Addr).Stalls > 0 && notRun(got)
 	})
-	if slowest > 90*time.Millisecond {
-		t.Errorf("the other group's slowest reply took %v; want it untouched by the 100 ms of the frozen one", slowest)
+	slices.Sort(took)
+	if median := took[len(took)/2]; median > 90*time.Millisecond { // one of them may be the machine's fault
+		t.Errorf("the other group's replies took %v; want them untouched by the 100 ms of the frozen one", took)
 	}
 	servers[0].Resume()
 	eventually(t, "all is well again", func() bool { return c.must(t, "SET", frozen, "3") == "OK" })
