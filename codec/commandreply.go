@@ -148,8 +148,8 @@ func listFilter(r *Request) (keep func(*Command) bool, ok bool) {
 	case equalFold(by, "aclcat"):
 		return func(c *Command) bool { return c.inCategory(want) }, true
 	case equalFold(by, "pattern"):
-		want = strings.ToLower(want)
-		return func(c *Command) bool { return matchGlob(want, c.Name) }, true
+		g := NewGlob(r.Arg(4))
+		return func(c *Command) bool { return g.Match(c.Name) }, true
 	}
 	return nil, false
 }

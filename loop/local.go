@@ -46,6 +46,10 @@ func (s *session) local(cmd *codec.Command, r *codec.Request) {
 		s.refuse(refusedText(cmd))
 		return
 	}
+	if excessive(r) && !inSet(repeating, cmd) {
+		s.refuse(textExcessive)
+		return
+	}
 	count := &s.pw.commands[cmd.ID]
 	count.Calls++
 	reply := f(s, s.w.scratch[:0], r)
@@ -57,6 +61,19 @@ func (s *session) local(cmd *codec.Command, r *codec.Request) {
 	}
 	s.settleLocal(s.expect(slot{join: noJoin}), reply)
 }
+
+// What a request that is answered here may be: the work that its arguments make is done
+// between two events, while everybody else waits.
+const (
+	mostWords     = 1024
+	mostWordBytes = 64 << 10
+)
+
+// repeating are the commands whose answer is what was sent, which costs what a GET costs.
+var repeating = commandSet("echo", "ping")
+
+// excessive reports whether a request has more than an answer made here may be asked for.
+func excessive(r *codec.Request) bool { return r.Len() > mostWords || len(r.Frame) > mostWordBytes }
 
 // settleLocal gives a slot the reply that was made here for it.
 func (s *session) settleLocal(seq uint32, reply []byte) {

@@ -13,11 +13,14 @@ func is(arg []byte, word string) bool {
 // decimalOf reads an integer as strictly as Redis does: no sign '+', no leading zero, no
 // space, 64 bits.
 func decimalOf(arg []byte) (n int64, ok bool) {
+	var canonical [20]byte // as many as there can be
+	if len(arg) > len(canonical) {
+		return 0, false
+	}
 	n, err := strconv.ParseInt(string(arg), 10, 64)
 	if err != nil {
 		return 0, false
 	}
-	var canonical [20]byte
 	return n, string(strconv.AppendInt(canonical[:0], n, 10)) == string(arg)
 }
 

@@ -1,7 +1,7 @@
 package loop
 
 import (
-	"path"
+	"bytes"
 	"strconv"
 	"strings"
 	"time"
@@ -72,24 +72,37 @@ func (p *Pool) mostClients() int {
 // A name that is not known is left out, never an error: redis-benchmark and
 // StackExchange.Redis take an error for a broken server.
 func answerConfigGet(s *session, dst []byte, r *codec.Request) []byte {
+	all := s.pw.pool.settings()
+	names := make([]string, len(all)) // as they are to be said; "" for those not asked for
+	for i := 2; i < r.Len(); i++ {
+		nameSettings(names, all, r.Arg(i))
+	}
 	var pairs []string
-	for _, one := range s.pw.pool.settings() {
-		if matchesAny(r, one.name) {
-			pairs = append(pairs, one.name, one.value)
+	for i, name := range names {
+		if name != "" {
+			pairs = append(pairs, name, all[i].value)
 		}
 	}
 	return s.appendPairs(dst, pairs)
 }
 
-// matchesAny reports whether an argument from the third on is a glob pattern of name, in
-// any case. A pattern that is malformed fits nothing.
-func matchesAny(r *codec.Request, name string) bool {
-	for i := 2; i < r.Len(); i++ {
-		if ok, err := path.Match(strings.ToLower(string(r.Arg(i))), name); ok && err == nil {
-			return true
+// nameSettings notes what one argument asks for. A setting keeps the spelling of who asked
+// for it by its name first, as in Redis.
+func nameSettings(names []string, all []setting, arg []byte) {
+	fits := func(name string) bool { return is(arg, name) }
+	exact := !bytes.ContainsAny(arg, "[*?")
+	if !exact {
+		fits = codec.NewGlob(arg).Match
+	}
+	for i := range all {
+		if names[i] != "" || !fits(all[i].name) {
+			continue
+		}
+		names[i] = all[i].name
+		if exact {
+			names[i] = string(arg)
 		}
 	}
-	return false
 }
 
 // databases is how many databases clients of a pool with so many groups may SELECT. A pool

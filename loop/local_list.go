@@ -29,7 +29,16 @@ func answerClientList(s *session, dst []byte, r *codec.Request) []byte {
 // A wanted says which sessions to list.
 type wanted struct {
 	kind clientKind
-	ids  []uint64 // nil: all
+	ids  []uint64 // ascending; nil: all
+}
+
+// has reports whether a session is wanted.
+func (x *wanted) has(s *session) bool {
+	if x.ids == nil {
+		return s.isOf(x.kind)
+	}
+	_, found := slices.BinarySearch(x.ids, s.id)
+	return found && s.isOf(x.kind)
 }
 
 // listFilter reads the arguments behind CLIENT LIST. text is the error, "" when there is
@@ -49,6 +58,7 @@ func listFilter(r *codec.Request) (want wanted, text string) {
 			}
 			want.ids = append(want.ids, uint64(id))
 		}
+		slices.Sort(want.ids)
 		return want, ""
 	}
 	return want, textSyntax
@@ -92,7 +102,7 @@ func (s *session) isOf(kind clientKind) bool {
 func (w *worker) listSessions(p *Pool, want wanted) (lines []byte) {
 	all := p.options().Commands.All()
 	w.sessionsOf(p, func(s *session) {
-		if s.isOf(want.kind) && (want.ids == nil || slices.Contains(want.ids, s.id)) {
+		if want.has(s) {
 			lines = s.appendLine(lines, all)
 		}
 	})

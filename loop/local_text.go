@@ -6,6 +6,7 @@ const (
 	textNotInt32     = "ERR value is out of range, value must between -2147483648 and 2147483647"
 	textHelloVersion = "ERR Protocol version is not an integer or out of range"
 	textClientName   = "ERR Client names cannot contain spaces, newlines or special characters."
+	textExcessive    = "ERR huntaway: what the proxy answers itself has at most 1024 arguments and 65536 bytes"
 	textLongName     = "ERR huntaway: a client's name, library and version have at most 1024 bytes each"
 	textPassBits     = "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096"
 	textEventClass   = "ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - Invalid event class character. Use 'Ag$lshzxeKEtmdn'."
