@@ -4,7 +4,8 @@
 
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 GO       ?= go
-GOBUILD   = CGO_ENABLED=0 $(GO) build -trimpath
+GOBUILD   = $(GO) build
+TEST     ?=
 FUZZTIME ?= 2m
 DIFFERENTIAL ?= -rounds 150
 SOAK     ?= -duration 10m -clients 64
@@ -14,6 +15,11 @@ BENCH    ?=
 
 # Debian keeps nutcracker in /usr/sbin, which is not in everybody's PATH.
 export PATH := $(PATH):/usr/sbin:/sbin
+
+# What ships is static and knows nothing of the machine it was built on. The tests are built the
+# same way, so that they and the binary share what is compiled.
+export GOFLAGS := $(filter-out -trimpath,$(GOFLAGS)) -trimpath
+export CGO_ENABLED := 0
 
 .PHONY: help run build test clients fuzz soak chaos failover bench bench-quick micro clean
 
@@ -26,10 +32,10 @@ run: build ## build, and start a proxy with servers of its own to try it on
 build: ## build bin/huntaway (needs Go and nothing else)
 	$(GOBUILD) -ldflags '-X main.version=$(VERSION)' -o bin/huntaway ./cmd/huntaway
 
-test: ## everything a change must pass: format, vet, layers, unit, race, end to end
+test: ## everything a change must pass: format, vet, layers, unit, race, end to end, TEST='-count=1 -run Name'
 	.ci/tools
 	$(MAKE) --no-print-directory build
-	.ci/test
+	TEST='$(TEST)' .ci/test
 
 clients: ## run real clients of six languages through the proxy (5 minutes; installs them on Debian as root)
 	.ci/tools
