@@ -2,6 +2,7 @@ package loop
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"syscall"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"huntaway/codec"
+	"huntaway/perf/repeat"
 )
 
 // How the acceptor waits when the process has no descriptor left.
@@ -41,7 +43,7 @@ func (p *Pool) Serve(ln net.Listener) error {
 			return nil
 		default:
 			pause = min(max(2*pause, firstAcceptPause), lastAcceptPause)
-			p.engine.opt.Logger.Warn("accept failed", "pool", p.opt.Name, "cause", err, "retry", pause)
+			p.engine.often.Say(slog.LevelWarn, repeat.Subject{What: "accept failed", Whom: p.opt.Name}, "pool", p.opt.Name, "cause", err, "retry", pause)
 			if !p.engine.rest(pause) {
 				return nil
 			}

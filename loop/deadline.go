@@ -38,7 +38,6 @@ func (w *worker) tick() {
 		pw.tickKeys()
 		pw.tickSubscriptions()
 	}
-	w.tickMournings()
 	w.tickDrain()
 	w.drainSlow()
 	w.sweep()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"huntaway/perf"
+	"huntaway/perf/repeat"
 	"huntaway/shard"
 )
 
@@ -23,6 +24,7 @@ type Engine struct {
 	// Fixed when made.
 	opt    Options
 	report Reporter
+	often  *repeat.Log // for lines that clients and servers can cause
 
 	// Fixed by Start.
 	reactor *reactor
@@ -65,7 +67,7 @@ func New(opt Options) (*Engine, error) {
 	if opt.MaxClients <= 0 {
 		opt.MaxClients = maxClientsByDescriptors()
 	}
-	e := &Engine{opt: opt, report: opt.Reporter, done: make(chan struct{}),
+	e := &Engine{opt: opt, report: opt.Reporter, often: repeat.New(opt.Logger), done: make(chan struct{}),
 		listeners: make(map[net.Listener]struct{})}
 	e.dialing, e.stopDial = context.WithCancel(context.Background())
 	return e, nil
@@ -210,6 +212,7 @@ func (e *Engine) Stop() error {
 		return nil
 	}
 	close(e.done)
+	e.often.Close()
 	e.stopDial()
 	if e.reactor == nil {
 		return nil

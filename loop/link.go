@@ -1,11 +1,13 @@
 package loop
 
 import (
+	"log/slog"
 	"math"
 	"strconv"
 
 	"huntaway/codec"
 	"huntaway/perf"
+	"huntaway/perf/repeat"
 	"huntaway/shard"
 )
 
@@ -286,8 +288,8 @@ func (l *link) open(c wire) {
 // greeted takes one reply of the handshake.
 func (l *link) greeted(reply []byte) {
 	if reply[0] == '-' && !(l.dialect.urgent() && codeIs(reply, "BUSY")) {
-		l.w.log.Warn("server refused the handshake", "server", l.server.Addr,
-			"pool", l.pw.opt.Name, "reply", string(reply[1:len(reply)-2]))
+		l.w.engine.often.Say(slog.LevelWarn, repeat.Subject{What: "server refused the handshake", Whom: l.pw.opt.Name + " " + l.server.Addr},
+			"server", l.server.Addr, "pool", l.pw.opt.Name, "reply", string(reply[1:len(reply)-2]))
 		l.breakUp(refusal(reply))
 		return
 	}
@@ -300,7 +302,7 @@ func (l *link) greeted(reply []byte) {
 
 // ready begins to carry requests.
 func (l *link) ready() {
-	l.w.log.Info("link up", "server", l.server.Addr, "pool", l.pw.opt.Name)
+	l.welcome()
 	l.pause, l.downAt, l.shunned, l.barred, l.moved = 0, 0, 0, false, false
 	l.rate()
 	l.w.engine.report.LinkUp(l.pw.opt.Name, l.server.ID)

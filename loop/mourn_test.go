@@ -5,72 +5,71 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"huntaway/perf/repeat"
 )
 
-// TestLostLinksAreLoggedTogether: a server that dies with many links is one line at once and
-// one per second afterwards, which say how many there were; another server has its own.
+// A journal is what an engine under test has written about what repeats itself.
+type journal struct{ bytes.Buffer }
+
+// journalOf makes an engine write into a journal of the test's own. In a bubble of synctest the
+// gaps between its lines pass at once.
+func journalOf(t *testing.T, e *Engine) *journal {
+	j := &journal{}
+	e.often = repeat.New(slog.New(slog.NewTextHandler(&j.Buffer, nil)))
+	t.Cleanup(e.often.Close)
+	return j
+}
+
+// take returns the lines since the last call.
+func (j *journal) take() (lines []string) {
+	for line := range strings.Lines(j.String()) {
+		lines = append(lines, line)
+	}
+	j.Reset()
+	return lines
+}
+
+// TestLostLinksAreLoggedTogether: a server that dies with many links, of all workers, is one line
+// at once, then counts at growing intervals, and one line when it is back; another server has
+// its own.
 func TestLostLinksAreLoggedTogether(t *testing.T) {
-	st := newTestWorker(t, PoolOptions{Table: twoGroups(t)})
-	w := st.e.workers[0]
-	pw := w.pools[0]
-	var log bytes.Buffer
-	w.log = slog.New(slog.NewTextHandler(&log, nil))
-	now := w.now
-	tick := func(d time.Duration) (lines []string) {
-		w.begin()
-		now = max(now, w.now) + int64(d)
-		w.now = now
-		w.tickMournings()
-		w.end()
-		for line := range strings.Lines(log.String()) {
-			if strings.Contains(line, "down") {
-				lines = append(lines, line)
+	synctest.Test(t, func(t *testing.T) {
+		st := newStage(t, 4, PoolOptions{Table: twoGroups(t)})
+		log := journalOf(t, st.e)
+		fail := func() {
+			for _, w := range st.e.workers {
+				w.begin()
+				l := w.pools[0].link(0, 0)
+				if l.state == linkCooling {
+					l.on(evRested)
+				}
+				l.warm()
+				w.end()
+				l.refuse()
 			}
 		}
-		log.Reset()
-		return lines
-	}
-	key := "k"
-	for pw.table.Locate([]byte(key)) != 0 {
-		key += "k"
-	}
-	var wires []*memWire
-	for range 20 {
-		c := st.client(0, 0)
-		c.say("BLPOP", key, "0")
-		l := c.s.blocked().link
-		m := &memWire{owner: &call{l: l}}
-		m.owner.opened(m)
-		m.arrive("+PONG\r\n")
-		st.run()
-		wires = append(wires, m)
-	}
-	other := st.linkTo(0, 0, 1)
-	for _, m := range wires {
-		m.close()
-	}
-	other.close()
-	st.run()
-	lines := tick(0)
-	if len(lines) != 1 && len(lines) != 2 {
-		t.Fatalf("at once: got %d lines, %q; want one, and one of the other server", len(lines), lines)
-	}
-	if !strings.Contains(lines[0], `msg="link down"`) || !strings.Contains(lines[0], pw.table.Server(0).Addr) {
-		t.Errorf("at once: got %q; want the server", lines[0])
-	}
-	if lines := tick(mournTime); len(lines) != 1 || !strings.Contains(lines[0], `msg="more links down"`) ||
-		!strings.Contains(lines[0], "count=19") || !strings.Contains(lines[0], pw.table.Server(0).Addr) {
-		t.Errorf("a second later: got %q; want one line that counts 19", lines)
-	}
-	if lines := tick(mournTime); len(lines) != 0 || len(w.mournings) != 0 {
-		t.Errorf("later: got %q and %d servers remembered; want neither", lines, len(w.mournings))
-	}
-	w.begin()
-	pw.link(0, 0).warm()
-	w.end()
-	pw.link(0, 0).refuse()
-	if lines := tick(0); len(lines) != 1 {
-		t.Errorf("lost again: got %q; want it logged at once", lines)
-	}
+		addr := st.e.workers[0].pools[0].table.Server(0).Addr
+		fail()
+		lines := log.take()
+		if len(lines) != 1 || !strings.Contains(lines[0], `msg="link down"`) || !strings.Contains(lines[0], addr) {
+			t.Fatalf("four workers lose the server: got %q; want one line that names it", lines)
+		}
+		for range 3600 { // an hour in which every worker tries once a second
+			time.Sleep(time.Second)
+			fail()
+		}
+		lines = log.take()
+		if len(lines) > 15 || !strings.Contains(lines[0], "again=") {
+			t.Errorf("in an hour: got %d lines, the first %q; want at most 15 that count", len(lines), lines[0])
+		}
+		for _, w := range st.e.workers {
+			w.pools[0].link(0, 0).welcome()
+		}
+		if lines = log.take(); len(lines) != 1 || !strings.Contains(lines[0], `msg="link up"`) {
+			t.Errorf("it is back: got %q; want one line", lines)
+		}
+	})
 }

@@ -1,6 +1,11 @@
 package loop
 
-import "huntaway/perf"
+import (
+	"log/slog"
+
+	"huntaway/perf"
+	"huntaway/perf/repeat"
+)
 
 // handOver is how much the kernel may leave behind before output is kept here instead:
 // gnet keeps a node per write, and a hundred thousand small ones cost megabytes per event.
@@ -177,8 +182,8 @@ func (s *session) cutOff(why ending) {
 		return
 	}
 	s.ending = why
-	s.w.log.Warn("session cut off", "session", s.id, "peer", s.peer, "why", endingNames[why],
-		"unread", s.unread())
+	s.w.engine.often.Say(slog.LevelWarn, repeat.Subject{What: "session cut off", Whom: endingNames[why]},
+		"why", endingNames[why], "session", s.id, "peer", s.peer, "pool", s.pw.opt.Name, "unread", s.unread())
 	s.hangUp()
 }
 

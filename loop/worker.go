@@ -63,7 +63,6 @@ type worker struct {
 	tails     []*tail  // to be used again
 	cursors   []int32  // of weave: where each part's next element begins
 	orphans   []buffer // to be given back when the event ends
-	mournings map[*perf.ServerCounters]*mourning
 
 	// Counted. Written by the worker, read by the ticker and the acceptors.
 	beat  atomic.Int64 // perf.Now of the last tick

@@ -21,12 +21,13 @@ var allowed = map[string][]string{
 	"shard":          {"perf/invariant"},
 	"perf":           {"perf/invariant"},
 	"perf/export":    {"perf"},
+	"perf/repeat":    {},
 	"config":         {},
-	"loop":           {"codec", "shard", "perf", "perf/invariant"},
+	"loop":           {"codec", "shard", "perf", "perf/invariant", "perf/repeat"},
 	"ha/vital":       {},
 	"ha/failover":    {"ha/vital", "perf/invariant"},
 	"ha":             {"codec", "shard", "perf", "perf/invariant", "ha/vital", "ha/failover"},
-	"cmd/huntaway":   {"codec", "shard", "perf", "perf/export", "config", "loop", "ha", "ha/failover"},
+	"cmd/huntaway":   {"codec", "shard", "perf", "perf/export", "perf/repeat", "config", "loop", "ha", "ha/failover"},
 }
 
 // pure packages know no network, clock, lock or file, so that they are functions of their
