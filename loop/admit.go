@@ -132,6 +132,7 @@ const mostScratch = 64 << 10
 // again in this event.
 func (s *session) answer(seq uint32, reply []byte) {
 	s.w.keepScratch(reply)
+	s.spend(workAnswer + len(reply))
 	s.pw.counters.Replies++
 	if len(reply) > 0 && reply[0] == '-' {
 		s.pw.pace.errors.count(reply)

@@ -60,6 +60,7 @@ func answerUnblock(s *session, dst []byte, r *codec.Request) []byte {
 func (s *session) unblockOther(id uint64, reason string) {
 	home, p := s.w, s.pw.pool
 	who := entry{session: s.index, gen: s.gen, seq: s.expect(slot{join: noJoin})}
+	s.stop(stopGather)
 	missing, sum := len(home.engine.workers), woken{}
 	hear := func(part woken) {
 		sum.clients += part.clients
@@ -72,6 +73,7 @@ func (s *session) unblockOther(id uint64, reason string) {
 		home.begin()
 		if s := home.sessionOf(&who); s != nil {
 			s.settleLocal(who.seq, sum.append(home.scratch[:0]))
+			s.release(stopGather)
 		}
 		home.end()
 	}

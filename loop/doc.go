@@ -108,6 +108,17 @@
 // wait for it are sent once more, to another member of the group ([link.divert]); so is a read
 // that runs out of time elsewhere. What nobody else may serve waits on.
 //
+// # Bounds
+//
+// A turn is one event of every connection that is ready. Whatever one party asks for costs the
+// others a bounded share of a turn, and bounded memory:
+//
+//	who asks   for what                      bound                              beyond it
+//	client     answers made here             mostWork per event ([session.spend])  the rest of its bytes wait for a turn
+//	client     a word of every worker        one at a time ([gather])           later requests wait
+//	clients    the same, all of them         piecesPerTurn pieces per turn      chores stand in line ([worker.addChore])
+//	client     replies that it does not read pauseOutput, and one reply         it is not read from
+//
 // # What it refuses
 //
 // It knows nothing of files, probes or promotion, and imports neither config nor ha. What

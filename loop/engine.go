@@ -109,6 +109,7 @@ func (e *Engine) Start() error {
 	for i := range workers {
 		w := newWorker(e, i, func(task func()) { r.post(i, task) })
 		w.postFlush = r.poster(i, w.flush)
+		w.askTurn = r.turns(i, w.takeTurn)
 		workers[i] = w
 	}
 	e.workers = workers

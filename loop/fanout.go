@@ -137,6 +137,7 @@ func (s *session) spread(cmd *codec.Command, frame []byte, m marks) {
 	s.w.joins[at].targets = append(s.w.joins[at].targets, s.w.targets...)
 	s.pw.counters.Split++
 	s.pw.counters.Fragments += uint64(len(s.w.targets))
+	s.spend(workPart * len(s.w.targets))
 	s.sendParts(cmd, frame, entry{seq: s.expect(slot{join: at}), marks: m})
 }
 

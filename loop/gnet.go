@@ -36,12 +36,19 @@ const readBuffer = 64 << 10
 // A reactor is gnet's side of an engine.
 type reactor struct {
 	gnet.BuiltinEventEngine
-	client *gnet.Client
-	loops  []gnet.EventLoop
-	anchor []gnet.Conn // one connection per loop, kept open: it is how a loop is named
-	peers  []*os.File  // the other ends of the anchors
-	opened chan gnet.Conn
-	epolls []int // by loop: its epoll descriptor, -1 when reading cannot be suspended
+	client  *gnet.Client
+	loops   []gnet.EventLoop
+	anchors []*anchor  // by loop
+	peers   []*os.File // the other ends of the anchors
+	opened  chan gnet.Conn
+	epolls  []int // by loop: its epoll descriptor, -1 when reading cannot be suspended
+}
+
+// An anchor is one end of a socket pair on a loop, kept open: it is how the loop is named, and
+// how it is told that a turn is wanted.
+type anchor struct {
+	conn gnet.Conn
+	turn func() // runs on the loop when a byte has come
 }
 
 // A socket is a wire over a gnet connection. Owner: the worker whose loop it is on.
@@ -86,7 +93,8 @@ func (r *reactor) addLoop() error {
 	if err != nil {
 		return err
 	}
-	conn, err := r.client.EnrollContext(theirs, r)
+	a := new(anchor)
+	conn, err := r.client.EnrollContext(theirs, a)
 	if err != nil {
 		return fmt.Errorf("enrolling the first connection of an event loop: %w", err)
 	}
@@ -98,7 +106,8 @@ func (r *reactor) addLoop() error {
 		}
 	}
 	r.loops = append(r.loops, conn.EventLoop())
-	r.anchor = append(r.anchor, conn)
+	a.conn = conn
+	r.anchors = append(r.anchors, a)
 	r.epolls = append(r.epolls, epollOf(conn))
 	return nil
 }
@@ -155,6 +164,15 @@ func (r *reactor) poster(i int, task func()) (post func()) {
 	return func() { _ = poller.Trigger(queue.LowPriority, run, nil) } // fails only when stopped
 }
 
+// turns makes task what loop i does in a turn, and returns what asks for one: a byte to the
+// loop's anchor, so that it comes in the next round of events, as one of them. One turn may be
+// asked for at a time.
+func (r *reactor) turns(i int, task func()) (ask func()) {
+	r.anchors[i].turn = task
+	fd := int(r.peers[i].Fd())
+	return func() { _, _ = unix.Write(fd, []byte{0}) } // fails only when stopped
+}
+
 // pollerOf returns the poller of an event loop, nil if gnet keeps it elsewhere.
 func pollerOf(el gnet.EventLoop) *netpoll.Poller {
 	v := reflect.Indirect(reflect.ValueOf(el))
@@ -204,7 +222,7 @@ func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 	case *socket:
 		x.conn = c
 		x.owner.opened(x)
-	case *reactor:
+	case *anchor:
 		r.opened <- c
 	}
 	return nil, gnet.None
@@ -215,6 +233,7 @@ func (r *reactor) OnTraffic(c gnet.Conn) gnet.Action {
 	s, ok := c.Context().(*socket)
 	if !ok {
 		_, _ = c.Discard(-1)
+		c.Context().(*anchor).turn()
 		return gnet.None
 	}
 	in, _ := c.Peek(-1)

@@ -16,6 +16,10 @@ type localAnswer func(s *session, dst []byte, r *codec.Request) []byte
 // the policy Local and none here is refused; TestLocalCoversTable says that there is none.
 var localAnswers []localAnswer
 
+// localWork is by command ID what an answer is charged whose making takes longer than its
+// length says, see spend.
+var localWork []int
+
 // init and not an initializer: an answer may end an event, the event admits what had to
 // wait, and admit comes back here.
 func init() {
@@ -33,6 +37,10 @@ func init() {
 			f = byName[parent+"|*"]
 		}
 		localAnswers[cmd.ID] = f
+	}
+	localWork = make([]int, codec.Default().Len())
+	for name, work := range map[string]int{"acl|cat": workTable, "command|list": workTable, "config|get": workMatch} {
+		localWork[idOf(name)] = work
 	}
 }
 
@@ -52,6 +60,7 @@ func (s *session) local(cmd *codec.Command, r *codec.Request) {
 	}
 	count := &s.pw.commands[cmd.ID]
 	count.Calls++
+	s.spend(localWork[cmd.ID])
 	reply := f(s, s.w.scratch[:0], r)
 	if reply == nil {
 		return

@@ -58,6 +58,7 @@ func newRunID() string {
 func answerSections(s *session, _ []byte, r *codec.Request) []byte {
 	sections := wantedSections(r)
 	who := entry{session: s.index, gen: s.gen, seq: s.expect(slot{join: noJoin})}
+	s.stop(stopGather)
 	if !asksServers(sections) {
 		s.inform(who.seq, sections)
 		return nil

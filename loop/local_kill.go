@@ -28,8 +28,7 @@ func answerKill(s *session, dst []byte, r *codec.Request) []byte {
 	} else if text := f.read(r); text != "" {
 		return codec.AppendError(dst, text)
 	}
-	p := s.pw.pool
-	gather(s, func(w *worker) toll { return w.kill(p, &f) }, finish)
+	gatherSessions(s, func(one *session, t *toll) { t.kill(one, &f) }, finish)
 	return nil
 }
 
@@ -85,21 +84,18 @@ func (f *killFilter) fits(s *session) bool {
 		!(f.spare && f.asker == s.id)
 }
 
-// kill closes the worker's sessions that f fits, except the asker.
-func (w *worker) kill(p *Pool, f *killFilter) (t toll) {
-	w.sessionsOf(p, func(s *session) {
-		switch {
-		case !f.fits(s):
-			return
-		case s.id == f.asker:
-			t.asker = true
-		default:
-			s.ending = endKilled
-			s.hangUp()
-		}
-		t.killed++
-	})
-	return t
+// kill closes a session that f fits, unless it is the asker.
+func (t *toll) kill(s *session, f *killFilter) {
+	switch {
+	case !f.fits(s):
+		return
+	case s.id == f.asker:
+		t.asker = true
+	default:
+		s.ending = endKilled
+		s.hangUp()
+	}
+	t.killed++
 }
 
 // finishKill answers the new form.

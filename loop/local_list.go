@@ -21,8 +21,12 @@ func answerClientList(s *session, dst []byte, r *codec.Request) []byte {
 	if text != "" {
 		return codec.AppendError(dst, text)
 	}
-	p := s.pw.pool
-	gather(s, func(w *worker) []byte { return w.listSessions(p, want) }, appendList)
+	all := s.pw.opt.Commands.All()
+	gatherSessions(s, func(one *session, lines *[]byte) {
+		if want.has(one) {
+			*lines = one.appendLine(*lines, all)
+		}
+	}, appendList)
 	return nil
 }
 
@@ -96,17 +100,6 @@ func (s *session) isOf(kind clientKind) bool {
 		return s.mode.has(modeSubscribed)
 	}
 	return kind == anyKind
-}
-
-// listSessions returns the lines of those of the worker's sessions that are wanted.
-func (w *worker) listSessions(p *Pool, want wanted) (lines []byte) {
-	all := p.options().Commands.All()
-	w.sessionsOf(p, func(s *session) {
-		if want.has(s) {
-			lines = s.appendLine(lines, all)
-		}
-	})
-	return lines
 }
 
 // appendList joins what the workers have said.

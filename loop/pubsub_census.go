@@ -44,6 +44,7 @@ func (s *session) takeCensus(cmd *codec.Command, r *codec.Request) {
 		return
 	}
 	c.left = len(ids)
+	s.stop(stopGather)
 	frame := append([]byte(nil), r.Frame...)
 	for _, id := range ids {
 		x.ask(id, frame, func(reply []byte) { x.counted(c, id, reply) })
@@ -69,6 +70,7 @@ func (x *switchboard) counted(c *census, id int32, reply []byte) {
 	case c.bad != nil:
 		s.pw.counters.ErrorReplies++
 		s.answer(c.who.seq, c.bad)
+		s.release(stopGather)
 	default:
 		p, kind, names := s.pw.pool, c.kind, c.names
 		gatherAt(s, c.who.seq, func(w *worker) []own { return w.pools[p.index].owns(kind, names) }, c.finish)

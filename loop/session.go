@@ -57,6 +57,8 @@ type session struct {
 	active     int64  // when bytes last came
 	strange    int64  // since when it has to authenticate
 	parted     uint64 // bytesOut, plus one, when the client closed its half; 0: it has not
+	spentIn    uint64 // the event in which it last made work
+	spent      int    // how much in that event, see spend
 	softSince  int64  // since when its output is over the soft limit; 0 if it is not
 	name       string
 	lib        [2]string // CLIENT SETINFO: LIB-NAME, LIB-VER
@@ -85,7 +87,7 @@ const (
 )
 
 // stops are reasons for a session not to take requests. It reads again when none is left.
-type stops uint8
+type stops uint16
 
 const (
 	stopWindow  stops = 1 << iota // too many requests in flight
@@ -95,7 +97,13 @@ const (
 	stopAlone                     // a request waits for what came before it, or what came after waits for it
 	stopPause                     // CLIENT PAUSE
 	stopParted                    // our half of the connection is closed, see part
+	stopTurn                      // what came so far was work enough for one event, see spend
+	stopGather                    // every worker is being asked for what one request wants
 )
+
+// stopsBriefly are reasons that are our own. Reading is not suspended at once for them: most
+// are over by the end of the event, or leave room for what comes meanwhile.
+const stopsBriefly = stopAlone | stopTurn | stopGather
 
 // ending is why a session ended.
 type ending uint8
@@ -186,7 +194,7 @@ func (s *session) limits() *codec.Limits {
 
 // stop makes the session take no more requests for the reason given.
 func (s *session) stop(why stops) {
-	if s.stops&^stopAlone == 0 && why != stopAlone && s.wire != nil {
+	if s.stops&^stopsBriefly == 0 && why&stopsBriefly == 0 && s.wire != nil {
 		s.wire.pause()
 		s.pw.counters.Paused++
 	}

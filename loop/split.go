@@ -111,6 +111,7 @@ func (s *session) scatter(cmd *codec.Command, sp *splitter) {
 	e.seq = s.expect(slot{join: s.w.newJoin(cmd, sp)})
 	s.pw.counters.Split++
 	s.pw.counters.Fragments += uint64(len(sp.groups))
+	s.spend(workPart * len(sp.groups))
 	for part, group := range sp.groups {
 		if s.state == sessionGone {
 			return

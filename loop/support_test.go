@@ -42,6 +42,7 @@ func newStage(t testing.TB, n int, pools ...PoolOptions) *stage {
 	}
 	for id := range n {
 		w := newWorker(e, id, func(task func()) { st.tasks = append(st.tasks, task) })
+		w.askTurn = func() { st.tasks = append(st.tasks, w.takeTurn) }
 		w.begin()
 		for _, p := range e.pools {
 			w.pools = append(w.pools, newPoolWorker(w, p))

@@ -18,6 +18,7 @@ type worker struct {
 	engine    *Engine
 	id        int
 	post      func(func()) // runs a function on this worker's goroutine, later
+	askTurn   func()       // has takeTurn run behind an event of every connection that is ready
 	flush     func()       // w.flushQueued, made once
 	postFlush func()       // posts flush
 	log       *slog.Logger
@@ -45,6 +46,9 @@ type worker struct {
 	freeJoin  []int32
 	touched   []*session    // have something to write
 	hungry    []*session    // stopped taking requests and may go on
+	tired     []waiter      // sessions that go on in another turn, see spend
+	chores    []chore       // in the order of their next pieces
+	turnDue   bool          // a turn has been asked for and has not begun
 	pressed   []*link       // got requests while idle: written at the end of this event
 	queued    []*link       // got requests while busy: written by the posted flush
 	saving    []*session    // have output and are owed more: written by the posted flush
