@@ -4,11 +4,7 @@ import (
 	"slices"
 
 	"huntaway/codec"
-	"huntaway/shard"
 )
-
-// nowhere is the group of an entry whose slot nobody is known to own.
-const nowhere = ^uint16(0)
 
 // A wanderer is a session some requests of which no server of the Redis Cluster takes now:
 // their slot is being moved, or nobody owns it, or the owner is not in the table yet.
@@ -110,19 +106,15 @@ func (pw *poolWorker) goOn(x *wanderer) {
 			return
 		}
 		q.e.sent = pw.w.now // what it had to wait here must not count as the server's
-		q.e.marks = q.e.marks&^mostHops | isMoved
-		pw.dispatch(x.s, &q.e, q.frame)
+		q.e.marks &^= mostHops
+		pw.reroute(x.s, &q.e, q.frame)
 	}
 }
 
 // slotsMoved is for a cluster's table with other owners or masters than the one before. What
 // sessions have in flight may come back and follow the new owner: until it is answered they
 // say nothing more, which could get there first. What waited for this table goes at once.
-func (pw *poolWorker) slotsMoved(was *shard.Table) {
-	same := func(a, b shard.Group) bool { return a.Name == b.Name }
-	if !slices.EqualFunc(pw.table.Groups, was.Groups, same) {
-		pw.regrouped = pw.w.now
-	}
+func (pw *poolWorker) slotsMoved() {
 	for _, s := range pw.w.sessions {
 		if s != nil && s.pw == pw && s.window.len() > 0 {
 			s.standAlone()
@@ -139,7 +131,6 @@ func (pw *poolWorker) unplaced(s *session, e *entry, frame []byte) {
 		pw.w.fail(e, faultNoGroup, nil)
 		return
 	}
-	e.group = nowhere
 	pw.putOff(s, e, frame, faultUnowned)
 }
 

@@ -80,7 +80,6 @@ func (s *session) block(cmd *codec.Command, r *codec.Request) {
 	switch {
 	case group >= 0:
 	case s.pw.table.Slotted():
-		b.e.group = 0 // until it is known who owns the slot
 		s.pw.putOffBlocked(b, append([]byte(nil), r.Frame...), faultUnowned)
 		return
 	default:
@@ -114,7 +113,7 @@ func (s *session) blockGroup(cmd *codec.Command, r *codec.Request) (group int, t
 // blockOn makes the session one that waits: its request gets its slot, and later ones wait
 // for its answer.
 func (s *session) blockOn(cmd *codec.Command, group int) *blocked {
-	b := &blocked{s: s, e: entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: uint16(group)}}
+	b := &blocked{s: s, e: entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: s.pw.refTo(group)}}
 	b.e.marks = s.pw.marksOf(cmd) & isWrite
 	b.e.seq = s.expect(slot{join: noJoin})
 	if b.e.marks.has(isWrite) {
@@ -148,15 +147,12 @@ func (b *blocked) waits() bool { return b.s.blocked() == b && b.s.window.len() >
 // attend sends a request to the master of its group, on a link of its own. A session that
 // watches keys of that group has such a link already.
 func (pw *poolWorker) attend(b *blocked, frame []byte) {
-	var id int32 = -1
-	if int(b.e.group) < len(pw.table.Groups) {
-		id = pw.table.Groups[b.e.group].Master
-	}
+	id := pw.masterAt(b.e.group)
 	if id < 0 {
 		pw.adjourn(b, frame, faultNoMaster, nil)
 		return
 	}
-	if h := pw.holds[b.e.group]; h != nil && h.closed() {
+	if h := pw.holdAt(b.e.group); h != nil && h.closed() {
 		pw.adjourn(b, frame, faultHoldTime, nil)
 		return
 	}

@@ -24,7 +24,7 @@ func (pw *poolWorker) adjourn(b *blocked, frame []byte, f *fault, l *link) {
 		b.lostAt = pw.w.now // what it was given last has carried it for a while
 	}
 	shared := l
-	if l != nil {
+	if l != nil && pw.table.Server(l.server.ID) != nil {
 		shared = pw.linkOf(b.s, l.server.ID) // it knows since when the server is down
 	}
 	if len(frame) > mostSeek || !pw.holding(&b.e, shared) {
@@ -54,14 +54,14 @@ func (pw *poolWorker) seek(b *blocked) {
 // seekAt sends the request of b to the master of its keys, if it is known who that is.
 func (pw *poolWorker) seekAt(b *blocked) {
 	at := b.e
-	switch {
-	case pw.relocate(&at, b.held):
+	switch f := pw.relocate(&at, b.held); f {
+	case nil:
 		b.e = at
 		pw.attend(b, b.held)
-	case at.group == nowhere:
+	case faultUnowned:
 		pw.putOffBlocked(b, b.held, b.why)
 	default:
-		pw.w.fail(&b.e, cmp.Or(b.doubt, faultMoved), nil)
+		pw.w.fail(&b.e, cmp.Or(b.doubt, f), nil)
 	}
 }
 
@@ -135,11 +135,11 @@ func (pw *poolWorker) inPlace(b *blocked) bool {
 	}
 	e := l.fifo.front()
 	at := b.e
-	if !pw.relocate(&at, asked(e, l.log.bytes()[l.base:l.base+int(e.size)])) {
+	if pw.relocate(&at, asked(e, l.log.bytes()[l.base:l.base+int(e.size)])) != nil {
 		return false
 	}
 	b.e.group, e.group = at.group, at.group
-	return pw.table.Groups[at.group].Master == l.server.ID
+	return pw.masterAt(at.group) == l.server.ID
 }
 
 // unsentPrivately settles a request that was not sent over the private link it was given to.
@@ -174,7 +174,7 @@ func (pw *poolWorker) refusedPrivately(e *entry, frame, reply []byte, l *link) b
 		if b.called {
 			return false
 		}
-		if pw.table.Groups[e.group].Master != l.server.ID { // there is another one already
+		if pw.masterAt(e.group) != l.server.ID { // there is another one already
 			pw.reissue(b, append([]byte(nil), asked(e, frame)...))
 			return true
 		}

@@ -67,7 +67,7 @@ func (s *session) wait(cmd *codec.Command, r *codec.Request) {
 	for g := range s.pw.table.Groups {
 		master := s.pw.table.Server(s.pw.table.Groups[g].Master)
 		if master == nil {
-			b.e.group = uint16(g)
+			b.e.group = s.pw.refTo(g)
 			s.w.fail(&b.e, faultNoMaster, nil)
 			return
 		}

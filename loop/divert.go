@@ -111,7 +111,7 @@ func (pw *poolWorker) sendElsewhere(e *entry, frame []byte) bool {
 	}
 	again := *e
 	again.marks = again.marks&^released | retried
-	if again.marks.has(isMoved) && !pw.relocate(&again, frame) {
+	if pw.groupAt(again.group) == nil && pw.relocate(&again, frame) != nil {
 		return false
 	}
 	to := pw.another(s, &again)
@@ -136,7 +136,7 @@ func (pw *poolWorker) another(s *session, e *entry) *link {
 	if s.mode.has(modePinned) || pw.opt.ReadYourWrites && s.writes > 0 {
 		return nil
 	}
-	g := &pw.table.Groups[e.group]
+	g := pw.groupAt(e.group)
 	id := g.Reader(pw.opt.ReadPolicy, pw.cost, rand.Uint64())
 	if id < 0 {
 		return nil
@@ -147,7 +147,7 @@ func (pw *poolWorker) another(s *session, e *entry) *link {
 	if id < 0 || pw.cost[id] == shard.Unusable {
 		return nil
 	}
-	h := pw.holds[e.group]
+	h := pw.holdAt(e.group)
 	if h != nil && (h.waits(s, e) || id == g.Master && h.bars(s, e)) {
 		return nil
 	}

@@ -452,8 +452,7 @@ func TestDivertMoved(t *testing.T) {
 	x := newWard(t, 1, PoolOptions{ReadPolicy: shard.PreferReplica, Timeout: time.Second})
 	c, _ := x.reader(t, "GET a")
 	l := x.pw.link(1, 0)
-	l.fifo.front().marks |= isMoved
-	l.fifo.front().group = 7
+	l.fifo.front().group = groupRef{x.pw.laying - 1, 7}
 	x.pass(stallEnd)
 	got(t, "diverted", x.servers[0].take(), frames("GET a"))
 	x.servers[0].arrive("$1\r\n1\r\n")

@@ -58,7 +58,8 @@
 // FIFO's entries, oldest first; an entry whose answer nobody wants any more becomes a sink
 // and swallows the late reply. An entry names its session by index and generation, never
 // by pointer: one that has gone is recognised, and the FIFO holds nothing for the garbage
-// collector to follow.
+// collector to follow. It names its group by a [groupRef], which is stale as soon as another
+// table has given groups other indexes or keys other groups: then the group is found anew.
 //
 // # A Redis Cluster
 //

@@ -24,7 +24,7 @@ func TestEase(t *testing.T) {
 			counts := map[int32]int{}
 			s := &session{w: pw.w, pw: pw}
 			for range n {
-				counts[pw.pick(s, &entry{marks: viaRead})]++
+				counts[pw.pick(s, &entry{marks: viaRead, group: pw.refTo(0)})]++
 			}
 			full := float64(n) / float64(replicas)
 			if share := float64(counts[1]) / full; share < want-0.05 || share > want+0.05 {

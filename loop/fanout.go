@@ -10,8 +10,8 @@ import (
 
 // A target is where one part of a command goes that does not follow keys.
 type target struct {
-	group  uint16 // index in the table
-	server int32  // ID of a replica of the group; theMaster
+	group  groupRef
+	server int32 // ID of a replica of the group; theMaster
 }
 
 // theMaster is the server of a target that is whoever takes the group's writes.
@@ -72,7 +72,7 @@ func (s *session) shiftSwap(r *codec.Request) []byte {
 func (pw *poolWorker) masters(dst []target) []target {
 	for g := range pw.table.Groups {
 		if !pw.ejected(g) {
-			dst = append(dst, target{uint16(g), theMaster})
+			dst = append(dst, target{pw.refTo(g), theMaster})
 		}
 	}
 	return dst
@@ -85,7 +85,7 @@ func (pw *poolWorker) everyServer(dst []target) []target {
 		return dst
 	}
 	for _, t := range dst {
-		g := &pw.table.Groups[t.group]
+		g := pw.groupAt(t.group)
 		for _, id := range g.Readers {
 			if id != g.Master {
 				dst = append(dst, target{t.group, id})
@@ -114,7 +114,7 @@ func (pw *poolWorker) firstGroup() int {
 
 // launch gives a request its slot and sends it to one group; -1 means that there is none.
 func (s *session) launch(cmd *codec.Command, frame []byte, group int, m marks) {
-	e := entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: uint16(group), marks: m}
+	e := entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: s.pw.refTo(group), marks: m}
 	e.seq = s.expect(slot{join: noJoin})
 	if m.has(isWrite) {
 		s.writes++
@@ -162,7 +162,7 @@ func (s *session) sendParts(cmd *codec.Command, frame []byte, first entry) {
 }
 
 // detours are the marks of entries that dispatch has to look at more closely.
-const detours = isMoved | toReplica | urgent | isPrivate
+const detours = toReplica | urgent | isPrivate
 
 // detour looks after an entry that does not go the usual way, and reports whether it has
 // been sent or has failed.
@@ -171,12 +171,8 @@ func (pw *poolWorker) detour(s *session, e *entry, frame []byte) (served bool) {
 	case e.marks.has(toReplica):
 		pw.besides(s, e, frame)
 		return true
-	case e.marks.has(isMoved) && !pw.relocate(e, frame):
-		if e.group == nowhere {
-			pw.putOff(s, e, frame, faultUnowned)
-		} else {
-			pw.w.fail(e, faultMoved, nil)
-		}
+	case pw.groupAt(e.group) == nil:
+		pw.reroute(s, e, frame)
 		return true
 	case e.marks.has(urgent):
 		pw.urgently(s, e, frame)
@@ -202,7 +198,7 @@ func (pw *poolWorker) besides(s *session, e *entry, frame []byte) {
 
 // urgently sends what must not stand behind a script that runs. It never waits in a hold.
 func (pw *poolWorker) urgently(s *session, e *entry, frame []byte) {
-	id := pw.table.Groups[e.group].Master
+	id := pw.masterAt(e.group)
 	if id < 0 {
 		pw.w.fail(e, faultNoMaster, nil)
 		return

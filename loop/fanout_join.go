@@ -22,7 +22,7 @@ func (s *session) merge(e *entry, j *join, dst []byte) []byte {
 	case codec.And:
 		dst, fits = j.and(dst, &s.pw.pool.scripts)
 	case codec.Walk:
-		dst, fits = walked(dst, j.parts[0].bytes(), step{uint64(e.group), uint64(j.sum)})
+		dst, fits = walked(dst, j.parts[0].bytes(), step{uint64(j.counts[0]), uint64(j.sum)})
 	default:
 		return codec.AppendSimple(dst, "OK")
 	}
@@ -156,7 +156,7 @@ func (s *session) drawNext(e *entry, j *join) (asked bool) {
 		return false
 	}
 	part := j.heaviest(rand.Uint64())
-	if part < 0 || int(j.targets[part].group) >= len(s.pw.table.Groups) {
+	if part < 0 {
 		return false
 	}
 	j.counts[part] = 0

@@ -9,14 +9,14 @@ type gate struct {
 	head uint32 // the FIFO position that must be reached
 }
 
-// mastersMoved looks at every group that the new table holds, holds no longer, or gives
+// mastersMoved looks at every group that a new table with the same places holds, holds no longer, or gives
 // another master: requests of a held group wait; behind a new master they wait until the old
 // one has answered what it was sent, so that a client's writes cannot overtake each other;
 // what has waited otherwise is sent.
 func (pw *poolWorker) mastersMoved(was *shard.Table) {
 	for g := range pw.table.Groups {
 		now := &pw.table.Groups[g]
-		moved := was != nil && g < len(was.Groups) && was.Groups[g].Master != now.Master && now.Master >= 0
+		moved := was.Groups[g].Master != now.Master && now.Master >= 0
 		if moved {
 			pw.raiseGates(g, was.Groups[g].Master)
 		}

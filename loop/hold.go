@@ -103,7 +103,7 @@ func (pw *poolWorker) postpone(s *session, e *entry, frame []byte, l *link) {
 		pw.w.fail(e, f, l)
 		return
 	}
-	h := pw.holds[e.group]
+	h := pw.holdAt(e.group)
 	if f == faultNoReplica {
 		pw.landed(e)
 		h.nextTry = pw.w.now + int64(probePause)
@@ -113,15 +113,16 @@ func (pw *poolWorker) postpone(s *session, e *entry, frame []byte, l *link) {
 	pw.hold(s, e, frame, f)
 }
 
-// holding reports whether the group's outage is young enough to wait for its end.
+// holding reports whether the group's outage is young enough to wait for its end. Of an outage
+// of a group that is looked for anew nothing is known.
 func (pw *poolWorker) holding(e *entry, l *link) bool {
-	limit := int64(pw.opt.HoldTimeout)
-	if limit == 0 {
-		return false
+	limit, g := int64(pw.opt.HoldTimeout), pw.indexOf(e.group)
+	if limit == 0 || g < 0 {
+		return limit > 0
 	}
-	h := pw.holds[e.group]
+	h := pw.holds[g]
 	if h == nil {
-		h = pw.newHold(int(e.group))
+		h = pw.newHold(g)
 		if l != nil && l.downAt > 0 {
 			h.since = l.downAt
 		}
@@ -131,7 +132,8 @@ func (pw *poolWorker) holding(e *entry, l *link) bool {
 
 // outage returns when that began what keeps e from being served.
 func (pw *poolWorker) outage(e *entry, h *hold) int64 {
-	if !e.marks.has(viaRead) || pw.opt.ReadPolicy == shard.ReadMaster || pw.replicaUsable(int(e.group)) {
+	g := pw.indexOf(e.group)
+	if g < 0 || !e.marks.has(viaRead) || pw.opt.ReadPolicy == shard.ReadMaster || pw.replicaUsable(g) {
 		return h.since
 	}
 	if h.mute == 0 {
@@ -149,7 +151,7 @@ func (pw *poolWorker) newHold(group int) *hold {
 
 // hold puts a request into the group's queue. One that had been let go is put back in front.
 func (pw *poolWorker) hold(s *session, e *entry, frame []byte, f *fault) {
-	h := pw.holds[e.group]
+	h := pw.holdAt(e.group)
 	back := e.marks.has(released)
 	pw.landed(e)
 	if !back && (h.bytes+int64(len(frame)) > pw.opt.HoldBytes || len(h.queue) >= pw.opt.HoldRequests) {
@@ -212,6 +214,10 @@ func (pw *poolWorker) letGo(q *held, more marks) {
 // holdRefused holds a request that its server refused with that code. False: it is not to
 // be held, and the client gets the server's own words.
 func (pw *poolWorker) holdRefused(s *session, e *entry, frame []byte, code refusalCode) bool {
+	if pw.groupAt(e.group) == nil && pw.opt.HoldTimeout > 0 {
+		pw.again(e, frame) // the refusal is of another table's group: it says nothing about that of now
+		return true
+	}
 	if !pw.holding(e, nil) {
 		pw.landed(e)
 		if pw.opt.HoldTimeout == 0 || code != demoted {
@@ -220,7 +226,7 @@ func (pw *poolWorker) holdRefused(s *session, e *entry, frame []byte, code refus
 		pw.w.fail(e, faultNoMaster, nil) // READONLY makes some clients drop their connection
 		return true
 	}
-	h := pw.holds[e.group]
+	h := pw.holdAt(e.group)
 	h.release.stop()
 	h.nextTry = max(h.nextTry, pw.w.now+int64(probePause))
 	if !e.marks.has(released) {
@@ -234,9 +240,9 @@ func (pw *poolWorker) holdRefused(s *session, e *entry, frame []byte, code refus
 // the same session that the server has refused and that waits now. It saw what was there
 // before the write, and the client would learn the two in the wrong order.
 func (pw *poolWorker) overtook(s *session, e *entry) bool {
-	h := pw.holds[e.group]
+	h := pw.holdAt(e.group)
 	switch {
-	case h == nil || e.marks.has(isWrite|isPrivate|isMany|isMoved|toReplica|urgent):
+	case h == nil || e.marks.has(isWrite|isPrivate|isMany|toReplica|urgent):
 		return false
 	case e.marks.has(viaRead) && pw.opt.ReadPolicy != shard.ReadMaster && !pw.opt.ReadYourWrites:
 		return false // replicas promise no order between a client's reads and writes

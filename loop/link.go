@@ -347,6 +347,16 @@ func (l *link) retire() {
 	}
 }
 
+// comeIn takes a link into use again whose server is in the table again. What had happened to
+// it before it left is forgotten: it would never be dialed if it counted as down.
+func (l *link) comeIn() {
+	l.on(evReturned)
+	if l.state == linkIdle {
+		l.downAt, l.pause = 0, 0
+	}
+	l.rate()
+}
+
 // refusal chooses the fault for a handshake that the server refused.
 func refusal(reply []byte) *fault {
 	switch string(codec.ErrorCode(reply)) {

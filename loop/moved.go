@@ -1,76 +1,130 @@
 package loop
 
-import "huntaway/codec"
-
-// markMoved notes that the group indexes of what is in flight are of the table before.
-func (pw *poolWorker) markMoved() {
-	pw.sharedLinks(func(l *link) {
-		for p := l.fifo.head; p != l.fifo.tail; p++ {
-			l.fifo.at(p).marks |= isMoved
-		}
-	})
-}
+import (
+	"huntaway/codec"
+	"huntaway/shard"
+)
 
 // ringMoved is for a table with another ring than the one before: a reload with other
 // groups, or an ejection. What is in flight is answered by the server it was sent to; what
-// has to be sent again, or was held, must find its group anew.
-func (pw *poolWorker) ringMoved() {
+// has to be sent again, or was held, must find its group anew. An outage goes on in the group
+// that its server is in now. was is nil for the first table.
+func (pw *poolWorker) ringMoved(was *shard.Table) {
+	pw.lay(was)
+	before := pw.holds
+	pw.holds = make([]*hold, len(pw.table.Groups))
 	var waiting []held
-	for g, h := range pw.holds {
+	for g, h := range before {
 		if h != nil {
 			waiting = append(waiting, h.queue...)
-			pw.holds[g] = nil
+			pw.carryOver(h, was.Groups[g].Master)
 		}
 	}
 	pw.shutAll()
+	if pw.table.Slotted() {
+		pw.slotsMoved()
+	}
+	pw.retire()
 	for i := range waiting {
-		pw.letGo(&waiting[i], isMoved)
+		pw.letGo(&waiting[i], 0)
 	}
 }
 
-// relocate finds the group of a request again from its frame. A part of a split command
-// whose keys have come to belong to several groups cannot be sent any more. In a cluster e
-// may be nowhere then: it is not known who owns the slot.
-func (pw *poolWorker) relocate(e *entry, frame []byte) (ok bool) {
+// carryOver has an outage under another table end as if it were the same: it began when it
+// began, as far as the group has the same master, and a former master that still owes replies
+// is awaited by the group that it is in now.
+func (pw *poolWorker) carryOver(h *hold, master int32) {
+	if g := pw.table.GroupOf(master); g >= 0 && pw.table.Groups[g].Master == master {
+		pw.holdOf(g).since = h.since
+	}
+	for _, each := range h.gates {
+		id := each.l.server.ID
+		if g := pw.table.GroupOf(id); g >= 0 && pw.table.Groups[g].Master != id {
+			now := pw.holdOf(g)
+			now.gates = append(now.gates, each)
+		}
+	}
+}
+
+// holdOf returns the hold of a group, a new one if there was none.
+func (pw *poolWorker) holdOf(group int) *hold {
+	if h := pw.holds[group]; h != nil {
+		return h
+	}
+	return pw.newHold(group)
+}
+
+// reroute finds the group of a request anew and sends it there.
+func (pw *poolWorker) reroute(s *session, e *entry, frame []byte) {
+	switch f := pw.relocate(e, frame); f {
+	case nil:
+		pw.dispatch(s, e, frame)
+	case faultUnowned:
+		pw.putOff(s, e, frame, f)
+	default:
+		pw.w.fail(e, f, nil)
+	}
+}
+
+// relocate finds the group of a request again from its frame, or returns why there is none: a
+// part of a split command whose keys have come to belong to several groups cannot be sent any
+// more, and in a cluster it may not be known who owns the slot.
+func (pw *poolWorker) relocate(e *entry, frame []byte) (why *fault) {
 	if e.cmd == execID {
 		return pw.relocateAll(e, frame)
 	}
-	var scan codec.Scanner
-	r := &pw.w.again
 	if e.marks.has(isScript) {
 		frame = withoutLoad(e, frame)
 	}
+	r := &pw.w.again
+	keys, ok := pw.keysIn(r, frame)
+	if !ok {
+		return faultMoved
+	}
+	if len(keys) > 0 {
+		return pw.relocateKeys(e, r, keys)
+	}
+	switch ref := pw.renewed(e.group); {
+	case pw.table.Slotted() && ref != groupRef{}:
+		e.group = ref // it concerns a whole group, which is still the same
+	case pw.table.Alone():
+		e.group = pw.refTo(0)
+	default:
+		return faultMoved
+	}
+	return nil
+}
+
+// keysIn parses a request into r, and returns what it is placed by. False: it cannot be told.
+func (pw *poolWorker) keysIn(r *codec.Request, frame []byte) (keys []int32, ok bool) {
+	var scan codec.Scanner
 	if _, err := scan.Next(frame, r, &pw.opt.limits); err != nil {
-		return false
+		return nil, false
 	}
 	cmd := pw.opt.Commands.Find(r)
-	if cmd == nil {
-		return false
+	switch {
+	case cmd == nil:
+		return nil, false
+	case cmd.Policy == codec.PubSub:
+		return []int32{1}, true // PUBLISH goes by its channel, which is no key
 	}
 	keys, err := cmd.Keys(r, nil)
-	if err != nil {
-		return false
-	}
-	if cmd.Policy == codec.PubSub {
-		keys = []int32{1} // PUBLISH goes by its channel, which is no key
-	}
-	if len(keys) == 0 && pw.table.Slotted() && e.sent > pw.regrouped && int(e.group) < len(pw.table.Groups) {
-		e.marks &^= isMoved
-		return true // it concerns a whole group, which is still the same
-	}
+	return keys, err == nil
+}
+
+// relocateKeys is relocate for a request with keys.
+func (pw *poolWorker) relocateKeys(e *entry, r *codec.Request, keys []int32) (why *fault) {
 	group := 0
 	for i, k := range keys {
 		at := pw.table.Locate(r.Arg(int(k)))
-		if at < 0 && pw.table.Slotted() {
-			e.group = nowhere
-			return false
-		}
-		if at < 0 || i > 0 && at != group {
-			return false
+		switch {
+		case at < 0 && pw.table.Slotted():
+			return faultUnowned
+		case at < 0 || i > 0 && at != group:
+			return faultMoved
 		}
 		group = at
 	}
-	e.group = uint16(group)
-	e.marks &^= isMoved
-	return len(keys) > 0 || pw.table.Alone()
+	e.group = pw.refTo(group)
+	return nil
 }

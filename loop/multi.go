@@ -1,9 +1,6 @@
 package loop
 
-import (
-	"huntaway/codec"
-	"huntaway/shard"
-)
+import "huntaway/codec"
 
 // A transaction is what a session has said since MULTI, or since the WATCH before it.
 //
@@ -12,19 +9,18 @@ import (
 //
 // Owner: the session. It is nil in the others, which are most.
 type transaction struct {
-	table   *shard.Table // that group is an index of
-	group   int          // where it will run; noGroup until a key or a WATCH says
-	slot    int          // of a cluster: the slot of all its keys, plus one; 0 likewise
-	frames  buffer       // MULTI, and behind it what was queued; empty once spoilt
-	queued  int          // requests in frames, without MULTI
-	scripts bool         // some request names a script by its digest
-	brings  bool         // some request has a script in it
-	spoilt  bool         // a request was refused: EXEC will be too
-	watched bool         // a WATCH was answered
-	lost    bool         // what was watched may have changed: EXEC answers null
+	group   groupRef // where it will run; none until a key or a WATCH says
+	slot    int      // of a cluster: the slot of all its keys, plus one; 0 likewise
+	frames  buffer   // MULTI, and behind it what was queued; empty once spoilt
+	queued  int      // requests in frames, without MULTI
+	scripts bool     // some request names a script by its digest
+	brings  bool     // some request has a script in it
+	spoilt  bool     // a request was refused: EXEC will be too
+	watched bool     // a WATCH was answered
+	lost    bool     // what was watched may have changed: EXEC answers null
 }
 
-// noGroup is the group of a transaction that has named no key.
+// noGroup is the index of the group of a request or a transaction that has named no key.
 const noGroup = -1
 
 // mostQueued is how many requests a transaction may have, mostLeads how many replies may
@@ -82,7 +78,7 @@ func (s *session) transact(cmd *codec.Command, r *codec.Request) {
 // multi begins a transaction. One that a WATCH has made keeps what it knows.
 func (s *session) multi(cmd *codec.Command) {
 	if s.tx == nil {
-		s.tx = &transaction{table: s.pw.table, group: noGroup}
+		s.tx = new(transaction)
 	}
 	s.mode |= modeMulti
 	s.tx.frames.add(frameMulti)

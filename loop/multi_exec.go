@@ -35,11 +35,11 @@ func (s *session) exec(cmd *codec.Command) {
 // execShared sends a transaction over the link that the session shares with others. One
 // that has named no key goes to the pool's first group.
 func (s *session) execShared(cmd *codec.Command) {
-	if s.tx.group == noGroup {
-		s.tx.group = s.pw.firstGroup()
+	if s.tx.group == (groupRef{}) {
+		s.tx.group = s.pw.refTo(s.pw.firstGroup())
 	}
 	e, frame := s.closed(cmd)
-	if s.tx.group == noGroup {
+	if s.tx.group == (groupRef{}) {
 		s.pw.unplaced(s, &e, frame)
 	} else {
 		s.pw.dispatch(s, &e, frame)
@@ -53,7 +53,7 @@ func (s *session) execPinned(cmd *codec.Command) {
 	e, frame := s.closed(cmd)
 	e.marks |= isPrivate
 	s.standAlone()
-	if h := s.pw.holds[e.group]; h != nil && h.waits(s, &e) {
+	if h := s.pw.holdAt(e.group); h != nil && h.waits(s, &e) {
 		s.pw.join(s, &e, frame, h)
 	} else {
 		s.pin.send(frame, e)
@@ -65,11 +65,11 @@ func (s *session) execPinned(cmd *codec.Command) {
 // does not lead to the master any more nobody can say what it would have seen. It returns
 // false when the transaction has to wait on.
 func (pw *poolWorker) execHeld(s *session, e *entry, frame []byte) (served bool) {
-	if h := pw.holds[e.group]; h != nil && h.waits(s, e) {
+	if h := pw.holdAt(e.group); h != nil && h.waits(s, e) {
 		return false
 	}
 	l := s.pin
-	if l == nil || l.state != linkReady || l.wire == nil || l.server.ID != pw.table.Groups[e.group].Master {
+	if l == nil || l.state != linkReady || l.wire == nil || l.server.ID != pw.masterAt(e.group) {
 		pw.w.fail(e, faultNoMaster, nil) // which EXEC hears as null
 		return true
 	}
@@ -82,7 +82,7 @@ func (s *session) closed(cmd *codec.Command) (e entry, frame []byte) {
 	t := s.tx
 	t.frames.add(frameExec)
 	frame, loads := s.pw.withScripts(t)
-	e = entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: uint16(max(t.group, 0))}
+	e = entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: t.group}
 	e.marks, e.part = isWrite|isMany, uint16(loads+1+t.queued)
 	if t.brings {
 		e.marks |= isScript
@@ -137,13 +137,15 @@ func (l *link) abortCode(e *entry) refusalCode {
 	return l.leadCode
 }
 
-// relocateAll finds the group of a transaction that was sent or held again.
-func (pw *poolWorker) relocateAll(e *entry, frame []byte) (ok bool) {
+// relocateAll is relocate for a transaction. In a cluster all its keys are of one slot.
+func (pw *poolWorker) relocateAll(e *entry, frame []byte) (why *fault) {
 	group, text := pw.groupOfAll(frame)
-	if text != "" {
-		return false
+	switch {
+	case text == "":
+		e.group = pw.refTo(group)
+		return nil
+	case pw.table.Slotted():
+		return faultUnowned
 	}
-	e.group = uint16(group)
-	e.marks &^= isMoved
-	return true
+	return faultMoved
 }

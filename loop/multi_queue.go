@@ -122,10 +122,10 @@ func (s *session) unfitWhole(cmd *codec.Command) (text string) {
 // error when there is none, or another than that of the requests before.
 func (s *session) addressed(cmd *codec.Command, r *codec.Request) (text string) {
 	if s.pw.table.Alone() {
-		s.tx.group = 0 // what is wrong with the keys, if anything, the server will say
+		s.tx.group = s.pw.refTo(0) // what is wrong with the keys, if anything, the server will say
 		return ""
 	}
-	group, text := s.pw.groupOf(cmd, r, s.tx.group)
+	group, text := s.pw.groupOf(cmd, r, s.pw.indexOf(s.tx.group))
 	if text == "" && !s.tx.inSlot(s.pw, cmd, r) {
 		text = textCrossSlot
 	}
@@ -141,7 +141,7 @@ func (s *session) addressed(cmd *codec.Command, r *codec.Request) (text string) 
 	if text := s.strayPattern(cmd, r, group); text != "" {
 		return text
 	}
-	s.tx.group = group
+	s.tx.group = s.pw.refTo(group)
 	return ""
 }
 
@@ -222,24 +222,16 @@ func (pw *poolWorker) groupOfAll(frame []byte) (group int, text string) {
 // followTable finds the transaction's group again when the keys have moved since.
 func (s *session) followTable() {
 	t := s.tx
-	if t.table == s.pw.table {
-		return
-	}
-	moved := !s.pw.table.SamePlaces(t.table)
-	t.table = s.pw.table
-	if !moved || t.group == noGroup {
-		return
-	}
-	if s.staysPut() {
+	if t.group == (groupRef{}) || s.pw.groupAt(t.group) != nil || s.staysPut() {
 		return
 	}
 	t.lost = t.lost || t.watched || s.mode.has(modePinned) // the keys no longer live where they are watched
-	t.group = noGroup
+	t.group = groupRef{}
 	if t.queued == 0 || t.spoilt {
 		return
 	}
 	group, text := s.pw.groupOfAll(t.frames.bytes())
-	t.group, t.spoilt = group, text != ""
+	t.group, t.spoilt = s.pw.refTo(group), text != ""
 }
 
 // inSlot holds the transaction to the slot of a request's keys, which are those that groupOf
@@ -270,6 +262,6 @@ func (s *session) staysPut() bool {
 	if g < 0 || s.pw.table.Groups[g].Master != s.pin.server.ID {
 		return false
 	}
-	t.group = g
+	t.group = s.pw.refTo(g)
 	return true
 }

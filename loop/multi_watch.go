@@ -12,7 +12,7 @@ func (s *session) watch(cmd *codec.Command, r *codec.Request) {
 	}
 	fresh := s.tx == nil
 	if fresh {
-		s.tx = &transaction{table: s.pw.table, group: group}
+		s.tx = &transaction{group: s.pw.refTo(group)}
 	}
 	if !s.tx.inSlot(s.pw, cmd, r) {
 		if fresh {
@@ -27,7 +27,7 @@ func (s *session) watch(cmd *codec.Command, r *codec.Request) {
 		s.tell(cmd, codec.AppendSimple(s.w.scratch[:0], "OK"))
 		return
 	}
-	e := entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: uint16(group), marks: isPrivate}
+	e := entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: s.pw.refTo(group), marks: isPrivate}
 	e.seq = s.expect(slot{join: noJoin})
 	if s.mode.has(modePinned) {
 		s.pin.send(r.Frame, e)
@@ -45,11 +45,11 @@ func (pw *poolWorker) pinDown(s *session, e *entry, frame []byte) (served bool) 
 	if e.cmd == execID {
 		return pw.execHeld(s, e, frame)
 	}
-	id := pw.table.Groups[e.group].Master
-	if h := pw.holds[e.group]; id < 0 || h != nil && h.waits(s, e) || !pw.linkOf(s, id).usable() {
+	id := pw.masterAt(e.group)
+	if h := pw.holdAt(e.group); id < 0 || h != nil && h.waits(s, e) || !pw.linkOf(s, id).usable() {
 		return false
 	}
-	s.tx.table, s.tx.group = pw.table, int(e.group)
+	s.tx.group = e.group
 	s.pin = pw.borrow(s, id)
 	if s.pin == nil {
 		pw.landed(e)
@@ -67,7 +67,7 @@ func (s *session) watchGroup(cmd *codec.Command, r *codec.Request) (group int, t
 	group = noGroup
 	if s.tx != nil {
 		s.followTable()
-		group = s.tx.group
+		group = s.pw.indexOf(s.tx.group)
 	}
 	group, text = s.pw.groupOf(cmd, r, group)
 	if text == textCrossSlot {
@@ -90,7 +90,7 @@ func (s *session) checkPin() {
 		return
 	}
 	if !t.lost && s.pin.state == linkReady && s.pin.wire != nil &&
-		t.group != noGroup && s.pw.table.Groups[t.group].Master == s.pin.server.ID {
+		s.pw.masterAt(t.group) == s.pin.server.ID {
 		return
 	}
 	t.lost = true

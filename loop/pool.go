@@ -138,7 +138,8 @@ type poolWorker struct {
 	holds       []*hold              // by group; nil while nothing is held
 	astray      map[uint32]*wanderer // sessions of which requests are put off, by their index
 	astrayBytes int64                // of their frames
-	regrouped   int64                // when a cluster's groups last were others than before
+	laying      uint32               // of the table's ring: rises by one with each that is another; from 1
+	regrouped   uint32               // the laying that brought other groups
 	counters    perf.PoolCounters
 	commands    []perf.CommandCounters // by command ID
 	servers     []*perf.ServerCounters // by server ID
@@ -172,21 +173,11 @@ func (pw *poolWorker) adopt(t *shard.Table) {
 		pw.servers = append(pw.servers, new(perf.ServerCounters))
 		pw.cost = append(pw.cost, 0)
 	}
-	for len(pw.holds) < len(t.Groups) {
-		pw.holds = append(pw.holds, nil)
-	}
-	moved := was != nil && !t.SamePlaces(was)
-	if moved && t.Slotted() {
-		pw.slotsMoved(was)
-	}
-	if moved {
-		pw.markMoved() // what retire sends again must not be looked for at its old place
-	}
-	pw.retire()
-	if moved {
-		pw.ringMoved()
-	} else {
+	if t.SamePlaces(was) {
+		pw.retire()
 		pw.mastersMoved(was)
+	} else {
+		pw.ringMoved(was)
 	}
 	pw.resubscribe()
 	pw.wakeDisplaced()
@@ -201,8 +192,7 @@ func (pw *poolWorker) retire() {
 		case pw.table.Server(l.server.ID) == nil:
 			l.retire()
 		case l.state == linkLeaving || l.state == linkClosed:
-			l.on(evReturned)
-			l.rate()
+			l.comeIn()
 		}
 	})
 }
@@ -235,13 +225,16 @@ func (pw *poolWorker) linkOf(s *session, id int32) *link {
 }
 
 // place names a group, and a server when l is not nil, for error texts.
-func (pw *poolWorker) place(group uint16, l *link) place {
-	at := place{pool: pw.opt.Name}
-	if int(group) < len(pw.table.Groups) {
-		at.group = pw.table.Groups[group].Name
-	}
+func (pw *poolWorker) place(group groupRef, l *link) place {
+	at, g := place{pool: pw.opt.Name}, pw.indexOf(group)
 	if l != nil {
 		at.addr = l.server.Addr
+		if g < 0 {
+			g = pw.table.GroupOf(l.server.ID)
+		}
+	}
+	if g >= 0 {
+		at.group = pw.table.Groups[g].Name
 	}
 	return at
 }

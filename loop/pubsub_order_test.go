@@ -262,10 +262,10 @@ func TestPublishIsRelocated(t *testing.T) {
 	for i := range 20 {
 		channel := "channel" + decimal(i)
 		for _, how := range []string{"PUBLISH", "SPUBLISH"} {
-			e := entry{group: 9, marks: isMoved}
+			e := entry{group: groupRef{pw.laying - 1, 9}}
 			want := pw.table.Locate([]byte(channel))
-			if !pw.relocate(&e, codec.AppendCommand(nil, how, channel, "m")) || int(e.group) != want {
-				t.Errorf("%s %s goes to group %d; want %d", how, channel, e.group, want)
+			if pw.relocate(&e, codec.AppendCommand(nil, how, channel, "m")) != nil || pw.indexOf(e.group) != want {
+				t.Errorf("%s %s goes to group %d; want %d", how, channel, pw.indexOf(e.group), want)
 			}
 		}
 	}

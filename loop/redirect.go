@@ -134,7 +134,7 @@ func (pw *poolWorker) chase(s *session, e *entry, frame []byte, r redirection, f
 	}
 	to := pw.linkOf(s, id)
 	e.marks += oneHop
-	e.group = uint16(pw.table.GroupOf(id))
+	e.group = pw.refTo(pw.table.GroupOf(id))
 	if e.marks.has(isScript) {
 		frame = pw.withScript(to, e, frame)
 	}
@@ -205,7 +205,7 @@ func (pw *poolWorker) redirectBlocked(b *blocked, frame []byte, r redirection, l
 		return
 	}
 	b.hops++
-	b.e.group = uint16(pw.table.GroupOf(id))
+	b.e.group = pw.refTo(pw.table.GroupOf(id))
 	e := b.e
 	if r.kind == redirectAsk {
 		e.part = 1

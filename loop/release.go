@@ -84,8 +84,8 @@ func (pw *poolWorker) landed(e *entry) {
 		return
 	}
 	e.marks &^= released
-	h := pw.holds[e.group]
-	if h != nil && h.release.flying > 0 && !e.marks.has(isMoved) {
+	h := pw.holdAt(e.group)
+	if h != nil && h.release.flying > 0 {
 		h.release.flying--
 		h.release.heard = pw.w.now
 	}
@@ -94,7 +94,7 @@ func (pw *poolWorker) landed(e *entry) {
 // taken hears that a request was answered, and not refused: when its group was thought not
 // to take any, the outage is over.
 func (pw *poolWorker) taken(e *entry) {
-	h := pw.holds[e.group]
+	h := pw.holdAt(e.group)
 	if h == nil {
 		return
 	}
@@ -104,9 +104,9 @@ func (pw *poolWorker) taken(e *entry) {
 	case h.closed():
 	case wasReleased:
 		h.release.widen()
-		pw.pump(int(e.group), h)
+		pw.pump(pw.indexOf(e.group), h)
 	case len(h.queue) == 0 && h.release.flying == 0 && e.marks.has(isWrite):
-		pw.holds[e.group] = nil
+		pw.holds[pw.indexOf(e.group)] = nil
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // forward sends a request whose keys are all of one group; -1 means that there is none.
 func (s *session) forward(cmd *codec.Command, r *codec.Request, group int) {
-	e := entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: uint16(group)}
+	e := entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: s.pw.refTo(group)}
 	e.marks = s.pw.marksOf(cmd)
 	e.seq = s.expect(slot{join: noJoin})
 	if e.marks.has(isWrite) {
@@ -85,10 +85,11 @@ func isHelp(cmd *codec.Command) bool {
 // dispatch finds the server for a request that has its slot, and gives it to a link. What
 // cannot be sent now is held or fails.
 func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
-	if e.marks.has(detours) && pw.detour(s, e, frame) {
+	g := pw.groupAt(e.group)
+	if (g == nil || e.marks.has(detours)) && pw.detour(s, e, frame) {
 		return
 	}
-	h := pw.holds[e.group]
+	h := pw.holdAt(e.group)
 	if h != nil && h.waits(s, e) {
 		pw.join(s, e, frame, h)
 		return
@@ -98,7 +99,7 @@ func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
 	case id < 0:
 		pw.postpone(s, e, frame, nil)
 		return
-	case h != nil && id == pw.table.Groups[e.group].Master && h.bars(s, e):
+	case h != nil && id == g.Master && h.bars(s, e):
 		pw.join(s, e, frame, h)
 		return
 	}
@@ -117,7 +118,7 @@ func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
 // pick chooses the server: the master, or for a read whoever the policy and the costs say.
 // -1 means that nobody may serve it.
 func (pw *poolWorker) pick(s *session, e *entry) int32 {
-	g := &pw.table.Groups[e.group]
+	g := pw.groupAt(e.group)
 	if !e.marks.has(viaRead) || pw.opt.ReadPolicy == shard.ReadMaster || s.mode.has(modePinned) {
 		return pw.steady(g, e)
 	}

@@ -44,7 +44,7 @@ func (s *session) scan(cmd *codec.Command, r *codec.Request) {
 			return
 		}
 	}
-	s.walk(cmd, r, target{uint16(group), theMaster}, at)
+	s.walk(cmd, r, group, at)
 }
 
 // cursorOf reads a cursor as servers do, whose strtoul sees it: a sign may stand in front, a
@@ -74,7 +74,8 @@ const scanEnd = "*2\r\n$1\r\n0\r\n*0\r\n"
 
 // walk asks one group. The reply must not be passed on in pieces, because its cursor is to
 // be changed: it is a part of a join, the only one.
-func (s *session) walk(cmd *codec.Command, r *codec.Request, t target, cursor uint64) {
+func (s *session) walk(cmd *codec.Command, r *codec.Request, group int, cursor uint64) {
+	t := target{s.pw.refTo(group), theMaster}
 	f := &s.w.frame
 	f.clear()
 	b := codec.AppendBulk(codec.AppendArray(f.room(), r.Len()), r.Arg(0))
@@ -82,8 +83,9 @@ func (s *session) walk(cmd *codec.Command, r *codec.Request, t target, cursor ui
 	f.grown(append(b, r.Raw(2, r.Len()-2)...))
 	s.w.targets = append(s.w.targets[:0], t)
 	at := s.w.joinOf(cmd, 1)
-	s.w.joins[at].sum = int64(len(s.pw.table.Groups))
-	s.w.joins[at].targets = append(s.w.joins[at].targets, t)
+	j := &s.w.joins[at]
+	j.sum, j.counts = int64(len(s.pw.table.Groups)), append(j.counts, int64(group))
+	j.targets = append(j.targets, t)
 	s.sendParts(cmd, f.bytes(), entry{seq: s.expect(slot{join: at})})
 	f.rest()
 }

@@ -182,9 +182,9 @@ func TestScriptHealsElsewhere(t *testing.T) {
 	}
 	pw := st.e.workers[0].pools[0]
 	cmd := codec.Default().Lookup([]byte("evalsha_ro"))
-	e := entry{cmd: cmd.ID, marks: isMoved | isScript | isMany, part: 1, group: 9}
-	if !pw.relocate(&e, []byte(both)) || e.group != 0 {
-		t.Errorf("relocate: got group %d; want 0", e.group)
+	e := entry{cmd: cmd.ID, marks: isScript | isMany, part: 1, group: groupRef{pw.laying - 1, 9}}
+	if pw.relocate(&e, []byte(both)) != nil || pw.indexOf(e.group) != 0 {
+		t.Errorf("relocate: got group %d; want 0", pw.indexOf(e.group))
 	}
 }
 

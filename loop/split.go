@@ -116,7 +116,7 @@ func (s *session) scatter(cmd *codec.Command, sp *splitter) {
 		if s.state == sessionGone {
 			return
 		}
-		e.part, e.group = uint16(part), uint16(group)
+		e.part, e.group = uint16(part), s.pw.refTo(int(group))
 		if e.marks.has(isWrite) {
 			s.writes++
 		}
