@@ -2,28 +2,26 @@ package codec
 
 import "bytes"
 
-// What a server may make us count. Redis itself stops at 512 MiB for a bulk
-// (proto-max-bulk-len) and hiredis at 2³²-1 elements; a hostile server must not get further.
-const (
-	maxReplyBulk     = 512 << 20
-	maxReplyElements = 1 << 28
-	maxReplyDepth    = 128
-	maxReplyLine     = 64 << 10
-)
-
 // A ReplyScanner finds the end of replies in a stream that arrives in pieces, without
 // keeping any of it. The zero value stands at the beginning of a reply.
+//
+// It takes whatever a server can say: lines of any length, in which a lone CR is a byte like
+// others; lengths and counts of up to 18 digits; aggregates in each other as deep as they
+// come. Of those it remembers how many elements are still to come. An aggregate is forgotten
+// as soon as its last element begins, so that a chain of one in the other costs nothing.
+// What is left to remember is 8 bytes for each one that has more elements behind it, which
+// took its server 8 bytes or more to say.
 type ReplyScanner struct {
 	RESP3 bool // maps, sets, doubles, pushes … are welcome; otherwise only RESP2's five types
 
 	state  replyState
 	kind   byte  // type byte of the element that is being read
+	outer  byte  // type byte of the reply; 0 at its beginning
 	minus  bool  // its number is negative
 	digits uint8 // of its number, so far
 	number int64 // its number, so far
-	left   int64 // bytes of a bulk still to come, CRLF included; or of a line, so far; or signs of a number
-	depth  int
-	counts [maxReplyDepth]int64 // elements still to come, per open aggregate
+	left   int64 // bytes of a bulk still to come, CRLF included; or signs of a number
+	open   openCounts
 }
 
 // replyState is what the next byte belongs to.
@@ -32,16 +30,22 @@ type replyState uint8
 const (
 	atType   replyState = iota // a type byte
 	inNumber                   // digits up to CR
-	inText                     // free text up to CR
+	inText                     // free text up to CRLF
 	inBulk                     // a bulk's payload and its CRLF
 	atLF                       // the LF that ends a line
 )
 
 // Fresh reports whether the scanner stands between two replies.
-func (s *ReplyScanner) Fresh() bool { return s.state == atType && s.depth == 0 }
+func (s *ReplyScanner) Fresh() bool { return s.state == atType && s.open.rest == 0 }
 
 // Reset makes the scanner stand at the beginning of a reply again.
-func (s *ReplyScanner) Reset() { s.state, s.depth = atType, 0 }
+func (s *ReplyScanner) Reset() {
+	s.state = atType
+	s.open.clear()
+}
+
+// Kind returns the type byte of the reply of which a part has been read.
+func (s *ReplyScanner) Kind() byte { return s.outer }
 
 // Next consumes bytes of the current reply from buf: all of buf, or up to the reply's end,
 // when done is true and the scanner is fresh again. A *SyntaxError is final.
@@ -50,7 +54,11 @@ func (s *ReplyScanner) Next(buf []byte) (n int, done bool, err error) {
 		if s.state == atType {
 			if size := whole(buf[n:]); size > 0 {
 				n += size
-				if s.elementEnds() {
+				if s.open.rest > 1 {
+					s.open.rest--
+					continue
+				}
+				if s.open.begun(); s.open.rest == 0 {
 					return n, true, nil
 				}
 				continue
@@ -112,19 +120,27 @@ func (s *ReplyScanner) step(buf []byte) (n int, end bool, err error) {
 	case inNumber:
 		return s.inNumber(buf)
 	case inText:
-		return s.inText(buf)
+		return s.inText(buf), false, nil
 	case inBulk:
 		return s.inBulk(buf)
 	}
-	if buf[0] != '\n' {
-		return 0, false, errReplyCRLF
+	switch {
+	case buf[0] == '\n':
+		end, err = s.lineEnds()
+		return 1, end, err
+	case isText(s.kind):
+		s.state = inText // the CR was a byte of the line
+		return 0, false, nil
 	}
-	end, err = s.lineEnds()
-	return 1, end, err
+	return 0, false, errReplyCRLF
 }
 
 // begin takes a type byte.
 func (s *ReplyScanner) begin(kind byte) error {
+	if s.open.rest == 0 {
+		s.outer = kind
+	}
+	s.open.begun()
 	s.kind, s.number, s.digits, s.minus, s.left = kind, 0, 0, false, 0
 	switch kind {
 	case '$', '*', ':':
@@ -145,6 +161,15 @@ func (s *ReplyScanner) begin(kind byte) error {
 		return errReplyType
 	}
 	return nil
+}
+
+// isText reports whether an element is free text up to CRLF.
+func isText(kind byte) bool {
+	switch kind {
+	case '+', '-', '_', '#', ',', '(':
+		return true
+	}
+	return false
 }
 
 // inNumber takes the digits of a length or an integer.
@@ -172,19 +197,14 @@ func (s *ReplyScanner) inNumber(buf []byte) (n int, end bool, err error) {
 	return n, false, nil
 }
 
-// inText takes free text up to CR.
-func (s *ReplyScanner) inText(buf []byte) (n int, end bool, err error) {
+// inText takes free text up to a CR, which may be the end of it.
+func (s *ReplyScanner) inText(buf []byte) (n int) {
 	n = bytes.IndexByte(buf, '\r')
-	if n >= 0 {
-		s.state = atLF
-		n++
-	} else {
-		n = len(buf)
+	if n < 0 {
+		return len(buf)
 	}
-	if s.left += int64(n); s.left > maxReplyLine {
-		return n, false, errReplyLine
-	}
-	return n, false, nil
+	s.state = atLF
+	return n + 1
 }
 
 // inBulk takes payload and the CRLF behind it.
@@ -215,9 +235,6 @@ func (s *ReplyScanner) bulkBegins() (end bool, err error) {
 	if s.minus {
 		return true, s.nullOnly()
 	}
-	if s.number > maxReplyBulk {
-		return false, errReplyLength
-	}
 	s.state, s.left = inBulk, s.number+2
 	return false, nil
 }
@@ -235,17 +252,12 @@ func (s *ReplyScanner) aggregateBegins() (end bool, err error) {
 	case '|':
 		n = 2*n + 1
 	}
-	if n > maxReplyElements {
-		return false, errReplyLength
-	}
 	if n == 0 {
 		return true, nil
 	}
-	if s.depth == maxReplyDepth {
+	if !s.open.push(n) {
 		return false, errReplyDepth
 	}
-	s.counts[s.depth] = n
-	s.depth++
 	s.state = atType
 	return false, nil
 }
@@ -258,16 +270,13 @@ func (s *ReplyScanner) nullOnly() error {
 	return nil
 }
 
-// elementEnds closes every aggregate of which this element was the last and reports
-// whether the reply is complete.
+// elementEnds reports whether the element that ends was the last of the reply.
 func (s *ReplyScanner) elementEnds() bool {
 	s.state = atType
-	for s.depth > 0 {
-		if s.counts[s.depth-1]--; s.counts[s.depth-1] > 0 {
-			return false
-		}
-		s.depth--
+	if s.open.rest > 0 {
+		return false
 	}
+	s.open.clear()
 	return true
 }
 

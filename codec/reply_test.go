@@ -45,7 +45,10 @@ func TestReplyScannerTakes(t *testing.T) {
 		{"$0\r\n\r\n", false}, {"$5\r\na\r\nbc\r\n", false}, {"$-1\r\n", false}, {"*-1\r\n", false}, {"*0\r\n", false},
 		{"$10\r\n0123456789\r\n", false}, {"+\r\n", false}, {"+" + strings.Repeat("x", 100) + "\r\n", false},
 		{"*3\r\n:1\r\n*2\r\n$1\r\na\r\n$-1\r\n*0\r\n", false},
-		{strings.Repeat("*1\r\n", maxReplyDepth) + ":1\r\n", false},
+		{strings.Repeat("*1\r\n", nearDepth+2) + ":1\r\n", false},
+		{strings.Repeat("*2\r\n:1\r\n", nearDepth+2) + ":1\r\n", false},
+		{"*2\r\n*2\r\n*1\r\n:1\r\n:2\r\n*2\r\n*0\r\n:3\r\n", false},
+		{"+a\rb\r\n", false}, {"-ERR a\r\rb\r\r\n", false}, {"+\r\r\n", false}, {"+a\nb\r\n", false}, {"*2\r\n-a\r*\r\n+\r\r\n", false},
 		{"%2\r\n+a\r\n:1\r\n+b\r\n*1\r\n:2\r\n", true}, {"~1\r\n#t\r\n", true}, {"_\r\n", true}, {",1.5\r\n", true},
 		{"(12345678901234567890123\r\n", true}, {"!5\r\nERR x\r\n", true}, {"=7\r\ntxt:abc\r\n", true},
 		{">2\r\n+message\r\n+x\r\n", true}, {"|1\r\n+ttl\r\n:5\r\n:1\r\n", true}, {"%0\r\n", true},
@@ -67,14 +70,12 @@ func TestReplyScannerRefuses(t *testing.T) {
 	}{
 		{"hello\r\n", errReplyType, false}, {"\x00", errReplyType, true}, {"\r\n", errReplyType, false},
 		{"%1\r\n", errReplyType, false}, {">1\r\n", errReplyType, false}, {"_\r\n", errReplyType, false}, {"#t\r\n", errReplyType, false},
-		{"*4294967295\r\n", errReplyLength, false}, {"*268435457\r\n", errReplyLength, false}, {"%134217729\r\n", errReplyLength, true},
-		{"$536870913\r\n", errReplyLength, false}, {"$-2\r\n", errReplyLength, false}, {"*-2\r\n", errReplyLength, false},
+		{"*1234567890123456789\r\n", errReplyLength, false}, {"%1234567890123456789\r\n", errReplyLength, true},
+		{"$1234567890123456789\r\n", errReplyLength, false}, {"$-2\r\n", errReplyLength, false}, {"*-2\r\n", errReplyLength, false},
 		{"$+1\r\n", errReplyLength, false}, {"$\r\n", errReplyLength, false}, {"$1x\r\n", errReplyLength, false}, {":1x\r\n", errReplyLength, false},
 		{":++5\r\n", errReplyLength, false}, {":+-5\r\n", errReplyLength, false}, {":-+5\r\n", errReplyLength, false}, {"*--1\r\n", errReplyLength, false},
 		{":\r\n", errReplyLength, false}, {"%-1\r\n", errReplyLength, true}, {"$99999999999999999999\r\n", errReplyLength, false},
-		{"$3\r\nabcde", errReplyCRLF, false}, {"$3\r\nabc\n\r", errReplyCRLF, false}, {"+a\rb", errReplyCRLF, false}, {"*1\rx", errReplyCRLF, false},
-		{strings.Repeat("*1\r\n", maxReplyDepth+1), errReplyDepth, false},
-		{"+" + strings.Repeat("x", maxReplyLine+1), errReplyLine, false},
+		{"$3\r\nabcde", errReplyCRLF, false}, {"$3\r\nabc\n\r", errReplyCRLF, false}, {":1\rb", errReplyCRLF, false}, {"*1\rx", errReplyCRLF, false},
 	} {
 		sizes := []int{len(tc.in), 1, 7}
 		for _, size := range sizes {
@@ -82,6 +83,50 @@ func TestReplyScannerRefuses(t *testing.T) {
 				t.Errorf("%.40q in pieces of %d: got %v, %v; want %v", tc.in, size, lengths, err, tc.want)
 			}
 		}
+	}
+}
+
+// TestReplyScannerHasNoLimits: what servers can say is as long and as deep as they like.
+func TestReplyScannerHasNoLimits(t *testing.T) {
+	for name, in := range map[string]string{
+		"line": "+" + strings.Repeat("x", 1<<20) + "\r\n", "line of CR": "-" + strings.Repeat("\r", 1<<20) + "\r\n",
+		"chain": strings.Repeat("*1\r\n", mostDepth+1) + "*0\r\n", "tree": strings.Repeat("*2\r\n:1\r\n", mostDepth/8) + ":1\r\n",
+		"comb":      strings.Repeat("*2\r\n", mostDepth/8) + ":1\r\n" + strings.Repeat(":1\r\n", mostDepth/8),
+		"big count": "*600000\r\n" + strings.Repeat("+\r\n", 600_000),
+	} {
+		for _, size := range []int{len(in), 509, 64 << 10} {
+			lengths, rest, err := lengthsOf([]byte(in+in), false, size)
+			if err != nil || rest != 0 || len(lengths) != 2 || lengths[0] != len(in) {
+				t.Errorf("%s in pieces of %d: got %v, %d more, %v; want %d twice", name, size, lengths, rest, err, len(in))
+			}
+		}
+	}
+	for _, announced := range []string{"$123456789012345678\r\n", "*123456789012345678\r\n:1\r\n", "*4294967295\r\n"} {
+		if lengths, rest, err := lengthsOf([]byte(announced), false, len(announced)); err != nil || lengths != nil || rest != len(announced) {
+			t.Errorf("%q: got %v, %d more, %v; want all of it, and no end", announced, lengths, rest, err)
+		}
+	}
+}
+
+// TestReplyScannerBoundsMemory: a server gone mad is refused at a depth that no server has,
+// and what a deep reply has needed is given back.
+func TestReplyScannerBoundsMemory(t *testing.T) {
+	mad := []byte(strings.Repeat("*2\r\n", mostDepth+2))
+	var s ReplyScanner
+	if n, done, err := s.Next(mad); err != errReplyDepth || done || n < 4*mostDepth {
+		t.Errorf("got %d bytes, %v, %v; want %v at level %d", n, done, err, errReplyDepth, mostDepth)
+	}
+	if s.Reset(); cap(s.open.far) > 0 {
+		t.Errorf("the scanner keeps room for %d levels behind it; want none", cap(s.open.far))
+	}
+	deep := []byte(strings.Repeat("*2\r\n", nearDepth+100) + strings.Repeat(":1\r\n", nearDepth+101))
+	once := func() {
+		if _, done, err := s.Next(deep); !done || err != nil {
+			t.Errorf("got %v, %v; want the end", done, err)
+		}
+	}
+	if once(); leastAllocs(once) > 0 {
+		t.Error("deep replies allocate each time; want the room kept")
 	}
 }
 
@@ -114,7 +159,7 @@ func FuzzReplyScanner(f *testing.F) {
 				}
 			}
 		}
-		if allocs := leastAllocs(func() { scanOnce(stream, resp3) }); allocs > 0 {
+		if allocs := leastAllocs(func() { scanOnce(stream, resp3) }); allocs > 0 && bytes.Count(stream, []byte(CRLF)) < nearDepth {
 			t.Fatalf("got %v allocations; want 0", allocs)
 		}
 	})
@@ -139,7 +184,7 @@ func scanOnce(stream []byte, resp3 bool) {
 // behind them.
 func obviousReplies(stream []byte, resp3 bool) (lengths []int, wrong bool) {
 	for len(stream) > 0 {
-		n, wrong := obviousReply(stream, resp3, 0)
+		n, wrong := obviousReply(stream, resp3)
 		if wrong {
 			return lengths, true
 		}
@@ -154,7 +199,7 @@ func obviousReplies(stream []byte, resp3 bool) (lengths []int, wrong bool) {
 
 // obviousReply returns the length of the element at the beginning of b, 0 when it is not
 // complete.
-func obviousReply(b []byte, resp3 bool, depth int) (n int, wrong bool) {
+func obviousReply(b []byte, resp3 bool) (n int, wrong bool) {
 	if len(b) == 0 {
 		return 0, false
 	}
@@ -167,14 +212,15 @@ func obviousReply(b []byte, resp3 bool, depth int) (n int, wrong bool) {
 	}
 	counted := strings.IndexByte(numbers, b[0]) >= 0
 	end := bytes.IndexByte(b, '\r')
+	if !counted {
+		end = bytes.Index(b, []byte(CRLF))
+	}
 	line := b[1:]
 	if end > 0 {
 		line = b[1:end]
 	}
 	switch {
 	case counted && !couldBeNumber(string(line), b[0] == ':', end > 0):
-		return 0, true
-	case !counted && len(line) >= maxReplyLine:
 		return 0, true
 	case end < 0 || end+1 == len(b):
 		return 0, false
@@ -183,7 +229,7 @@ func obviousReply(b []byte, resp3 bool, depth int) (n int, wrong bool) {
 	case !counted || b[0] == ':':
 		return end + 2, false
 	}
-	return obviousPayload(b, end+2, string(line), func(rest []byte) (int, bool) { return obviousReply(rest, resp3, depth+1) }, depth)
+	return obviousPayload(b, end+2, string(line), func(rest []byte) (int, bool) { return obviousReply(rest, resp3) })
 }
 
 // couldBeNumber reports whether text is a number, or the beginning of one.
@@ -200,7 +246,7 @@ func couldBeNumber(text string, integer, complete bool) bool {
 }
 
 // obviousPayload returns the length of the element whose payload begins at.
-func obviousPayload(b []byte, at int, line string, inner func([]byte) (int, bool), depth int) (n int, wrong bool) {
+func obviousPayload(b []byte, at int, line string, inner func([]byte) (int, bool)) (n int, wrong bool) {
 	size, err := strconv.Atoi(line)
 	if err != nil {
 		return 0, true
@@ -210,8 +256,6 @@ func obviousPayload(b []byte, at int, line string, inner func([]byte) (int, bool
 		switch end := at + size; {
 		case negative:
 			return at, size != -1 || b[0] != '$'
-		case size > maxReplyBulk:
-			return 0, true
 		case end < len(b) && b[end] != '\r', end+1 < len(b) && b[end+1] != '\n':
 			return 0, true
 		case end+2 > len(b):
@@ -229,10 +273,6 @@ func obviousPayload(b []byte, at int, line string, inner func([]byte) (int, bool
 	switch {
 	case negative:
 		return at, size != -1 || b[0] != '*'
-	case size > maxReplyElements:
-		return 0, true
-	case size > 0 && depth == maxReplyDepth:
-		return 0, true
 	}
 	for range size {
 		n, wrong := inner(b[at:])

@@ -41,6 +41,5 @@ var (
 	errReplyType   = &SyntaxError{"", "unknown reply type"}
 	errReplyLength = &SyntaxError{"", "reply length"}
 	errReplyDepth  = &SyntaxError{"", "reply nested too deep"}
-	errReplyLine   = &SyntaxError{"", "reply line too long"}
 	errReplyCRLF   = &SyntaxError{"", "reply without CRLF"}
 )

@@ -204,21 +204,22 @@ func withoutHello(said string) string {
 func (c *client) frame(t *testing.T, resp3 bool) (reply string, end bool) {
 	t.Helper()
 	scan := codec.ReplyScanner{RESP3: resp3}
+	var said []byte
 	for {
 		b, err := c.in.ReadByte()
 		if err == io.EOF || err != nil && strings.Contains(err.Error(), "reset by peer") {
-			return reply + "<end>", true
+			return string(said) + "<end>", true
 		}
 		if err != nil {
-			t.Fatalf("after %q: %v", reply, err)
+			t.Fatalf("after %.200q: %v", said, err)
 		}
-		reply += string(b)
-		_, done, err := scan.Next([]byte{b})
+		said = append(said, b)
+		_, done, err := scan.Next(said[len(said)-1:])
 		if err != nil {
-			t.Fatalf("%q: %v", reply, err)
+			t.Fatalf("%.200q: %v", said, err)
 		}
 		if done {
-			return reply, false
+			return string(said), false
 		}
 	}
 }

@@ -276,21 +276,22 @@ func (l *link) piece(b []byte) {
 }
 
 // mayFlow reports whether a reply may be passed on before it is complete: it is large, it
-// is next in order, and neither an error that may be absorbed nor a part to be joined.
+// is next in order, and not a part to be joined. An error that is large is a script's: no
+// server says so much to tell that it refuses a request.
 func (l *link) mayFlow(e *entry, s *session, b []byte) bool {
-	first := b[0]
-	if l.partial.len() > 0 {
-		first = l.partial.bytes()[0]
-	}
-	return l.partial.len()+len(b) >= passOn && first != '-' &&
+	return l.partial.len()+len(b) >= passOn &&
 		!e.marks.has(isPart) && e.seq == s.window.head && (!e.marks.has(isMany) || l.lead == int(e.part))
 }
 
 // lastPiece ends a reply that was passed on as it came.
 func (l *link) lastPiece(e *entry, b []byte) {
 	l.observe(e)
+	if l.scan.Kind() == '-' {
+		l.count.Errors++
+		l.pw.commands[e.cmd].Errors++
+	}
 	if e.marks.has(isScript) {
-		l.pw.scriptAnswered(e, l.frameOf(e), nil)
+		l.pw.scriptFlowed(e, l.frameOf(e), l.scan.Kind())
 	}
 	if s := l.w.sessionOf(e); s != nil {
 		l.w.settle(e, b)

@@ -269,9 +269,20 @@ func isUncompiled(b []byte) bool {
 		slices.Contains(codesUnseen, string(codec.ErrorCode(b)))
 }
 
+// scriptFlowed is scriptAnswered for a reply that was passed on piece by piece, of which only
+// the first byte is known. An error so long is a script's own, or tells that one was not
+// compiled: no matter, what is forgotten costs one more EVAL at worst.
+func (pw *poolWorker) scriptFlowed(e *entry, frame []byte, kind byte) {
+	if kind != '-' {
+		pw.scriptAnswered(e, frame, nil)
+	} else if brings(e.cmd) {
+		pw.pool.scripts.forget(bodyIn(e.cmd, frame))
+	}
+}
+
 // scriptAnswered looks at a reply to an entry that is isScript, and learns from it whether
-// the server has compiled a script. An EVALSHA brings none. b is nil for a reply that was
-// passed on piece by piece: it is no error.
+// the server has compiled a script. An EVALSHA brings none. b is nil for a reply of which all
+// that is known is that it is no error.
 func (pw *poolWorker) scriptAnswered(e *entry, frame, b []byte) {
 	switch {
 	case byDigest(e.cmd):
