@@ -141,7 +141,11 @@ func (s *session) answer(seq uint32, reply []byte) {
 		s.park(seq, reply)
 		return
 	}
-	if s.mode.has(modeMuted) {
+	if s.mode.has(modeMuted | modeMedley) {
+		if s.medley.has(seq) {
+			s.park(seq, reply)
+			return
+		}
 		reply = s.heard(seq, reply)
 	}
 	s.sayOwn(reply)

@@ -83,7 +83,8 @@
 // ([session.odd]). It is kept here, not at the server, as long as that can be:
 //
 //   - a transaction is queued in the session and sent in one piece, which no other
-//     session's requests can come between (an entry with several replies, [link.leads]);
+//     session's requests can come between (an entry with several replies, [link.leads]); what
+//     of it the proxy answers itself is answered behind that, and put in its place ([medley]);
 //   - subscriptions are the worker's: one upstream for any number of subscribers;
 //   - only WATCH and commands that wait at the server ([session.block]) take a private link
 //     ([poolWorker.borrow]), which never becomes a shared one again. What the worker itself

@@ -45,8 +45,7 @@ func answerAuth(s *session, dst []byte, r *codec.Request) []byte {
 // proves authenticates the session, or counts the attempt. Without a password any one is
 // right, as for Redis' own default user.
 func (s *session) proves(user, password []byte) bool {
-	want := s.pw.opt.Password
-	if string(user) == defaultUser && (want == "" || samePassword(password, want)) {
+	if s.isRight(user, password) {
 		s.authed, s.tries = true, 0
 		return true
 	}
@@ -54,6 +53,12 @@ func (s *session) proves(user, password []byte) bool {
 		s.lastWord(endAuth)
 	}
 	return false
+}
+
+// isRight reports whether a user has a password.
+func (s *session) isRight(user, password []byte) bool {
+	want := s.pw.opt.Password
+	return string(user) == defaultUser && (want == "" || samePassword(password, want))
 }
 
 // samePassword compares digests, in a time that tells neither content nor length.
@@ -67,22 +72,9 @@ func samePassword(got []byte, want string) bool {
 // It is alone in its session, so what was asked before is answered in the protocol that it
 // was asked in.
 func answerHello(s *session, dst []byte, r *codec.Request) []byte {
-	resp := s.resp
-	if r.Len() > 1 {
-		version, ok := decimalOf(r.Arg(1))
-		switch {
-		case !ok:
-			return codec.AppendError(dst, textHelloVersion)
-		case version == 3 && s.pw.pool.isBefore(6):
-			// What such a server says itself: of all refusals the one that every client which
-			// can fall back to RESP2 understands. The list of arguments ends with the version,
-			// because a password may follow, and clients put errors into logs.
-			return codec.AppendError(dst, "ERR unknown command '"+string(r.Arg(0))+
-				"', with args beginning with: '3' ")
-		case version != 2 && version != 3:
-			return codec.AppendError(dst, textNoProto)
-		}
-		resp = uint8(version)
+	resp, text := s.protocolOf(r, s.resp)
+	if text != "" {
+		return codec.AppendError(dst, text)
 	}
 	g, text := greetingOf(r)
 	if text != "" {
@@ -103,6 +95,27 @@ func answerHello(s *session, dst []byte, r *codec.Request) []byte {
 	}
 	s.speak(to)
 	return s.appendHello(dst)
+}
+
+// protocolOf returns the protocol that a HELLO asks for, now where it names none. text is the
+// error, "" when there is none.
+func (s *session) protocolOf(r *codec.Request, now uint8) (resp uint8, text string) {
+	if r.Len() == 1 {
+		return now, ""
+	}
+	version, ok := decimalOf(r.Arg(1))
+	switch {
+	case !ok:
+		return now, textHelloVersion
+	case version == 3 && s.pw.pool.isBefore(6):
+		// What such a server says itself: of all refusals the one that every client which
+		// can fall back to RESP2 understands. The list of arguments ends with the version,
+		// because a password may follow, and clients put errors into logs.
+		return now, "ERR unknown command '" + string(r.Arg(0)) + "', with args beginning with: '3' "
+	case version != 2 && version != 3:
+		return now, textNoProto
+	}
+	return uint8(version), ""
 }
 
 // greetOptions are the options of one HELLO; nil where not given.

@@ -63,21 +63,30 @@ func answerReset(s *session, dst []byte, _ *codec.Request) []byte {
 // answerSelect moves the session to the links of another database. It is alone in its
 // session, so what was asked before was asked of the one before.
 func answerSelect(s *session, dst []byte, r *codec.Request) []byte {
-	n, ok := decimalOf(r.Arg(1))
-	switch {
-	case !ok:
-		return codec.AppendError(dst, textNotInt)
-	case n < math.MinInt32 || n > math.MaxInt32:
-		return codec.AppendError(dst, textNotInt32)
-	case n < 0 || n >= int64(s.pw.opt.databases(len(s.pw.table.Groups))):
-		return codec.AppendError(dst, textDBRange)
+	n, text := s.databaseOf(r.Arg(1))
+	if text != "" {
+		return codec.AppendError(dst, text)
 	}
-	to := dialect{s.resp, int32(n)}
+	to := dialect{s.resp, n}
 	if s.anchored(to) {
 		return codec.AppendError(dst, textWatching)
 	}
 	s.speak(to)
 	return codec.AppendSimple(dst, "OK")
+}
+
+// databaseOf reads the number of a database. text is the error, "" when there is none.
+func (s *session) databaseOf(arg []byte) (db int32, text string) {
+	n, ok := decimalOf(arg)
+	switch {
+	case !ok:
+		return 0, textNotInt
+	case n < math.MinInt32 || n > math.MaxInt32:
+		return 0, textNotInt32
+	case n < 0 || n >= int64(s.pw.opt.databases(len(s.pw.table.Groups))):
+		return 0, textDBRange
+	}
+	return int32(n), ""
 }
 
 // anchored reports whether the session holds a link of another dialect: what it watches is

@@ -279,8 +279,8 @@ func (l *link) piece(b []byte) {
 // is next in order, and not a part to be joined. An error that is large is a script's: no
 // server says so much to tell that it refuses a request.
 func (l *link) mayFlow(e *entry, s *session, b []byte) bool {
-	return l.partial.len()+len(b) >= passOn &&
-		!e.marks.has(isPart) && e.seq == s.window.head && (!e.marks.has(isMany) || l.lead == int(e.part))
+	return l.partial.len()+len(b) >= passOn && !e.marks.has(isPart) && e.seq == s.window.head &&
+		!s.medley.has(e.seq) && (!e.marks.has(isMany) || l.lead == int(e.part))
 }
 
 // lastPiece ends a reply that was passed on as it came.

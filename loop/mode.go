@@ -12,6 +12,7 @@ const (
 	modeSubscribed                  // is subscribed to something
 	modeMuted                       // CLIENT REPLY OFF or SKIP has been said
 	modePaused                      // CLIENT PAUSE is in force
+	modeMedley                      // waits for EXEC and for what of it is answered here, see medley
 )
 
 // has reports whether any of m is set.
@@ -40,6 +41,7 @@ func (s *session) odd(cmd *codec.Command, r *codec.Request) (served bool) {
 func (s *session) leaveModes() {
 	s.dropBlocked()
 	s.dropTransaction()
+	s.dropMedley()
 	s.dropSubscriptions()
 	if s.pin != nil {
 		s.pin.discard()

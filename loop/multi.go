@@ -13,6 +13,7 @@ type transaction struct {
 	slot    int      // of a cluster: the slot of all its keys, plus one; 0 likewise
 	frames  buffer   // MULTI, and behind it what was queued; empty once spoilt
 	queued  int      // requests in frames, without MULTI
+	medley  *medley  // what is answered here; nil while nothing is
 	scripts bool     // some request names a script by its digest
 	brings  bool     // some request has a script in it
 	spoilt  bool     // a request was refused: EXEC will be too
@@ -55,6 +56,8 @@ const (
 	textManyQueued    = "ERR huntaway: a transaction may hold at most 65000 commands"
 	textBigQueue      = "ERR huntaway: a transaction may hold at most %d bytes"
 	textOutside       = "ERR huntaway: '%s' is not supported in a transaction by this proxy; call it outside of MULTI"
+	textNoShardInside = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"
+	textMuteInside    = "ERR huntaway: CLIENT REPLY would cut the reply to EXEC in two; call it outside of MULTI"
 	textNoPrivate     = "ERR huntaway: max number of private links reached; WATCH needs one until EXEC, DISCARD or UNWATCH"
 )
 
@@ -118,7 +121,7 @@ func (s *session) conclude(cmd *codec.Command, r *codec.Request) {
 		s.tellError(cmd, textNestedMulti)
 	case cmd.ID == watchID:
 		s.tellError(cmd, textWatchInside)
-	case s.pin != nil && s.stepAside(r): // what was sent on it is to be answered before it goes back
+	case (s.pin != nil || s.tx.changesLinks()) && s.stepAside(r): // what was sent on the one before is to be answered
 	case cmd.ID == discardID:
 		s.endTransaction()
 		s.tell(cmd, codec.AppendSimple(s.w.scratch[:0], "OK"))
@@ -168,8 +171,11 @@ func (s *session) endTransaction() {
 
 // dropTransaction forgets what was queued.
 func (s *session) dropTransaction() {
-	if s.tx != nil {
-		s.tx.frames.release()
+	if t := s.tx; t != nil {
+		t.frames.release()
+		if t.medley != nil && t.medley != s.medley {
+			t.medley.frames.release()
+		}
 		s.tx = nil
 	}
 	s.mode &^= modeMulti
@@ -180,7 +186,7 @@ func (s *session) inTransaction() int {
 	if !s.mode.has(modeMulti) {
 		return -1
 	}
-	return s.tx.queued
+	return s.tx.len()
 }
 
 // tell answers a command here and counts it as its own.

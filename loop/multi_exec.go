@@ -24,9 +24,11 @@ func (s *session) exec(cmd *codec.Command) {
 		s.tell(cmd, appendNoArray(s.w.scratch[:0], s.resp))
 	case s.mode.has(modePinned):
 		s.execPinned(cmd)
-	case t.queued == 0:
+	case t.len() == 0:
 		s.endTransaction()
 		s.tell(cmd, codec.AppendArray(s.w.scratch[:0], 0))
+	case t.queued == 0:
+		s.execHere(cmd)
 	default:
 		s.execShared(cmd)
 	}
@@ -80,6 +82,7 @@ func (pw *poolWorker) execHeld(s *session, e *entry, frame []byte) (served bool)
 // closed completes the frame and makes its entry, which has its slot then.
 func (s *session) closed(cmd *codec.Command) (e entry, frame []byte) {
 	t := s.tx
+	s.closeMedley()
 	t.frames.add(frameExec)
 	frame, loads := s.pw.withScripts(t)
 	e = entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: t.group}
@@ -88,6 +91,7 @@ func (s *session) closed(cmd *codec.Command) (e entry, frame []byte) {
 		e.marks |= isScript
 	}
 	e.seq = s.expect(slot{join: noJoin})
+	s.attend(e.seq)
 	s.writes++
 	return e, frame
 }

@@ -37,11 +37,19 @@ func inSet(set []bool, cmd *codec.Command) bool { return int(cmd.ID) < len(set) 
 // enqueue takes a request into the transaction.
 func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 	s.followTable()
+	if cmd.Flags&codec.FlagHidden != 0 {
+		s.spoil(codec.AppendUnknown(s.w.scratch[:0], r))
+		return
+	}
 	text := s.unfit(cmd)
-	if text == "" {
+	if text == "" && !s.answersHere(cmd) {
 		text = s.addressed(cmd, r)
 	}
-	if text == "" && !s.tx.spoilt {
+	switch {
+	case text != "":
+	case s.answersHere(cmd):
+		text = s.enqueueOwn(cmd, r)
+	case !s.tx.spoilt:
 		text = s.tx.add(r.Frame, s.pw.opt.Limits.QueuedBytes)
 		s.noteScript(cmd)
 	}
@@ -55,13 +63,16 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 // add queues a frame, or returns the error for one too many.
 func (t *transaction) add(frame []byte, limit int64) (text string) {
 	switch {
-	case t.queued == mostQueued:
+	case t.len() >= mostQueued:
 		return textManyQueued
-	case int64(t.frames.len()+len(frame)) > limit:
+	case t.bytes()+int64(len(frame)) > limit:
 		return fmt.Sprintf(textBigQueue, limit)
 	}
 	t.frames.add(frame)
 	t.queued++
+	if t.medley != nil {
+		t.medley.order = append(t.medley.order, theirs)
+	}
 	return ""
 }
 
@@ -92,8 +103,10 @@ func (s *session) unfit(cmd *codec.Command) (text string) {
 		return ""
 	}
 	switch cmd.Policy {
-	case codec.Local, codec.PubSub:
-		return fmt.Sprintf(textOutside, cmd.Name)
+	case codec.Local:
+		if cmd.Name == "client|reply" {
+			return textMuteInside
+		}
 	case codec.Refused:
 		return refusedText(cmd)
 	case codec.Keyless, codec.ScriptAdmin, codec.Scan, codec.FanOut:
@@ -182,7 +195,7 @@ func (pw *poolWorker) oneGroup(at, group int) (same int, text string) {
 // pool's first group, as outside of transactions.
 func (pw *poolWorker) groupWithout(cmd *codec.Command, group int) (at int, text string) {
 	switch {
-	case inSet(alongside, cmd) || cmd.Policy == codec.Transaction || cmd.Policy == codec.ScriptAdmin, isHelp(cmd):
+	case inSet(alongside, cmd) || inSet(dialects, cmd), cmd.Policy == codec.Transaction || cmd.Policy == codec.ScriptAdmin, isHelp(cmd):
 		return noGroup, ""
 	case cmd.Flags&codec.FlagOptionalKeys != 0:
 		return pw.oneGroup(pw.firstGroup(), group)

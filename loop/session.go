@@ -34,6 +34,7 @@ type session struct {
 	tail       *tail        // bytes that came and cannot be used yet
 	family     *family      // the links that speak its protocol and see its database
 	tx         *transaction // since MULTI or WATCH; nil otherwise
+	medley     *medley      // in modeMedley: the EXEC that it waits for
 	pin        *link        // the private link it holds, for a WATCH or while it is blocked
 	sub        *subscriber  // what it is subscribed to; nil for nothing
 	stops      stops        // why it takes no more requests

@@ -7,6 +7,7 @@ type slot struct {
 	join  int32  // joining: index of the join; otherwise -1
 	state slotState
 	write bool // counts in session.writes until it is settled
+	open  bool // its reply is put together of those in later slots, see medley
 	mute  bool // its reply is dropped: CLIENT REPLY OFF or SKIP
 }
 
@@ -31,7 +32,11 @@ func (s *session) reply(seq uint32, b []byte) {
 		s.park(seq, b)
 		return
 	}
-	if s.mode.has(modeMuted) {
+	if s.mode.has(modeMuted | modeMedley) {
+		if s.medley.has(seq) {
+			s.park(seq, b)
+			return
+		}
 		b = s.heard(seq, b)
 	}
 	s.say(b)
@@ -42,20 +47,24 @@ func (s *session) reply(seq uint32, b []byte) {
 // park keeps an early reply.
 func (s *session) park(seq uint32, b []byte) {
 	sl := s.window.at(seq)
+	kept := b
 	if sl.mute {
-		b = nil
+		kept = nil
 	}
-	sl.state, sl.at, sl.size = parked, uint32(s.parked.len()), uint32(len(b))
-	s.parked.add(b)
-	s.parkedLive += len(b)
+	sl.state, sl.at, sl.size = parked, uint32(s.parked.len()), uint32(len(kept))
+	s.parked.add(kept)
+	s.parkedLive += len(kept)
 	s.overLimit()
+	if s.mode.has(modeMedley) {
+		s.parkedFor(seq, b)
+	}
 }
 
 // unpark says the replies that have become next in order.
 func (s *session) unpark() {
 	for s.window.len() > 0 {
 		sl := s.window.front()
-		if sl.state != parked {
+		if sl.state != parked || sl.open {
 			break
 		}
 		s.say(s.early(sl))

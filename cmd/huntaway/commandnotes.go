@@ -50,7 +50,7 @@ var notes = map[string]string{
 	"client|no-evict":         "accepted; the proxy evicts no client for what others use",
 	"client|no-touch":         "accepted without effect: requests of many clients share a connection",
 	"client|pause":            "over the clients of the pool; CLIENT UNPAUSE always passes, EXEC waits as a write does",
-	"client|reply":            "",
+	"client|reply":            "not in a transaction, whose reply it would cut in two",
 	"client|setinfo":          "",
 	"client|setname":          "",
 	"client|tracking":         "ON is refused; clients with a cache of their own must be told to do without",

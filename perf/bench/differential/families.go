@@ -13,6 +13,24 @@ func init() {
 	}
 }
 
+// answered are commands that the proxy answers itself, which transactions have too.
+var answered = &Family{Name: "answered", templates: `
+SELECT 0
+CLIENT SETNAME n1|n2
+CLIENT GETNAME
+CLIENT NO-EVICT on|off|x
+CLIENT NOSUCH
+CLIENT LIST ID 99999999
+CONFIG GET save|nosuch|appendonly
+INFO nosuch|cluster
+CLUSTER INFO
+ACL WHOAMI
+AUTH $v $v
+UNSUBSCRIBE
+PUBSUB NUMSUB
+ECHO $v
+PING`}
+
 // SORT BY with ALPHA leaves what is equal in the order of the set, which is random: no LIMIT
 // and no STORE goes with it.
 var families = []*Family{

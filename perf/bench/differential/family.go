@@ -85,6 +85,9 @@ func (g *gen) transaction() *block {
 	add("MULTI")
 	for range g.IntN(6) {
 		of := common[g.IntN(len(common))]
+		if g.once(4) {
+			of = answered
+		}
 		if r := g.requestOf(g.oneOf(of.lines()...)); r.loose() == exact {
 			b.requests = append(b.requests, r)
 		}
