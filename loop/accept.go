@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"huntaway/codec"
+	"huntaway/perf"
 	"huntaway/perf/repeat"
 )
 
@@ -57,7 +58,8 @@ func (p *Pool) Serve(ln net.Listener) error {
 func (p *Pool) admit(c net.Conn) error {
 	e := p.engine
 	p.accepts.Add(1)
-	if int(e.clients.Add(1)) > e.opt.MaxClients || p.full() {
+	all, ours := int(e.clients.Add(1)), int(p.clients.Add(1))
+	if all > e.opt.MaxClients || p.full(ours) {
 		p.clients.Add(-1)
 		e.clients.Add(-1)
 		p.turnAway(c)
@@ -78,15 +80,31 @@ func (p *Pool) admit(c net.Conn) error {
 	return err
 }
 
-// full counts the client in and reports whether the pool's own limit is exceeded.
-func (p *Pool) full() bool {
-	n := p.clients.Add(1)
-	return p.options().ClientConnections > 0 && int(n) > p.options().ClientConnections
+// full reports whether n clients are more than the pool's own limit allows.
+func (p *Pool) full(n int) bool {
+	most := p.options().ClientConnections
+	return most > 0 && n > most
+}
+
+// Room is how many clients the pool takes: its own limit, or that of all pools together.
+func (p *Pool) Room() int {
+	if most := p.options().ClientConnections; most > 0 {
+		return min(most, p.engine.opt.MaxClients)
+	}
+	return p.engine.opt.MaxClients
+}
+
+// TurnedAway returns how many clients found no room, and how long ago the last one did.
+func (p *Pool) TurnedAway() (n uint64, ago time.Duration) {
+	return p.rejects.Load(), time.Duration(perf.Now() - p.rejected.Load())
 }
 
 // turnAway says what Redis says when it has too many clients.
 func (p *Pool) turnAway(c net.Conn) {
 	p.rejects.Add(1)
+	p.rejected.Store(perf.Now())
+	p.engine.often.Say(slog.LevelWarn, repeat.Subject{What: "client turned away", Whom: p.opt.Name}, "pool", p.opt.Name,
+		"client_connections", p.options().ClientConnections, "max_clients", p.engine.opt.MaxClients)
 	_ = c.SetWriteDeadline(time.Now().Add(time.Second))
 	_, _ = c.Write(codec.AppendError(nil, textMaxClients)) // whether it hears us or not
 	c.Close()

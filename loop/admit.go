@@ -17,6 +17,7 @@ func (s *session) admit(r *codec.Request) {
 	case s.mode != 0 && s.odd(cmd, r):
 	case !s.authed && !openTo(cmd):
 		s.refuseWith(codec.AppendError(s.w.scratch[:0], textNoAuth))
+	case !s.authed && s.awaitsTurn(cmd, r):
 	case cmd == nil:
 		s.refuseWith(codec.AppendUnknown(s.w.scratch[:0], r))
 	case !cmd.CheckArity(r.Len()):

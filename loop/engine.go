@@ -76,6 +76,9 @@ func New(opt Options) (*Engine, error) {
 // Workers is how many event loops the engine has.
 func (e *Engine) Workers() int { return e.opt.Workers }
 
+// MaxClients is how many clients find room, over all pools.
+func (e *Engine) MaxClients() int { return e.opt.MaxClients }
+
 // deaf is the Reporter of an engine that nobody listens to.
 type deaf struct{}
 

@@ -51,6 +51,7 @@ const (
 	textCrossSlot   = "CROSSSLOT Keys in request don't hash to the same slot"
 	textMaxClients  = "ERR max number of clients reached"
 	textNoAuth      = "NOAUTH Authentication required."
+	textGuessing    = "ERR huntaway: too many wrong passwords from this address; try again in a few seconds"
 	textWrongPass   = "WRONGPASS invalid username-password pair or user is disabled."
 	textNoPassword  = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?"
 	textHelloNoAuth = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time"

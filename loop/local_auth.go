@@ -23,8 +23,8 @@ var authAnswers = map[string]localAnswer{
 // defaultUser is the only user there is: a pool has a password, as with twemproxy.
 const defaultUser = "default"
 
-// mostTries is how many wrong passwords a connection may offer. Then it is closed, so that
-// guessing costs a connection, and a line of the log, every few words.
+// mostTries is how many wrong passwords a connection may offer. Then it is closed; guesses says
+// what happens to an address that goes on with others.
 const mostTries = 10
 
 // answerAuth answers AUTH password and AUTH user password.
@@ -49,6 +49,7 @@ func (s *session) proves(user, password []byte) bool {
 		s.authed, s.tries = true, 0
 		return true
 	}
+	s.guessed()
 	if s.tries++; s.tries >= mostTries {
 		s.lastWord(endAuth)
 	}

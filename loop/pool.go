@@ -26,6 +26,9 @@ type Pool struct {
 	accepts atomic.Uint64
 	rejects atomic.Uint64
 
+	rejected atomic.Int64 // perf.Now of the last of rejects
+
+	guesses guesses // has a lock of its own
 	scripts scripts // has a lock of its own, which only commands about scripts take
 
 	// Told from outside, by SetServerVersion.
@@ -144,6 +147,7 @@ type poolWorker struct {
 	commands    []perf.CommandCounters // by command ID
 	servers     []*perf.ServerCounters // by server ID
 
+	turns  []waiter   // who waits to authenticate, see guesses
 	drains []drainage // who waits until a server owes nothing
 	easing int64      // until when some server is given fewer reads than its share, see ease
 }

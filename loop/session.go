@@ -57,6 +57,7 @@ type session struct {
 	wrote      int64  // when the last write was answered
 	active     int64  // when bytes last came
 	strange    int64  // since when it has to authenticate
+	turn       int64  // when the password it waits with is looked at; 0: it waits with none
 	parted     uint64 // bytesOut, plus one, when the client closed its half; 0: it has not
 	spentIn    uint64 // the event in which it last made work
 	spent      int    // how much in that event, see spend
@@ -260,10 +261,13 @@ func (s *session) open(c wire) {
 	s.pw.counters.Accepted++
 }
 
-// estrange makes the session one that has yet to authenticate, where a password is asked.
+// estrange makes the session one that has yet to authenticate, where a password is asked. The
+// time for that begins once: who has never authenticated does not gain any by RESET.
 func (s *session) estrange() {
+	if s.authed || s.strange == 0 {
+		s.strange = s.w.now
+	}
 	s.authed = s.pw.opt.Password == ""
-	s.strange = s.w.now
 }
 
 // garbled ends a session whose input is not RESP: what is owed, the error, and nothing more.

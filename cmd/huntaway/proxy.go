@@ -223,18 +223,25 @@ func (p *proxy) serve() error {
 	return nil
 }
 
+// fewClients is a number of clients below which the limit of open files is probably not meant.
+const fewClients = 512
+
 // announce says what is being served.
 func (p *proxy) announce() {
 	for i, e := range p.doors {
-		p.log.Info("listening", "pool", e.pool.Name(), "address", p.doors[i].Addr().String())
+		p.log.Info("listening", "pool", e.pool.Name(), "address", p.doors[i].Addr().String(), "clients_at_most", e.pool.Room())
 	}
 	var files syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		p.log.Warn("limit of open files unknown", "err", err)
 	}
+	if most := p.engine.MaxClients(); p.cfg.Runtime.MaxClients == 0 && most < fewClients {
+		p.log.Warn("the limit of open files leaves room for few clients: raise it (ulimit -n, LimitNOFILE)",
+			"clients_at_most", most, "open_files_limit", files.Cur)
+	}
 	b := build()
 	p.log.Info("ready", "version", b.Version, "go", b.Go, "config", p.cfg.Path,
-		"serving", summary(p.cfg), "admin", p.cfg.Admin.HTTP, "open_files_limit", files.Cur)
+		"serving", summary(p.cfg), "admin", p.cfg.Admin.HTTP, "clients_at_most", p.engine.MaxClients(), "open_files_limit", files.Cur)
 	p.systemd.tell(daemon.SdNotifyReady + "\nSTATUS=" + summary(p.cfg))
 }
 

@@ -107,7 +107,7 @@ func (p *statusProblem) where() string {
 
 // write prints a pool: a line for it, and one for each group and each server.
 func (p *statusPool) write(out io.Writer) error {
-	fmt.Fprintf(out, "pool %s   failover %s\n", p.Name, p.Mode)
+	fmt.Fprintf(out, "pool %s   failover %s%s\n", p.Name, p.Mode, p.crowd())
 	var rows strings.Builder
 	t := tabwriter.NewWriter(&rows, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "  GROUP\tSERVER\tROLE\tSTATE\tFOR\tREADS\tLAG\tREMARKS")
@@ -128,6 +128,14 @@ func (p *statusPool) write(out io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// crowd words how many clients found no room, if any did not.
+func (p *statusPool) crowd() string {
+	if p.TurnedAway == 0 {
+		return ""
+	}
+	return fmt.Sprintf("   clients turned away %d", p.TurnedAway)
 }
 
 func orDash(word string) string {

@@ -8,6 +8,7 @@ import (
 
 	"huntaway/ha"
 	"huntaway/ha/failover"
+	"huntaway/loop"
 	"huntaway/perf"
 	"huntaway/shard"
 )
@@ -64,7 +65,16 @@ func (s *served) status(states map[member]ha.ServerStatus, groups map[post]ha.Gr
 		}
 		pool.Groups = append(pool.Groups, group)
 	}
+	pool.room(s.pool)
 	return pool
+}
+
+// room says how many clients fit, and how many did not.
+func (p *statusPool) room(of *loop.Pool) {
+	n, ago := of.TurnedAway()
+	if p.Room, p.TurnedAway = of.Room(), n; n > 0 {
+		p.TurnedAgo = ago.Seconds()
+	}
 }
 
 // take copies what the failover machine thinks of its group.
@@ -184,10 +194,25 @@ func (g *statusGroup) single(p *statusPool) bool { return len(g.Servers) == 1 &&
 func (page *statusPage) judge() {
 	for i := range page.Pools {
 		p := &page.Pools[i]
+		page.judgeRoom(p)
 		for j := range p.Groups {
 			page.judgeGroup(p, &p.Groups[j])
 		}
 	}
+}
+
+// crowdedFor is for how many seconds after a client was turned away that is said.
+const crowdedFor = 60
+
+// judgeRoom says that clients find no room.
+func (page *statusPage) judgeRoom(p *statusPool) {
+	if p.TurnedAway == 0 || p.TurnedAgo > crowdedFor {
+		return
+	}
+	page.Problems = append(page.Problems, statusProblem{Severity: severe, Pool: p.Name,
+		What: fmt.Sprintf("clients are turned away: it has room for %d; %d have been since the start, the last one %s ago",
+			p.Room, p.TurnedAway, briefly(p.TurnedAgo)),
+		Advice: "raise client_connections of the pool, runtime.max_clients, or the limit of open files (ulimit -n, LimitNOFILE) if neither is set"})
 }
 
 // judgeGroup finds what is wrong with one group: with the whole of it, then with its servers.

@@ -31,6 +31,10 @@ type statusPool struct {
 	Mode   string        `json:"mode"`  // observe, local, sentinel, cluster
 	Epoch  uint64        `json:"epoch"` // of the routing table: rises when any group is published
 	Groups []statusGroup `json:"groups"`
+
+	Room       int     `json:"clients_at_most"`
+	TurnedAway uint64  `json:"clients_turned_away,omitempty"`        // since the start, for want of room
+	TurnedAgo  float64 `json:"client_turned_away_seconds,omitempty"` // how long ago the last one was
 }
 
 // A statusGroup is one group of servers.

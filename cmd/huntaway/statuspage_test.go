@@ -18,7 +18,7 @@ func troubled() *statusPage {
 	dead := statusServer{Addr: "10.0.0.1:6379", Role: "master", State: "out", Reason: "down", Since: 3.21, Error: "connection refused"}
 	lagging := statusServer{Addr: "10.0.0.3:6379", Role: "replica", State: "out", Reason: "lagging", Since: 65, Lag: 9.5, LagBytes: 123456, Unfit: "too far behind"}
 	page := &statusPage{Version: statusVersion, Huntaway: "test", Pools: []statusPool{
-		{Name: "alpha", Mode: "local", Epoch: 7, Groups: []statusGroup{
+		{Name: "alpha", Mode: "local", Epoch: 7, Room: 1000, TurnedAway: 1, TurnedAgo: 3600, Groups: []statusGroup{
 			{Name: "one", State: "healthy", Since: 7200, Master: "10.0.0.4:6379", Epoch: 5, Failovers: 1, Servers: []statusServer{up("10.0.0.4:6379", "master"), up("10.0.0.5:6379", "secondary")}},
 			{Name: "two", State: "suspect", Since: 3.2, Master: "10.0.0.1:6379", Epoch: 7, Held: true, Forbidden: "the last failover was 12 s ago",
 				Servers: []statusServer{dead, up("10.0.0.2:6379", "secondary"), lagging}},
@@ -26,7 +26,7 @@ func troubled() *statusPage {
 				Alarms: []string{"10.0.0.7:6379 holds a stranger's data"}, Servers: []statusServer{up("10.0.0.6:6379", "master")}},
 			{Name: "four", State: "settling", Since: 1, Master: "10.0.0.8:6379", Servers: []statusServer{up("10.0.0.8:6379", "master")}},
 		}},
-		{Name: "beta", Mode: "observe", Epoch: 1, Groups: []statusGroup{
+		{Name: "beta", Mode: "observe", Epoch: 1, Room: 5, TurnedAway: 45, TurnedAgo: 2.5, Groups: []statusGroup{
 			{Name: "five", State: "healthy", Since: 200000, Servers: []statusServer{{Addr: "/run/redis.sock", Role: "replica", State: "in", Ejected: true}}},
 			{Name: "six", Master: "h:1", Held: true, Servers: []statusServer{{Addr: "h:1", Role: "master", State: "unknown"}}},
 		}},
