@@ -9,7 +9,8 @@ import (
 // How long things may take that have no option of their own.
 const (
 	tickBusy     = 10 * time.Millisecond  // between ticks while something is pending
-	tickQuiet    = 100 * time.Millisecond // otherwise
+	tickQuiet    = 100 * time.Millisecond // while nothing is
+	tickRest     = time.Second            // while nothing is, nothing can become due, and nothing happens
 	leastSilence = 2 * time.Second        // a server that owes replies may be silent for this long, or
 	silences     = 4                      // this many of its pool's timeouts, if that is longer
 	mostSinks    = 4096                   // late replies a link may owe before it is given up
@@ -22,8 +23,9 @@ const (
 
 // tick is posted by the ticker: it looks at everything that can run out of time.
 func (w *worker) tick() {
+	w.resting = false // a tick is no event that ends the rest
 	w.begin()
-	w.late = w.now-w.beat.Load() > int64(stallTime)/2
+	w.late = w.now-w.beat.Load() > w.overslept()
 	w.beat.Store(w.now)
 	for _, pw := range w.pools {
 		pw.tickLinks()
@@ -44,7 +46,9 @@ func (w *worker) tick() {
 	w.sweep()
 	w.end()
 	w.busy.Store(w.carrying())
-	w.quiet.Store(w.still())
+	still := w.still()
+	w.quiet.Store(still)
+	w.rest(still)
 }
 
 // tickLinks looks at every link. A private one may be dropped meanwhile.
@@ -178,6 +182,9 @@ func (l *link) trim() {
 // who has nothing left to say while the process is going down.
 func (w *worker) sweep() {
 	n := len(w.sessions)/sweepAll + 1
+	if w.asleep.Load() {
+		n = len(w.sessions)
+	}
 	for range n {
 		if len(w.sessions) == 0 {
 			return

@@ -31,6 +31,7 @@ type Engine struct {
 	workers []*worker
 	pools   []*Pool
 	done    chan struct{} // closed by Stop
+	stirred chan struct{} // one is that a worker rests no more; room for one
 
 	// How dials end with the engine.
 	dialing  context.Context // over when Stop has been called
@@ -67,7 +68,7 @@ func New(opt Options) (*Engine, error) {
 	if opt.MaxClients <= 0 {
 		opt.MaxClients = maxClientsByDescriptors()
 	}
-	e := &Engine{opt: opt, report: opt.Reporter, often: repeat.New(opt.Logger), done: make(chan struct{}),
+	e := &Engine{opt: opt, report: opt.Reporter, often: repeat.New(opt.Logger), done: make(chan struct{}), stirred: make(chan struct{}, 1),
 		listeners: make(map[net.Listener]struct{})}
 	e.dialing, e.stopDial = context.WithCancel(context.Background())
 	return e, nil
@@ -141,23 +142,24 @@ func (e *Engine) postAll(f func(*worker)) {
 
 // tick is the ticker's goroutine. Event loops have no timers of their own.
 func (e *Engine) tick() {
-	t := time.NewTicker(tickBusy)
+	t := time.NewTimer(tickBusy)
 	defer t.Stop()
-	ticks := make([]func(), len(e.workers))
+	clocks := make([]clock, len(e.workers))
 	for i, w := range e.workers {
-		ticks[i] = e.reactor.poster(i, w.tick)
+		clocks[i] = clock{w: w, post: e.reactor.poster(i, w.tick)}
 	}
-	for n := 0; ; n++ {
+	for {
 		select {
 		case <-e.done:
 			return
+		case <-e.stirred:
 		case <-t.C:
 		}
-		for i, w := range e.workers {
-			if !w.quiet.Load() || n%int(tickQuiet/tickBusy) == 0 {
-				ticks[i]()
-			}
+		now, wait := perf.Now(), int64(tickRest)
+		for i := range clocks {
+			wait = min(wait, clocks[i].strike(now))
 		}
+		t.Reset(time.Duration(wait))
 	}
 }
 

@@ -34,6 +34,9 @@ type worker struct {
 	crowd     bool   // there were several between the last posted flush and its posting
 	depth     int    // callbacks under way: a write inside an event may call back
 	armed     bool   // a flush has been posted and has not run yet
+	resting   bool   // ticks are as rare as can be, until something happens
+	lull      int    // ticks in a row between which nothing happened
+	lullAt    uint64 // events at the last tick
 	late      bool   // ticks have been lacking: this process has been stopped, or an event took long
 	draining  bool   // the process is going down: sessions close when nothing is owed
 	drainBy   int64  // when draining waits for no pause any more; 0: never
@@ -69,10 +72,11 @@ type worker struct {
 	orphans   []buffer // to be given back when the event ends
 
 	// Counted. Written by the worker, read by the ticker and the acceptors.
-	beat  atomic.Int64 // perf.Now of the last tick
-	load  atomic.Int64 // sessions it has or will soon have
-	quiet atomic.Bool  // nothing is pending: ticks may be rare
-	busy  atomic.Bool  // requests are in flight, or clients are behind with their replies
+	beat   atomic.Int64 // perf.Now of the last tick
+	load   atomic.Int64 // sessions it has or will soon have
+	quiet  atomic.Bool  // nothing is pending: ticks may be rare
+	asleep atomic.Bool  // as resting
+	busy   atomic.Bool  // requests are in flight, or clients are behind with their replies
 }
 
 // newWorker makes a worker whose tasks are posted through post.
@@ -91,6 +95,9 @@ func (w *worker) begin() {
 	if w.depth == 1 {
 		w.now = perf.Now()
 		w.events++
+		if w.resting {
+			w.stir()
+		}
 	}
 }
 

@@ -10,15 +10,15 @@ import (
 
 // How memory is given back after a burst.
 const (
-	giveBackLook  = 500 * time.Millisecond
-	giveBackQuiet = 10      // looks in a row that must find nothing in use
+	giveBackLook  = time.Second
+	giveBackQuiet = 5       // looks in a row that must find nothing in use
 	giveBackOver  = 8 << 20 // bytes the heap may hold beyond what the last look found live
 )
 
 // GiveBack returns memory that a burst has left behind to the system, until ctx is over.
 //
 // The data path allocates nothing when it is warm, so nothing makes the garbage collector
-// run after a burst: pooled buffers would stay for minutes. This looks twice a second
+// run after a burst: pooled buffers would stay for minutes. This looks once a second
 // whether the heap has grown since it last gave back and is in use (busy says so). When it
 // has been out of use for 5 s, two collections empty the pools, and the pages go back. A
 // collection stops the loops for some tens of microseconds: a few times after a burst,

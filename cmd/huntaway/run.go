@@ -94,8 +94,8 @@ func tuneGC(limit int64) (end func()) {
 // short and runs between the events. With more CPUs it has a thread of its own, so that no
 // request waits for it.
 func tuneThreads(loops int) {
-	if os.Getenv("GOMAXPROCS") == "" && runtime.GOMAXPROCS(0) <= 2 {
-		runtime.GOMAXPROCS(loops)
+	if now := runtime.GOMAXPROCS(0); os.Getenv("GOMAXPROCS") == "" && now <= 2 {
+		runtime.GOMAXPROCS(min(now, loops))
 	}
 }
 
