@@ -18,11 +18,33 @@ func setAddress(field *string, text string) *wrong {
 		*field = ""
 		return nil
 	}
+	if bad := schemed(text); bad != nil {
+		return bad
+	}
 	host, port, ok := splitPort(text)
 	if !ok {
 		return &wrong{fmt.Sprintf("%q has no port", text), `"host:port", or "off"`}
 	}
 	return joinAddress(field, host, port)
+}
+
+// schemed refuses an address that is written as a URL, and says what of it is served.
+func schemed(text string) *wrong {
+	scheme, rest, is := strings.Cut(text, "://")
+	switch {
+	case !is:
+		return nil
+	case scheme == "unix":
+		return &wrong{fmt.Sprintf("%q is a URL", text), fmt.Sprintf("write the path alone, %q", rest)}
+	case scheme == "tls", scheme == "rediss", scheme == "ssl":
+		return &wrong{fmt.Sprintf("TLS (%s://) is not served", scheme), "host:port without TLS; for the way between machines use a tunnel, such as stunnel"}
+	}
+	rest, _, _ = strings.Cut(rest, "/")
+	_, host, userinfo := strings.Cut(rest, "@")
+	if !userinfo {
+		host = rest
+	}
+	return &wrong{fmt.Sprintf("an address is no URL (%s://)", scheme), fmt.Sprintf("write %q", host)}
 }
 
 // splitPort splits at the last colon.
@@ -106,6 +128,9 @@ func parsePath(path string) *wrong {
 
 // parseListen reads "host:port", "unix:/path?mode=0660" or twemproxy's "/path 0660".
 func parseListen(text string) (Listen, *wrong) {
+	if bad := schemed(text); bad != nil {
+		return Listen{}, bad
+	}
 	if rest, ok := strings.CutPrefix(text, "unix:"); ok {
 		path, mode, given := strings.Cut(rest, "?mode=")
 		if given {

@@ -69,6 +69,9 @@ func splitName(text string) (address, name string, bad *wrong) {
 	if bad := setText(new(string), text); bad != nil {
 		return "", "", bad
 	}
+	if bad := schemed(text); bad != nil {
+		return "", "", bad
+	}
 	address, name, named := cutLast(text, ' ')
 	switch {
 	case named && name == "":

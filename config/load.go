@@ -46,6 +46,7 @@ func Parse(name string, text []byte) (*Config, error) {
 		src:      newSource(name, strings.TrimPrefix(string(text), "\uFEFF")),
 		getenv:   os.Getenv,
 		readFile: secretFile(name),
+		refused:  map[string]bool{},
 	}
 	r.format = formatOf(name, r.src.text)
 	return r.read()
@@ -197,6 +198,8 @@ func (r *reader) judge(c *Config, drafts []*poolDraft, places map[string]span) {
 		c.Pools = append(c.Pools, d.pool)
 	}
 	r.judgeListeners(c, drafts, places)
+	r.judgeOwn(c, drafts)
+	r.judgeShared(drafts)
 }
 
 // rootSection names the tables at the top of a TOML file, for suggestions.

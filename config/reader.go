@@ -12,7 +12,8 @@ type reader struct {
 	src      *source
 	format   Format
 	findings []finding
-	found    int // findings, those that were not kept included
+	found    int             // findings, those that were not kept included
+	refused  map[string]bool // keys whose value is none, so that a default stands for it
 	getenv   func(string) string
 	readFile func(string) ([]byte, error) // of a secret; relative paths are the file's
 }
@@ -29,11 +30,17 @@ const mostFindings = 200
 
 // fail reports an error.
 func (r *reader) fail(at span, key, text, hint string) {
+	if r.refused[key] {
+		return // what stands for it is a default that nobody wrote
+	}
 	r.report(finding{Problem{Severity: Error, Key: key, Text: text, Suggestion: hint}, at})
 }
 
 // warn reports a warning.
 func (r *reader) warn(at span, key, text, hint string) {
+	if r.refused[key] {
+		return
+	}
 	r.report(finding{Problem{Severity: Warning, Key: key, Text: text, Suggestion: hint}, at})
 }
 
@@ -158,6 +165,7 @@ func (r *reader) field(w *row, e *entry, field any, key string) {
 	}
 	if bad != nil {
 		r.reject(v.at, key, bad)
+		r.refused[key] = true
 	}
 }
 

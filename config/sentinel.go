@@ -85,6 +85,9 @@ func setAddresses(field *[]string, text string) *wrong {
 
 // parseAddress reads "host:port" of a server somewhere, or "host" alone for a Sentinel's port.
 func parseAddress(text string) (addr string, bad *wrong) {
+	if bad := schemed(text); bad != nil {
+		return "", bad
+	}
 	host, port, given := splitPort(text)
 	if !given || strings.HasSuffix(text, "]") {
 		host, port = text, portOfSentinel

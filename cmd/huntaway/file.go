@@ -48,7 +48,7 @@ func read(file string) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if problems := cfg.ApplyEnv(os.Getenv); problems.Fatal() {
+	if problems := cfg.ApplyEnv(os.Environ()); problems.Fatal() {
 		return nil, problems
 	}
 	return cfg, nil
