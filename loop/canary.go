@@ -3,7 +3,6 @@ package loop
 import (
 	"bytes"
 	"math/rand/v2"
-	"strconv"
 	"time"
 
 	"huntaway/codec"
@@ -29,36 +28,79 @@ const (
 //     that nobody is owed, which closes the link as well.
 //
 // So a link needs no canary while nothing is in flight, and one without a client has none.
-// The more a link carries, the more go wrong in a second: hence the count.
+// The more a link carries, the more go wrong in a second: hence the count. Where a client
+// chooses what a server writes there is a canary behind every such request, see isGuarded.
 // Owner: the link.
 type canary struct {
-	nonce uint64
-	at    uint32 // position in the FIFO
-	from  uint32 // position from which requests are counted
-	watch marks  // isCanary while the answer may be on its way, so that one test finds both
-	next  int64  // before that no other is sent; 0: none has been thought of yet
+	due   ring[uint32] // positions in the FIFO of those that are on their way
+	from  uint32       // position from which requests are counted
+	watch marks        // isCanary while some is due, so that one test finds both
+	next  int64        // before that no other is sent by itself; 0: none has been thought of yet
+
+	// Of guards.
+	owed    bool   // the newest entry is guarded, and nothing stands behind it yet
+	matched int    // bytes of the answer due next that have come, and may be its beginning
+	surplus int    // bytes that have come since the guarded replies ended, or made no sense
+	probed  bool   // it has been asked on this connection whether the server answers
+	probing bool   // it has not answered yet: what is behind stays here
+	bar     int    // bytes of the log that may be written meanwhile
+	barAt   uint32 // position in the FIFO behind them
+
+	// Of one that may have been refused, see doubt.
+	doubting bool
+	doubted  uint64 // its nonce
+	word     uint64 // the nonce of what was asked instead
+	kept     buffer // what has come since
 }
+
+// entry.part of canaries that are special: one that guards, the first of a connection that is
+// to guard something, and one that is a command of its own, see doubt.
+const (
+	guardPart = 1 + iota
+	probePart
+	doubtPart
+)
+
+// nonce returns what a canary's entry asks for; it is kept where others name their session.
+func (e *entry) nonce() uint64 { return uint64(e.session)<<32 | uint64(e.gen) }
+
+// isGuard reports whether an entry is a canary that guards what is before it.
+func (e *entry) isGuard() bool { return e.marks.has(isCanary) && e.part == guardPart }
 
 // canaryWord begins what a server is asked to repeat: whoever sees it in MONITOR knows whose
 // it is.
 const canaryWord = "huntaway:"
 
-// song appends the argument of the canary's ECHO. Its length is fixed.
-func (c *canary) song(dst []byte) []byte {
-	const digits = 16
-	dst = append(dst, canaryWord...)
-	var hex [digits]byte
-	text := strconv.AppendUint(hex[:0], c.nonce, digits)
-	for range digits - len(text) {
-		dst = append(dst, '0')
+// answerSize is the length of every answer: a bulk of canaryWord and 16 digits.
+const answerSize = len("$25\r\n") + len(canaryWord) + 16 + len(codec.CRLF)
+
+// appendAnswer appends the reply that is expected; it is the same in both protocols, and the
+// argument of the canary's ECHO as well.
+func appendAnswer(dst []byte, nonce uint64) []byte {
+	const digits = "0123456789abcdef"
+	dst = append(dst, "$25\r\n"+canaryWord...)
+	for shift := 60; shift >= 0; shift -= 4 {
+		dst = append(dst, digits[nonce>>shift&0xf])
 	}
-	return append(dst, text...)
+	return append(dst, codec.CRLF...)
 }
 
-// answer appends the reply that is expected; it is the same in both protocols.
-func (c *canary) answer(dst []byte) []byte {
-	var song [32]byte
-	return codec.AppendBulk(dst, c.song(song[:0]))
+// putCanary asks for a new word behind what is in flight.
+func (l *link) putCanary(part uint16) (nonce uint64) {
+	nonce = rand.Uint64()
+	frame := append(l.w.scratch[:0], "*2\r\n$4\r\nECHO\r\n"...)
+	if part == doubtPart {
+		frame = append(frame[:0], "*1\r\n"...)
+	}
+	frame = appendAnswer(frame, nonce)
+	l.w.scratch = frame[:0]
+	l.log.add(frame)
+	at := l.fifo.push(entry{sent: l.w.now, session: uint32(nonce >> 32), gen: uint32(nonce), marks: isCanary,
+		part: part, size: uint32(len(frame))})
+	c := &l.canary
+	c.due.push(at)
+	c.from, c.watch = l.fifo.tail, isCanary
+	return nonce
 }
 
 // sing sends a canary behind what is in flight, when it is time for one and the last was
@@ -69,16 +111,14 @@ func (l *link) sing() {
 	case l.private || l.state != linkReady || l.wire == nil || !l.busy() || l.w.now < c.next:
 	case c.next == 0: // the link is new
 		c.next = l.w.now + int64(canaryPeriod)
-	case c.watch != 0 && int32(c.at-l.fifo.head) >= 0: // it is still on its way
+	case c.watch != 0: // one is still on its way
 	default:
 		c.next = l.w.now + int64(canaryPeriod)
-		c.nonce, c.watch = rand.Uint64(), isCanary
-		var song [32]byte
-		frame := codec.AppendCommand(l.w.scratch[:0], "ECHO", string(c.song(song[:0])))
-		l.w.scratch = frame[:0]
-		l.log.add(frame)
-		c.at = l.fifo.push(entry{sent: l.w.now, marks: isCanary, size: uint32(len(frame))})
-		c.from = l.fifo.tail
+		if c.owed {
+			l.guard()
+			return
+		}
+		l.putCanary(0)
 	}
 }
 
@@ -108,17 +148,16 @@ func (l *link) swallows(b []byte) bool {
 	return e.marks.has(isMany) && l.leads(b)
 }
 
-// strays reports whether the canary's answer is about to be given to somebody else.
+// strays reports whether the answer of the canary due next is about to be given to somebody
+// else.
 func (l *link) strays(b []byte) bool {
-	if int32(l.canary.at-l.fifo.head) < 0 { // went down with an earlier connection
-		l.canary.watch = 0
+	early := l.partial.bytes()
+	if l.flows || len(early)+len(b) != answerSize {
 		return false
 	}
-	var room [48]byte
-	want := l.canary.answer(room[:0])
-	early := l.partial.bytes()
-	return !l.flows && len(early)+len(b) == len(want) &&
-		bytes.HasPrefix(want, early) && bytes.HasSuffix(want, b)
+	var room [answerSize]byte
+	want := appendAnswer(room[:0], l.fifo.at(*l.canary.due.front()).nonce())
+	return bytes.HasPrefix(want, early) && bytes.HasSuffix(want, b)
 }
 
 // hear takes the next bytes of the reply to the canary. The first wrong one is enough, so
@@ -126,14 +165,16 @@ func (l *link) strays(b []byte) bool {
 // replies: servers may refuse any command while they load, run a script, or by ACL.
 func (l *link) hear(b []byte) {
 	l.partial.add(b)
-	var room [48]byte
-	got, want := l.partial.bytes(), l.canary.answer(room[:0])
+	var room [answerSize]byte
+	got, want := l.partial.bytes(), appendAnswer(room[:0], l.fifo.front().nonce())
 	switch {
+	case got[0] == '-' && !bytes.HasSuffix(got, []byte(codec.CRLF)):
+	case got[0] == '-' && l.fifo.front().part == doubtPart:
+		l.heardOut()
 	case got[0] == '-':
-		if bytes.HasSuffix(got, []byte(codec.CRLF)) {
-			l.hush(got)
-		}
+		l.hush(got)
 	case string(got) == string(want):
+		l.canary.probing = false
 		l.heardOut()
 	case !bytes.HasPrefix(want, got):
 		l.outOfStep("got", string(got[:min(len(got), len(want))]))
@@ -143,7 +184,11 @@ func (l *link) hear(b []byte) {
 // hush ends a canary that the server refused. Where the next would be refused as well, it
 // is not sent for a long time.
 func (l *link) hush(reply []byte) {
-	if bytes.HasPrefix(reply, []byte("-NOPERM")) || bytes.HasPrefix(reply, []byte("-ERR unknown command")) {
+	forGood := bytes.HasPrefix(reply, []byte("-NOPERM")) || bytes.HasPrefix(reply, []byte("-ERR unknown command"))
+	if l.fifo.front().part == probePart {
+		l.probeRefused(forGood)
+	}
+	if forGood {
 		l.canary.next = l.w.now + int64(canaryRest)
 		l.w.log.Warn("server refuses ECHO: cannot check that its replies are in step", "server", l.server.Addr,
 			"pool", l.pw.opt.Name, "reply", string(reply[1:len(reply)-len(codec.CRLF)]))
@@ -154,13 +199,21 @@ func (l *link) hush(reply []byte) {
 // heardOut forgets the canary that has been answered.
 func (l *link) heardOut() {
 	l.partial.clear()
-	l.canary.watch = 0
+	l.canary.due.pop()
+	if l.canary.due.len() == 0 {
+		l.canary.watch = 0
+	}
 	l.pop()
+}
+
+// forgetCanaries is for a connection that is gone.
+func (c *canary) forgetCanaries() {
+	c.kept.release()
+	*c = canary{from: c.from, next: c.next}
 }
 
 // outOfStep closes a link whose replies belong to other requests than they seem to.
 func (l *link) outOfStep(key, what string) {
-	l.canary.watch = 0
 	l.w.log.Error("replies are out of step, clients may have got wrong ones", "server", l.server.Addr,
 		"pool", l.pw.opt.Name, "unanswered", l.fifo.len(), key, what)
 	l.breakUp(faultReply)

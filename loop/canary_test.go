@@ -21,6 +21,7 @@ type aviary struct {
 func newAviary(t *testing.T) *aviary {
 	st := newTestWorker(t, PoolOptions{})
 	a := &aviary{stage: st, server: st.linkTo(0, 0, 0)}
+	a.server.echo = nil
 	a.l = st.e.workers[0].pools[0].link(0, 0)
 	return a
 }
@@ -245,6 +246,7 @@ func TestCanaryThatIsRefused(t *testing.T) {
 func TestCanaryBehindSinks(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{Timeout: 1500 * time.Millisecond})
 	a := &aviary{stage: st, server: st.linkTo(0, 0, 0), l: st.e.workers[0].pools[0].link(0, 0)}
+	a.server.echo = nil
 	c := a.client(0, 0)
 	replies := a.sing(t, c)
 	a.pass(2 * time.Second)
@@ -278,6 +280,7 @@ func TestCanaryDiesWithItsLink(t *testing.T) {
 	a.l.state = linkIdle
 	w.end()
 	a.server = a.linkTo(0, 0, 0)
+	a.server.echo = nil
 	c.take()
 	second := a.client(0, 0)
 	replies := a.sing(t, second)

@@ -152,7 +152,7 @@ func (pw *poolWorker) another(s *session, e *entry) *link {
 		return nil
 	}
 	l := pw.linkOf(s, id)
-	if !l.usable() {
+	if !l.takes(e) {
 		return nil
 	}
 	if id == g.Master {

@@ -90,9 +90,11 @@ func untilOver(st *stage, over *atomic.Bool, who int) error {
 	for round := 0; !over.Load(); round++ {
 		var frames []byte
 		var want []string
-		for i := range 40 {
-			want = append(want, value(fmt.Sprintf("%d.%d.%d", who, round, i), 1<<(i%14)))
-			frames = rig.AppendCommand(frames, "EVAL", "return ARGV[1]", "1", fmt.Sprint(who, ".", i), want[i])
+		for i := range 20 {
+			key := fmt.Sprint(who, ".", i)
+			want = append(want, "OK", value(key, 1<<(i%14)))
+			frames = rig.AppendCommand(frames, "SET", key, want[2*i+1])
+			frames = rig.AppendCommand(frames, "GET", key)
 		}
 		if err := c.send(frames); err != nil {
 			return err
@@ -102,7 +104,7 @@ func untilOver(st *stage, over *atomic.Bool, who int) error {
 			if err != nil {
 				return err
 			}
-			if got != want[i] && !mayHaveRun(got) && !notRun(got) {
+			if got != want[i] && got != "(nil)" && !mayHaveRun(got) && !notRun(got) {
 				return fmt.Errorf("client %d, round %d: got %.80q; want %.80q", who, round, got, want[i])
 			}
 		}

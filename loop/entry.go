@@ -35,6 +35,7 @@ const (
 	isScript                    // runs or brings a script; see withScript
 	hopLow                      // with hopHigh, how often it has been redirected; see chase
 	hopHigh
+	guarded // its client can choose the bytes of its reply, see isGuarded
 )
 
 // has reports whether any of m is set.

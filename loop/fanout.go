@@ -44,9 +44,9 @@ func (s *session) fanOut(cmd *codec.Command, r *codec.Request) {
 // that read only the master's word counts.
 func wholeMarks(cmd *codec.Command) marks {
 	if cmd.Flags&codec.FlagWrite != 0 {
-		return isWrite
+		return guardOf(cmd) | isWrite
 	}
-	return 0
+	return guardOf(cmd)
 }
 
 // shiftSwap returns the frame of a SWAPDB with the databases' numbers as the servers count
@@ -187,7 +187,7 @@ func (pw *poolWorker) besides(s *session, e *entry, frame []byte) {
 	j := &pw.w.joins[s.window.at(e.seq).join]
 	id := j.targets[e.part].server
 	if pw.table.Server(id) != nil {
-		if l := pw.linkFor(s, e, id); l.usable() {
+		if l := pw.linkFor(s, e, id); l.takes(e) {
 			l.send(frame, *e)
 			l.crowded(s)
 			return

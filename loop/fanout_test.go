@@ -110,7 +110,7 @@ func (st *stage) connect(l *link) *memWire {
 	l.warm()
 	l.w.end()
 	c := &call{l: l}
-	m := &memWire{owner: c, remote: l.server.Addr}
+	m := st.server(c, l.server.Addr)
 	c.opened(m)
 	_, replies := greeting(&l.pw.opt.PoolOptions, l.dialect)
 	for range replies - 1 {

@@ -32,6 +32,7 @@ var (
 	faultHoldFull   = &fault{notExecuted, "too many requests are waiting", false}
 	faultHoldTime   = &fault{notExecuted, "no server took the request in time", false}
 	faultAuth       = &fault{notExecuted, "the server refused our credentials", true}
+	faultNoEcho     = &fault{notExecuted, "scripts, functions and modules need ECHO, which is not allowed to us", true}
 	faultLost       = &fault{unknown, "connection lost", true}
 	faultTimeout    = &fault{unknown, "timed out", true}
 	faultReply      = &fault{unknown, "the server's reply makes no sense", true}

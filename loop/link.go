@@ -45,6 +45,7 @@ type link struct {
 	isQueued bool        // is on worker.queued
 	barred   bool        // the server refused our credentials the last time
 	moved    bool        // its connection is to be renewed, see renew
+	noEcho   bool        // its server does not answer canaries, see probe
 	unlisted bool        // its family is closed: what it would cost is of no interest
 	expired  int         // sinks at the front of the FIFO
 	greets   int         // replies of the handshake still to come
@@ -69,6 +70,7 @@ type link struct {
 	lent     bool
 	dropped  bool         // is being closed by us
 	patient  bool         // may take any time to answer
+	tainted  bool         // has carried what isGuarded is about: nobody else may read there
 	borrower waiter       // the session it is lent to
 	tap      func([]byte) // gets every reply, whole, instead of the FIFO's entries; dead when it returns
 	number   int64        // what the server's CLIENT ID says of it; 0: not asked yet
@@ -190,9 +192,19 @@ func (l *link) send(frame []byte, e entry) {
 	if l.state == linkReady {
 		l.press()
 	}
+	if !l.mayFollow(&e) {
+		l.guard()
+	}
+	if e.marks.has(guarded) && !l.canary.probed && !l.private {
+		l.probe()
+	}
 	e.size = uint32(len(frame))
 	l.log.add(frame)
 	l.fifo.push(e)
+	if e.marks.has(guarded) {
+		l.canary.owed = !l.private
+		l.tainted = l.private
+	}
 	l.count.Requests++
 	l.count.RequestBytes += uint64(len(frame))
 }
@@ -237,12 +249,19 @@ func (l *link) flush() {
 	if l.wire.backlog() > handOver {
 		return // the tick and the next reply come back to it
 	}
+	if l.canary.owed {
+		l.guard()
+	}
 	if l.fifo.tail-l.canary.from >= canaryEvery {
 		l.singSooner()
 	}
-	l.written.push(stamp{l.fifo.tail, perf.Now()})
-	waiting := l.log.bytes()[l.sent:]
-	l.sent = l.log.len()
+	end, upTo := l.mayWrite()
+	if l.sent == end {
+		return
+	}
+	l.written.push(stamp{upTo, perf.Now()})
+	waiting := l.log.bytes()[l.sent:end]
+	l.sent = end
 	l.wire.write(waiting)
 	l.relieve()
 }
@@ -276,6 +295,7 @@ func (l *link) open(c wire) {
 		return
 	}
 	l.wire = c
+	l.noEcho = false
 	l.on(evDialed)
 	l.heard = l.w.now
 	l.count.Connects++

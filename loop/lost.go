@@ -129,6 +129,7 @@ func (l *link) settleAll(f *fault) {
 	l.fifo = ring[entry]{head: fifo.tail, tail: fifo.tail} // gates compare positions
 	l.log, l.base, l.sent, l.expired, l.greets, l.lead = buffer{}, 0, 0, 0, 0, 0
 	l.loaded = nil
+	l.canary.forgetCanaries()
 	l.scan.Reset()
 	l.partial.release()
 	flowed := l.flows

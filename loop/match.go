@@ -18,6 +18,16 @@ func (l *link) readable(in []byte) {
 			l.stray(in)
 			return
 		}
+		if l.canary.watch != 0 {
+			if l.canary.doubting {
+				in = l.settleDoubt(in)
+				continue
+			}
+			if l.inGuard() {
+				in = l.guardedBytes(in)
+				continue
+			}
+		}
 		n, done, err := l.scan.Next(in)
 		if err != nil {
 			l.stray(in)
@@ -80,6 +90,7 @@ func (l *link) forget() {
 	case l.base > keepAnswered && l.base > l.log.len()/2:
 		l.log.cut(l.base)
 		l.sent -= l.base
+		l.canary.bar -= l.base
 		l.base = 0
 	}
 }

@@ -16,6 +16,7 @@ type transaction struct {
 	medley  *medley  // what is answered here; nil while nothing is
 	scripts bool     // some request names a script by its digest
 	brings  bool     // some request has a script in it
+	guard   marks    // guarded, when some request is
 	spoilt  bool     // a request was refused: EXEC will be too
 	watched bool     // a WATCH was answered
 	lost    bool     // what was watched may have changed: EXEC answers null

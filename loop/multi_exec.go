@@ -86,7 +86,7 @@ func (s *session) closed(cmd *codec.Command) (e entry, frame []byte) {
 	t.frames.add(frameExec)
 	frame, loads := s.pw.withScripts(t)
 	e = entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: t.group}
-	e.marks, e.part = isWrite|isMany, uint16(loads+1+t.queued)
+	e.marks, e.part = isWrite|isMany|t.guard, uint16(loads+1+t.queued)
 	if t.brings {
 		e.marks |= isScript
 	}

@@ -283,7 +283,7 @@ func (st *stage) reconnect(l *link) *memWire {
 	l.warm()
 	st.e.workers[0].end()
 	c := &call{l: l}
-	m := &memWire{owner: c, remote: l.server.Addr}
+	m := st.server(c, l.server.Addr)
 	c.opened(m)
 	m.take()
 	_, replies := greeting(&l.pw.opt.PoolOptions, l.dialect)

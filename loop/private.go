@@ -51,10 +51,10 @@ func (l *link) lend(s *session) {
 }
 
 // giveBack ends the loan of a link that is as it was when it was made, with nothing in
-// flight.
+// flight. On a tainted one something may yet come that its last borrower has chosen.
 func (l *link) giveBack() {
 	p := &l.pw.private
-	if l.state != linkReady || l.moved || l.busy() || len(p.kept) >= mostKept || l.pw.table.Server(l.server.ID) == nil {
+	if l.state != linkReady || l.moved || l.tainted || l.busy() || len(p.kept) >= mostKept || l.pw.table.Server(l.server.ID) == nil {
 		l.discard()
 		return
 	}

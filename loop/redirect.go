@@ -128,7 +128,7 @@ func (pw *poolWorker) redirected(e *entry, frame, b []byte, l *link) bool {
 // chase sends a request where a redirection says.
 func (pw *poolWorker) chase(s *session, e *entry, frame []byte, r redirection, from *link) {
 	id := pw.directed(r, from)
-	if id < 0 || e.marks&mostHops == mostHops || pw.isAstray(s) || !pw.linkOf(s, id).usable() {
+	if id < 0 || e.marks&mostHops == mostHops || pw.isAstray(s) || !pw.linkOf(s, id).takes(e) {
 		pw.putOff(s, e, frame, r.fault())
 		return
 	}
@@ -164,9 +164,11 @@ func (pw *poolWorker) directed(r redirection, from *link) int32 {
 // is sent in front of that has to come before it. The replies are for nobody.
 func (l *link) askAhead(e *entry, frame []byte) []byte {
 	ahead := entry{sent: l.w.now, cmd: askingID, group: e.group, marks: isSink}
+	load := ahead
+	load.marks |= e.marks & guarded
 	for e.marks.has(isMany) && !bytes.HasPrefix(frame, frameMulti) {
 		n := codec.Size(frame)
-		l.send(frame[:n], ahead)
+		l.send(frame[:n], load)
 		frame = frame[n:]
 		if e.part--; e.part == 0 {
 			e.marks &^= isMany

@@ -23,15 +23,16 @@ func (s *session) forward(cmd *codec.Command, r *codec.Request, group int) {
 	s.pw.dispatch(s, &e, r.Frame)
 }
 
-// marksOf says how a command is routed.
+// marksOf says how a command is routed, and whether its reply is to be guarded.
 func (pw *poolWorker) marksOf(cmd *codec.Command) marks {
+	m := guardOf(cmd)
 	switch {
 	case cmd.IsRead():
-		return viaRead
+		return m | viaRead
 	case cmd.Flags&codec.FlagReadOnly != 0:
-		return 0 // reads, but only the master's answer will do
+		return m // reads, but only the master's answer will do
 	}
-	return isWrite
+	return m | isWrite
 }
 
 // together sends a command whose keys must all be of one group.
@@ -106,6 +107,10 @@ func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
 	l := pw.linkOf(s, id)
 	if !l.usable() {
 		pw.postpone(s, e, frame, l)
+		return
+	}
+	if l.cannotGuard(e) {
+		pw.w.fail(e, faultNoEcho, l)
 		return
 	}
 	if e.marks.has(isScript) {

@@ -18,6 +18,7 @@ type stage struct {
 	t     testing.TB
 	e     *Engine
 	tasks []func() // posted and not run yet, in the order of posting
+	links []*memWire
 }
 
 // newStage makes an engine with n workers and one pool per options. Without a command table
@@ -74,11 +75,31 @@ func testTable(t testing.TB, groups ...shard.Group) *shard.Table {
 
 // run runs posted tasks until none is left, those that they post included.
 func (st *stage) run() {
-	for len(st.tasks) > 0 {
-		task := st.tasks[0]
-		st.tasks = st.tasks[1:]
-		task()
+	for len(st.tasks) > 0 || st.echo() {
+		if len(st.tasks) > 0 {
+			task := st.tasks[0]
+			st.tasks = st.tasks[1:]
+			task()
+		}
 	}
+}
+
+// echo answers canaries that are due, and reports whether there were any.
+func (st *stage) echo() (some bool) {
+	for _, m := range st.links {
+		if said := m.echo.ripe(); said != "" && !m.closed {
+			m.owner.arrived([]byte(said))
+			some = true
+		}
+	}
+	return some
+}
+
+// server makes the wire of a link of the stage, whose canaries are answered by themselves.
+func (st *stage) server(c *call, addr string) *memWire {
+	m := &memWire{owner: c, remote: addr, echo: &echoer{scan: codec.ReplyScanner{RESP3: true}}}
+	st.links = append(st.links, m)
+	return m
 }
 
 // A memWire is a wire in memory. The fields may be read and set between events.
@@ -94,11 +115,12 @@ type memWire struct {
 	remote  string
 	local   string
 	last    *memWire // what linger returns; nil: nothing
+	echo    *echoer  // answers canaries; nil: the test does
 }
 
 func (m *memWire) write(b []byte) {
 	m.writes++
-	m.said = append(m.said, b...)
+	m.said = append(m.said, m.echo.hide(b)...)
 }
 
 func (m *memWire) writev(a, b []byte) {
@@ -138,7 +160,7 @@ func (m *memWire) addresses() (remote, local string) { return m.remote, m.local 
 // arrive is one event with bytes from the other side. They are overwritten when it ends, as
 // the event loop's read buffer is.
 func (m *memWire) arrive(in string) {
-	b := []byte(in)
+	b := []byte(m.echo.weave(in))
 	m.owner.arrived(b)
 	for i := range b {
 		b[i] = 0xDB
@@ -202,7 +224,7 @@ func (st *stage) linkTo(pool, worker int, server int32) *memWire {
 	l.warm()
 	w.end()
 	c := &call{l: l}
-	m := &memWire{owner: c, remote: l.server.Addr}
+	m := st.server(c, l.server.Addr)
 	c.opened(m)
 	_, replies := greeting(&pw.opt.PoolOptions, l.dialect)
 	for range replies {

@@ -31,6 +31,7 @@ func newTrip(t testing.TB, reply string, requests ...[]string) *trip {
 	table := twoGroups(t)
 	p := &trip{st: newTestWorker(t, PoolOptions{Table: table})}
 	p.servers = []*memWire{p.st.linkTo(0, 0, 0), p.st.linkTo(0, 0, 1)}
+	p.servers[0].echo, p.servers[1].echo = nil, nil
 	p.replies = make([][]byte, 2)
 	p.c = p.st.client(0, 0)
 	for _, r := range requests {

@@ -73,6 +73,7 @@ type ServerCounters struct {
 	EOF          uint64 // links closed by the server
 	Errs         uint64 // links closed on a socket error
 	Desyncs      uint64 // closed by us: bytes that no request asked for, or no valid reply
+	Mended       uint64 // replies that did not end where they should, cut out for the one client concerned
 	Stalls       uint64 // closed by us: silent for too long
 
 	Requests     uint64 // requests sent

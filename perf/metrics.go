@@ -156,6 +156,8 @@ var Families = []Family{
 			{Value: "protocol", Read: server(func(c *ServerCounters) float64 { return float64(c.Desyncs) })},
 			{Value: "silent", Read: server(func(c *ServerCounters) float64 { return float64(c.Stalls) })},
 		}},
+	{"huntaway_backend_mended_replies_total", Counter, ServerScope, "Replies to scripts and their like that did not end where they should, cut out for the one client concerned", "",
+		[]Figure{{Read: server(func(c *ServerCounters) float64 { return float64(c.Mended) })}}},
 	{"huntaway_backend_requests_total", Counter, ServerScope, "Requests sent to the server", "",
 		[]Figure{{Stats: "requests", Read: server(func(c *ServerCounters) float64 { return float64(c.Requests) })}}},
 	{"huntaway_backend_sent_bytes_total", Counter, ServerScope, "Bytes of the requests sent to the server", "",
