@@ -223,8 +223,8 @@ func (c *call) closed(cause error, _ bool) {
 // dial connects a link on a goroutine of its own, and hands the connection to the link's
 // worker. Called on the worker.
 func (e *Engine) dial(l *link) {
-	if e.reactor == nil || e.stopping() {
-		return // a worker without an engine: a test dials for itself
+	if !e.canDial() {
+		return
 	}
 	o := l.socketOptions()
 	e.dials.Add(1)
@@ -244,6 +244,10 @@ func (e *Engine) dial(l *link) {
 		}
 	}()
 }
+
+// canDial reports whether links are connected: not any more when the engine stops, and never by
+// a worker without an engine, for which a test dials itself.
+func (e *Engine) canDial() bool { return e.reactor != nil && !e.stopping() }
 
 // linkSocket sets what a link's socket needs before it connects. A peer that has vanished
 // without a word is noticed by the kernel within the pool's timeout plus probes.

@@ -38,7 +38,7 @@ func (w *worker) tick() {
 		pw.tickPause()
 		pw.tickTurns()
 		pw.tickPace()
-		pw.tickKeys()
+		pw.tickInquiries()
 		pw.tickSubscriptions()
 	}
 	w.tickDrain()
@@ -80,7 +80,7 @@ func (w *worker) still() bool {
 	}
 	settled := true
 	for _, pw := range w.pools {
-		settled = settled && !pw.paused() && len(pw.turns) == 0 && len(pw.drains) == 0 && len(pw.astray) == 0 && len(pw.keys.waiting) == 0 && !pw.counting()
+		settled = settled && !pw.paused() && len(pw.turns) == 0 && len(pw.drains) == 0 && len(pw.astray) == 0 && len(pw.inquiries) == 0 && !pw.counting()
 		pw.everyLink(func(l *link) {
 			settled = settled && (l.state == linkReady || l.state == linkIdle || l.state == linkClosed)
 		})

@@ -40,7 +40,7 @@ const (
 	unproven   = "-NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time\r\n"
 
 	// The version is the first that ends so, behind a line feed; loading lets ioredis go on.
-	sections = `~^=\d+\r\ntxt:# Server\r\nredis_version:7\.0\.15\r\nredis_mode:standalone\r\n(?s:.*)\r\nloading:0\r\n(?s:.*)\r\nrole:master\r\n(?s:.*)$`
+	sections = `~^=\d+\r\ntxt:# Server\r\nredis_version:7\.0\.15\r\n(?s:.*)\r\nredis_mode:standalone\r\n(?s:.*)\r\nloading:0\r\n(?s:.*)\r\nrole:master\r\n(?s:.*)$`
 )
 
 var handshakes = []handshake{

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,26 +20,20 @@ var configAnswers = map[string]localAnswer{
 // A setting is one line of CONFIG GET.
 type setting struct{ name, value string }
 
-// settings are what clients ask for when they connect, sorted by name. They speak of the
-// pool as if it were one server. Sizes are in bytes and times in seconds, as Redis' are.
-// Nothing here is secret: CONFIG GET * goes to every client.
+// settings are those of which the proxy knows better than its servers, because they are about
+// the clients, sorted by name. They speak of the pool as if it were one server. Sizes are in
+// bytes and times in seconds, as Redis' are. Nothing here is secret: CONFIG GET * goes to every
+// client.
 func (p *Pool) settings() []setting {
 	l := &p.options().Limits
 	return []setting{
-		{"appendfsync", "everysec"},
-		{"appendonly", "no"},
 		{"client-output-buffer-limit", outputLimit(l)},
 		{"client-query-buffer-limit", strconv.FormatInt(l.RequestBytes, 10)},
 		{"cluster-enabled", "no"},
 		{"databases", strconv.Itoa(p.options().databases(len(p.Table().Groups)))},
 		{"maxclients", strconv.Itoa(p.mostClients())},
-		{"maxmemory", "0"},
-		{"maxmemory-policy", "noeviction"},
 		{"notify-keyspace-events", p.keyspaceEvents()},
 		{"proto-max-bulk-len", strconv.FormatInt(l.BulkBytes, 10)},
-		{"replica-read-only", "yes"},
-		{"save", ""},
-		{"slave-read-only", "yes"},
 		{"tcp-keepalive", keepaliveSeconds(&p.opt)},
 		{"timeout", strconv.FormatInt(int64(l.IdleTime/time.Second), 10)},
 	}
@@ -70,12 +65,34 @@ func (p *Pool) mostClients() int {
 
 // answerConfigGet answers CONFIG GET pattern ...: every setting that a pattern fits, once.
 // A name that is not known is left out, never an error: redis-benchmark and
-// StackExchange.Redis take an error for a broken server.
+// StackExchange.Redis take an error for a broken server. The masters are asked for what is
+// theirs; what cannot be asked is left out too.
 func answerConfigGet(s *session, dst []byte, r *codec.Request) []byte {
-	all := s.pw.pool.settings()
-	names := make([]string, len(all)) // as they are to be said; "" for those not asked for
+	var patterns [][]byte
 	for i := 2; i < r.Len(); i++ {
-		nameSettings(names, all, r.Arg(i))
+		patterns = append(patterns, bytes.Clone(r.Arg(i)))
+	}
+	if own := s.pw.pool.settings(); allNamed(patterns, own) {
+		return s.appendSettings(dst, patterns, own)
+	}
+	s.inquireFor(func(s *session, dst []byte, replies [][]byte) []byte {
+		return s.appendSettings(dst, patterns, underOwn(s.pw.pool.settings(), replies))
+	}, "CONFIG", "GET", "*")
+	return nil
+}
+
+// allNamed reports whether the patterns are names of settings that the proxy knows.
+func allNamed(patterns [][]byte, own []setting) bool {
+	return !slices.ContainsFunc(patterns, func(p []byte) bool {
+		return !slices.ContainsFunc(own, func(o setting) bool { return is(p, o.name) })
+	})
+}
+
+// appendSettings appends those of the settings that the patterns fit.
+func (s *session) appendSettings(dst []byte, patterns [][]byte, all []setting) []byte {
+	names := make([]string, len(all)) // as they are to be said; "" for those not asked for
+	for _, p := range patterns {
+		nameSettings(names, all, p)
 	}
 	var pairs []string
 	for i, name := range names {

@@ -99,12 +99,21 @@ func answerTime(_ *session, dst []byte, _ *codec.Request) []byte {
 	return appendBulks(dst, strconv.FormatInt(now/1e6, 10), strconv.FormatInt(now%1e6, 10))
 }
 
-// answerRole says master, replication offset 0, no replicas.
-func answerRole(_ *session, dst []byte, _ *codec.Request) []byte {
-	dst = codec.AppendArray(dst, 3)
-	dst = codec.AppendBulk(dst, "master")
-	dst = codec.AppendInt(dst, 0)
-	return codec.AppendArray(dst, 0)
+// answerRole says master, how far the replication stream of all groups has come, and no
+// replicas: they are the pool's business. The offset is 0 while the masters cannot be asked.
+func answerRole(s *session, _ []byte, _ *codec.Request) []byte {
+	s.inquireFor(func(s *session, dst []byte, replies [][]byte) []byte {
+		offset := int64(0)
+		for _, reply := range replies {
+			n, _ := numberBehind(reply, "\nmaster_repl_offset:")
+			offset += n
+		}
+		dst = codec.AppendArray(dst, 3)
+		dst = codec.AppendBulk(dst, "master")
+		dst = codec.AppendInt(dst, offset)
+		return codec.AppendArray(dst, 0)
+	}, "INFO", "replication")
+	return nil
 }
 
 func answerUnknown(s *session, _ []byte, r *codec.Request) []byte {

@@ -66,20 +66,3 @@ func TestLocalVictimWaitsLittle(t *testing.T) {
 		}
 	}
 }
-
-// TestConfigGetNames: a setting is named as who asked by name spelt it, and patterns are
-// Redis', in any case; compared with a server.
-func TestConfigGetNames(t *testing.T) {
-	real := dialRedis(t, startRedis(t))
-	ours := newTestWorker(t, PoolOptions{}).client(0, 0)
-	for _, request := range []string{
-		"MAXMEMORY", "SaVe", "[r-q]eplica-read-only", "SAV[^f-z]", "appendonl[xY]", "save SAVE s[a]ve", "s[a]ve SAVE",
-		`\save`, `\s[a]ve`, `s[\a]ve`, `s[\A]ve`, "[s", "slave-read-onl[", "[", "replica-read-onl[z-x]",
-	} {
-		args := append([]string{"CONFIG", "GET"}, strings.Fields(request)...)
-		want := real.say(t, args)
-		if got := ours.say(args...); got != want {
-			t.Errorf("%q: got %q; want %q", args, got, want)
-		}
-	}
-}

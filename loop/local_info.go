@@ -54,34 +54,67 @@ func newRunID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// answerSections answers INFO [section ...].
+// answerSections answers INFO [section ...]: what the masters say, under what the proxy knows
+// better.
 func answerSections(s *session, _ []byte, r *codec.Request) []byte {
-	sections := wantedSections(r)
+	x := s.asking(r)
 	who := entry{session: s.index, gen: s.gen, seq: s.expect(slot{join: noJoin})}
 	s.stop(stopGather)
-	if !asksServers(sections) {
-		s.inform(who.seq, sections)
+	if x.ask == nil {
+		s.inform(who.seq, x, nil)
 		return nil
 	}
 	w := s.w
-	s.pw.knowKeys(func() {
+	s.pw.inquire(func(told [][]byte) {
 		if s := w.sessionOf(&who); s != nil {
-			s.inform(who.seq, sections)
+			s.inform(who.seq, x, told)
 		}
-	})
+	}, x.ask...)
 	return nil
 }
 
-// inform answers INFO with what all workers report.
-func (s *session) inform(seq uint32, sections []int) {
+// A want is what an INFO asks for.
+type want struct {
+	sections []int    // of sectionTable
+	ask      []string // what to ask the masters; nil: nothing
+	only     []string // the names of the sections to show of what they say; nil: all
+}
+
+// asking reads the arguments of INFO. Servers before 7.0 take one section at most, and are
+// asked for all of them where the client wants several.
+func (s *session) asking(r *codec.Request) (x want) {
+	x.sections, x.ask = wantedSections(r), []string{"INFO"}
+	for i := 1; i < r.Len(); i++ {
+		if name := strings.ToLower(string(r.Arg(i))); name != ownSection && !slices.Contains(x.ask, name) {
+			x.ask = append(x.ask, name)
+		}
+	}
+	switch {
+	case r.Len() > 1 && len(x.ask) == 1:
+		x.ask = nil
+	case len(x.ask) > 2 && s.pw.pool.isBefore(7):
+		x.only, x.ask = x.ask[1:], []string{"INFO", "all"}
+	}
+	return x
+}
+
+// shows reports whether a section of the masters is wanted.
+func (x *want) shows(title string) bool {
+	return x.only == nil || slices.Contains(x.only, strings.ToLower(title)) ||
+		slices.ContainsFunc(x.sections, func(at int) bool { return sectionTable[at].title == title })
+}
+
+// inform answers INFO with what all workers report, and what the masters have told: nil when
+// they could not be asked.
+func (s *session) inform(seq uint32, x want, told [][]byte) {
 	p := s.pw.pool
 	gatherAt(s, seq, func(w *worker) *report { return w.reportOf(p) },
 		func(s *session, dst []byte, parts []*report) []byte {
-			sum := new(report)
+			sum := &report{told: told}
 			for _, part := range parts {
 				sum.add(part)
 			}
-			return codec.AppendText(dst, s.resp, s.appendSections(nil, sections, sum))
+			return codec.AppendText(dst, s.resp, s.appendSections(nil, x, sum))
 		})
 }
 
@@ -94,6 +127,9 @@ func (w *worker) reportOf(p *Pool) *report {
 	return r
 }
 
+// ownSection is the name of the section that no Redis has.
+const ownSection = "huntaway"
+
 // A section is one heading of INFO and what stands under it.
 type section struct {
 	name, title string
@@ -102,13 +138,12 @@ type section struct {
 	lines       func(i *lines, s *session, sum *report)
 }
 
-// sectionTable are in the order of Redis. What a proxy does not know of itself is left out
-// rather than invented: replicas, and the percentiles of Latencystats, because latency is
-// not counted per command. Hits, misses and keys are what the masters say.
+// sectionTable are the sections of which the proxy knows something itself, in the order of
+// Redis. What it does not know is left to the masters, and not said while they cannot be asked.
 var sectionTable = []section{
 	{"server", "Server", false, false, serverLines},
 	{"clients", "Clients", false, false, clientLines},
-	{"memory", "Memory", false, false, memoryLines},
+	{"memory", "Memory", false, false, nothingOwn},
 	{"persistence", "Persistence", false, false, persistenceLines},
 	{"stats", "Stats", false, false, statsLines},
 	{"replication", "Replication", false, false, replicationLines},
@@ -117,7 +152,7 @@ var sectionTable = []section{
 	{"errorstats", "Errorstats", false, false, errorLines},
 	{"cluster", "Cluster", false, false, clusterLines},
 	{"keyspace", "Keyspace", false, false, keyspaceLines},
-	{"huntaway", "Huntaway", true, true, huntawayLines},
+	{ownSection, "Huntaway", true, true, huntawayLines},
 }
 
 // wantedSections reads the arguments of INFO: the indexes of the sections to show.
@@ -137,17 +172,48 @@ func wantedSections(r *codec.Request) (indexes []int) {
 	return indexes
 }
 
-// appendSections appends the sections with an empty line between them.
-func (s *session) appendSections(dst []byte, indexes []int, sum *report) []byte {
+// appendSections appends the sections with an empty line between them: those of the masters
+// in their order, then those of ours that they do not have.
+func (s *session) appendSections(dst []byte, x want, sum *report) []byte {
 	i := lines{dst}
-	for n, at := range indexes {
-		if n > 0 {
-			i.text("", "")
+	said := map[string]bool{}
+	for _, c := range mergeInfo(sum.told) {
+		if x.shows(c.title) {
+			said[c.title] = true
+			c.overlay(s.ownFields(c.title, sum), len(sum.told) == 1)
+			i.chapter(&c)
 		}
-		i.text("# "+sectionTable[at].title, "")
-		sectionTable[at].lines(&i, s, sum)
+	}
+	for _, at := range x.sections {
+		if title := sectionTable[at].title; !said[title] {
+			i.chapter(&chapter{title, s.ownFields(title, sum)})
+		}
 	}
 	return i.b
+}
+
+// ownFields are the proxy's own lines of a section.
+func (s *session) ownFields(title string, sum *report) []field {
+	for at := range sectionTable {
+		if sectionTable[at].title == title {
+			var i lines
+			i.text("# ", title)
+			sectionTable[at].lines(&i, s, sum)
+			return chaptersOf(i.b)[0].fields
+		}
+	}
+	return nil
+}
+
+// chapter appends a section.
+func (i *lines) chapter(c *chapter) {
+	if len(i.b) > 0 {
+		i.text("", "")
+	}
+	i.text("# ", c.title)
+	for _, f := range c.fields {
+		i.text(f.name+":", f.value)
+	}
 }
 
 // lines is the text of INFO while it is being made.
@@ -198,6 +264,7 @@ func proxyLines(i *lines, s *session) {
 func huntawayLines(i *lines, s *session, _ *report) {
 	proxyLines(i, s)
 	table := s.pw.table
+	i.number("heap_bytes:", heapBytes())
 	i.text("read_policy:", s.pw.opt.ReadPolicy.String())
 	for n := range table.Groups {
 		g := &table.Groups[n]
@@ -230,16 +297,9 @@ func clientLines(i *lines, s *session, sum *report) {
 	i.number("tracking_clients:", 0)
 }
 
-// memoryLines are about this process, which evicts nothing. Sidekiq and BullMQ warn of
-// every other policy; the servers' must be asked of the servers.
-func memoryLines(i *lines, _ *session, _ *report) {
-	used := heapBytes()
-	i.number("used_memory:", used)
-	i.text("used_memory_human:", strconv.FormatFloat(float64(used)/(1<<20), 'f', 2, 64)+"M")
-	i.number("maxmemory:", 0)
-	i.text("maxmemory_human:", "0B")
-	i.text("maxmemory_policy:", "noeviction")
-}
+// nothingOwn is for what only servers know. Sidekiq and BullMQ warn of every policy but
+// noeviction: the servers must be asked, or nothing be said.
+func nothingOwn(*lines, *session, *report) {}
 
 // heapBytes is what the process's objects take.
 func heapBytes() int64 {
@@ -259,10 +319,6 @@ func persistenceLines(i *lines, _ *session, sum *report) {
 		loading = 1
 	}
 	i.number("loading:", loading)
-	i.number("async_loading:", 0)
-	i.number("rdb_bgsave_in_progress:", 0)
-	i.number("aof_enabled:", 0)
-	i.number("aof_rewrite_in_progress:", 0)
 }
 
 func statsLines(i *lines, s *session, sum *report) {
@@ -275,7 +331,6 @@ func statsLines(i *lines, s *session, sum *report) {
 	i.text("instantaneous_input_kbps:", kilo(sum.rates.in))
 	i.text("instantaneous_output_kbps:", kilo(sum.rates.out))
 	i.number("rejected_connections:", int64(s.pw.pool.rejects.Load()))
-	s.pw.keys.lines(i)
 	sum.roll.lines(i)
 	i.number("total_error_replies:", int64(sum.errors.total))
 }

@@ -87,7 +87,7 @@ func TestInfo(t *testing.T) {
 		"connected_clients": "2", "total_connections_received": "2",
 		"total_commands_processed": "3", "total_error_replies": "1",
 		"loading": "0", "instantaneous_ops_per_sec": "0", "instantaneous_input_kbps": "0.00", "blocked_clients": "0", "pubsub_clients": "0",
-		"role": "master", "cluster_enabled": "0", "maxmemory_policy": "noeviction",
+		"role": "master", "cluster_enabled": "0", "maxmemory_policy": "",
 		"cmdstat_ping": "calls=1,usec=0,usec_per_call=0.00,rejected_calls=0,failed_calls=0", "errorstat_ERR": "count=1",
 	} {
 		if got[name] != want {
@@ -116,8 +116,10 @@ func TestInfoLoading(t *testing.T) {
 		t.Errorf("before a link was needed: got loading:%s; want 0", got)
 	}
 	server := st.linkTo(0, 0, 0)
-	if got := loading(); got != "0" {
-		t.Errorf("with a link: got loading:%s; want 0", got)
+	c.ask("INFO persistence\r\n")
+	st.masterTold(0, 0, command("INFO", "persistence"), infoText("_#Persistence loading:0"))
+	if _, fields := sectionsOf(t, c.take()); fields["loading"] != "0" {
+		t.Errorf("with a link: got loading:%s; want 0", fields["loading"])
 	}
 	server.close()
 	st.e.workers[0].pools[0].link(0, 0).refuse()
@@ -181,8 +183,36 @@ func TestConfigGetAll(t *testing.T) {
 	}
 }
 
-// TestInfoKeyspace: the masters are asked, at most once a second, and one that does not
-// answer holds nobody up for long.
+// masterTold answers what a worker asks a server on its own account; text is of INFO.
+func (st *stage) masterTold(worker int, server int32, asked, text string) {
+	st.t.Helper()
+	pw := st.e.workers[worker].pools[0]
+	er := pw.errands[server]
+	if er == nil {
+		st.t.Fatalf("server %d was not asked; want %q", server, asked)
+	}
+	m, ok := er.link.wire.(*memWire)
+	if !ok {
+		m = &memWire{owner: &call{l: er.link}}
+		m.owner.opened(m)
+		_, replies := greeting(&pw.opt.PoolOptions, er.link.dialect)
+		m.arrive(strings.Repeat("+OK\r\n", replies))
+		st.run()
+	}
+	if got := m.take(); !strings.HasSuffix(got, asked) {
+		st.t.Fatalf("to server %d: got %q; want %q at its end", server, got, asked)
+	}
+	m.arrive(text)
+	st.run()
+}
+
+// infoText is the reply to INFO with lines separated by spaces.
+func infoText(lines string) string {
+	return string(codec.AppendBulk(nil, strings.ReplaceAll(strings.ReplaceAll(lines, " ", "\r\n"), "_#", "# ")+"\r\n"))
+}
+
+// TestInfoKeyspace: the master is asked, databases have the clients' numbers, and one that does
+// not answer holds nobody up for long.
 func TestInfoKeyspace(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{DB: 2, Databases: 3})
 	st.linkTo(0, 0, 0)
@@ -190,42 +220,110 @@ func TestInfoKeyspace(t *testing.T) {
 	if got := c.ask("INFO keyspace\r\nPING\r\n"); got != "" {
 		t.Fatalf("got %q; want nothing before the master has answered", got)
 	}
-	er := w.pools[0].errands[0]
-	m := &memWire{owner: &call{l: er.link}}
-	m.owner.opened(m)
-	m.arrive("+OK\r\n+PONG\r\n")
-	st.run()
-	if got, want := m.take(), command("INFO", "stats")+command("INFO", "keyspace"); !strings.HasSuffix(got, want) {
-		t.Fatalf("to the master: got %q; want %q at its end", got, want)
-	}
-	stats := "# Stats\r\nexpired_keys:1\r\nevicted_keys:2\r\nkeyspace_hits:30\r\nkeyspace_misses:4\r\npubsub_channels:0\r\n"
-	m.arrive("$" + decimal(len(stats)) + "\r\n" + stats + "\r\n")
-	text := "# Keyspace\r\ndb0:keys=9,expires=0,avg_ttl=0\r\ndb2:keys=3,expires=1,avg_ttl=50\r\ndb4:keys=1,expires=0,avg_ttl=0\r\n"
-	m.arrive("$" + decimal(len(text)) + "\r\n" + text + "\r\n")
-	st.run()
+	st.masterTold(0, 0, command("INFO", "keyspace"), infoText(
+		"_#Keyspace db0:keys=9,expires=0,avg_ttl=0 db2:keys=3,expires=1,avg_ttl=50 db4:keys=1,expires=0,avg_ttl=0"))
 	want := "# Keyspace\r\ndb0:keys=3,expires=1,avg_ttl=50\r\ndb2:keys=1,expires=0,avg_ttl=0\r\n"
 	want = "$" + decimal(len(want)) + "\r\n" + want + "\r\n"
 	if got := c.take(); got != want+"+PONG\r\n" {
 		t.Errorf("got %q; want %q", got, want)
 	}
-	for _, section := range []string{"stats", "default"} {
-		_, got := sectionsOf(t, c.say("INFO", section))
-		if got["expired_keys"] != "1" || got["evicted_keys"] != "2" || got["keyspace_hits"] != "30" || got["keyspace_misses"] != "4" {
-			t.Errorf("INFO %s: got %v; want what the master said of hits", section, got)
-		}
-	}
-	if got := c.say("INFO", "keyspace"); got != want || m.take() != "" {
-		t.Errorf("again: got %q; want the same without asking", got)
-	}
-	w.pools[0].keys.at -= int64(keysFresh)
 	if got := c.say("INFO", "keyspace"); got != "" {
 		t.Fatalf("later: got %q; want the master to be asked again", got)
 	}
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && len(c.said) == 0; st.run() {
 		w.tick()
 	}
-	if got := c.take(); got != want {
-		t.Errorf("without an answer: got %q; want what was known", got)
+	if got := c.take(); got != "$12\r\n# Keyspace\r\n\r\n" {
+		t.Errorf("without an answer: got %q; want nothing said", got)
+	}
+	st.masterTold(0, 0, command("INFO", "keyspace"), infoText("_#Keyspace db2:keys=7,expires=0,avg_ttl=0"))
+	if got := c.take(); got != "" {
+		t.Errorf("when the answer comes: got %q; want nothing", got)
+	}
+}
+
+// TestInfoOfOneMaster: what the master says is passed on, line by line in its order, but for
+// what the proxy knows better, and who follows the master.
+func TestInfoOfOneMaster(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	st.linkTo(0, 0, 0)
+	c := st.client(0, 0)
+	c.ask("INFO all\r\n")
+	st.masterTold(0, 0, command("INFO", "all"), infoText("_#Server redis_version:9.9.9 x_new:1 tcp_port:1 uptime_in_seconds:77 "+
+		"_#Clients connected_clients:55 blocked_clients:44 client_recent_max_input_buffer:8 "+
+		"_#Memory used_memory:123 maxmemory_policy:allkeys-lru _#Stats migrate_cached_sockets:3 total_commands_processed:12345 slave_expires_tracked_keys:2 "+
+		"_#Replication role:slave connected_slaves:2 slave0:ip=10.0.0.1,port=1 slave17:ip=10.0.0.2 master_repl_offset:99 "+
+		"_#Commandstats cmdstat_replconf:calls=1 _#Strange strange:yes _#Keyspace db0:keys=4,expires=0,avg_ttl=0"))
+	titles, got := sectionsOf(t, c.take())
+	for name, want := range map[string]string{
+		"redis_version": "7.0.0", "x_new": "1", "tcp_port": "22121", "uptime_in_seconds": "77", "huntaway_pool": "alpha",
+		"connected_clients": "1", "blocked_clients": "0", "client_recent_max_input_buffer": "8", "used_memory": "123",
+		"maxmemory_policy": "allkeys-lru", "migrate_cached_sockets": "3", "total_commands_processed": "12345",
+		"slave_expires_tracked_keys": "2", "role": "master", "connected_slaves": "0", "slave0": "", "slave17": "",
+		"master_repl_offset": "99", "cmdstat_replconf": "", "strange": "yes", "db0": "keys=4,expires=0,avg_ttl=0",
+	} {
+		if got[name] != want {
+			t.Errorf("got %s:%s; want %s", name, got[name], want)
+		}
+	}
+	if got, want := strings.Join(titles, " "), "Server Clients Memory Stats Replication Commandstats Strange Keyspace Persistence CPU Errorstats Cluster"; got != want {
+		t.Errorf("got %s; want %s", got, want)
+	}
+}
+
+// TestInfoOfSeveralMasters: sums, the least, the most, what they have in common, or nothing.
+func TestInfoOfSeveralMasters(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{Table: twoGroups(t)})
+	st.linkTo(0, 0, 0)
+	st.linkTo(0, 0, 1)
+	c := st.client(0, 0)
+	c.ask("INFO\r\n")
+	st.masterTold(0, 0, command("INFO"), infoText("_#Server redis_version:7.0.15 redis_git_sha1:0 gcc_version:1 process_id:5 "+
+		"_#Memory used_memory:2048 used_memory_human:2.00K maxmemory:100 maxmemory_human:100B maxmemory_policy:noeviction mem_fragmentation_ratio:1.2 "+
+		"_#Stats keyspace_hits:30 instantaneous_ops_per_sec:3 total_commands_processed:9 only_here:1 expired_stale_perc:0.10 "+
+		"_#Persistence loading:0 aof_enabled:0 rdb_last_save_time:500 rdb_last_bgsave_status:ok "+
+		"_#Replication role:master master_replid:aaa master_repl_offset:10 _#CPU used_cpu_sys:1.250000"))
+	st.masterTold(0, 1, command("INFO"), infoText("_#Server redis_version:7.2.1 redis_git_sha1:0 gcc_version:2 process_id:6 "+
+		"_#Memory used_memory:1024 used_memory_human:1.00K maxmemory:200 maxmemory_human:200B maxmemory_policy:allkeys-lfu mem_fragmentation_ratio:1.3 "+
+		"_#Stats keyspace_hits:12 instantaneous_ops_per_sec:4 total_commands_processed:9 expired_stale_perc:0.20 "+
+		"_#Persistence loading:0 aof_enabled:1 rdb_last_save_time:400 rdb_last_bgsave_status:err "+
+		"_#Replication role:master master_replid:bbb master_repl_offset:20 _#CPU used_cpu_sys:2.000000"))
+	_, got := sectionsOf(t, c.take())
+	for name, want := range map[string]string{
+		"redis_version": "7.0.0", "redis_git_sha1": "0", "gcc_version": "", "used_memory": "3072", "used_memory_human": "3.00K",
+		"maxmemory": "300", "maxmemory_human": "300B", "maxmemory_policy": "mixed", "mem_fragmentation_ratio": "", "keyspace_hits": "42",
+		"only_here": "", "expired_stale_perc": "", "loading": "0", "aof_enabled": "1", "rdb_last_save_time": "400",
+		"rdb_last_bgsave_status": "err", "master_replid": "", "master_repl_offset": "30", "used_cpu_sys": "3.250000",
+		"total_commands_processed": "1", "role": "master",
+	} {
+		if got[name] != want {
+			t.Errorf("got %s:%s; want %s", name, got[name], want)
+		}
+	}
+}
+
+// TestConfigOfSeveralMasters: what differs is the sum, the least or mixed; secrets stay there.
+func TestConfigOfSeveralMasters(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{Table: twoGroups(t)})
+	st.linkTo(0, 0, 0)
+	st.linkTo(0, 0, 1)
+	c := st.client(0, 0)
+	ask := func(pattern string) string {
+		c.ask("CONFIG GET " + pattern + "\r\nPING\r\n")
+		st.masterTold(0, 0, command("CONFIG", "GET", "*"), command("maxmemory", "5", "requirepass", "hidden", "save", "", "hz", "10", "dir", "/x", "timeout", "7", "maxmemory-policy", "a"))
+		st.masterTold(0, 1, command("CONFIG", "GET", "*"), command("maxmemory", "6", "requirepass", "hidden", "save", "1 1", "hz", "20", "dir", "/x", "timeout", "7", "maxmemory-policy", "a"))
+		return c.take()
+	}
+	for pattern, want := range map[string]string{
+		"maxmemory*": command("maxmemory", "11", "maxmemory-policy", "a"), "SAVE": command("SAVE", "mixed"), "h[z]": command("hz", "10"),
+		"requirepass": "*0\r\n", "dir": "*0\r\n",
+	} {
+		if got := ask(pattern); got != want+"+PONG\r\n" {
+			t.Errorf("%s: got %q; want %q", pattern, got, want)
+		}
+	}
+	if got := ask("*"); strings.Contains(got, "hidden") || !strings.Contains(got, "$7\r\ntimeout\r\n$1\r\n0\r\n") {
+		t.Errorf("got %q; want no secret, and the time-out that holds for clients", got)
 	}
 }
 
@@ -254,6 +352,8 @@ func TestErrorsAreCounted(t *testing.T) {
 	c.say("MOVE", "k")
 	c.say("CLIENT", "KILL", "x:1")
 	c.take()
+	server.close()
+	st.e.workers[0].pools[0].link(0, 0).refuse()
 	_, got := sectionsOf(t, c.say("INFO", "errorstats", "commandstats"))
 	for name, want := range map[string]string{
 		"errorstat_WRONGTYPE": "count=2", "errorstat_OOM": "count=1", "errorstat_ERR": "count=4",

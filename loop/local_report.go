@@ -14,6 +14,7 @@ type report struct {
 	masters sighting
 	rates   rates
 	errors  errorCounts
+	told    [][]byte // of the sum: what the masters say, by group; nil when they could not be asked
 }
 
 // add adds another worker's.

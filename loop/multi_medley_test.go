@@ -56,14 +56,12 @@ func TestMedleyThatFails(t *testing.T) {
 // TestMedleyWithoutServer: where nothing is a server's business none is asked.
 func TestMedleyWithoutServer(t *testing.T) {
 	st := newStage(t, 3, PoolOptions{})
-	link := st.linkTo(0, 1, 0)
 	c := st.client(0, 1)
 	said := c.ask(frames("ECHO x;MULTI;CLIENT LIST ID 99;CLIENT SETNAME a;CLIENT GETNAME;INFO cluster;CLIENT SETNAME b c;EXEC;ECHO y"))
 	got(t, "said", said, "$1\r\nx\r\n+OK\r\n"+strings.Repeat("+QUEUED\r\n", 4)+"-ERR wrong number of arguments for 'client|setname' command\r\n"+execAbort+"$1\r\ny\r\n")
 	said = c.ask(frames("MULTI;CLIENT LIST ID 99;CLIENT SETNAME a;CLIENT GETNAME;INFO cluster;EXEC;ECHO y"))
 	got(t, "said", said, "+OK\r\n"+strings.Repeat("+QUEUED\r\n", 4)+
 		"*4\r\n$0\r\n\r\n+OK\r\n$1\r\na\r\n$30\r\n# Cluster\r\ncluster_enabled:0\r\n\r\n$1\r\ny\r\n")
-	got(t, "to the server", link.take(), "")
 	p := &st.e.workers[1].pools[0].counters
 	if p.Requests != p.Replies {
 		t.Errorf("got %d requests, %d replies; want as many", p.Requests, p.Replies)

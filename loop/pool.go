@@ -135,7 +135,7 @@ type poolWorker struct {
 	errands     map[int32]*errand   // by server ID
 	pause       pause
 	pace        pace
-	keys        keyspace
+	inquiries   []*inquiry
 	board       *switchboard         // subscriptions; nil until there was one
 	cost        []uint64             // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
 	holds       []*hold              // by group; nil while nothing is held

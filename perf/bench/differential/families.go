@@ -212,6 +212,10 @@ CLIENT NOSUCH
 COMMAND GETKEYS SET $k $v
 COMMAND GETKEYS MGET $k $k
 COMMAND NOSUCH
+CONFIG GET MaxMemory|maxmemory*|ap[p]end[f-o]*|[z-s]ave|\save|save|[
+CONFIG GET save Appendonly nosuch
+INFO nosuch|cluster
+ROLE
 NOSUCHCOMMAND $k $v
 HELLO 4
 HELLO x`},
