@@ -26,7 +26,7 @@ func (s *session) admit(r *codec.Request) {
 		s.lastCmd = cmd.ID
 		s.serve(cmd, r)
 	}
-	if s.window.len() >= s.pw.opt.Limits.Pipeline && s.stops&stopAlone == 0 {
+	if s.window.len() >= s.allowed && s.stops&stopAlone == 0 {
 		s.stop(stopWindow)
 	}
 }

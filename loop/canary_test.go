@@ -124,7 +124,7 @@ func TestCanaryInStep(t *testing.T) {
 // over, in the write that its requests leave in; one that must rest is not.
 func TestCanaryAfterManyRequests(t *testing.T) {
 	a := newAviary(t)
-	c := a.client(0, 0)
+	c := a.client(0, 0).known()
 	batch := strings.Repeat(command("GET", "k"), canaryEvery/4)
 	send := func(refusal string) (canaries int) {
 		t.Helper()

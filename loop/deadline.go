@@ -95,6 +95,9 @@ func (w *worker) still() bool {
 
 // tick looks at what the link waits for.
 func (l *link) tick() {
+	if l.dammed {
+		l.heard = l.w.now // it is not the server that is silent
+	}
 	switch l.state {
 	case linkCooling:
 		if l.w.now >= l.retryAt {

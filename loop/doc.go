@@ -121,7 +121,12 @@
 //	client     answers made here             mostWork per event ([session.spend])  the rest of its bytes wait for a turn
 //	client     a word of every worker        one at a time ([gather])           later requests wait
 //	clients    the same, all of them         piecesPerTurn pieces per turn      chores stand in line ([worker.addChore])
-//	client     replies that it does not read pauseOutput, and one reply         it is not read from
+//	client     answers that it does not read pauseOutput                        it is not read from
+//	client     replies of servers            allowedBytes in flight             later requests wait ([session.weigh])
+//	client     those, and reads slowly       pauseOutput, and one reply         reads in flight are taken back ([session.recall]),
+//	                                                                            it gets a link of its own, which is not
+//	                                                                            read from meanwhile ([session.fallBehind])
+//	client     those, and reads nothing      OutputSoftBytes for OutputSoftTime it is closed
 //
 // # What it refuses
 //

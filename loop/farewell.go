@@ -14,8 +14,12 @@ type farewell struct {
 	said  []byte
 }
 
-// farewellTime bounds how long a half-closed client may take to read its last replies.
-const farewellTime = 10 * time.Second
+// farewellTime bounds how long a half-closed client may take to read a piece of its last
+// replies: who reads slowly gets them all.
+const (
+	farewellTime  = 10 * time.Second
+	farewellPiece = 64 << 10
+)
 
 // newFarewell takes over a descriptor.
 func newFarewell(fd int, owner endpoint) *farewell { return &farewell{owner: owner, fd: fd} }
@@ -23,6 +27,7 @@ func newFarewell(fd int, owner endpoint) *farewell { return &farewell{owner: own
 func (f *farewell) write(b []byte)     { f.said = append(f.said, b...) }
 func (f *farewell) writev(a, b []byte) { f.said = append(append(f.said, a...), b...) }
 func (f *farewell) backlog() int       { return 0 }
+func (f *farewell) untaken() int       { return 0 }
 func (f *farewell) pause()             {}
 func (f *farewell) await()             {}
 func (f *farewell) resume()            {}
@@ -52,6 +57,12 @@ func sayFarewell(fd int, said []byte) {
 		return
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(farewellTime))
-	_, _ = conn.Write(said) // the client may have gone altogether: nobody is left to tell
+	for len(said) > 0 {
+		_ = conn.SetDeadline(time.Now().Add(farewellTime))
+		n, err := conn.Write(said[:min(len(said), farewellPiece)])
+		if err != nil {
+			return // the client may have gone altogether: nobody is left to tell
+		}
+		said = said[n:]
+	}
 }

@@ -53,10 +53,11 @@ type anchor struct {
 
 // A socket is a wire over a gnet connection. Owner: the worker whose loop it is on.
 type socket struct {
-	conn   gnet.Conn // nil once closed
-	owner  endpoint
-	epoll  int // the loop's epoll descriptor, -1 when reading cannot be suspended
-	paused bool
+	conn      gnet.Conn // nil once closed
+	owner     endpoint
+	epoll     int // the loop's epoll descriptor, -1 when reading cannot be suspended
+	paused    bool
+	pausedFor uint32 // what is waited for all the same
 }
 
 // An endpoint is who a connection belongs to: a session or a link.
@@ -270,6 +271,14 @@ func (s *socket) write(b []byte) {
 	}
 	if len(b) > 0 {
 		_, _ = s.conn.Write(b) // an error has closed the connection, and OnClose has told
+		s.stayPaused()
+	}
+}
+
+// stayPaused suspends reading anew, which gnet resumes for what a write has left behind.
+func (s *socket) stayPaused() {
+	if s.paused && s.conn != nil && s.conn.OutboundBuffered() > 0 {
+		s.interest(s.pausedFor)
 	}
 }
 
@@ -290,6 +299,7 @@ func send(fd int, b []byte) int {
 func (s *socket) writev(a, b []byte) {
 	if s.conn != nil {
 		_, _ = s.conn.Writev([][]byte{a, b})
+		s.stayPaused()
 	}
 }
 
@@ -299,6 +309,21 @@ func (s *socket) backlog() int {
 		return 0
 	}
 	return s.conn.OutboundBuffered()
+}
+
+// untaken implements wire.
+func (s *socket) untaken() int { return s.queued(unix.TIOCOUTQ) }
+
+// queued returns the length of one of the kernel's queues.
+func (s *socket) queued(which uint) int {
+	if s.conn == nil {
+		return 0
+	}
+	n, err := unix.IoctlGetInt(s.conn.Fd(), which)
+	if err != nil {
+		return 0 // only when closed
+	}
+	return n
 }
 
 // pause implements wire. gnet turns reading on again when a backlog has drained; then one
@@ -320,7 +345,7 @@ func (s *socket) interest(read uint32) {
 	if s.conn == nil || s.epoll < 0 {
 		return
 	}
-	s.paused = read&unix.EPOLLIN == 0
+	s.paused, s.pausedFor = read&unix.EPOLLIN == 0, read
 	if s.conn.OutboundBuffered() > 0 {
 		read |= unix.EPOLLOUT
 	}
@@ -349,16 +374,7 @@ func (s *socket) abort() {
 }
 
 // waiting implements wire.
-func (s *socket) waiting() int {
-	if s.conn == nil {
-		return 0
-	}
-	n, err := unix.IoctlGetInt(s.conn.Fd(), unix.TIOCINQ)
-	if err != nil {
-		return 0 // only when closed
-	}
-	return n
-}
+func (s *socket) waiting() int { return s.queued(unix.TIOCINQ) }
 
 // shut implements wire.
 func (s *socket) shut() bool {

@@ -149,6 +149,9 @@ func (s *session) joined(e *entry, j *join) {
 	s.window.at(e.seq).join = noJoin
 	s.w.dropJoin(at)
 	s.pw.settled(e)
+	if len(reply) >= worthWeighing {
+		s.weigh(len(reply))
+	}
 	s.answer(e.seq, reply)
 }
 

@@ -40,6 +40,7 @@ type link struct {
 	sent     int // bytes of log that were given to the wire
 	scan     codec.ReplyScanner
 	partial  buffer      // the beginning of a reply that cannot be passed on yet
+	flowed   int         // bytes of it that have come
 	flows    bool        // the reply that is arriving is passed on piece by piece
 	eager    bool        // is on worker.pressed
 	isQueued bool        // is on worker.queued
@@ -68,6 +69,8 @@ type link struct {
 
 	// Of private links.
 	lent     bool
+	apart    bool         // carries what any link could, for one session, see poolWorker.ownLink
+	dammed   bool         // is not read from, because the session it is lent to is behind
 	dropped  bool         // is being closed by us
 	patient  bool         // may take any time to answer
 	tainted  bool         // has carried what isGuarded is about: nobody else may read there

@@ -144,9 +144,9 @@ func (l *link) settleAll(f *fault) {
 		case flowed: // half of its reply has been passed on: the rest can never come
 			l.w.truncated(&e)
 			flowed = false
-		case l.private && (at > sent || f == faultConnect || f == faultAuth):
+		case l.private && !l.apart && (at > sent || f == faultConnect || f == faultAuth):
 			l.pw.unsentPrivately(&e, frame, unsentFault(f), l) // another link would not have the state of this one
-		case l.private:
+		case l.private && !l.apart:
 			l.pw.lostPrivately(&e, f, l)
 		case at > sent || f == faultConnect || f == faultAuth:
 			l.pw.again(&e, frame)

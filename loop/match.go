@@ -64,6 +64,9 @@ func (l *link) after() {
 	if l.wire == nil {
 		return
 	}
+	if l.dammed {
+		l.wire.pause() // gnet has resumed it because a backlog has drained
+	}
 	l.forget()
 	l.rate()
 	if l.sent < l.log.len() && l.state != linkGreeting {
@@ -265,6 +268,8 @@ func (l *link) piece(b []byte) {
 	if l.flows {
 		if s != nil {
 			s.say(s.heard(e.seq, b))
+			l.flowed += len(b)
+			s.weigh(l.flowed)
 		}
 		return
 	}
@@ -274,7 +279,8 @@ func (l *link) piece(b []byte) {
 		return
 	}
 	if s != nil && l.mayFlow(e, s, b) {
-		l.flows = true
+		l.flows, l.flowed = true, l.partial.len()+len(b)
+		s.weigh(l.flowed)
 		s.window.front().state = passing // no message may come in between
 		if l.partial.len() > 0 {
 			s.sayOwn(s.heard(e.seq, l.partial.bytes()))

@@ -13,6 +13,7 @@ const (
 	modeMuted                       // CLIENT REPLY OFF or SKIP has been said
 	modePaused                      // CLIENT PAUSE is in force
 	modeMedley                      // waits for EXEC and for what of it is answered here, see medley
+	modeApart                       // its large replies are not read as fast as they come, see fallBehind
 )
 
 // has reports whether any of m is set.
@@ -43,6 +44,7 @@ func (s *session) leaveModes() {
 	s.dropTransaction()
 	s.dropMedley()
 	s.dropSubscriptions()
+	s.endLease()
 	if s.pin != nil {
 		s.pin.discard()
 		s.pin = nil

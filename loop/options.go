@@ -49,7 +49,7 @@ var DefaultLimits = Limits{
 	Args:            131072,
 	InlineBytes:     64 << 10,
 	Pipeline:        1024,
-	OutputBytes:     64 << 20,
+	OutputBytes:     1 << 30,
 	OutputSoftBytes: 16 << 20,
 	OutputSoftTime:  10 * time.Second,
 	LinkQueueBytes:  4 << 20,
@@ -121,10 +121,10 @@ type Limits struct {
 	BulkBytes       int64         // one argument
 	Args            int           // arguments of one request
 	InlineBytes     int           // an inline request
-	Pipeline        int           // requests in flight per session; at it, reading pauses
+	Pipeline        int           // requests in flight per session, while replies are small; at it, reading pauses
 	OutputBytes     int64         // unread replies per session: closed at once
-	OutputSoftBytes int64         // unread replies per session: closed after OutputSoftTime over it
-	OutputSoftTime  time.Duration //
+	OutputSoftBytes int64         // unread replies per session: closed when over it, and none is read for OutputSoftTime
+	OutputSoftTime  time.Duration // see OutputSoftBytes
 	LinkQueueBytes  int64         // bytes waiting for one server: the sessions that feed it pause
 	RequestTime     time.Duration // from a request's first byte to its last; negative: for ever
 	IdleTime        time.Duration // 0: for ever

@@ -81,9 +81,10 @@ func (s *session) flush() {
 	}
 	s.compact()
 	s.overLimit()
-	if s.window.len() <= s.pw.opt.Limits.Pipeline/2 {
-		s.release(stopWindow)
+	if s.stops&stopOutput != 0 {
+		s.fallBehind()
 	}
+	s.widen()
 	if s.window.len() == 0 {
 		s.release(stopAlone)
 	}
@@ -160,17 +161,21 @@ func (s *session) overLimit() {
 	default:
 		s.release(stopOutput)
 	}
+	s.regulate(n)
 	s.softLimit(n)
 }
 
-// softLimit closes a session that has been over the soft limit for too long.
+// softLimit closes a session that is over the soft limit and has read nothing for too long.
 func (s *session) softLimit(n int64) {
 	l := &s.pw.opt.Limits
-	switch {
-	case n <= l.OutputSoftBytes:
+	if n <= l.OutputSoftBytes || s.wire == nil {
 		s.softSince = 0
-	case s.softSince == 0:
-		s.softSince = s.w.now
+		return
+	}
+	taken := s.bytesOut - uint64(s.wire.backlog()+s.wire.untaken())
+	switch {
+	case s.softSince == 0 || taken != s.taken:
+		s.softSince, s.taken = s.w.now, taken
 	case s.w.now-s.softSince > int64(l.OutputSoftTime):
 		s.cutOff(endOutput)
 	}

@@ -99,6 +99,7 @@ func (p *Pool) change(edit func(*PoolOptions)) {
 // follow takes over changed options.
 func (pw *poolWorker) follow(next *settings) {
 	pw.opt = next
+	pw.w.sessionsOf(pw.pool, func(s *session) { s.allowed = min(s.allowed, next.Limits.Pipeline) })
 	for len(pw.commands) < next.Commands.Len() {
 		pw.commands = append(pw.commands, perf.CommandCounters{})
 	}

@@ -97,6 +97,9 @@ func (pw *poolWorker) dropPrivate(l *link) {
 		s.pin = nil
 		s.unpinned()
 	}
+	if s := pw.w.sessions[l.borrower.session]; s != nil && s.gen == l.borrower.gen && s.lease == l {
+		s.endLease()
+	}
 	p := &pw.private
 	same := func(other *link) bool { return other == l }
 	p.links = slices.DeleteFunc(p.links, same)

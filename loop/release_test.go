@@ -113,7 +113,7 @@ func TestHeldReads(t *testing.T) {
 // TestReleaseWindow: one in flight, then 64, then 128; what comes new is sent behind.
 func TestReleaseWindow(t *testing.T) {
 	c := newCrisis(t, PoolOptions{})
-	cl := c.client(0, 0)
+	cl := c.client(0, 0).known()
 	c.publish(c.table.WithHold(0))
 	const n = 300
 	cl.ask(sets(0, n))

@@ -113,6 +113,9 @@ func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
 		pw.w.fail(e, faultNoEcho, l)
 		return
 	}
+	if s.mode.has(modeApart) {
+		l = pw.ownLink(s, e, l)
+	}
 	if e.marks.has(isScript) {
 		frame = pw.withScript(l, e, frame)
 	}

@@ -35,6 +35,7 @@ type session struct {
 	family     *family      // the links that speak its protocol and see its database
 	tx         *transaction // since MULTI or WATCH; nil otherwise
 	medley     *medley      // in modeMedley: the EXEC that it waits for
+	lease      *link        // the private link for its large replies while it stands apart
 	pin        *link        // the private link it holds, for a WATCH or while it is blocked
 	sub        *subscriber  // what it is subscribed to; nil for nothing
 	stops      stops        // why it takes no more requests
@@ -61,7 +62,12 @@ type session struct {
 	parted     uint64 // bytesOut, plus one, when the client closed its half; 0: it has not
 	spentIn    uint64 // the event in which it last made work
 	spent      int    // how much in that event, see spend
-	softSince  int64  // since when its output is over the soft limit; 0 if it is not
+	allowed    int    // requests it may have in flight
+	largest    int    // the largest reply since that was last changed; 0: none worth weighing
+	calm       int    // small replies in a row while it stands apart
+	leaseAfter int64  // when it may borrow a link after one has failed
+	softSince  int64  // since when its output is over the soft limit and nothing is read; 0 if it is not
+	taken      uint64 // bytes its client had taken then
 	name       string
 	lib        [2]string // CLIENT SETINFO: LIB-NAME, LIB-VER
 	requests   uint64
@@ -249,6 +255,7 @@ func (s *session) open(c wire) {
 	s.wire = c
 	s.state = sessionOpen
 	s.since, s.active = s.w.now, s.w.now
+	s.allowed = min(firstAllowed, s.pw.opt.Limits.Pipeline)
 	s.resp, s.family = 2, s.pw.plain
 	s.family.users++
 	s.peer, s.here = c.addresses()

@@ -14,6 +14,9 @@ func (w *worker) settle(e *entry, b []byte) {
 	}
 	s.pw.counters.Replies++
 	s.pw.settled(e)
+	if len(b) >= worthWeighing {
+		s.weigh(len(b))
+	}
 	s.reply(e.seq, b)
 }
 

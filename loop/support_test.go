@@ -129,6 +129,7 @@ func (m *memWire) writev(a, b []byte) {
 }
 
 func (m *memWire) backlog() int { return m.kept }
+func (m *memWire) untaken() int { return 0 }
 func (m *memWire) pause()       { m.paused, m.awaits = true, false }
 func (m *memWire) await()       { m.paused, m.awaits = true, true }
 func (m *memWire) resume()      { m.paused, m.awaits = false, false }
@@ -192,6 +193,13 @@ func (st *stage) client(pool, worker int) *memClient {
 	m := &memWire{owner: a, local: "127.0.0.1:22121", remote: "127.0.0.1:" + decimal(50000+int(s.id))}
 	a.opened(m)
 	return &memClient{m, st, s}
+}
+
+// known makes the client one whose replies are known to be small: it may have as many requests
+// in flight as there can be.
+func (c *memClient) known() *memClient {
+	c.s.allowed = c.s.pw.opt.Limits.Pipeline
+	return c
 }
 
 // ask sends bytes as they are, lets everything that follows happen, and returns what was

@@ -13,6 +13,8 @@ type wire interface {
 	writev(a, b []byte)
 	// backlog returns the bytes that were written and not yet taken by the kernel.
 	backlog() int
+	// untaken returns the bytes that the kernel has and the peer's has not acknowledged.
+	untaken() int
 	// pause stops reading; at most one more event may come.
 	pause()
 	// await is pause, but the owner hears when the peer closes its half, though what it has

@@ -22,12 +22,14 @@ type PoolCounters struct {
 	ClosedOutput      uint64 // closed by us: did not read its replies
 	ClosedAuth        uint64 // closed by us: not authenticated in time, or too many attempts
 	ClosedDrain       uint64 // closed by us: shutting down
+	StoodApart        uint64 // times a session got a link of its own for large replies it was slow to read
 	Paused            uint64 // times a session's reading was suspended (back-pressure)
 
 	// Requests and what became of them.
 
 	Requests     uint64 // requests taken from clients
 	RequestBytes uint64 // of those, as framed by the clients
+	Recalled     uint64 // of those, taken back to be asked for later, and counted again then
 	Messages     uint64 // messages given to subscribers
 	Replies      uint64 // replies given to clients, errors included
 	ReplyBytes   uint64 // of those, as framed for the clients

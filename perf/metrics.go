@@ -43,6 +43,8 @@ var Families = []Family{
 		}},
 	{"huntaway_client_pauses_total", Counter, PoolScope, "Times the reading from a client was suspended because its replies, or a server, were slower than it", "",
 		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.Paused) })}}},
+	{"huntaway_client_stood_apart_total", Counter, PoolScope, "Times a client got a connection to a server for itself, because it reads large replies slower than they come", "",
+		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.StoodApart) })}}},
 	{"huntaway_client_received_bytes_total", Counter, PoolScope, "Bytes of the requests taken from clients", "",
 		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.RequestBytes) })}}},
 	{"huntaway_client_sent_bytes_total", Counter, PoolScope, "Bytes of the replies given to clients", "",
@@ -51,6 +53,8 @@ var Families = []Family{
 	// Requests.
 	{"huntaway_requests_total", Counter, PoolScope, "Requests taken from clients", "",
 		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.Requests) })}}},
+	{"huntaway_requests_recalled_total", Counter, PoolScope, "Of those, reads that were taken back because the client was behind with large replies; they are counted again when they are sent anew", "",
+		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.Recalled) })}}},
 	{"huntaway_replies_total", Counter, PoolScope, "Replies given to clients, error replies included", "",
 		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.Replies) })}}},
 	{"huntaway_requests_local_total", Counter, PoolScope, "Requests that the proxy answered itself", "",

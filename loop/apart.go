@@ -1,0 +1,115 @@
+package loop
+
+// A session stands apart while its replies are large and it reads them more slowly than they
+// come: it has one request in flight, over a link that is lent to it, and reading from that is
+// suspended while the client is behind. So it makes nobody wait on a shared link, and what waits
+// for it waits at the server and not here. It joins the others again when its replies are small.
+
+// calmAfter is how many small replies in a row end that.
+const calmAfter = 8
+
+// fallBehind is called when the session has been stopped because it does not read.
+func (s *session) fallBehind() {
+	if s.unread() <= pauseOutput {
+		return
+	}
+	s.recall()
+	if s.allowed > allowedBytes/passOn {
+		return // its replies are many and not large
+	}
+	s.calm = 0
+	if !s.mode.has(modeApart) {
+		s.mode |= modeApart
+		s.allowed = 1
+		s.pw.counters.StoodApart++
+	}
+	if s.window.len() > 0 {
+		s.stop(stopWindow) // the link may be changed when nothing is in flight
+	}
+}
+
+// settleDown is called when the request of a session that stands apart has been answered.
+func (s *session) settleDown() {
+	if s.largest >= passOn {
+		s.calm = 0
+		return
+	}
+	if s.calm++; s.calm >= calmAfter {
+		s.mode &^= modeApart
+		s.endLease()
+	}
+}
+
+// ownLink returns the link for a request of a session that stands apart: its own to the same
+// server as l, or l where that cannot be had. What is joined of several replies has to be
+// collected anyway, and a link that has carried a script could not be lent again.
+func (pw *poolWorker) ownLink(s *session, e *entry, l *link) *link {
+	if l.private || s.window.len() > 1 || e.marks.has(isPart|isScript) {
+		return l
+	}
+	if own := s.lease; own != nil && (own.downAt > 0 || own.server.ID != l.server.ID || own.dialect != l.dialect) {
+		s.endLease()
+	}
+	if s.lease == nil && pw.w.now >= s.leaseAfter {
+		s.lease = pw.borrow(s, l.server.ID)
+		if s.lease == nil {
+			return l
+		}
+		s.lease.apart = true
+	}
+	if s.lease == nil || !s.lease.usable() {
+		return l
+	}
+	return s.lease
+}
+
+// endLease gives the session's own link back.
+func (s *session) endLease() {
+	l := s.lease
+	if l == nil {
+		return
+	}
+	s.lease = nil
+	switch {
+	case l.downAt > 0: // it has failed, and is dropped by who noticed
+		s.leaseAfter = s.w.now + int64(lastPause)
+	case l.busy():
+		l.discard()
+	default:
+		l.undam()
+		l.apart = false
+		l.giveBack()
+	}
+}
+
+// regulate suspends reading from the session's own link while n bytes wait for the client.
+func (s *session) regulate(n int64) {
+	switch l := s.lease; {
+	case l == nil:
+	case s.parted > 0:
+		l.undam() // what is said is only collected: it never becomes less
+	case n > handOver:
+		l.dam()
+	case n <= handOver/2:
+		l.undam()
+	}
+}
+
+// dam suspends reading.
+func (l *link) dam() {
+	l.dammed = true
+	if l.wire != nil {
+		l.wire.pause()
+	}
+}
+
+// undam reads on. The server could not be heard meanwhile.
+func (l *link) undam() {
+	if !l.dammed {
+		return
+	}
+	l.dammed, l.heard = false, l.w.now
+	if l.wire != nil {
+		l.wire.resume()
+	}
+}

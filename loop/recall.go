@@ -1,0 +1,82 @@
+package loop
+
+import "huntaway/codec"
+
+// unrecallable are the marks of entries that must be answered where they are: they may change
+// something, they are more or less than one request of a client, or have not gone the usual way.
+const unrecallable = isWrite | isPart | isSink | isCanary | isMany | isPrivate | toReplica | urgent | isScript |
+	hopLow | hopHigh | guarded
+
+// A recallable is a request in flight that may be taken back. link is nil where that cannot be.
+type recallable struct {
+	link *link
+	pos  uint32 // of its FIFO
+	at   int    // where its frame begins in the log
+}
+
+// recall takes back requests of a session that does not read its replies as fast as they come:
+// reads that are in flight beyond what it is allowed, behind the last request that must not be
+// executed twice. What the server says to them is swallowed, and they are the first that is
+// admitted when the session takes requests again. So a pipeline of large replies, which came
+// when nobody knew that they are large, costs traffic but no memory.
+//
+// It must not be called while requests of the session are being taken.
+func (s *session) recall() {
+	if s.mode&^modeApart != 0 || s.parted > 0 || s.window.len() <= s.allowed {
+		return // a mode may have noted the place of a slot
+	}
+	all := make([]recallable, s.window.len())
+	for _, l := range s.family.links {
+		if l != nil {
+			l.listRecallable(s, all)
+		}
+	}
+	first := len(all)
+	for first > s.allowed && all[first-1].link != nil {
+		first--
+	}
+	if first == len(all) {
+		return
+	}
+	t := s.w.newTail()
+	t.scan, t.used, t.born = codec.Scanner{}, 0, s.w.now
+	for _, one := range all[first:] {
+		s.takeBack(one, t)
+	}
+	s.window.tail = s.window.head + uint32(first)
+	if s.tail != nil {
+		t.buf.add(s.tail.buf.bytes()[s.tail.used:])
+		s.dropTail()
+	}
+	s.tail = t
+}
+
+// takeBack makes a request one that has not been admitted yet.
+func (s *session) takeBack(one recallable, t *tail) {
+	e := one.link.fifo.at(one.pos)
+	s.pw.landed(e)
+	e.marks |= isSink
+	t.buf.add(one.link.log.bytes()[one.at : one.at+int(e.size)])
+	s.requests--
+	s.pw.counters.Recalled++ // and not taken from Requests: counters that fall are taken for new ones
+}
+
+// listRecallable notes which requests of a session may be taken back from the link, by their
+// place in its window. One whose reply has begun may not.
+func (l *link) listRecallable(s *session, all []recallable) {
+	commands := s.pw.opt.Commands.All()
+	at := l.base
+	for p := l.fifo.head; p != l.fifo.tail; p++ {
+		e := l.fifo.at(p)
+		begun := p == l.fifo.head && (l.flows || l.partial.len() > 0)
+		if e.session == s.index && e.gen == s.gen && !e.marks.has(unrecallable) && !begun && asItCame(commands[e.cmd]) {
+			all[e.seq-s.window.head] = recallable{l, p, at}
+		}
+		at += int(e.size)
+	}
+}
+
+// asItCame reports whether the frame of a command's whole request is what the client sent.
+func asItCame(cmd *codec.Command) bool {
+	return cmd.Policy == codec.Forward || cmd.Policy == codec.Split
+}
