@@ -84,7 +84,7 @@ func splitLine(line []byte, r *Request) error {
 
 // word appends the first word of line, unquoted, to r.own and returns what follows it.
 func (r *Request) word(line []byte) (rest []byte, ok bool) {
-	for len(line) > 0 && !space(line[0]) {
+	for len(line) > 0 && !endsWord(line[0]) {
 		switch line[0] {
 		case '"':
 			if line, ok = r.doubleQuoted(line[1:]); !ok {
@@ -153,7 +153,12 @@ func (r *Request) encode() {
 	r.Frame = r.own[words:len(r.own):len(r.own)]
 }
 
+// space reports whether c may stand between words, and behind a closing quote.
 func space(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
+
+// endsWord reports whether c ends a word. Redis takes a vertical tab or a form feed for part of
+// one that has begun.
+func endsWord(c byte) bool { return space(c) && c != '\v' && c != '\f' }
 
 // hex returns the value of a hexadecimal digit, 16 or more for anything else.
 func hex(c byte) byte {

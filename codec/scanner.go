@@ -85,7 +85,7 @@ func (s *Scanner) argument(buf []byte, r *Request, lim *Limits) error {
 		return ErrShort
 	}
 	if buf[p] != '$' {
-		return errNotBulk
+		return notBulk(buf[p])
 	}
 	size, from, err := number(buf, p+1)
 	if err != nil {

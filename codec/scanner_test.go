@@ -127,8 +127,8 @@ func TestScannerRefuses(t *testing.T) {
 		{bulk("18446744073709551618"), errBulkLength}, {bulk("+2"), errBulkLength}, {bulk("02"), errBulkLength},
 		{bulk(" 2"), errBulkLength}, {bulk("-0"), errBulkLength}, {bulk(""), errBulkLength}, {bulk("2\x00"), errBulkLength},
 		{bulk(strings.Repeat("2", 70)), errBulkLine},
-		{"*1\r\n+PING\r\n", errNotBulk}, {"*1\r\n*1\r\n$4\r\nPING\r\n", errNotBulk}, {"*1\r\n:1\r\n", errNotBulk},
-		{"*1\r\n%1\r\n", errNotBulk}, {"*1\r\n_\r\n", errNotBulk}, {"*1\r\n\r\n", errNotBulk},
+		{"*1\r\n+PING\r\n", notBulk('+')}, {"*1\r\n*1\r\n$4\r\nPING\r\n", notBulk('*')}, {"*1\r\n:1\r\n", notBulk(':')},
+		{"*1\r\n%1\r\n", notBulk('%')}, {"*1\r\n_\r\n", notBulk('_')}, {"*1\r\n\r\n", notBulk('\r')},
 		{"*1\r\n$2\r\nxxyy", errNoCRLF}, {"*1\r\n$2\r\nxx\n\n", errNoCRLF}, {"*1\r\n$2\r\nxxx\r\n", errNoCRLF},
 		{"*1\r\n$2\r\nxx\r\r", errNoCRLF},
 		{strings.Repeat("a", 64<<10+1), errInlineLength},
@@ -277,7 +277,7 @@ func obviousBulk(in string, at int, lim *Limits) (arg string, next int, err erro
 		return "", 0, ErrShort
 	}
 	if in[at] != '$' {
-		return "", 0, errNotBulk
+		return "", 0, notBulk(in[at])
 	}
 	size, from, err := obviousNumber(in, at+1, errBulkLine, errBulkLength)
 	switch {
@@ -350,17 +350,17 @@ func obviousWords(line string) (args []string, err error) {
 	if strings.Contains(line, "\x00") {
 		return nil, errInlineNUL
 	}
-	const blanks = " \t\v\f\r\n"
+	const blanks, enders = " \t\v\f\r\n", " \t\r\n"
 	for {
 		line = strings.TrimLeft(line, blanks)
 		if line == "" {
 			return args, nil
 		}
-		end := strings.IndexAny(line, blanks+`"'`)
+		end := strings.IndexAny(line, enders+`"'`)
 		switch {
 		case end < 0:
 			return append(args, line), nil
-		case strings.IndexByte(blanks, line[end]) >= 0:
+		case strings.IndexByte(enders, line[end]) >= 0:
 			args, line = append(args, line[:end]), line[end:]
 			continue
 		}

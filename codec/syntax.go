@@ -22,7 +22,6 @@ var (
 	errRequestLength = &SyntaxError{"Protocol error: request too large", "request length"}
 	errCountLine     = &SyntaxError{"Protocol error: too big mbulk count string", "count line"}
 	errBulkLine      = &SyntaxError{"Protocol error: too big bulk count string", "bulk line"}
-	errNotBulk       = &SyntaxError{"Protocol error: expected '$' before an argument", "no bulk"}
 	errNoCRLF        = &SyntaxError{"Protocol error: expected CRLF after an argument", "no CRLF"}
 	errInlineLength  = &SyntaxError{"Protocol error: too big inline request", "inline length"}
 	errQuotes        = &SyntaxError{"Protocol error: unbalanced quotes in request", "quotes"}
@@ -35,6 +34,16 @@ var (
 	// it must not get anything executed (CVE-2016-10517).
 	errOtherProtocol = &SyntaxError{"", "other protocol"}
 )
+
+// notBulk is the error for an argument that begins with a byte other than '$'.
+func notBulk(c byte) *SyntaxError { return &notBulks[c] }
+
+var notBulks = func() (all [256]SyntaxError) {
+	for c := range all {
+		all[c] = SyntaxError{"Protocol error: expected '$', got '" + string([]byte{byte(c)}) + "'", "no bulk"}
+	}
+	return all
+}()
 
 // The ways in which a reply stream can be wrong.
 var (

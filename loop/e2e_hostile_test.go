@@ -20,7 +20,7 @@ func TestBrokenFramingIsAnsweredAndClosed(t *testing.T) {
 	st := play(t, scene{groups: alone(startServers(t, 1)...)})
 	for _, tc := range []struct{ in, want string }{
 		{"*1x\r\n", "-ERR Protocol error: invalid multibulk length\r\n"},
-		{"*2\r\n$3\r\nGET\r\n:1\r\n", "-ERR Protocol error: expected '$' before an argument\r\n"},
+		{"*2\r\n$3\r\nGET\r\n:1\r\n", "-ERR Protocol error: expected '$', got ':'\r\n"},
 		{"*2\r\n$3\r\nGET\r\n$18446744073709551615\r\n", "-ERR Protocol error: invalid bulk length\r\n"},
 		{"*1\r\n$4\r\nPINGxx", "-ERR Protocol error: expected CRLF after an argument\r\n"},
 		{"SET \"k\r\n", "-ERR Protocol error: unbalanced quotes in request\r\n"},
