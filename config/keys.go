@@ -170,7 +170,7 @@ var serverRows = []row{
 var readRows = []row{
 	{name: "read_policy", kind: kindWord, at: ofPool(func(p *Pool) any { return &p.ReadPolicy }),
 		words: readPolicies, initial: "master", when: onReload,
-		doc: "Who serves reads. master: the master alone. prefer-replica: a secondary or replica, the master when there is none. replica-only: a secondary or replica, or an error. nearest: any member, the quickest of two drawn. Except with master, a read may see a write that the same client pipelined behind it."},
+		doc: "Who serves reads. master: the master alone. prefer-replica: a secondary or replica, the master when there is none. replica-only: a secondary or replica, or an error. nearest: any member, the quickest of two drawn. Except with master, a read may see a write that the same client pipelined behind it. In nutcracker.yml the default of a pool with lines of role n or s is prefer-replica, with read_your_writes."},
 	{name: "read_your_writes", kind: kindFlag, at: ofPool(func(p *Pool) any { return &p.ReadYourWrites }),
 		initial: "false", when: onReload,
 		doc: "A client connection that has written reads from the master until a replica has caught up with that write. A client library with a pool of connections may read on another one."},

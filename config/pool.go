@@ -47,10 +47,39 @@ func (r *reader) readPool(e *entry, path string) *poolDraft {
 		d.pool.Failover = failoverSentinel
 	}
 	r.readMembers(d)
+	r.splitReads(d)
 	if d.known["hold_timeout"] == nil && !d.hasGroups() && d.pool.Failover != FailoverCluster {
 		d.pool.HoldTimeout = 0
 	}
 	return d
+}
+
+// splitReads gives a pool of nutcracker.yml whose lines have the roles n or s the reads that
+// these roles ask for, unless its keys say otherwise: the first Huntaway had no such keys.
+func (r *reader) splitReads(d *poolDraft) {
+	reader := d.firstReader()
+	if r.format != Nutcracker || reader == nil || d.known["read_policy"] != nil {
+		return
+	}
+	d.pool.ReadPolicy = "prefer-replica"
+	text := "reads go to the servers with role n or s: read_policy is prefer-replica"
+	if d.known["read_your_writes"] == nil {
+		d.pool.ReadYourWrites = true
+		text += " and read_your_writes true"
+	}
+	r.warn(reader.at, d.path, text+", because lines of this file have these roles", "give read_policy to say so or to have it otherwise")
+}
+
+// firstReader returns the first server that is no master, nil when there is none.
+func (d *poolDraft) firstReader() *member {
+	for _, g := range d.groups {
+		for i := range g.members {
+			if g.members[i].server.Role != RoleMaster {
+				return &g.members[i]
+			}
+		}
+	}
+	return nil
 }
 
 // hasGroups tells whether some group has more than one server.
