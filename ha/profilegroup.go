@@ -1,6 +1,7 @@
 package ha
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -32,6 +33,9 @@ func (j *judgement) group(g *shard.Group, all []*testimony) {
 func (j *judgement) reached(s *testimony) {
 	switch {
 	case s.err == nil:
+	case beginsWith(s.err, "NOPERM "):
+		user := cmp.Or(j.pool.Access.User, "default")
+		j.note(Fatal, s, "the user "+user+" may not INFO", "every probe asks it", s.command("ACL", "SETUSER", user, "+info"))
 	case s.fault == vital.FaultAuth:
 		j.note(Fatal, s, s.err.Error(), "server_password, and server_user if it is not the default one, as the server has them", "")
 	case beginsWith(s.err, "ERR unknown command"):

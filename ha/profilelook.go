@@ -106,7 +106,7 @@ type right struct {
 
 var rights = []right{
 	{[]string{"info"}, "info", "observe local sentinel cluster", Fatal, "probes ask INFO replication"},
-	{[]string{"ping"}, "ping", "observe local sentinel", Fatal, "probes send PING"},
+	{[]string{"ping"}, "ping", "observe local sentinel", Doubtful, "probes see by it that a server loads, is stale or cannot save"},
 	{[]string{"command"}, "command", "observe local sentinel cluster", Doubtful, "commands that Huntaway's own table lacks are learnt so"},
 	{[]string{"replicaof", "no", "one"}, "replicaof", "local", Fatal, "nobody can be promoted without"},
 	{[]string{"multi"}, "multi", "local", Fatal, "a promotion is one transaction"},

@@ -64,8 +64,17 @@ func (s *session) administer(cmd *codec.Command, r *codec.Request) (served bool)
 			barredFor[cmd.ID] + "; send it to the server itself")
 		return true
 	}
-	s.forward(cmd, r, 0)
+	s.launch(cmd, r.Frame, 0, s.pw.marksOf(cmd)|s.urgency(cmd))
 	return true
+}
+
+// urgency returns urgent for a command that servers take while a script runs for too long, to
+// end it or themselves. It does not overtake what its client has said before.
+func (s *session) urgency(cmd *codec.Command) marks {
+	if cmd.Flags&codec.FlagAllowBusy != 0 && s.window.len() == 0 {
+		return urgent
+	}
+	return 0
 }
 
 // passable reports whether a command whose keys nobody can find may go to the one group

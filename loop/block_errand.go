@@ -30,7 +30,7 @@ func (pw *poolWorker) newErrand(server *shard.Server) *errand {
 	if pw.errands == nil {
 		pw.errands = make(map[int32]*errand)
 	}
-	l := newLink(pw, server, dialect{resp: 2})
+	l := newLink(pw, server, dialect{2, noDatabase}) // what it is asked concerns no database
 	l.private = true
 	er := &errand{pw: pw, link: l}
 	l.tap, l.tapLost = er.hear, er.lost

@@ -105,11 +105,10 @@ func (l *link) tick() {
 			l.warm()
 		}
 	case linkGreeting:
-		if l.w.now-l.heard > int64(l.pw.opt.ConnectTimeout) {
-			l.breakUp(faultTimeout)
-		}
+		l.tickGreeting()
 	case linkReady, linkLeaving:
 		l.stall()
+		l.lookOccupied()
 		l.expire()
 		l.sing()
 		if l.wire != nil && l.sent < l.log.len() {

@@ -20,7 +20,7 @@ const undivertible = isWrite | isSink | isCanary | retried | isMany | isPrivate 
 // reads that wait there may go elsewhere: while no other member of the group may serve them
 // they are best left where they are.
 func (l *link) shun() (spared bool) {
-	if l.private || l.dialect.urgent() {
+	if l.private || l.aside {
 		return false
 	}
 	spared = l.pw.canSpare(l.server.ID)
@@ -68,7 +68,7 @@ func (pw *poolWorker) canSpare(id int32) bool {
 // without ticks the replies may be waiting to be read, so nothing is diverted.
 func (l *link) divert(waited int64) (n int) {
 	pw := l.pw
-	if l.private || l.dialect.urgent() || l.w.late || pw.opt.ReadPolicy == shard.ReadMaster {
+	if l.private || l.aside || l.w.late || pw.opt.ReadPolicy == shard.ReadMaster {
 		return 0
 	}
 	costs := slices.Clone(pw.cost)

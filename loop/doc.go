@@ -94,6 +94,10 @@
 // dropped where it would be said; CLIENT PAUSE leaves requests unread where they are, on
 // every worker, until it is over ([pause]).
 //
+// A server that is busy, loads or cannot save its data is not a missing one: a link to it is up,
+// and its own words reach the clients ([link.bears]). While it runs a script over a shared link,
+// which it does not read meanwhile, a second one carries what others say ([session.sidestep]).
+//
 // Should a server or a bug ever swallow a reply or add one, every later reply of the link
 // would be somebody else's. A busy shared link finds out within a second: see [canary]. Where
 // a client has a say in what a server writes, as with scripts, a canary stands behind every

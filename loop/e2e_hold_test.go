@@ -161,7 +161,7 @@ func (w *writer) check(t testing.TB, found []int) {
 func TestHoldBridgesARestart(t *testing.T) {
 	servers := startServers(t, 1, "--appendonly", "yes", "--appendfsync", "always")
 	sc := scene{groups: alone(servers...)}
-	sc.options = loop.PoolOptions{HoldTimeout: 5 * time.Second, Timeout: 400 * time.Millisecond}
+	sc.options = loop.PoolOptions{HoldTimeout: 15 * time.Second, Timeout: 10 * time.Second}
 	st := play(t, sc)
 	cr := st.work(8, 0, 5)
 	cr.after(t, 50)

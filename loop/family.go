@@ -3,9 +3,6 @@ package loop
 import (
 	"slices"
 	"time"
-
-	"huntaway/codec"
-	"huntaway/shard"
 )
 
 // A dialect is what the links of a family have in common beside the server: a reply can be
@@ -27,10 +24,12 @@ func (c dialect) urgent() bool { return c.db == noDatabase }
 // speak it use no others, but for private links. Owner: the worker.
 type family struct {
 	dialect
-	pw    *poolWorker
-	links []*link // by server ID x ServerConnections; nil until first used
-	users int     // sessions that speak it
-	left  int64   // when the last of them ended or changed
+	pw     *poolWorker
+	links  []*link // by server ID x ServerConnections; nil until first used
+	users  int     // sessions that use it
+	left   int64   // when the last of them ended or changed
+	relief *family // its stand-in, see sidestep; nil: it has none
+	home   *family // whose stand-in it is; nil: nobody's
 }
 
 // keepFamily is how long the links of a dialect stay open that no session speaks.
@@ -49,6 +48,9 @@ func (pw *poolWorker) tickFamilies() {
 		if f := pw.families[i]; f.unused() {
 			pw.families = slices.Delete(pw.families, i, i+1)
 			f.close()
+			if f.home != nil {
+				f.home.relief = nil
+			}
 		}
 	}
 }
@@ -57,7 +59,7 @@ func (pw *poolWorker) tickFamilies() {
 // for keepFamily.
 func (f *family) unused() bool {
 	before := f.pw.w.now - int64(keepFamily)
-	if f.users > 0 || f.left > before {
+	if f.users > 0 || f.left > before || f.relief != nil {
 		return false
 	}
 	return !slices.ContainsFunc(f.links, func(l *link) bool {
@@ -78,7 +80,7 @@ func (f *family) close() {
 // familyOf returns the family of a dialect, made on first use.
 func (pw *poolWorker) familyOf(c dialect) *family {
 	for _, f := range pw.families {
-		if f.dialect == c {
+		if f.dialect == c && f.home == nil {
 			return f
 		}
 	}
@@ -96,6 +98,7 @@ func (f *family) link(id int32, k int) *link {
 	l := f.links[at]
 	if l == nil {
 		l = newLink(f.pw, f.pw.table.Server(id), f.dialect)
+		l.home, l.nth, l.aside = f, k, f.urgent() || f.home != nil
 		f.links[at] = l
 	}
 	return l
@@ -124,39 +127,5 @@ func (pw *poolWorker) sharedLinks(do func(*link)) {
 // speak puts a session into the family of a dialect. Nothing of it may be in flight.
 func (s *session) speak(c dialect) {
 	s.resp = c.resp
-	s.family.leave()
-	s.family = s.pw.familyOf(c)
-	s.family.users++
-}
-
-// greeting is what a link says before it carries requests: credentials first (a failing
-// AUTH behind another command gets no reply from some servers), in RESP3 as part of HELLO;
-// then the database, then a PING, because a connection that was accepted proves nothing.
-func greeting(o *PoolOptions, c dialect) (bytes []byte, replies int) {
-	user := o.ServerUser
-	switch {
-	case c.resp == 3 && o.ServerPassword != "":
-		if user == "" {
-			user = defaultUser
-		}
-		bytes = codec.AppendCommand(bytes, "HELLO", "3", "AUTH", user, o.ServerPassword)
-	case c.resp == 3:
-		bytes = codec.AppendCommand(bytes, "HELLO", "3")
-	case o.ServerPassword != "" && user != "":
-		bytes = codec.AppendCommand(bytes, "AUTH", user, o.ServerPassword)
-	case o.ServerPassword != "":
-		bytes = codec.AppendCommand(bytes, "AUTH", o.ServerPassword)
-	}
-	if len(bytes) > 0 {
-		replies++
-	}
-	if db := o.DB + int(c.db); db != 0 && !c.urgent() {
-		bytes = codec.AppendCommand(bytes, "SELECT", decimal(db))
-		replies++
-	}
-	if o.cluster && o.ReadPolicy != shard.ReadMaster {
-		bytes = codec.AppendCommand(bytes, "READONLY") // or a replica sends reads to its master
-		replies++
-	}
-	return codec.AppendCommand(bytes, "PING"), replies + 1
+	s.attach(s.pw.familyOf(c))
 }

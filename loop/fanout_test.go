@@ -113,7 +113,7 @@ func (st *stage) connect(l *link) *memWire {
 	m := st.server(c, l.server.Addr)
 	c.opened(m)
 	_, replies := greeting(&l.pw.opt.PoolOptions, l.dialect)
-	for range replies - 1 {
+	for range len(replies) - 1 {
 		m.arrive("+OK\r\n")
 	}
 	m.arrive("-BUSY Redis is busy running a script.\r\n") // it is there, which is enough

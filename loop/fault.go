@@ -33,6 +33,8 @@ var (
 	faultHoldTime   = &fault{notExecuted, "no server took the request in time", false}
 	faultAuth       = &fault{notExecuted, "the server refused our credentials", true}
 	faultNoEcho     = &fault{notExecuted, "scripts, functions and modules need ECHO, which is not allowed to us", true}
+	faultFull       = &fault{notExecuted, "the server has too many clients", true}
+	faultRefused    = &fault{notExecuted, "the server refused the handshake", true}
 	faultLost       = &fault{unknown, "connection lost", true}
 	faultTimeout    = &fault{unknown, "timed out", true}
 	faultReply      = &fault{unknown, "the server's reply makes no sense", true}

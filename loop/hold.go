@@ -96,8 +96,11 @@ func (pw *poolWorker) postpone(s *session, e *entry, frame []byte, l *link) {
 		f = faultNoReplica
 	case l == nil:
 		f = faultNoMaster
-	case l.barred:
-		f = faultAuth
+	case l.words != nil:
+		pw.turnAway(e, l.words)
+		return
+	case l.why != nil:
+		f = l.why
 	}
 	if !pw.holding(e, l) {
 		pw.w.fail(e, f, l)

@@ -1,13 +1,11 @@
 package loop
 
 import (
-	"log/slog"
 	"math"
 	"strconv"
 
 	"huntaway/codec"
 	"huntaway/perf"
-	"huntaway/perf/repeat"
 	"huntaway/shard"
 )
 
@@ -28,6 +26,9 @@ type link struct {
 	dialect   dialect
 	private   bool         // lent to one session at a time, see private
 	inCluster bool         // the server is one of a Redis Cluster, see doubted
+	home      *family      // whose it is; nil: a private one's
+	nth       int          // which of the family's to the server
+	aside     bool         // carries only what goes round the others: what it costs, and that it is silent, is of no interest
 	server    shard.Server // as it was when the link was made
 	count     *perf.ServerCounters
 
@@ -44,12 +45,17 @@ type link struct {
 	flows    bool        // the reply that is arriving is passed on piece by piece
 	eager    bool        // is on worker.pressed
 	isQueued bool        // is on worker.queued
-	barred   bool        // the server refused our credentials the last time
+	wholly   bool        // is of no use before the server takes everything: see bears
+	again    bool        // the handshake that is under way has to be repeated
+	words    []byte      // those of a server that is too busy to let us in; nil: it is not
+	why      *fault      // as which it turned us away the last time; nil: it did not
 	moved    bool        // its connection is to be renewed, see renew
 	noEcho   bool        // its server does not answer canaries, see probe
 	unlisted bool        // its family is closed: what it would cost is of no interest
 	expired  int         // sinks at the front of the FIFO
-	greets   int         // replies of the handshake still to come
+	steps    []greetStep // of the handshake
+	occupied bool        // its server runs a script that came over it, see sidestep
+	greets   int         // replies of it still to come
 	heard    int64       // when bytes last came, or the first request went out after silence
 	stalled  int64       // what heard was when the last stall was reported
 	written  ring[stamp] // when what is in flight was written
@@ -291,42 +297,10 @@ func (l *link) relieve() {
 	l.waiters = l.waiters[:0]
 }
 
-// open takes the connection over from the dialer and greets the server.
-func (l *link) open(c wire) {
-	if l.state != linkDialing { // retired while it was being dialed
-		c.close()
-		return
-	}
-	l.wire = c
-	l.noEcho = false
-	l.on(evDialed)
-	l.heard = l.w.now
-	l.count.Connects++
-	l.count.Links++
-	hello, replies := greeting(&l.pw.opt.PoolOptions, l.dialect)
-	l.greets = replies
-	l.wire.write(hello)
-}
-
-// greeted takes one reply of the handshake.
-func (l *link) greeted(reply []byte) {
-	if reply[0] == '-' && !(l.dialect.urgent() && codeIs(reply, "BUSY")) {
-		l.w.engine.often.Say(slog.LevelWarn, repeat.Subject{What: "server refused the handshake", Whom: l.pw.opt.Name + " " + l.server.Addr},
-			"server", l.server.Addr, "pool", l.pw.opt.Name, "reply", string(reply[1:len(reply)-2]))
-		l.breakUp(refusal(reply))
-		return
-	}
-	if l.greets--; l.greets > 0 {
-		return
-	}
-	l.on(evGreeted)
-	l.ready()
-}
-
 // ready begins to carry requests.
 func (l *link) ready() {
 	l.welcome()
-	l.pause, l.downAt, l.shunned, l.barred, l.moved = 0, 0, 0, false, false
+	l.pause, l.downAt, l.moved, l.words, l.why = 0, 0, false, nil, nil
 	l.rate()
 	l.w.engine.report.LinkUp(l.pw.opt.Name, l.server.ID)
 	if l.sent < l.log.len() {
@@ -340,7 +314,7 @@ func (l *link) ready() {
 
 // rate publishes what a read would cost here.
 func (l *link) rate() {
-	if l.private || l.unlisted || l.dialect.urgent() {
+	if l.private || l.unlisted || l.aside {
 		return
 	}
 	cost := &l.pw.cost[l.server.ID]
@@ -378,15 +352,6 @@ func (l *link) comeIn() {
 		l.downAt, l.pause = 0, 0
 	}
 	l.rate()
-}
-
-// refusal chooses the fault for a handshake that the server refused.
-func refusal(reply []byte) *fault {
-	switch string(codec.ErrorCode(reply)) {
-	case "NOAUTH", "WRONGPASS", "NOPERM":
-		return faultAuth
-	}
-	return faultConnect
 }
 
 // decimal formats n.

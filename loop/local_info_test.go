@@ -196,7 +196,7 @@ func (st *stage) masterTold(worker int, server int32, asked, text string) {
 		m = &memWire{owner: &call{l: er.link}}
 		m.owner.opened(m)
 		_, replies := greeting(&pw.opt.PoolOptions, er.link.dialect)
-		m.arrive(strings.Repeat("+OK\r\n", replies))
+		m.arrive(strings.Repeat("+OK\r\n", len(replies)))
 		st.run()
 	}
 	if got := m.take(); !strings.HasSuffix(got, asked) {

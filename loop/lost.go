@@ -54,7 +54,7 @@ func (l *link) lost(cause error) {
 
 // breakUp closes the connection because of what the server did.
 func (l *link) breakUp(f *fault) {
-	cause := errRefused
+	var cause error
 	switch f {
 	case faultReply:
 		cause = errDesync
@@ -63,6 +63,11 @@ func (l *link) breakUp(f *fault) {
 		cause = errSilent
 		l.count.Stalls++
 	}
+	l.giveUp(cause, f)
+}
+
+// giveUp closes the connection, with the cause that is told of it.
+func (l *link) giveUp(cause error, f *fault) {
 	old := l.wire
 	l.wire = nil
 	l.count.Links--
@@ -78,8 +83,10 @@ func (l *link) failed(cause error, f *fault) {
 	again := l.state == linkReady && f == faultLost && cause != errFenced && !l.busy() && (l.backAt == 0 || l.w.now-l.backAt > int64(lastPause))
 	again = again || cause == errMoved
 	l.on(evFailed)
-	l.barred = f == faultAuth
-	l.shunned = 0
+	l.shunned, l.words, l.why = 0, nil, nil
+	if f == faultAuth || f == faultFull || f == faultRefused {
+		l.why = f
+	}
 	if l.downAt == 0 {
 		l.downAt = l.w.now
 	}
@@ -89,7 +96,7 @@ func (l *link) failed(cause error, f *fault) {
 		l.comeBack()
 	}
 	l.rate()
-	if !wasLeaving && cause != errMoved && !l.w.engine.stopping() {
+	if !wasLeaving && cause != errMoved && !l.isRelief() && !l.w.engine.stopping() {
 		l.report(cause)
 		l.mourn(cause)
 	}
@@ -144,11 +151,11 @@ func (l *link) settleAll(f *fault) {
 		case flowed: // half of its reply has been passed on: the rest can never come
 			l.w.truncated(&e)
 			flowed = false
-		case l.private && !l.apart && (at > sent || f == faultConnect || f == faultAuth):
+		case l.private && !l.apart && (at > sent || f.class == notExecuted):
 			l.pw.unsentPrivately(&e, frame, unsentFault(f), l) // another link would not have the state of this one
 		case l.private && !l.apart:
 			l.pw.lostPrivately(&e, f, l)
-		case at > sent || f == faultConnect || f == faultAuth:
+		case at > sent || f.class == notExecuted:
 			l.pw.again(&e, frame)
 		default:
 			l.pw.lostInFlight(&e, frame, l, f)

@@ -220,13 +220,18 @@ func (pw *poolWorker) preconnect() {
 // link returns the k-th plain link to a server of the table, made on first use.
 func (pw *poolWorker) link(id int32, k int) *link { return pw.plain.link(id, k) }
 
-// linkOf returns the link that s uses for a server: always the same one, so that its
-// requests reach the server in order.
+// linkOf returns the link that s uses for a server: the same one as long as something of it is
+// in flight, so that its requests reach the server in order.
 func (pw *poolWorker) linkOf(s *session, id int32) *link {
 	if s.mode.has(modePinned) && s.pin != nil && s.pin.server.ID == id {
 		return s.pin
 	}
-	return s.family.link(id, int(s.index)%pw.opt.ServerConnections)
+	k := int(s.index) % pw.opt.ServerConnections
+	l := s.family.link(id, k)
+	if (l.occupied || s.family.home != nil) && s.window.len() == 1 {
+		return s.sidestep(id, k)
+	}
+	return l
 }
 
 // place names a group, and a server when l is not nil, for error texts.

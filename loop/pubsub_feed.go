@@ -79,6 +79,7 @@ func (f *feed) connect() {
 	if f.l = f.x.pw.openTapped(f.server, f.hear, f.lost); f.l == nil {
 		return // the server has just left the table: resubscribe comes
 	}
+	f.l.wholly = true // a SUBSCRIBE that is refused is not said again
 	for t := range f.topics {
 		f.tell(ask{askJoin, t, nil})
 	}
@@ -201,7 +202,7 @@ func (f *feed) unconfirm(t *topic) {
 // lost hears that the link is gone. Messages that are published until it is back are lost
 // for its members, as they are to any subscriber of a server whose connection breaks.
 func (f *feed) lost() {
-	f.barred = f.l != nil && f.l.barred
+	f.barred = f.l != nil && f.l.why == faultAuth
 	asks := f.asks
 	f.l, f.asks = nil, ring[ask]{}
 	f.pause = min(max(2*f.pause, int64(firstPause)), int64(lastPause))

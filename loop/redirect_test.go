@@ -382,10 +382,10 @@ func TestBlockedRedirected(t *testing.T) {
 // take a read names its master.
 func TestReadsOfReplicas(t *testing.T) {
 	opt := PoolOptions{cluster: true, ReadPolicy: shard.PreferReplica}
-	hello, replies := greeting(&opt, dialect{resp: 2})
+	hello, steps := greeting(&opt, dialect{resp: 2})
 	got(t, "greeting", string(hello), frames("READONLY;PING"))
-	if replies != 2 {
-		t.Errorf("got %d replies to the greeting; want 2", replies)
+	if len(steps) != 2 {
+		t.Errorf("got %d steps; want 2", len(steps))
 	}
 	opt.ReadPolicy = shard.ReadMaster
 	hello, _ = greeting(&opt, dialect{resp: 2})

@@ -73,7 +73,7 @@ func (s *session) scriptAdmin(cmd *codec.Command, r *codec.Request) {
 	}
 	m := wholeMarks(cmd)
 	if cmd.Join == codec.One {
-		s.launch(cmd, r.Frame, s.pw.firstGroup(), m)
+		s.launch(cmd, r.Frame, s.pw.firstGroup(), m|s.urgency(cmd))
 		return
 	}
 	s.w.targets = s.pw.masters(s.w.targets[:0])

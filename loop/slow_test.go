@@ -41,7 +41,7 @@ func (g *giver) serve() (some bool) {
 			g.wires[l] = m
 			m.take()
 			_, replies := greeting(&pw.opt.PoolOptions, l.dialect)
-			m.arrive(strings.Repeat("+OK\r\n", replies))
+			m.arrive(strings.Repeat("+OK\r\n", len(replies)))
 			some = true
 		}
 		if m := g.wires[l]; m != nil && !m.closed {

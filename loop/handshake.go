@@ -1,0 +1,204 @@
+package loop
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"huntaway/codec"
+	"huntaway/perf/repeat"
+	"huntaway/shard"
+)
+
+// A greetStep is one request of the handshake of a link.
+type greetStep uint8
+
+const (
+	stepAuth  greetStep = iota // AUTH, or HELLO with credentials
+	stepHello                  // HELLO without
+	stepSelect
+	stepReplica // READONLY: without it a replica of a cluster sends reads to its master
+	stepPing    // because a connection that was accepted proves nothing
+)
+
+// busyPause is how long a server that is too busy for the handshake is left alone.
+const busyPause = 100 * time.Millisecond
+
+// A welcome is what an error reply to a step means.
+type welcome uint8
+
+const (
+	isThere   welcome = iota // the server is there; what it lets us do it says to each request
+	later                    // it is there, and the step must be done again
+	turnsAway                // it does not want us
+)
+
+// greeting is what a link says before it carries requests: credentials first (a failing
+// AUTH behind another command gets no reply from some servers), in RESP3 as part of HELLO;
+// then the database, then a PING.
+func greeting(o *PoolOptions, c dialect) (frames []byte, steps []greetStep) {
+	say := func(s greetStep, args ...string) {
+		frames, steps = codec.AppendCommand(frames, args...), append(steps, s)
+	}
+	user := o.ServerUser
+	switch {
+	case c.resp == 3 && o.ServerPassword != "":
+		if user == "" {
+			user = defaultUser
+		}
+		say(stepAuth, "HELLO", "3", "AUTH", user, o.ServerPassword)
+	case c.resp == 3:
+		say(stepHello, "HELLO", "3")
+	case o.ServerPassword != "" && user != "":
+		say(stepAuth, "AUTH", user, o.ServerPassword)
+	case o.ServerPassword != "":
+		say(stepAuth, "AUTH", o.ServerPassword)
+	}
+	if db := o.DB + int(c.db); db != 0 && !c.urgent() {
+		say(stepSelect, "SELECT", decimal(db))
+	}
+	if o.cluster && o.ReadPolicy != shard.ReadMaster {
+		say(stepReplica, "READONLY")
+	}
+	say(stepPing, "PING")
+	return frames, steps
+}
+
+// judge says what an error reply to a step means, and with which fault requests fail that
+// wait for a server that turns us away. A server that is busy, loads, cannot save or does not
+// let us PING is there all the same: it has its own words for every request.
+func (at greetStep) judge(reply []byte) (welcome, *fault) {
+	switch code := string(codec.ErrorCode(reply)); {
+	case code == "NOAUTH", code == "WRONGPASS":
+		return turnsAway, faultAuth
+	case bytes.HasPrefix(reply, []byte("-ERR max number of clients")):
+		return turnsAway, faultFull // it says so instead of a welcome, and hangs up
+	case code == "DENIED": // likewise
+	case at == stepPing, at == stepReplica:
+		return isThere, nil
+	case code == "BUSY", code == "LOADING", code == "MASTERDOWN":
+		return later, nil
+	case at == stepAuth:
+		return turnsAway, faultAuth
+	}
+	return turnsAway, faultRefused
+}
+
+// open takes the connection over from the dialer and greets the server.
+func (l *link) open(c wire) {
+	if l.state != linkDialing { // retired while it was being dialed
+		c.close()
+		return
+	}
+	l.wire = c
+	l.noEcho = false
+	l.on(evDialed)
+	l.count.Connects++
+	l.count.Links++
+	l.greet()
+}
+
+// greet says the handshake, for the first time on a connection or once more.
+func (l *link) greet() {
+	var hello []byte
+	hello, l.steps = greeting(&l.pw.opt.PoolOptions, l.dialect)
+	l.greets, l.again = len(l.steps), false
+	l.heard = l.w.now
+	l.wire.write(hello)
+}
+
+// greeted takes one reply of the handshake.
+func (l *link) greeted(reply []byte) {
+	at := l.steps[len(l.steps)-l.greets]
+	l.greets--
+	if reply[0] == '-' && !l.bears(at, reply) || l.greets > 0 {
+		return
+	}
+	if l.again {
+		l.greetLater()
+		return
+	}
+	l.on(evGreeted)
+	l.ready()
+}
+
+// bears looks at an error reply to a step of the handshake, and reports whether the link can
+// live with it.
+func (l *link) bears(at greetStep, reply []byte) bool {
+	w, f := at.judge(reply)
+	switch {
+	case w == turnsAway:
+		l.w.engine.often.Say(slog.LevelWarn, repeat.Subject{What: "server refused the handshake", Whom: l.pw.opt.Name + " " + l.server.Addr},
+			"server", l.server.Addr, "pool", l.pw.opt.Name, "reply", string(reply[1:len(reply)-2]))
+		l.giveUp(fmt.Errorf("%w: %s", errRefused, shown(reply)), f)
+		return false
+	case w == later, l.wholly && codeIs(reply, "BUSY"):
+		l.again = true
+		l.words = bytes.Clone(reply)
+	case codeIs(reply, "LOADING"), codeIs(reply, "MASTERDOWN"):
+		l.shunned = l.w.now + int64(shunTime)
+	}
+	return true
+}
+
+// shown returns the words of an error reply for a log.
+func shown(reply []byte) string {
+	const most = 200
+	return strconv.Quote(string(reply[1:min(len(reply)-len(codec.CRLF), most)]))
+}
+
+// greetLater has the handshake repeated on the same connection, and gives the server's own
+// words to those who wait for it.
+func (l *link) greetLater() {
+	if l.downAt == 0 {
+		l.downAt = l.w.now
+	}
+	l.retryAt = l.w.now + int64(busyPause)
+	l.rate()
+	if l.tap == nil {
+		l.fendOff()
+	}
+}
+
+// tickGreeting looks at what the handshake waits for.
+func (l *link) tickGreeting() {
+	switch {
+	case l.greets == 0:
+		if l.w.now >= l.retryAt {
+			l.greet()
+		}
+	case l.w.now-l.heard > int64(l.pw.opt.ConnectTimeout):
+		l.breakUp(faultTimeout)
+	}
+}
+
+// fendOff answers everything that waits for the link with the server's words.
+func (l *link) fendOff() {
+	fifo, log, at := l.fifo, l.log, l.base
+	l.fifo = ring[entry]{head: fifo.tail, tail: fifo.tail} // gates compare positions
+	l.log, l.base, l.expired = buffer{}, 0, 0
+	l.loaded = nil
+	l.canary.forgetCanaries()
+	for ; fifo.len() > 0; fifo.pop() {
+		e := *fifo.front()
+		at += int(e.size)
+		l.pw.turnAway(&e, l.words)
+	}
+	l.relieveAll()
+	log.release()
+}
+
+// turnAway answers a request with the words with which its server lets nobody in now.
+func (pw *poolWorker) turnAway(e *entry, words []byte) {
+	pw.landed(e)
+	pw.commands[e.cmd].Errors++
+	if e.marks.has(isScript) {
+		pw.pool.scripts.forgetUnsure() // it may be one of those
+	}
+	if e.cmd == execID {
+		words = codec.AppendError(nil, textAbortedFor+string(words[1:len(words)-len(codec.CRLF)]))
+	}
+	pw.w.settle(e, words)
+}
