@@ -164,6 +164,10 @@ func (l *link) sink(e *entry) {
 	l.pw.landed(e)
 	late := *e
 	e.marks |= isSink
+	if e.marks.has(confirms) {
+		l.pw.unanswered(e)
+		return
+	}
 	l.count.TimedOut++
 	l.pw.counters.TimedOut++
 	l.w.fail(&late, faultTimeout, l)

@@ -101,7 +101,7 @@
 // Should a server or a bug ever swallow a reply or add one, every later reply of the link
 // would be somebody else's. A busy shared link finds out within a second: see [canary]. Where
 // a client has a say in what a server writes, as with scripts, a canary stands behind every
-// such request, and nobody else gets anything of it: see [isGuarded].
+// such request, and nobody else gets anything of it: see [link.guard].
 //
 // # Outages
 //

@@ -35,7 +35,8 @@ const (
 	isScript                    // runs or brings a script; see withScript
 	hopLow                      // with hopHigh, how often it has been redirected; see chase
 	hopHigh
-	guarded // its client can choose the bytes of its reply, see isGuarded
+	guarded  // its client can choose the bytes of its reply, see isGuarded
+	confirms // asks whether a server meant what a reply said of it, see hearsay
 )
 
 // has reports whether any of m is set.

@@ -148,6 +148,8 @@ func (l *link) settleAll(f *fault) {
 		at += int(e.size)
 		l.pw.landed(&e)
 		switch {
+		case e.marks.has(confirms):
+			l.pw.unanswered(&e)
 		case flowed: // half of its reply has been passed on: the rest can never come
 			l.w.truncated(&e)
 			flowed = false

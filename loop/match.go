@@ -201,6 +201,10 @@ func (l *link) pop() entry {
 // before base.
 func (l *link) match(e *entry, b []byte) {
 	l.observe(e)
+	if e.marks.has(confirms) {
+		l.answered(e, b)
+		return
+	}
 	if e.marks.has(isScript) {
 		l.pw.scriptAnswered(e, l.frameOf(e), b)
 	}
@@ -208,7 +212,7 @@ func (l *link) match(e *entry, b []byte) {
 		l.count.Errors++
 		l.pw.commands[e.cmd].Errors++
 		frame := l.frameOf(e)
-		if l.pw.table.Slotted() && l.pw.redirected(e, frame, b, l) || l.pw.refused(e, frame, b, l) {
+		if l.refuses(e, frame, b) {
 			return
 		}
 		if e.marks.has(isMany) {
@@ -232,6 +236,19 @@ func (l *link) match(e *entry, b []byte) {
 	}
 	l.w.settle(e, b)
 	l.pw.taken(e)
+}
+
+// refuses looks at an error reply, and reports whether it goes to no client yet: the request
+// was not executed and is sent again, or it is being found out whether that is so.
+func (l *link) refuses(e *entry, frame, b []byte) bool {
+	switch {
+	case !e.marks.has(guarded):
+	case !e.marks.has(isPrivate):
+		return l.checks(e, frame, b)
+	case l.pw.blockedOn(e, l) != nil:
+		return false
+	}
+	return l.pw.table.Slotted() && l.pw.redirected(e, frame, b, l) || l.pw.refused(e, frame, b, l)
 }
 
 // frameOf returns the frame of the entry that was just taken.

@@ -127,26 +127,28 @@ type poolWorker struct {
 	pool *Pool
 
 	// Owned by the worker.
-	opt         *settings // those in force
-	table       *shard.Table
-	families    []*family // the shared links, by dialect; the first is plain
-	plain       *family   // RESP2 in database 0
-	private     private
-	blocked     map[uint32]*blocked // sessions that wait at a server, by their index
-	errands     map[int32]*errand   // by server ID
-	pause       pause
-	pace        pace
-	inquiries   []*inquiry
-	board       *switchboard         // subscriptions; nil until there was one
-	cost        []uint64             // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
-	holds       []*hold              // by group; nil while nothing is held
-	astray      map[uint32]*wanderer // sessions of which requests are put off, by their index
-	astrayBytes int64                // of their frames
-	laying      uint32               // of the table's ring: rises by one with each that is another; from 1
-	regrouped   uint32               // the laying that brought other groups
-	counters    perf.PoolCounters
-	commands    []perf.CommandCounters // by command ID
-	servers     []*perf.ServerCounters // by server ID
+	opt          *settings // those in force
+	table        *shard.Table
+	families     []*family // the shared links, by dialect; the first is plain
+	plain        *family   // RESP2 in database 0
+	private      private
+	blocked      map[uint32]*blocked // sessions that wait at a server, by their index
+	errands      map[int32]*errand   // by server ID
+	hearsay      map[hearsayID]hearsay
+	hearsayBytes int64 // of the requests in it
+	pause        pause
+	pace         pace
+	inquiries    []*inquiry
+	board        *switchboard         // subscriptions; nil until there was one
+	cost         []uint64             // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
+	holds        []*hold              // by group; nil while nothing is held
+	astray       map[uint32]*wanderer // sessions of which requests are put off, by their index
+	astrayBytes  int64                // of their frames
+	laying       uint32               // of the table's ring: rises by one with each that is another; from 1
+	regrouped    uint32               // the laying that brought other groups
+	counters     perf.PoolCounters
+	commands     []perf.CommandCounters // by command ID
+	servers      []*perf.ServerCounters // by server ID
 
 	turns  []waiter   // who waits to authenticate, see guesses
 	drains []drainage // who waits until a server owes nothing

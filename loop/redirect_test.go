@@ -312,6 +312,8 @@ func TestScriptRedirected(t *testing.T) {
 			lead = loadReply(body)
 		}
 		x.answer(x.a, lead+reply)
+		got(t, "asked whether it is so", x.a.take(), frames("EXISTS "+keyOfA))
+		x.answer(x.a, reply)
 		want, replies := load+frames("ASKING")+run, loadReply(body)+"+OK\r\n:1\r\n"
 		if reply == movedToB {
 			want, replies = load+run, loadReply(body)+":1\r\n"
