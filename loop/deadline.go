@@ -215,7 +215,7 @@ func (s *session) inspect() {
 		s.cutOff(endAuth)
 	case s.dawdles(l):
 		s.cutOff(endIdle)
-	case l.IdleTime > 0 && s.sub == nil && s.window.len() == 0 && idle > int64(l.IdleTime):
+	case l.IdleTime > 0 && idle > int64(l.IdleTime) && s.sub == nil && !s.owed() && s.unread() == 0:
 		s.cutOff(endIdle)
 	case s.window.len() == 0 && idle > int64(time.Second):
 		s.relax()

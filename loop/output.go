@@ -104,6 +104,7 @@ func (s *session) write() {
 		s.lag()
 		return
 	}
+	s.active = s.w.now
 	s.bytesOut += uint64(n)
 	s.pw.counters.ReplyBytes += uint64(n)
 	switch {
@@ -244,5 +245,6 @@ func (s *session) lookAgain() {
 		s.lag()
 		return
 	}
+	s.active = s.w.now // it has taken the last of it just now
 	s.finish()
 }

@@ -56,7 +56,7 @@ type session struct {
 	writes     int32  // writes in flight
 	held       int32  // requests that wait in a hold
 	wrote      int64  // when the last write was answered
-	active     int64  // when bytes last came
+	active     int64  // when bytes last came or went
 	strange    int64  // since when it has to authenticate
 	turn       int64  // when the password it waits with is looked at; 0: it waits with none
 	parted     uint64 // bytesOut, plus one, when the client closed its half; 0: it has not
