@@ -25,6 +25,7 @@ const (
 	handRests = 5 * time.Second
 
 	handoverPoll  = 5 * time.Millisecond   // of master_failover_state
+	handoverMost  = 100 * time.Millisecond // that the target may take once the master is ready
 	handoverGrace = 300 * time.Millisecond // that the server may take to notice that its time is over
 
 	nowhere = "192.0.2.1:1" // RFC 5737: an address that nobody has
@@ -286,6 +287,9 @@ func (t *task) verify() error {
 	if err := t.inspect(); err != nil {
 		return err
 	}
+	if want, got := t.order.RunID, t.ev.Repl.RunID; want != "" && got != "" && want != got {
+		return replyError("another process answers: run id " + got + " instead of " + want)
+	}
 	key := markerKey(t.order.group)
 	was, _ := t.c.Get(t.ctx, key).Uint64() // what is no number is no mark
 	if was >= failover.EpochMost {
@@ -409,6 +413,14 @@ func (t *task) handover() error {
 	if err := t.c.Do(t.ctx, "FAILOVER", "TO", host, port, "TIMEOUT", ms).Err(); err != nil {
 		return err
 	}
+	return t.handedOver()
+}
+
+// handedOver waits until a handover is over. One that the master has committed itself to and that the
+// target does not take up is told about at once: whoever answers at the target's address later
+// takes over, with whatever it has.
+func (t *task) handedOver() error {
+	var committed time.Time
 	tick := time.NewTicker(handoverPoll)
 	defer tick.Stop()
 	for {
@@ -422,6 +434,12 @@ func (t *task) handover() error {
 			return replyError("the server gave the handover up and is still master: its target did not catch up in time")
 		case len(t.more) > 0:
 			return errors.New("interrupted in state " + r.Failover)
+		case r.Failover != "failover-in-progress":
+			committed = time.Time{}
+		case committed.IsZero():
+			committed = time.Now()
+		case time.Since(committed) > handoverMost:
+			return errors.New("the target has not taken over within " + handoverMost.String() + " of the master's being ready")
 		}
 		select {
 		case <-t.ctx.Done():

@@ -30,6 +30,7 @@ type Action struct {
 	Target     int32      // Order: whom Server shall follow or hand over to; -1: nobody that exists
 	Within     int64      // nanoseconds
 	Epoch      uint64     // Publish: the group's epoch from now on; Order Verify: what goes into the marker key
+	RunID      string     // Order Verify: the process that is to be marked; "": whoever answers
 	Intent     Intent     // Persist
 	Transition Transition // Report
 	Err        error      // Answer: nil when it was done
@@ -46,7 +47,7 @@ const (
 	Detach             // REPLICAOF 192.0.2.1 1 (RFC 5737: an address that nobody has), then Inspect
 	Follow             // REPLICAOF Target
 	Promote            // MULTI, REPLICAOF NO ONE, CONFIG REWRITE, CLIENT KILL TYPE normal SKIPME yes, EXEC; replies are checked, a failed REWRITE is a warning
-	Verify             // INFO replication and server, then SET of the marker key to Epoch, unless it is higher: Repl and the mark in Done
+	Verify             // INFO replication and server, then, if RunID is who answers, SET of the marker key to Epoch, unless it is higher: Repl and the mark in Done
 	Demote             // CLIENT PAUSE 5000 WRITE, REPLICAOF Target, CLIENT KILL TYPE normal SKIPME yes
 	Handover           // FAILOVER TO Target TIMEOUT Within, then poll until it is over; Repl in Done
 	Pause              // CLIENT PAUSE Within WRITE

@@ -89,7 +89,7 @@ func (m *Machine) expire() {
 func (m *Machine) ended(a await, ev Event) {
 	b := m.member(a.server)
 	if a.kind == Order && b != nil && a.op.inspects() && (ev.Err == nil || ev.Repl.ID != "") {
-		b.heard(ev)
+		m.heard(b, ev)
 	}
 	if a.kind == Order && (a.op == Verify || a.op == Identify && a.server == m.heir.id && m.saving.version == 0) {
 		m.catchUp(a, ev)

@@ -41,7 +41,8 @@ func (m *Machine) leaveMark() {
 		return
 	}
 	m.marked = true
-	m.launch(ofNobody, Action{Kind: Order, Op: Verify, Server: m.master, Target: -1, Epoch: m.epoch, Within: lookTime})
+	m.launch(ofNobody, Action{Kind: Order, Op: Verify, Server: m.master, Target: -1, Epoch: m.epoch,
+		RunID: m.known.RunID, Within: lookTime})
 }
 
 // condemned calls a master in question that answers and is of no use all the same.
@@ -73,6 +74,7 @@ func (m *Machine) reviewSuspect() {
 		return
 	}
 	m.infer()
+	m.inquire()
 	m.arbiterFence()
 	m.restore()
 	m.forbidden = ""
@@ -96,7 +98,10 @@ func (m *Machine) recovered() {
 		m.pardonUntil = m.now + pardonTime
 	}
 	if m.tabled != m.master {
-		m.follow(b, "the state file says so")
+		if !m.refusedLately(b) {
+			m.follow(b, "the state file says so")
+			m.heir.vouched = true
+		}
 		return
 	}
 	m.on(answered, Transition{What: "the master is alive", Why: b.Addr + " has answered after " + span(m.now-m.doubtAt), Loss: -1})
@@ -171,7 +176,7 @@ func (m *Machine) unseemly() string {
 // to answer.
 func (m *Machine) reachable() (n int) {
 	for _, b := range m.members {
-		if b.ID != m.master && b.fault == vital.FaultNone && b.sent != 0 && m.related(&b.repl) {
+		if b.ID != m.master && b.fault == vital.FaultNone && b.sent != 0 && (m.related(&b.repl) || m.bearsMark(b)) {
 			n++
 		}
 	}

@@ -11,9 +11,14 @@
 //     request in its socket buffers belongs to anybody who was told otherwise.
 //   - Revoke, measure, promote, in this order. The replicas are first detached from the old
 //     master, so that their offsets stand still; then they are compared; then one is promoted.
-//   - Data are compared by lineage (replication id) and offset, never by offset alone.
+//   - Data are compared by lineage (replication id) and offset, never by offset alone: by how much of
+//     the last master's stream is in them, through every lineage that carries on another.
+//   - No server is told to copy another one that is not known to have everything that the first has:
+//     the new master of a switchover is believed when the same process, or its lineage, shows that it has
+//     what the old one had when nothing was in flight there any more, and before that nobody follows it.
 //   - Everything that was begun ends in a publication or in a release, and no state is without
-//     an exit. What is intended is persisted before a server is touched; a machine that starts
+//     an exit: who is refused is looked at again, is followed once nothing newer can exist, or Status
+//     says who would have to agree, and what an operator can choose from. What is intended is persisted before a server is touched; a machine that starts
 //     with an intent finishes it or takes it back.
 //   - What the data path notices may hold writes and hurry probes; it never promotes.
 //
@@ -62,14 +67,18 @@
 // it either, in answers that were asked for since. MISCONF and BUSY need no witnesses, since
 // the server itself complains; a rejected password never counts. A process that answers at
 // its address without its data, while a replica has them, is not the master: that replica is
-// promoted at once, before it is made to copy nothing. A group whose servers all say that
-// they are replicas has lost its master too.
+// promoted at once, before it is made to copy nothing; if no replica that answers has them, whoever
+// does is waited for, for DownSilence, and then that process is taken as it is: the loss is reported,
+// and stays an alarm until an operator resolves it or another master is published. A group whose
+// servers all say that they are replicas has lost its master too.
 //
 // # What is promoted
 //
-// Who has the lineage of the last master, or carries it on. If nobody has, who followed the
-// master before that one until lately: such a server lacks what was written since, which is
-// better than no server, and the loss is reported. With each publication the bytes that are
+// Who has most of the last master's stream, whatever his lineage is called. If nobody has any, who has
+// most of a stream that it carries on: such a server lacks what was written since, which is better
+// than no server, and the loss is reported. A server that has started from an append-only file has a
+// lineage that nobody knows, and is last: when it has the last master's mark, and nobody with more has
+// come for DownSilence. With each publication the bytes that are
 // known to be lost are told, and told again, exactly, when the old master returns and is
 // looked at.
 //
@@ -77,7 +86,7 @@
 //
 // The master by the state file is the one that is looked at, whatever the table names; the
 // one that the table names is fenced off before another is published. A candidate that is
-// master already is published; replicas that were detached follow the old master again, and
+// master already, and lacks nothing that others have, is published; replicas that were detached follow the old master again, and
 // are its witnesses, before anything else is decided.
 //
 // Without a usable state file several servers may say that they are master. They are asked what
@@ -100,6 +109,10 @@
 // stranger's data are never touched, and reported. An address proves nothing. A member that follows
 // somebody else than the group's master is pointed at it, under the same condition, one full copy
 // at a time.
+//
+// Who has a mark of a later epoch than this process knows of was made master by another one: as long
+// as there is no master he is followed, and beside one he is left alone and reported. So is who has data that
+// the master has come back without.
 //
 // Sources of the rules and figures: the reliability catalogue, C1 to C5; Redis' sentinel.c for what
 // counts as alive; Vitess' emergency reparent for revoking before promoting.

@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"huntaway/ha/vital"
@@ -35,8 +36,7 @@ func (m *Machine) probed(ev Event) {
 	switch {
 	case b == nil:
 	case ev.Fault == vital.FaultNone:
-		b.heard(ev)
-		m.trace(&b.repl)
+		m.heard(b, ev)
 	default:
 		b.failed(ev)
 	}
@@ -55,7 +55,7 @@ func (m *Machine) accused(ev Event) {
 // may be another process, without the data or with somebody else's, and the data path dials
 // again at once. Nothing is said of it, for mostly a server has closed an idle connection.
 func (m *Machine) beware() {
-	if m.state == Healthy && m.o.Mode != Observe {
+	if (m.state == Healthy || m.state == Settling) && m.o.Mode != Observe {
 		m.wary = true
 		m.hold()
 	}
@@ -64,7 +64,8 @@ func (m *Machine) beware() {
 // calm ends that when a probe that was sent since has found the master well enough.
 func (m *Machine) calm() {
 	b := m.member(m.master)
-	looked := m.fresh(b) && b.sent > m.lostAt || b != nil && b.fault != vital.FaultNone && b.fault.Alive()
+	looked := m.fresh(b) && b.sent > m.lostAt ||
+		b != nil && b.fault != vital.FaultNone && b.fault.Alive() && !b.ended && b.told > m.lostAt && !m.exchanged(b)
 	if m.wary && looked {
 		m.wary = false
 		m.release()
@@ -123,42 +124,68 @@ func (m *Machine) questionable() string {
 		return "it says that it is a replica of " + b.repl.Master
 	case m.replaced(b):
 		return "another process answers, which lacks the data"
+	case m.unasked(b):
+		return "another process answers, and the others are asked what they have"
+	case m.awaited(b):
+		return "another process answers, and nothing shows that it has the data; who has them is waited for"
 	}
 	return ""
 }
 
 // alive tells whether the master has proved itself since it was called in question: it
-// answered a probe that was sent since then, or complained of something that only a
-// living one does.
+// answered a probe that was sent since then, or complained of something that only a living one does,
+// and has not ended in between: then it may be anybody who complains.
 func (m *Machine) alive() bool {
 	b := m.member(m.master)
 	if b == nil || m.questionable() != "" || m.isObjected() || m.overruled() {
 		return false
 	}
 	if b.fault != vital.FaultNone {
-		return b.fault.Alive() && b.told >= m.doubtAt
+		return b.fault.Alive() && !b.ended && !m.exchanged(b) && b.told >= m.doubtAt
 	}
 	return b.sent >= m.doubtAt && b.sent != 0
 }
 
-// replaced tells whether the master is another process than it was, without the data
-// that it had, while a replica still holds them. Who only follows others' decisions
-// takes what there is.
-func (m *Machine) replaced(b *member) bool {
-	now, was := &b.repl, &m.known
-	if was.RunID == "" || now.RunID == "" || now.RunID == was.RunID || now.ID == was.Lineage || m.o.Mode == Observe {
+// exchanged tells whether the master is another process than it was. Who only follows others'
+// decisions takes what there is.
+func (m *Machine) exchanged(b *member) bool {
+	return m.o.Mode != Observe && m.known.Lineage != "" && b.repl.RunID != "" && b.repl.RunID != m.known.RunID
+}
+
+// unasked tells whether somebody who answers has not been asked since the process was first seen
+// that answers in the master's place: what he had before may be less than what the old one
+// has given him until its end.
+func (m *Machine) unasked(b *member) bool {
+	if m.state == Init || !m.exchanged(b) {
 		return false
 	}
-	has := int64(-1)
-	if now.SecondID == was.Lineage {
-		has = now.SecondOffset - 1
+	return slices.ContainsFunc(m.members, func(r *member) bool {
+		return r != b && r.sent != 0 && r.fault == vital.FaultNone && r.sent < b.metAt
+	})
+}
+
+// replaced tells whether the master is another process than it was, and somebody else has more of
+// the data that it had.
+func (m *Machine) replaced(b *member) bool { return m.exchanged(b) && m.holder(b) != nil }
+
+// lacks tells whether the master is another process than it was, of which nothing shows that it
+// has all that it had.
+func (m *Machine) lacks(b *member) bool {
+	return m.exchanged(b) && m.share(&b.repl, m.known.Lineage) < m.known.Offset
+}
+
+// awaited tells whether such a process is not taken yet, whatever else is known: somebody who has
+// the data may be on his way back, and is given DownSilence from when it was first seen, and some
+// more while it has not said what it holds.
+func (m *Machine) awaited(b *member) bool {
+	if b == nil {
+		return false
 	}
-	for _, r := range m.members {
-		if r != b && m.fresh(r) && r.repl.Replica && r.repl.ID == was.Lineage && r.repl.Offset > has && r.repl.Priority != 0 {
-			return true
-		}
+	most := m.o.DownSilence
+	if !b.looked && m.o.Mode == Local {
+		most *= 6
 	}
-	return false
+	return m.lacks(b) && b.lacksAs == b.repl.RunID && m.now-b.lacksAt < most
 }
 
 // accept makes what the master says of itself what is known of it.
@@ -168,18 +195,35 @@ func (m *Machine) accept() {
 		return
 	}
 	was := m.known
-	if lacks := was.Offset - (b.repl.SecondOffset - 1); was.RunID != "" && b.repl.RunID != was.RunID && b.repl.ID != was.Lineage &&
-		b.repl.SecondID == was.Lineage && lacks > 0 {
-		m.noteLoss("the master has restarted with older data than it was last seen with, and no replica has the newer ones",
-			fmt.Sprintf("%s: up to offset %d; had %d", b.Addr, b.repl.SecondOffset-1, was.Offset), lacks)
-	}
-	if was.Lineage != "" && !b.repl.Kin(was.Lineage) {
-		m.note("the master has other data than before, and no replica has the old ones",
-			fmt.Sprintf("%s: lineage %s; was %s", b.Addr, b.repl.ID, was.Lineage))
-		m.former = append(m.former, was)
+	switch has := m.share(&b.repl, was.Lineage); {
+	case was.Lineage == "":
+	case b.repl.RunID == was.RunID && b.repl.SecondID == "" && has < 0: // its first replica begins a lineage
+		m.descends(b.repl.ID, descent{was.Lineage, was.Offset})
+		m.bury(was)
+	case b.repl.RunID != was.RunID && has < was.Offset:
+		m.bewail(b, has)
 	}
 	m.known = pastOf(&b.repl, b.sent)
 	m.record()
+}
+
+// bewail says, and goes on saying, that the master is taken without the data that it had.
+func (m *Machine) bewail(b *member, has int64) {
+	was := m.known
+	what, why := "the master has come back with older data", fmt.Sprintf("%s: up to offset %d; had %d", b.Addr, has, was.Offset)
+	switch {
+	case has >= 0:
+	case b.looked && b.mark.Epoch >= m.epoch:
+		what = "the master has come back under a new replication id, and how much it lacks cannot be told"
+		why = fmt.Sprintf("%s: %s, with the mark of epoch %d; was %s up to offset %d", b.Addr, b.repl.ID, b.mark.Epoch, was.Lineage, was.Offset)
+	default:
+		what = "the master has come back without its data"
+		why = fmt.Sprintf("%s: replication id %s; was %s up to offset %d", b.Addr, b.repl.ID, was.Lineage, was.Offset)
+	}
+	m.noteLoss(what+", and no server that answers has more", why, was.Offset-max(has, 0))
+	m.remarks = append(m.remarks, what+", and no server that answered had more: "+why)
+	m.bury(was)
+	m.forsook = was
 }
 
 // record has the state file say who is master and what its data are, when that has changed.
@@ -231,8 +275,11 @@ func (m *Machine) verdict() (cause, string) {
 	case lasted(b.busySince, m.o.DownBusy):
 		return causeBusy, "BUSY for " + span(m.now-b.busySince)
 	case m.fresh(b) && b.repl.Replica:
+		if why := m.usurped(b); why != "" {
+			return causeHeadless, why
+		}
 		return m.headless()
-	case m.fresh(b) && m.replaced(b):
+	case m.fresh(b) && m.replaced(b) && !m.unasked(b):
 		return causeReplaced, fmt.Sprintf("process %s with lineage %s instead of %s with %s",
 			b.repl.RunID, b.repl.ID, m.known.RunID, m.known.Lineage)
 	}
@@ -254,14 +301,27 @@ func (m *Machine) refusedLimit() int64 {
 }
 
 // outdated tells whether b has older data of the group's because it was away: its process has
-// not been linked to a master since it started, and lacks what the master is known to have had.
+// not been linked to a master since it started, and lacks what the master is known to have had, or
+// cannot be shown to have it.
 func (m *Machine) outdated(b *member) bool {
-	has := b.repl.Offset
-	if b.repl.ID != m.known.Lineage {
-		has = b.repl.SecondOffset - 1
+	w := m.worthOf(&b.repl)
+	return b.linkedAs != b.repl.RunID && w[0] < m.known.Offset && (w[0] >= 0 || m.precedes(&b.repl) || m.bearsMark(b))
+}
+
+// usurped returns why the master, who says that it is a replica, is to be relieved at once, "" when
+// it is not: it has come back as one and lacks data, or it follows one that has come back and
+// lacks them, and is about to copy that.
+func (m *Machine) usurped(b *member) string {
+	if up := m.memberAt(b.repl.Master); m.isMaster(up) {
+		if r := m.holder(up); r != nil && m.outdated(up) {
+			return fmt.Sprintf("it is a replica of %s, which has come back with less than %s has", up.Addr, r.Addr)
+		}
+		return ""
 	}
-	return b.linkedAs != b.repl.RunID &&
-		(b.repl.Kin(m.known.Lineage) && has < m.known.Offset || m.precedes(&b.repl))
+	if r := m.holder(b); r != nil && !b.repl.LinkUp && m.exchanged(b) {
+		return fmt.Sprintf("it has come back as a replica, with less than %s has", r.Addr)
+	}
+	return ""
 }
 
 // linkDown tells whether the replica says that its link to the master is broken.

@@ -20,7 +20,7 @@ type heir struct {
 	id        int32
 	at        int64  // when it was named
 	why       string // by what
-	vouched   bool   // a majority, an operator or the whole group stands for it, whatever its lineage
+	vouched   bool   // a majority, an operator, the whole group or a later mark stands for it, whatever its lineage
 	fencing   bool   // it is what it should be; the old master is being fenced off:
 	resuming  bool   // first the writes end that our own switchover has paused there,
 	fenced    bool   // then what is in flight there was answered, or was given up
@@ -69,7 +69,7 @@ func (m *Machine) succeeded() bool {
 		return false
 	}
 	m.follow(b, why)
-	m.heir.vouched = m.unanimous(b)
+	_, m.heir.vouched = m.vouched(b)
 	return true
 }
 
@@ -105,20 +105,33 @@ func (m *Machine) refusedLately(b *member) bool {
 func (m *Machine) successor() (*member, string) {
 	old := m.member(m.master)
 	if old != nil && m.isReplica(old) {
-		if b := m.memberAt(old.repl.Master); b != nil && m.isMaster(b) {
+		if b := m.memberAt(old.repl.Master); b != nil && m.isMaster(b) && m.acceptable(b) {
 			return b, old.Addr + " says that it is its replica"
 		}
 	}
-	if m.o.Mode == Sentinel || m.o.Mode == Local && m.isMaster(old) {
+	if m.o.Mode == Sentinel || m.o.Mode == Local && m.isMaster(old) && !m.replaced(old) && !m.awaited(old) {
 		return nil, ""
 	}
 	var heirs []*member
 	for _, b := range m.members {
-		if b.ID != m.master && m.isMaster(b) && m.known.Lineage != "" && b.repl.SecondID == m.known.Lineage && !m.premature(b) && !m.lesser(b) {
+		if b.ID != m.master && m.isMaster(b) && m.known.Lineage != "" && m.carriesOn(&b.repl) && !m.premature(b) && !m.lesser(b) {
 			heirs = append(heirs, b)
 		}
 	}
-	return furthest(heirs)
+	if len(heirs) == 0 {
+		return m.agreed()
+	}
+	return m.furthest(heirs)
+}
+
+// acceptable tells whether b, whom the old master follows, can be followed: in mode local it has
+// not come back with less than somebody else has, and its data are the group's or it is vouched for.
+func (m *Machine) acceptable(b *member) bool {
+	if m.o.Mode != Local {
+		return true
+	}
+	_, vouched := m.vouched(b)
+	return vouched || m.carriesOn(&b.repl) && !(m.outdated(b) && m.holder(b) != nil)
 }
 
 // premature tells whether b, who says that it is master and carries on the group's data, is to
@@ -137,49 +150,25 @@ func (m *Machine) premature(b *member) bool {
 // lacks what was written since, and a replica has it that can be promoted. In this mode nobody
 // else decides that it is to be lost; an operator who means it says so (Resolve).
 func (m *Machine) lesser(b *member) bool {
-	has := b.repl.SecondOffset - 1
-	if m.o.Mode != Local || has >= m.known.Offset {
-		return false
-	}
-	for _, r := range m.members {
-		if r != b && m.isReplica(r) && r.repl.ID == m.known.Lineage && r.repl.Offset > has && r.repl.Priority != 0 {
-			return true
-		}
-	}
-	return false
+	return m.o.Mode == Local && m.share(&b.repl, m.known.Lineage) < m.known.Offset && m.holder(b) != nil
 }
 
-// furthest returns the one heir that took over latest; nobody but a reason when two did.
-func furthest(heirs []*member) (*member, string) {
-	var best *member
-	tie := ""
+// furthest returns the one heir that took over latest, or that carries the others on; nobody but a
+// reason when two did.
+func (m *Machine) furthest(heirs []*member) (best *member, why string) {
+	var most int64
 	for _, b := range heirs {
-		switch {
-		case best == nil || b.repl.SecondOffset > best.repl.SecondOffset:
-			best, tie = b, ""
-		case b.repl.SecondOffset == best.repl.SecondOffset:
-			tie = fmt.Sprintf("%s and %s both took over at offset %d", best.Addr, b.Addr, b.repl.SecondOffset)
+		switch has := m.share(&b.repl, m.known.Lineage); {
+		case best == nil || has > most || has == most && m.share(&b.repl, best.repl.ID) >= 0:
+			best, most, why = b, has, ""
+		case has == most && m.share(&best.repl, b.repl.ID) < 0:
+			why = fmt.Sprintf("%s and %s both took over at offset %d", best.Addr, b.Addr, has+1)
 		}
 	}
-	if best == nil || tie != "" {
-		return nil, tie
+	if best == nil || why != "" {
+		return nil, why
 	}
-	return best, fmt.Sprintf("it is master and carries on lineage %s from offset %d", best.repl.SecondID, best.repl.SecondOffset)
-}
-
-// unanimous tells whether every other server that answers follows b, with its data, the
-// table's master among them. It counts where somebody else decides, who may have moved
-// the group twice between two probes.
-func (m *Machine) unanimous(b *member) bool {
-	if m.o.Mode != Observe || !m.isReplica(m.member(m.master)) {
-		return false
-	}
-	for _, r := range m.members {
-		if r != b && m.fresh(r) && (!r.repl.Replica || !r.repl.LinkUp || r.repl.ID != b.repl.ID) {
-			return false
-		}
-	}
-	return true
+	return best, fmt.Sprintf("it is master and carries on lineage %s from offset %d", m.known.Lineage, most+1)
 }
 
 // follow looks at a server that was named as master.
@@ -231,6 +220,14 @@ func (m *Machine) acknowledge(ev Event) {
 		m.note(m.name(m.heir.id)+" is followed although its data are not the group's", why+"; "+m.heir.why)
 		m.remarks = append(m.remarks, m.name(m.heir.id)+" became master with data of another lineage")
 	}
+	if b := m.member(m.master); m.heir.id == m.master && b != nil && (m.replaced(b) || m.awaited(b)) {
+		m.refuse("another process answers, which lacks the data")
+		return
+	}
+	if b := m.member(m.heir.id); !m.heir.vouched && m.hand.at == 0 && b != nil && m.lesser(b) {
+		m.refuse(m.holder(b).Addr + " answers, and has more")
+		return
+	}
 	m.heir.fencing, m.heir.repl = true, ev.Repl
 	m.begin("following", m.heir.id)
 	if m.heir.resuming = m.pausedByUs(); m.heir.resuming {
@@ -245,8 +242,8 @@ func (m *Machine) acknowledge(ev Event) {
 // so that it refuses them and they can be sent to the heir.
 func (m *Machine) pausedByUs() bool {
 	old := m.member(m.master)
-	return m.o.Mode == Sentinel && m.hand.at != 0 && m.hand.stage != handingOver && m.heir.id != m.master &&
-		m.fresh(old) && old.repl.RunID == m.known.RunID
+	return m.o.Mode == Sentinel && m.hand.at != 0 && m.hand.stage >= pausing && m.heir.id != m.master && m.fresh(old) && old.repl.RunID == m.known.RunID &&
+		m.share(&m.heir.repl, m.known.Lineage) >= m.announced.stand
 }
 
 // resume ends the pause once the old master is a replica. When it could not be made one the
@@ -344,6 +341,7 @@ func (m *Machine) reviewAmbiguous() {
 func (m *Machine) settleOn(b *member, why string) {
 	if m.tabled != m.master {
 		m.follow(b, "the state file says so; "+why)
+		m.heir.vouched = true
 		return
 	}
 	m.on(found, Transition{What: b.Addr + " is master", Why: why, Loss: -1})

@@ -20,8 +20,10 @@ type round struct {
 	notBefore int64  // when the next may be begun, after this one has come to nothing
 	from      int32  // with handed: who was master before
 	handed    bool   // it is a switchover by FAILOVER, which leaves the servers' files as they were
+	deposes   bool   // it is one without: the old master says that it is master until it is told otherwise
 	misfiled  int    // how often their files could not be rewritten
 	refileAt  int64  // when that is tried again; 0: it is not
+	stand     past   // in a switchover: as in hand
 	waitsFor  int64  // since when the new master has refused writes for want of replicas; 0: it has not
 }
 
@@ -99,6 +101,9 @@ func (m *Machine) detachAll() {
 		b.frozen, b.declined = false, ""
 		if m.detachable(b) {
 			b.detached = true
+			if b.repl.Failover == inProgress { // it refuses REPLICAOF until then
+				m.loose(Abort, b.ID, -1)
+			}
 			m.order(Detach, b.ID, m.o.Revoke)
 		}
 	}
@@ -115,11 +120,11 @@ func (m *Machine) detachable(b *member) bool {
 	case b.ID == m.master:
 		return m.round.cause == causeHeadless
 	}
-	return m.related(&b.repl)
+	return m.related(&b.repl) || m.bearsMark(b)
 }
 
 // related tells whether data are the group's: of its lineage, or of that before or after it.
-func (m *Machine) related(r *vital.Replication) bool { return r.Kin(m.known.Lineage) || m.precedes(r) }
+func (m *Machine) related(r *vital.Replication) bool { return m.carriesOn(r) || m.precedes(r) }
 
 // reviewRevoking waits for the last look, then for the replicas.
 func (m *Machine) reviewRevoking() {
@@ -199,6 +204,7 @@ func (m *Machine) reviewStuck() {
 		m.recovered()
 		return
 	}
+	m.inquire()
 	m.restore()
 	m.forbidden = ""
 	if c == causeNone || m.now-m.since < m.round.pause() {

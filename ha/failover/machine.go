@@ -40,15 +40,16 @@ type Machine struct {
 	since   int64 // when it was entered
 	started int64 // when the machine was made, or reset
 
-	members []*member
-	master  int32  // by the table, or by the state file if that says otherwise; -1: none
-	tabled  int32  // by the table
-	left    string // the address of a master that was taken out of the group; "": none was
-	epoch   uint64 // of the group's last publication, or of the table if that is higher
-	held    bool   // as the table has it
-	known   past   // what the master is as far as it has been accepted
-	descent descent
-	former  []past // masters before it, newest last
+	members  []*member
+	master   int32  // by the table, or by the state file if that says otherwise; -1: none
+	tabled   int32  // by the table
+	left     string // the address of a master that was taken out of the group; "": none was
+	epoch    uint64 // of the group's last publication, or of the table if that is higher
+	held     bool   // as the table has it
+	known    past   // what the master is as far as it has been accepted
+	descents descents
+	former   []past // masters before it, newest last
+	forsook  past   // what the master had when it came back without that and was taken all the same; zero: it did not
 
 	nextID   uint64
 	awaits   []await   // what was begun and has not ended, in the order of IDs

@@ -47,6 +47,11 @@ type member struct {
 	refused      int   // refused probes in a row
 	missed       int   // unanswered ones in a row
 
+	ended   bool   // it has refused a connection since it last said what it is
+	metAt   int64  // when its process was first seen
+	lacksAs string // the process that answers in the master's place and lacks what that had, "" for none
+	lacksAt int64  // when it was first seen
+
 	// The failover being made.
 	frozen   bool              // has acknowledged Detach
 	stand    vital.Replication // and said this then
@@ -84,7 +89,7 @@ func (b *member) heard(ev Event) {
 		b.looked, b.strange = false, false
 	}
 	if ev.Repl.RunID != b.repl.RunID {
-		b.refusal = ""
+		b.refusal, b.metAt = "", ev.At
 	}
 	if !ev.Repl.Replica || ev.Repl.LinkUp {
 		b.linkedAt = ev.At
@@ -92,8 +97,23 @@ func (b *member) heard(ev Event) {
 	if ev.Repl.Replica && ev.Repl.LinkUp {
 		b.linkedAs = ev.Repl.RunID
 	}
-	b.repl, b.sent, b.fault, b.text = ev.Repl, sent, vital.FaultNone, ""
+	b.repl, b.sent, b.fault, b.text, b.ended = ev.Repl, sent, vital.FaultNone, "", false
 	b.clearEvidence()
+}
+
+// heard takes what a server says of itself.
+func (m *Machine) heard(b *member, ev Event) {
+	b.heard(ev)
+	m.trace(&b.repl)
+	if b.repl.ID == m.known.Lineage && m.known.Lineage != "" {
+		m.known.Offset = max(m.known.Offset, b.repl.Offset) // whatever a replica has the master has had
+	}
+	switch lacks := b.ID == m.master && !b.repl.Replica && m.lacks(b); {
+	case !lacks:
+		b.lacksAs = ""
+	case b.lacksAs != b.repl.RunID:
+		b.lacksAs, b.lacksAt = b.repl.RunID, m.now
+	}
 }
 
 // clearEvidence forgets everything that speaks against the server.
@@ -116,6 +136,7 @@ func (b *member) failed(ev Event) {
 	case vital.FaultBusy:
 		b.busySince = first(was.busySince, ev.Sent)
 	case vital.FaultRefused:
+		b.ended = true
 		b.failSince, b.missed = first(was.failSince, ev.Sent), was.missed
 		b.refusedSince, b.refused = first(was.refusedSince, ev.Sent), was.refused+1
 	case vital.FaultTimeout:

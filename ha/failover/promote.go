@@ -14,6 +14,10 @@ func (m *Machine) reviewSelecting() {
 	if m.waiting() {
 		return
 	}
+	if err, _ := m.fate(Fence); err != nil {
+		m.stick("the old master could not be fenced off: " + err.Error())
+		return
+	}
 	best := m.choose()
 	if best == nil {
 		m.stick(strings.TrimPrefix(m.refusals(), "; "))
@@ -93,15 +97,23 @@ func (m *Machine) nextCandidate(what, why string) {
 	m.detachAll()
 }
 
-// verify has the new master say what it is and take a write.
-func (m *Machine) verify() {
+// verify has the new master say what it is, before it is given the group's mark: another one may
+// answer at its address by now.
+func (m *Machine) verify() { m.order(Inspect, m.round.candidate, m.o.Promote) }
+
+// reverify has the new master take a write.
+func (m *Machine) reverify() {
 	m.launch(ofState, Action{Kind: Order, Op: Verify, Server: m.round.candidate, Target: -1, Epoch: m.epoch + 1,
-		Within: m.o.Promote})
+		RunID: m.member(m.round.candidate).repl.RunID, Within: m.o.Promote})
 }
 
 // reviewVerifying waits until the new master has proved itself.
 func (m *Machine) reviewVerifying() {
 	ev, over := m.outcome(Verify, m.round.candidate)
+	if !over && !m.waiting() {
+		m.introduced()
+		return
+	}
 	if !over || m.now < m.retryAt {
 		return
 	}
@@ -118,18 +130,41 @@ func (m *Machine) reviewVerifying() {
 		m.retryAt = m.now + askEvery
 	default:
 		m.outcomes, m.retryAt = nil, 0
-		m.verify()
+		m.reverify()
 	}
 }
 
-// verifyFailed goes on without the new master: to the next candidate, or, after a
-// switchover, to looking at what is left.
-func (m *Machine) verifyFailed(wrong error) {
-	if m.hand.at == 0 {
-		m.nextCandidate("did not prove itself", wrong.Error())
+// introduced takes what the new master says of itself.
+func (m *Machine) introduced() {
+	ev, _ := m.outcome(Inspect, m.round.candidate)
+	if wrong := m.disproved(ev); wrong != nil {
+		m.verifyFailed(wrong)
 		return
 	}
-	m.suspect(m.name(m.round.candidate) + " took over and did not prove itself: " + wrong.Error())
+	m.reverify()
+}
+
+// verifyFailed goes on without the new master, which may have been given the mark of the next epoch
+// and is not published in that: to the next candidate, or, after a switchover, to the old
+// master, which lacks nothing. It has not been told to follow anybody; after FAILOVER it is a
+// replica by itself, and is kept from copying what has come back in the new one's place.
+func (m *Machine) verifyFailed(wrong error) {
+	m.epoch++
+	old := m.member(m.master)
+	switch why := m.name(m.round.candidate) + " took over and did not prove itself: " + wrong.Error(); {
+	case m.hand.at == 0:
+		m.nextCandidate("did not prove itself", wrong.Error())
+	case m.round.handed && old != nil && old.repl.Replica:
+		m.round.cause, m.round.why, m.round.handed = causeHeadless, why, false
+		for _, b := range m.members {
+			b.snapshot()
+		}
+		m.nextCandidate("did not prove itself", wrong.Error())
+		m.fence(-1)
+	default:
+		m.loose(Unpause, m.master, -1)
+		m.suspect(why)
+	}
 }
 
 // noReplicas tells whether a write was refused because min-replicas-to-write is not met, which
@@ -139,7 +174,7 @@ func noReplicas(err error) bool { return strings.Contains(err.Error(), "NOREPLIC
 // disproved returns why the new master is not to be believed, nil when it is.
 func (m *Machine) disproved(ev Event) error {
 	r := &ev.Repl
-	stand := m.member(m.round.candidate)
+	stand := m.stoodAt(m.member(m.round.candidate))
 	switch {
 	case ev.Err != nil && !noReplicas(ev.Err):
 		return ev.Err
@@ -148,38 +183,32 @@ func (m *Machine) disproved(ev Event) error {
 	case r.ID == "":
 	case r.Replica:
 		return errors.New("it says that it is a replica of " + r.Master)
-	case m.round.force < 0 && !m.descends(r, stand):
-		return fmt.Errorf("its lineage is %s, before that %s up to %d; want %s up to %d at least",
-			r.ID, r.SecondID, r.SecondOffset, m.known.Lineage, m.standOf(stand)+1)
+	case m.round.force < 0 && !m.continues(r, stand):
+		return fmt.Errorf("its lineage is %s up to %d, before that %s up to %d; want all of %s up to %d",
+			r.ID, r.Offset, r.SecondID, r.SecondOffset, stand.Lineage, stand.Offset)
 	}
 	return ev.Err
 }
 
-// descends tells whether r carries on the data that the candidate had when it was chosen.
-func (m *Machine) descends(r *vital.Replication, candidate *member) bool {
-	switch from := m.lineageOf(candidate); from {
-	case "", r.ID:
-		return true
-	case r.SecondID:
-		return r.SecondOffset >= m.standOf(candidate)+1
+// continues tells whether the data r have all of what stood there. A process that was seen standing
+// there has it whatever it calls its lineage: one without a backlog begins a new one for its first
+// replica, and forgets the one before.
+func (m *Machine) continues(r *vital.Replication, stood past) bool {
+	itself := stood.RunID != "" && r.RunID == stood.RunID && r.Offset >= stood.Offset
+	if itself && m.share(r, stood.Lineage) < 0 {
+		m.descends(r.ID, descent{stood.Lineage, stood.Offset})
 	}
-	return false
+	return stood.Lineage == "" || itself || m.share(r, stood.Lineage) >= stood.Offset
 }
 
-// lineageOf returns the lineage that the candidate had when it was chosen; the group's in a
-// switchover, where nobody was detached.
-func (m *Machine) lineageOf(b *member) string {
-	if b != nil && b.frozen {
-		return b.stand.ID
+// stoodAt returns what a candidate must have: what it had when it was chosen, or, in a switchover,
+// where nobody was detached, what the old master had.
+func (m *Machine) stoodAt(candidate *member) past {
+	switch {
+	case candidate != nil && candidate.frozen:
+		return past{RunID: candidate.stand.RunID, Lineage: candidate.stand.ID, Offset: candidate.stand.Offset}
+	case m.round.stand.Lineage != "":
+		return m.round.stand
 	}
-	return m.known.Lineage
-}
-
-// standOf returns the offset that the candidate had when it was chosen, 0 when that was
-// not asked.
-func (m *Machine) standOf(b *member) int64 {
-	if b != nil && b.frozen {
-		return b.stand.Offset
-	}
-	return 0
+	return past{Lineage: m.known.Lineage}
 }

@@ -12,10 +12,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	was, loss := m.known, m.lossAgainst(&r, id)
 	before := m.tabled
 	m.marked = m.marked || m.state == Verifying
-	if was.Lineage != "" {
-		m.former = append(m.former, was)
-		m.former = m.former[max(0, len(m.former)-formerMost):]
-	}
+	m.bury(was)
 	m.master, m.tabled, m.held, m.hushed, m.thinSince = id, id, false, false, 0
 	if id != before {
 		m.announced.objected = 0 // it was about that one
@@ -32,16 +29,25 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 		Why: why, Loss: loss})
 	m.published(id)
 	m.handed(id)
+	m.depose(id)
+}
+
+// bury makes what was known of the master one of the group's former masters.
+func (m *Machine) bury(was past) {
+	if was.Lineage != "" {
+		m.former = append(m.former, was)
+		m.former = m.former[max(0, len(m.former)-formerMost):]
+	}
 }
 
 // published tidies up after a publication.
 func (m *Machine) published(id int32) {
-	m.forbidden, m.lostAt, m.heir.refused, m.round.force = "", 0, -1, -1
+	m.forbidden, m.lostAt, m.heir.refused, m.round.force, m.forsook = "", 0, -1, -1, past{}
 	for _, b := range m.members {
 		b.again = 0
 		if b.ID == id {
 			b.clearEvidence()
-			b.detached = false
+			b.detached, b.strange = false, false
 		}
 	}
 	m.grantWish(id)
@@ -74,10 +80,12 @@ func (m *Machine) reviewSettling() {
 		m.suspect(why)
 		return
 	}
+	m.calm()
 	m.accept()
 	m.realign()
 	straggling := m.stragglers()
 	switch {
+	case m.wary:
 	case len(straggling) == 0:
 		m.on(ready, Transition{What: "the group is in line", Why: "every server that answers follows " + m.name(m.master), Loss: -1})
 	case m.now-m.since >= m.o.Settle:

@@ -44,37 +44,49 @@ func (m *Machine) isReplica(b *member) bool { return m.fresh(b) && b.repl.Replic
 
 // unworthy returns why a server that answers r could not take over, "" when it could.
 func (m *Machine) unworthy(b *member, r *vital.Replication) string {
-	limit := m.now - m.doubtAt + 10*m.o.DownSilence
 	switch {
-	case !r.Kin(m.known.Lineage) && !m.precedes(r):
+	case !m.carriesOn(r) && !m.precedes(r) && !m.bearsMark(b):
 		return "its data are not kin to the master's"
-	case !r.Kin(m.known.Lineage) && (b.linkedAt == 0 || m.now-b.linkedAt > limit):
-		return "it has not followed the master before this one for too long"
 	case r.Priority == 0 && r.Replica:
 		return "its replica-priority is 0"
-	case r.Syncing && (r.ID != m.known.Lineage || !m.supplanted()):
-		return "it was receiving a full copy"
 	case r.Writable:
 		return "it takes writes"
+	}
+	if why := m.aged(b, r); why != "" && !m.exceeds(b, r) {
+		return why
+	}
+	return ""
+}
+
+// aged returns why the data of a server are old, "" when they are not.
+func (m *Machine) aged(b *member, r *vital.Replication) string {
+	limit := m.now - m.doubtAt + 10*m.o.DownSilence
+	switch {
+	case !m.carriesOn(r) && !m.bearsMark(b) && (b.linkedAt == 0 || m.now-b.linkedAt > limit):
+		return "it has not followed the master before this one for too long"
 	case r.Replica && !r.LinkUp && int64(r.LinkDown) > limit:
 		return "its link has been down for " + span(int64(r.LinkDown))
 	}
 	return ""
 }
 
-// supplanted tells whether another process answers at the master's address, without the
-// data. A replica that is receiving a full copy of that has its own data still: they go
-// when the copy is complete.
-func (m *Machine) supplanted() bool {
-	b := m.member(m.master)
-	return m.round.cause == causeReplaced && m.since >= m.round.at && m.state != Healthy || m.isMaster(b) && m.replaced(b)
-}
-
-// precedes tells whether r are data of the lineage that the master carried on when it
-// was promoted, and no more than it took over. Whoever has them lacks what was written
-// since: it is better than nobody when the master dies before its replicas have linked.
-func (m *Machine) precedes(r *vital.Replication) bool {
-	return m.known.second != "" && r.ID == m.known.second && r.Offset < m.known.upTo
+// exceeds tells whether b, whose data are old, has more than each server whose data are not: then
+// age is no reason to lose them.
+func (m *Machine) exceeds(b *member, r *vital.Replication) (more bool) {
+	for _, o := range m.members {
+		at := &o.repl
+		if o.frozen {
+			at = m.judged(o)
+		}
+		if o == b || !m.isReplica(o) || at.Priority == 0 || m.aged(o, at) != "" || m.worthOf(at) == worthless {
+			continue
+		}
+		if m.worthOf(r).compare(m.worthOf(at)) <= 0 {
+			return false
+		}
+		more = true
+	}
+	return more
 }
 
 // objections says of every server but the master why it could not take over.
@@ -91,11 +103,13 @@ func (m *Machine) objections() string {
 	return all.String()
 }
 
-// better tells whether b, standing at x, is to be promoted rather than c, standing at y.
+// better tells whether b, standing at x, is to be promoted rather than c, standing at y: who has
+// more of the group's data, not who is nearer to the last master by name. An old copy of its lineage
+// has less than who carries that on.
 func (m *Machine) better(b, c *member, x, y vital.Replication) bool {
 	order := cmp.Or(
-		cmp.Compare(m.distance(&x), m.distance(&y)),
-		-m.byGap(b, c, x.Offset, y.Offset),
+		-m.byGap(b, c, x, y),
+		-m.worthOf(&x).compare(m.worthOf(&y)),
 		-cmp.Compare(x.Offset, y.Offset),
 		cmp.Compare(rankOf(b.Role), rankOf(c.Role)),
 		cmp.Compare(x.Priority, y.Priority),
@@ -105,24 +119,28 @@ func (m *Machine) better(b, c *member, x, y vital.Replication) bool {
 	return order < 0
 }
 
-// distance is 0 for the known lineage, 1 for its descendants and 2 for what it descends from.
-func (m *Machine) distance(r *vital.Replication) int {
-	switch {
-	case m.known.Lineage == "" || r.ID == m.known.Lineage:
-		return 0
-	case r.SecondID == m.known.Lineage:
-		return 1
-	}
-	return 2
+// bearsMark tells whether a server of whose lineage nothing is known has the mark that the group's
+// last master was given, and nobody with more has come for DownSilence. What starts from an
+// append-only file is like that: it may lack little, and is better than nobody.
+func (m *Machine) bearsMark(b *member) bool {
+	return b.looked && b.mark.Epoch >= m.epoch && b.mark.Epoch < EpochMost && m.now-m.doubtAt >= m.o.DownSilence
 }
 
 // byGap prefers the secondary, 1 for b and -1 for c, while what it lacks of the other
 // is at most MaxGap.
-func (m *Machine) byGap(b, c *member, x, y int64) int {
+func (m *Machine) byGap(b, c *member, x, y vital.Replication) int {
+	gap := func(x, y vital.Replication) int64 {
+		lacks := y.Offset - x.Offset
+		w, o := m.worthOf(&x), m.worthOf(&y)
+		for i := range w {
+			lacks = max(lacks, o[i]-w[i])
+		}
+		return lacks
+	}
 	switch {
-	case b.Role == 'n' && c.Role != 'n' && y-x <= m.o.MaxGap:
+	case b.Role == 'n' && c.Role != 'n' && gap(x, y) <= m.o.MaxGap:
 		return 1
-	case c.Role == 'n' && b.Role != 'n' && x-y <= m.o.MaxGap:
+	case c.Role == 'n' && b.Role != 'n' && gap(y, x) <= m.o.MaxGap:
 		return -1
 	}
 	return 0

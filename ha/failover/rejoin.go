@@ -26,6 +26,8 @@ func (m *Machine) realign() {
 			m.rejoin(Identify, b, -1)
 		case m.mayJoin(b):
 			m.join(b)
+		default:
+			m.shun(b)
 		}
 	}
 }
@@ -38,7 +40,7 @@ func (m *Machine) stoodDown() bool { return m.rivalAt != 0 && m.now-m.rivalAt < 
 // question: they are its witnesses, and are found linked when it returns.
 func (m *Machine) restore() {
 	b := m.member(m.master)
-	if m.o.Mode != Local || m.o.DryRun || m.stoodDown() || b == nil || m.isReplica(b) {
+	if m.o.Mode != Local || m.o.DryRun || m.stoodDown() || b == nil || m.isReplica(b) || m.lacks(b) || m.replaced(b) {
 		return
 	}
 	for _, r := range m.members {
@@ -53,7 +55,7 @@ func (m *Machine) restore() {
 
 // ours tells whether a server's data are this group's, by lineage.
 func (m *Machine) ours(b *member) bool {
-	if m.known.Lineage != "" && b.repl.Kin(m.known.Lineage) {
+	if m.known.Lineage != "" && (m.carriesOn(&b.repl) || m.worthOf(&b.repl) != worthless) {
 		return true
 	}
 	if master := m.member(m.master); m.isMaster(master) && master.repl.SecondID != "" && b.repl.Kin(master.repl.SecondID) {
@@ -71,7 +73,17 @@ func (m *Machine) ours(b *member) bool {
 // by lineage, by process, or by the marker that only this group's masters write; or it
 // has none.
 func (m *Machine) mayJoin(b *member) bool {
+	if m.later(b) || m.richer(b) {
+		return false
+	}
 	return m.ours(b) || b.looked && (b.mark.Keys == 0 || b.mark.Epoch > 0 && b.mark.Epoch <= m.epoch)
+}
+
+// richer tells whether a server has what the master came back without: it may be the last one to
+// have it, so that only an operator has it copied over.
+func (m *Machine) richer(b *member) bool {
+	master := m.member(m.master)
+	return master != nil && m.forsook.Lineage != "" && m.worthFor(&b.repl, m.forsook).compare(m.worthFor(&master.repl, m.forsook)) > 0
 }
 
 // inLine tells whether a replica follows the master: by its address, or by one that we do not
@@ -107,8 +119,7 @@ func (m *Machine) remember(lineage string) {
 	if lineage == m.known.Lineage || slices.ContainsFunc(m.former, func(p past) bool { return p.Lineage == lineage }) {
 		return
 	}
-	m.former = append(m.former, past{Lineage: lineage})
-	m.former = m.former[max(0, len(m.former)-formerMost):]
+	m.bury(past{Lineage: lineage})
 }
 
 // settleCopy ends the one full copy that is being made when it is over, was not begun,
@@ -152,7 +163,13 @@ func (m *Machine) identified(b *member, ev Event) {
 	b.mark, b.looked = ev.Mark, true
 	if m.mayJoin(b) {
 		m.tellLoss(b)
-		return
+	}
+}
+
+// shun says once why a server that was looked into is left alone beside the master.
+func (m *Machine) shun(b *member) {
+	if b.strange || !b.looked || m.richer(b) || m.later(b) {
+		return // the alarms say that of the last two
 	}
 	b.strange = true
 	m.note(b.Addr+" holds the data of somebody else and is left alone",

@@ -25,6 +25,8 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	cut 0, mend 0                   this process does not reach it; alone 0: the other servers do not
 //	freeze 4s                       this process stands still
 //	fault 0 misconf, fault 0 none   what a probe of it complains of
+//	fall 0 older 300ms              is killed, and back after that with data: same, older, empty, renamed, foreign
+//	trap 3 target older 300ms       after 3 more orders were carried out falls: server (whose the last was), target, master
 //	empty 0, foreign 0              what is on its disk: nothing; another group's data
 //	stalled 0, lost 0               the data path says so
 //	set 1 slow=5000 priority=0      lags; is never promoted
@@ -41,6 +43,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	needs 1                         min-replicas-to-write
 //	reload 0,1 master=1 epoch=7     somebody else publishes: members, master, epoch; also held
 //	promote 1, follow 2 1           by hand, at the server
+//	mark 1 3                        the group's mark on a server
 //	status                          what is known
 func TestScripts(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
@@ -117,6 +120,8 @@ func (s *script) say(words []string) {
 		s.status()
 	case "switchover", "resolve", "latch", "release":
 		s.w.feed(Event{Kind: Commanded, Wish: s.wish(words)})
+	case "trap":
+		s.w.trap = trap{int(s.number(rest[0])), rest[1], fallen(rest[2]), s.span(rest[3])}
 	case "announce", "object", "rival", "reach", "disk", "mute", "needs", "reload", "arbiter":
 		s.outside(words)
 	default:
@@ -131,6 +136,10 @@ func (s *script) server(what string, b *box, rest []string) {
 		b.kill()
 	case "boot":
 		s.w.boot(b)
+	case "mark":
+		b.mark = uint64(s.number(rest[0]))
+	case "fall":
+		s.w.fall(b, fallen(rest[0]), s.span(rest[1]))
 	case "stop":
 		b.hung = true
 	case "cont":
@@ -144,12 +153,14 @@ func (s *script) server(what string, b *box, rest []string) {
 	case "save":
 		s.w.store(b)
 	case "empty":
-		b.saved = box2{}
+		b.saved = holdings{}
 	case "foreign":
-		b.foreign, b.cfg, b.saved = true, "", box2{replid: "F", offset: 7000, keys: 900}
+		b.cfg, b.saved = "", foreigner
 	case "promote":
+		s.w.byHand = true
 		s.w.promote(b)
 	case "follow":
+		s.w.byHand = true
 		s.w.follow(b, s.w.boxes[s.number(rest[0])].addr)
 	case "fault":
 		b.fault = vital.FaultNone
@@ -267,6 +278,7 @@ func (s *script) wish(words []string) Wish {
 		w.Expect, w.To = int32(s.number(words[1])), int32(s.number(words[2]))
 		w.Fast, w.DryRun = slices.Contains(words, "fast"), slices.Contains(words, "dryrun")
 	case "resolve":
+		s.w.wrenched = true
 		w.Kind, w.To = WishResolve, int32(s.number(words[1]))
 	case "latch":
 		w.Kind = WishLatch

@@ -45,8 +45,8 @@ func (m *Machine) finished() bool {
 		return false
 	}
 	b := m.memberAt(m.intent.Candidate)
-	if !m.isMaster(b) || m.intent.Lineage == "" || b.repl.SecondID != m.intent.Lineage {
-		return false
+	if !m.isMaster(b) || m.intent.Lineage == "" || m.share(&b.repl, m.intent.Lineage) < m.intent.Offset || m.holder(b) != nil {
+		return false // or it fell meanwhile, and lacks what others have
 	}
 	if m.intent.Begun == "promoting" { // what the crash has kept from being counted
 		m.recent = append(m.recent, m.now)
@@ -62,7 +62,7 @@ func (m *Machine) settleStart(b *member) {
 	switch {
 	case b == nil || !m.isMaster(b):
 		m.startWithout(b, rivals)
-	case m.replaced(b):
+	case m.replaced(b), m.awaited(b):
 		m.doubtAtStart()
 	case len(rivals) > 0 && m.intent.RunID == "":
 		m.startTorn(b, rivals)
@@ -84,7 +84,7 @@ func (m *Machine) doubtAtStart() {
 // the group's.
 func (m *Machine) claimants(but *member) (all []*member) {
 	for _, b := range m.members {
-		if b != but && m.isMaster(b) && b.repl.Kin(m.known.Lineage) {
+		if b != but && m.isMaster(b) && m.carriesOn(&b.repl) {
 			all = append(all, b)
 		}
 	}

@@ -3,6 +3,8 @@ package failover
 import (
 	"errors"
 	"fmt"
+
+	"huntaway/ha/vital"
 )
 
 // lagMost is how far behind a switchover's target may be when it is ordered.
@@ -25,7 +27,8 @@ var ErrRefused = errors.New("no Sentinel has begun a failover")
 type stage uint8
 
 const (
-	handingOver stage = iota // FAILOVER has been ordered
+	measuring   stage = iota // the old master, to which nothing is in flight, is asked how much it has
+	handingOver              // FAILOVER has been ordered
 	pausing                  // the old master's writes are being paused
 	equalling                // both offsets are compared
 	fencing                  // the data path is closed to the old master
@@ -42,8 +45,13 @@ type hand struct {
 	staged   int64 // when the stage was entered
 	asked    bool  // Sentinel has been asked, and has not refused
 	aborting bool  // FAILOVER ABORT has been ordered
+	stand    past  // what the old master had when nothing was in flight there any more, and the process that takes over with that
 	failure  string
 }
+
+// inProgress is what a master says that has committed itself to a FAILOVER, and that is a replica for
+// as long as it says so.
+const inProgress = "failover-in-progress"
 
 // switchover begins what an operator has ordered, or says why not, or how it would go.
 func (m *Machine) switchover(w Wish) {
@@ -55,7 +63,8 @@ func (m *Machine) switchover(w Wish) {
 		m.do(Action{Kind: Answer, ID: w.ID, Server: w.To, Plan: m.steps(w)})
 		return
 	}
-	m.hand = hand{at: m.now, wish: w}
+	m.hand = hand{at: m.now, wish: w, stand: m.known}
+	m.hand.stand.RunID = m.member(w.To).repl.RunID
 	m.hold()
 	m.on(ordered, Transition{What: "switchover to " + m.name(w.To), Why: "ordered by " + w.By, Loss: -1})
 	m.begin("handing", w.To)
@@ -91,6 +100,8 @@ func (m *Machine) objection(w Wish) error {
 		return fmt.Errorf("the master is %s; %s was expected", m.name(m.master), m.name(w.Expect))
 	case m.state != Healthy || master == nil:
 		return m.unwell()
+	case m.wary:
+		return notYet{fmt.Errorf("a connection to the master %s was lost, and it has yet to say what it is; ask again in a second", master.Addr)}
 	case b == nil:
 		return errors.New("the target is no server of this group")
 	case b == master:
@@ -188,8 +199,8 @@ func (m *Machine) reviewDraining() {
 // handOver begins the part in which servers are touched.
 func (m *Machine) handOver() {
 	if m.o.Mode == Local && !m.hand.wish.Fast {
-		m.enter(handingOver)
-		m.orderTo(Handover, m.master, m.hand.wish.To, min(m.o.Handover, m.deadline()-m.now))
+		m.enter(measuring)
+		m.order(Inspect, m.master, m.o.Promote)
 		return
 	}
 	m.enter(pausing)
@@ -208,8 +219,14 @@ func (m *Machine) enter(s stage) {
 
 // reviewHanding goes through the stages.
 func (m *Machine) reviewHanding() {
-	to := m.hand.wish.To
+	to, old := m.hand.wish.To, m.member(m.master)
+	if m.hand.stage < promoting && m.hand.stage != handingOver && m.fresh(old) && m.exchanged(old) {
+		m.suspect("another process answers in its place")
+		return
+	}
 	switch m.hand.stage {
+	case measuring:
+		m.afterOrder(Inspect, m.master, m.giveAway)
 	case handingOver:
 		m.afterOrder(Handover, m.master, m.confirm)
 	case pausing:
@@ -219,10 +236,7 @@ func (m *Machine) reviewHanding() {
 	case fencing:
 		m.afterFence()
 	case promoting:
-		m.afterOrder(Promote, to, func() {
-			m.loose(Demote, m.master, to)
-			m.confirm()
-		})
+		m.afterOrder(Promote, to, m.confirm)
 	case delegated:
 		m.awaitArbiter()
 	case unclear:
@@ -242,10 +256,29 @@ func (m *Machine) afterOrder(op Op, server int32, next func()) {
 	}
 }
 
+// giveAway has the old master hand over.
+func (m *Machine) giveAway() {
+	ev, _ := m.outcome(Inspect, m.master)
+	m.measured(&ev.Repl)
+	m.enter(handingOver)
+	m.orderTo(Handover, m.master, m.hand.wish.To, min(m.o.Handover, m.deadline()-m.now))
+}
+
+// measured takes what the old master has, to which nothing is in flight. Whoever goes on from the
+// state file knows it as well, unless this process ends before it is there.
+func (m *Machine) measured(r *vital.Replication) {
+	m.hand.stand.Lineage, m.hand.stand.Offset = r.ID, r.Offset
+	if r.ID == m.known.Lineage {
+		m.known.Offset = max(m.known.Offset, r.Offset)
+		m.begin("handing", m.hand.wish.To)
+	}
+}
+
 // confirm goes on to Verifying: the target should be master.
 func (m *Machine) confirm() {
 	w := m.hand.wish
-	m.round = round{why: "switchover ordered by " + w.By, at: m.now, force: -1, candidate: w.To, from: m.master, handed: !w.Fast}
+	m.round = round{why: "switchover ordered by " + w.By, at: m.now, force: -1, candidate: w.To, from: m.master,
+		handed: !w.Fast, deposes: w.Fast, stand: m.hand.stand}
 	for _, b := range m.members {
 		b.frozen = false
 	}
@@ -282,10 +315,11 @@ func (m *Machine) equalled() {
 		m.retryAt = m.now + pollEvery
 	case m.o.Mode == Sentinel:
 		m.enter(delegated)
-		m.hand.asked, m.announced.stand = true, m.known.Offset
+		m.hand.asked, m.announced.stand = true, old.Repl.Offset
 		m.orderTo(Delegate, m.master, m.hand.wish.To, m.deadline()-m.now)
 	default:
 		m.enter(fencing)
+		m.measured(&old.Repl)
 		m.launch(ofState, Action{Kind: Fence, Server: m.master, Within: fenceTime})
 	}
 }
@@ -349,31 +383,37 @@ func (m *Machine) lookAtBoth() {
 	m.order(Inspect, m.hand.wish.To, m.o.Promote)
 }
 
-// clarify goes on with the target when it is master, goes back when the old master is
-// it still, and asks again while it is neither.
+// clarify goes on with the target when it is master and lacks nothing, goes back when the old
+// master is it still, and asks again while it is neither. A master that has committed itself to
+// FAILOVER asks whoever answers at the target's address to take over, and looks at the lineage alone:
+// it is held back when that one is gone, or has come back with less.
 func (m *Machine) clarify() {
 	if m.waiting() || m.now < m.retryAt {
 		return
 	}
 	old, _ := m.outcome(Inspect, m.master)
 	to, seen := m.outcome(Inspect, m.hand.wish.To)
+	whole := seen && to.Err == nil && m.continues(&to.Repl, m.hand.stand)
+	stuck := old.Repl.Failover == "waiting-for-sync" || old.Repl.Failover == inProgress && !whole
 	switch {
 	case m.retryAt != 0:
 		m.lookAtBoth()
 	case m.o.Mode == Sentinel && (m.succeeded() || m.elevated()):
 	case m.now-m.hand.staged >= unsure:
 		m.suspect("the handover is neither over nor undone: " + m.hand.failure)
-	case seen && to.Err == nil && !to.Repl.Replica && m.o.Mode == Local:
+	case whole && !to.Repl.Replica && m.o.Mode == Local:
 		m.confirm()
 	case old.Err != nil && m.gone() && seen && to.Err == nil:
 		m.suspect("it ended during the handover, which it had not finished: " + m.hand.failure)
-	case old.Err == nil && !old.Repl.Replica && old.Repl.Failover == "waiting-for-sync" && !m.hand.aborting:
+	case old.Err == nil && stuck && !m.hand.aborting:
 		m.hand.aborting = true
 		m.orderTo(Abort, m.master, -1, lookTime)
 		m.retryAt = m.now + pollEvery
-	case old.Err == nil && !old.Repl.Replica && over(old.Repl.Failover):
+	case old.Err == nil && over(old.Repl.Failover) && !old.Repl.Replica:
 		m.loose(Unpause, m.master, -1)
 		m.abort(m.hand.failure)
+	case old.Err == nil && over(old.Repl.Failover) && !whole && m.o.Mode == Local: // it has handed over to what is no more
+		m.confirm()
 	default:
 		m.retryAt = m.now + askEvery
 	}
@@ -389,11 +429,24 @@ func (m *Machine) gone() bool {
 // over tells whether a master is in no FAILOVER.
 func over(state string) bool { return state == "" || state == "no-failover" }
 
-// abort goes back to the old master. Sentinel may be at it still: its objections, which are no
+// depose has the old master follow the new one after a switchover without FAILOVER, not before that
+// one is published: what falls and comes back until then without its data is copied by nobody.
+func (m *Machine) depose(id int32) {
+	if m.round.deposes && id == m.round.candidate && m.member(m.round.from) != nil {
+		m.loose(Demote, m.round.from, id)
+	}
+	m.round.deposes = false
+}
+
+// abort goes back to the old master, if it is the one that it was. Sentinel may be at it still: its objections, which are no
 // more than that, do not have the writes held again.
 func (m *Machine) abort(why string) {
 	if m.hand.asked {
 		m.announced.objected, m.announced.pardoned = 0, m.now+pardonFor
+	}
+	if doubt := m.questionable(); doubt != "" {
+		m.suspect(why + "; " + doubt)
+		return
 	}
 	m.on(failed, Transition{What: "the switchover is off, " + m.name(m.master) + " stays master", Why: why, Loss: -1})
 	m.takeBack()

@@ -3,7 +3,6 @@ package failover
 import (
 	"errors"
 	"fmt"
-	"slices"
 )
 
 // command takes an operator's wish.
@@ -95,7 +94,7 @@ func (m *Machine) resolveReplica(w Wish, b *member) {
 
 // resolveMaster stays with the table's master because an operator says so.
 func (m *Machine) resolveMaster(w Wish, b *member) {
-	m.known = past{}
+	m.known, m.forsook, m.remarks = past{}, past{}, nil
 	switch m.state {
 	case Ambiguous:
 		m.settleOn(b, "resolved by "+w.By)
@@ -152,7 +151,7 @@ const thinLag = 2 * second
 // promoted one of those that it cannot see.
 func (m *Machine) watchThin() {
 	switch {
-	case !m.o.SelfFence:
+	case !m.o.SelfFence || !m.isMaster(m.member(m.master)): // what it has said before is no news
 	case !m.thin():
 		m.thinSince = 0
 		if m.hushed {
@@ -167,46 +166,4 @@ func (m *Machine) watchThin() {
 		m.note("the master has too few replicas and is held", "self_fence; fewer than half of the others are in step")
 		m.hold()
 	}
-}
-
-// Status returns what the machine thinks of its group.
-func (m *Machine) Status() Status {
-	s := Status{
-		Group: m.group, State: m.state, Since: m.since, Master: m.tabled, Epoch: m.epoch, Held: m.held,
-		Forbidden: m.forbidden, Latched: m.latched(), Recent: slices.Clone(m.recent), Alarms: m.alarms(),
-	}
-	if m.hand.at != 0 {
-		s.Wish = m.hand.wish.ID
-	}
-	for _, b := range m.members {
-		s.Servers = append(s.Servers, ServerStatus{
-			ID: b.ID, Addr: b.Addr, Role: b.Role, Repl: b.repl, Fault: b.fault, Heard: b.sent, Note: m.unfit(b)})
-	}
-	return s
-}
-
-// alarms says what an operator should look at, the worst first.
-func (m *Machine) alarms() (all []string) {
-	when := func(is bool, text string) {
-		if is {
-			all = append(all, text)
-		}
-	}
-	when(m.state == Ambiguous, "two servers are master and nothing proves which: writes fail until one is resolved")
-	when(m.state == Stuck, "the master is dead and nobody can be promoted: writes fail")
-	when(m.state == Suspect && m.forbidden != "", "the master is dead and nothing is done: "+m.forbidden)
-	when(m.state == Suspect && m.forbidden == "" && m.now-m.since > freshFor, "the master does not answer, and it is not certain that it is dead")
-	if err := m.saving.err; err != nil {
-		when(true, "the state file cannot be written: "+err.Error()+"; without it no failover may begin")
-	}
-	when(m.hushed, "the master has too few replicas and is held (self_fence)")
-	when(m.latched() != "", "automatic failover is off: "+m.latched())
-	when(m.stoodDown(), "another monitor is active: "+m.rival)
-	for _, b := range m.members {
-		when(b.strange, b.Addr+" holds the data of somebody else")
-		when(m.unruly(b), b.Addr+" refuses orders: "+b.refusal)
-		when(b.detached && m.fresh(b) && m.state == Healthy, b.Addr+" follows nobody yet")
-		when(b.ID == m.master && b.fault != 0 && b.fault.Alive(), b.Addr+", the master, answers "+b.fault.String())
-	}
-	return append(all, m.remarks...)
 }

@@ -1,0 +1,150 @@
+package failover
+
+import (
+	"slices"
+
+	"huntaway/ha/vital"
+)
+
+// Descents are which lineage carries on which, each by an answer of a server that had both. A proxy
+// that hears of two promotions at once can tell so that the second master has the group's data:
+// it has seen the first.
+type descents map[string]descent
+
+// A descent is where a lineage has left the one before it.
+type descent struct {
+	from string
+	upTo int64 // the last offset that it has of that one
+}
+
+// descentsMost is how many are remembered, and how many a way back may lead through.
+const descentsMost = 64
+
+// trace takes what a server says of its lineage. A replica that has gone over from one lineage to the
+// next names the offset at which it did so itself, which is not above the one at which the
+// lineages part: the highest is nearest to the truth.
+func (m *Machine) trace(r *vital.Replication) {
+	if r.SecondID == "" || r.SecondID == r.ID {
+		return
+	}
+	at := descent{r.SecondID, r.SecondOffset - 1}
+	if was, is := m.descents[r.ID]; is && was.from == at.from {
+		at.upTo = max(at.upTo, was.upTo)
+	}
+	m.descends(r.ID, at)
+}
+
+// descends notes what a lineage carries on.
+func (m *Machine) descends(lineage string, from descent) {
+	if m.descents == nil || len(m.descents) >= descentsMost {
+		m.descents = descents{}
+	}
+	m.descents[lineage] = from
+}
+
+// share returns how much of a lineage's stream is in the data of a server, up to which offset; -1
+// for nothing, as far as is known.
+func (m *Machine) share(r *vital.Replication, lineage string) int64 {
+	id, upTo := r.ID, r.Offset
+	for range descentsMost {
+		if id == lineage {
+			return upTo
+		}
+		at, is := m.descents[id]
+		if id == r.ID && r.SecondID != "" && (!is || at.from != r.SecondID) {
+			at, is = descent{r.SecondID, r.SecondOffset - 1}, true
+		}
+		if !is {
+			return -1
+		}
+		id, upTo = at.from, min(upTo, at.upTo)
+	}
+	return -1
+}
+
+// carriesOn tells whether the data of a server are the master's or carry them on, as far as is known.
+func (m *Machine) carriesOn(r *vital.Replication) bool {
+	return m.known.Lineage == "" || m.share(r, m.known.Lineage) >= 0
+}
+
+// line returns the lineages that one carries on, itself first, each with how much of it is in the
+// ones that follow.
+func (m *Machine) line(lineage string, upTo int64) (all []descent) {
+	for range generations {
+		if lineage == "" {
+			break
+		}
+		all = append(all, descent{lineage, upTo})
+		at, is := m.descents[lineage]
+		if !is {
+			break
+		}
+		lineage, upTo = at.from, min(upTo, at.upTo)
+	}
+	return all
+}
+
+// generations is how many lineages back a server's data are compared.
+const generations = 4
+
+// A worth is how much of the group's data a server has: of the last master's stream, and of each of
+// those that it carries on as far as it does. -1 for nothing.
+type worth [generations]int64
+
+// worthless is the worth of data of which nothing shows that they are the group's.
+var worthless = worth{-1, -1, -1, -1}
+
+// worthOf returns what can be shown of r.
+func (m *Machine) worthOf(r *vital.Replication) worth { return m.worthFor(r, m.known) }
+
+// worthFor is worthOf with what a master had that need not be the last one.
+func (m *Machine) worthFor(r *vital.Replication, of past) worth {
+	w := worthless
+	for i, d := range m.line(of.Lineage, endless) {
+		w[i] = min(m.share(r, d.from), d.upTo)
+	}
+	return w
+}
+
+// endless is above all offsets.
+const endless = int64(1) << 62
+
+// precedes tells whether r are data of a lineage that the master's carries on, or another branch of
+// one. Whoever has them lacks what was written since: it is better than nobody when the master dies
+// before its replicas have linked.
+func (m *Machine) precedes(r *vital.Replication) bool {
+	return !m.carriesOn(r) && m.worthOf(r) != worthless
+}
+
+// compare orders by what is worth more.
+func (w worth) compare(o worth) int { return slices.Compare(w[:], o[:]) }
+
+// outmarks tells whether a server of whose lineage nothing is known has the last master's mark, and b
+// is of an earlier time.
+func (m *Machine) outmarks(r, b *member) bool {
+	return m.bearsMark(r) && m.older(b, r)
+}
+
+// older tells whether b, who was looked into, is of an earlier time than r by its mark, and can be
+// shown to lack something, or cannot be shown to have anything.
+func (m *Machine) older(b, r *member) bool {
+	return b.looked && r.looked && b.mark.Epoch < r.mark.Epoch && r.mark.Epoch >= m.epoch && m.share(&b.repl, m.known.Lineage) < m.known.Offset
+}
+
+// holder returns a server that answers, could be master, and can be shown to have more of the
+// group's data than b, nil when there is none. Where nothing is known about b's lineage it may have
+// everything under another name, unless its mark says that it is older than the last master.
+func (m *Machine) holder(b *member) (best *member) {
+	most := m.worthOf(&b.repl)
+	obscure := most == worthless && !(b.looked && b.mark.Epoch < m.epoch)
+	for _, r := range m.members {
+		if r == b || !m.fresh(r) || r.repl.Replica && r.repl.Priority == 0 {
+			continue
+		}
+		w := m.worthOf(&r.repl)
+		if w.compare(most) > 0 && (w[0] >= 0 || !obscure) || best == nil && w == worthless && m.outmarks(r, b) {
+			best, most = r, w
+		}
+	}
+	return best
+}

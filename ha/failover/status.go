@@ -1,0 +1,118 @@
+package failover
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"huntaway/ha/vital"
+)
+
+// Status returns what the machine thinks of its group.
+func (m *Machine) Status() Status {
+	s := Status{
+		Group: m.group, State: m.state, Since: m.since, Master: m.tabled, Epoch: m.epoch, Held: m.held,
+		Forbidden: m.forbidden, Latched: m.latched(), Recent: slices.Clone(m.recent), Alarms: m.alarms(),
+	}
+	if m.hand.at != 0 {
+		s.Wish = m.hand.wish.ID
+	}
+	for _, b := range m.members {
+		s.Servers = append(s.Servers, ServerStatus{
+			ID: b.ID, Addr: b.Addr, Role: b.Role, Repl: b.repl, Fault: b.fault, Heard: b.sent, Note: m.unfit(b)})
+	}
+	return s
+}
+
+// alarms says what an operator should look at, the worst first.
+func (m *Machine) alarms() (all []string) {
+	when := func(is bool, text string) {
+		if is {
+			all = append(all, text)
+		}
+	}
+	when(m.state == Ambiguous, "two servers are master and nothing proves which: writes fail until one is resolved")
+	when(m.state == Stuck && !m.awaited(m.member(m.master)), "the master is dead and nobody can be promoted: writes fail")
+	when(m.state == Stuck && m.awaited(m.member(m.master)), m.predicament())
+	when(m.state == Suspect && m.forbidden != "", "the master is dead and nothing is done: "+m.forbidden)
+	when(m.state == Suspect && m.forbidden == "" && m.now-m.since > freshFor, m.predicament())
+	when(m.state == Suspect && m.now-m.since > freshFor || m.state == Stuck || m.state == Ambiguous, m.wayOut())
+	if err := m.saving.err; err != nil {
+		when(true, "the state file cannot be written: "+err.Error()+"; without it no failover may begin")
+	}
+	when(m.hushed, "the master has too few replicas and is held (self_fence)")
+	when(m.latched() != "", "automatic failover is off: "+m.latched())
+	when(m.stoodDown(), "another monitor is active: "+m.rival)
+	for _, b := range m.members {
+		when(b.strange, b.Addr+" holds the data of somebody else")
+		when(m.dissents(b) && m.later(b), fmt.Sprintf("%s was made master by another process, by its mark of epoch %d; huntaway resolve --group %s --master ADDRESS says which one counts",
+			b.Addr, b.mark.Epoch, m.group))
+		when(m.dissents(b) && m.richer(b), fmt.Sprintf("%s has data that the master came back without; huntaway resolve --group %s --master %s makes it master (if it is a replica, after REPLICAOF NO ONE), and with %s it is overwritten",
+			b.Addr, m.group, b.Addr, m.name(m.master)))
+		when(m.unruly(b), b.Addr+" refuses orders: "+b.refusal)
+		when(b.detached && m.fresh(b) && m.state == Healthy, b.Addr+" follows nobody yet")
+		when(b.ID == m.master && b.fault != 0 && b.fault.Alive(), b.Addr+", the master, answers "+b.fault.String())
+	}
+	return append(all, m.remarks...)
+}
+
+// predicament says what is known of a master that is in question and is not replaced, and what is
+// waited for.
+func (m *Machine) predicament() string {
+	b := m.member(m.master)
+	switch {
+	case b == nil:
+		return "the group has no master, and nobody has been found who could be"
+	case b.fault != vital.FaultNone:
+		return fmt.Sprintf("%s, the master, does not answer (%v), and it is not certain that it is dead", b.Addr, b.fault)
+	case m.isReplica(b):
+		return fmt.Sprintf("%s should be master and says that it is a replica of %s", b.Addr, b.repl.Master)
+	case m.awaited(b):
+		return fmt.Sprintf("%s has come back as master without all that it had; for another %s a server that has it is waited for, then it is taken as it is",
+			b.Addr, span(m.o.DownSilence-(m.now-b.lacksAt)))
+	}
+	return b.Addr + ", the master, is in doubt: " + m.doubt
+}
+
+// wayOut says what an operator can do about a group without a master, and whom he can choose.
+func (m *Machine) wayOut() string {
+	var all []string
+	for _, b := range m.members {
+		if !m.fresh(b) {
+			all = append(all, b.Addr+" does not answer")
+			continue
+		}
+		all = append(all, m.candidacy(b))
+	}
+	return fmt.Sprintf("huntaway resolve --group %s --master ADDRESS makes a server master, whatever it has: %s", m.group, strings.Join(all, "; "))
+}
+
+// dissents tells whether a server that answers is not what it should be beside the master.
+func (m *Machine) dissents(b *member) bool {
+	return b.ID != m.master && m.fresh(b) && m.state == Healthy && !(b.repl.Replica && m.inLine(b))
+}
+
+// candidacy says what a server is, and, of one that says it is master and is not followed, who
+// would have to agree for that.
+func (m *Machine) candidacy(b *member) string {
+	is := "a replica of " + b.repl.Master
+	if !b.repl.Replica {
+		is = "a master"
+	}
+	text := fmt.Sprintf("%s is %s, at offset %d of %s", b.Addr, is, b.repl.Offset, b.repl.ID)
+	if b.looked {
+		text += fmt.Sprintf(", with %d keys and the mark of epoch %d", b.mark.Keys, b.mark.Epoch)
+	}
+	if who := m.dissenters(b); !b.repl.Replica && b.ID != m.master && !m.carriesOn(&b.repl) && len(who) > 0 {
+		text += ", and is followed without an order only when " + namesOf(who) + " agree by following it"
+	}
+	return text
+}
+
+func namesOf(all []*member) string {
+	names := make([]string, len(all))
+	for i, b := range all {
+		names[i] = b.Addr
+	}
+	return strings.Join(names, ", ")
+}

@@ -1,0 +1,190 @@
+package failover
+
+import (
+	"fmt"
+
+	"huntaway/ha/vital"
+)
+
+func (w *world) reported(t Transition) {
+	loss := ""
+	if t.Loss >= 0 {
+		loss = fmt.Sprintf(" (loss %d)", t.Loss)
+	}
+	w.say("%v -> %v: %s: %s%s", t.From, t.To, t.What, t.Why, loss)
+	if t.To == Draining && t.From != Draining {
+		w.checkLoss(w.boxes[w.table.Master])
+	}
+	w.switching = t.To == Draining || w.switching && (t.To == Handing || t.To == Verifying)
+	if t.To == Freezing && t.From != Freezing || t.To == Draining {
+		clear(w.promised)
+		clear(w.poor)
+		clear(w.tried)
+	}
+}
+
+// lost returns the acknowledged writes that data lack and that were not lost before.
+func (w *world) lost(data writes) writes {
+	return writes{{1, w.writes}}.without(data).without(w.forgone)
+}
+
+// checkLoss holds that b, who takes the group's writes, lacks only what README's table allows: nothing
+// after a switchover, and otherwise what no server has that could be asked and can be master.
+func (w *world) checkLoss(b *box) {
+	lost := w.lost(b.data)
+	if len(lost) == 0 {
+		return
+	}
+	w.say("writes %v are lost with s%d", lost, b.id)
+	if w.promises() && w.sees(b) {
+		if w.switching {
+			w.broken("writes %v are lost in a switchover to s%d", lost, b.id)
+		}
+		for _, o := range w.boxes {
+			if kept := lost.both(o.data); len(kept) > 0 && w.eligible(o) {
+				w.broken("writes %v are lost; s%d has %v", lost, o.id, kept)
+			}
+		}
+	}
+	w.forgone = w.forgone.and(lost)
+}
+
+// promises tells whether what is promised about losses holds: this machine decides, and nobody has
+// decided for it, nor made it forget what it knew.
+func (w *world) promises() bool {
+	w.forgetful = w.forgetful || w.disk.Lineage == ""
+	return w.o.Mode == Local && !w.wrenched && !w.byHand && !w.forgetful
+}
+
+// eligible tells whether a server could have been made master, for all that the machine knows: in a
+// failover, had it stood still in time.
+func (w *world) eligible(b *box) bool {
+	_, stood := w.promised[b.id]
+	known := w.m.member(b.id)
+	seen := w.sees(b) && known.fault == vital.FaultNone && w.now-known.sent < second
+	shown := seen && w.m.worthFor(&known.repl, w.knew) != worthless
+	return shown && b.ok() && !b.cut && b.fault == 0 && b.priority != 0 && !b.refuses && !b.foreign && !w.poor[b.id] && !w.tried[b.id] && (stood || len(w.promised) == 0)
+}
+
+// checkCopy holds that what the machine has told a server to copy is the group's master, if it
+// lacks anything of what that server has.
+func (w *world) checkCopy(b, up *box) {
+	lost := w.lost(up.data).both(b.data)
+	if len(lost) == 0 {
+		return
+	}
+	w.say("writes %v are overwritten at s%d by s%d", lost, b.id, up.id)
+	if b.told == w.life && up.id != w.reign && !w.dark && w.promises() {
+		w.broken("s%d was told to copy s%d, which lacks %v and is not the group's master", b.id, up.id, lost)
+	}
+}
+
+// checkFollow holds that no server is told to copy another of which the machine has seen that
+// it lacks what the first has.
+func (w *world) checkFollow(b, up *box) {
+	lost := w.lost(up.data).both(b.data)
+	current := w.sees(up) && w.sees(b) && w.m.worthOf(&w.m.member(b.id).repl) != worthless
+	if len(lost) > 0 && b.priority != 0 && up.up && b.up && current && w.promises() {
+		w.broken("s%d is told to copy s%d, which lacks %v", b.id, up.id, lost)
+	}
+}
+
+// published holds that epochs rise and that the old master is fenced off.
+func (w *world) published(a Action) {
+	w.say("publish s%d epoch=%d", a.Server, a.Epoch)
+	if a.Epoch <= w.topEpoch {
+		w.broken("epoch %d published after %d", a.Epoch, w.topEpoch)
+	}
+	if old := w.table.Master; old >= 0 && old != a.Server && !w.fenced[old] {
+		w.broken("s%d published while connections to s%d are open", a.Server, old)
+	}
+	w.topEpoch, w.reign, w.linked = a.Epoch, a.Server, ""
+	w.checkLoss(w.boxes[a.Server])
+	for _, b := range w.boxes {
+		if b.master == w.boxes[a.Server].addr {
+			b.told = 0
+		}
+	}
+	w.table.Master, w.table.Held, w.table.Epoch = a.Server, false, a.Epoch
+	w.lostSeen, w.stalled = false, 0
+}
+
+// ordered begins an order, and holds what must be true before it.
+func (w *world) ordered(a Action) {
+	to := ""
+	if a.Target >= 0 {
+		to = " -> s" + string('0'+a.Target)
+	}
+	w.say("%v s%d%s", a.Op, a.Server, to)
+	if a.Op == Delegate {
+		w.delegated(a)
+		return
+	}
+	b := w.boxes[a.Server]
+	resumes := w.o.Mode == Sentinel && a.Op == Follow && a.Server == w.table.Master && w.m.hand.at != 0 && w.m.hand.stage >= pausing
+	if w.o.Mode != Local && !resumes && (a.Op.changes() || a.Op == Verify) {
+		w.broken("%v s%d in mode %v", a.Op, a.Server, w.o.Mode)
+	}
+	switch a.Op {
+	case Follow, Demote, Detach, Promote:
+		if master := w.table.Master; b.foreign && (master < 0 || !w.boxes[master].foreign) && b.up && w.m.round.force != b.id && w.now-b.born > second { // it has been probed since
+			w.broken("%v of the stranger s%d", a.Op, a.Server)
+		}
+	}
+	if a.Op == Detach && b.priority == 0 {
+		w.poor[b.id] = true
+	}
+	if a.Op == Promote {
+		w.checkPromote(b)
+	}
+	if (a.Op == Follow || a.Op == Demote) && a.Target >= 0 {
+		w.checkFollow(b, w.boxes[a.Target])
+	}
+	w.orders = append(w.orders, job2{a: a, at: max(w.now+w.latency, w.lastOf(a.Server)), until: w.now + a.Within, life: w.life})
+}
+
+// delegated has the arbiter do what the script says. It promotes 200 ms later, and names nobody.
+func (w *world) delegated(a Action) {
+	if w.arbiter != "" {
+		w.local = append(w.local, job2{a: a, at: w.now + w.latency, until: w.now + a.Within})
+	}
+	if w.arbiter == "promotes" {
+		w.elevating = &job2{a: a, at: w.now + 200*ms}
+	}
+}
+
+// lastOf returns when the server is done with what it was ordered before.
+func (w *world) lastOf(server int32) (at int64) {
+	for _, j := range w.orders {
+		if j.a.Server == server {
+			at = max(at, j.at)
+		}
+	}
+	return at
+}
+
+// checkPromote holds what must be true when a Promote is ordered.
+func (w *world) checkPromote(b *box) {
+	if old := w.table.Master; old >= 0 && !w.fenced[old] {
+		w.broken("s%d is promoted while connections to s%d are open", b.id, old)
+	}
+	if w.disk.Begun != "promoting" && w.disk.Begun != "handing" || w.disk.Candidate != b.addr {
+		w.broken("s%d is promoted, and the state file says %q %q", b.id, w.disk.Begun, w.disk.Candidate)
+	}
+	if !w.table.Held {
+		w.broken("s%d is promoted while writes go on", b.id)
+	}
+	mine, detached := w.promised[b.id]
+	for id, r := range w.promised {
+		if detached && id != b.id && !w.poor[id] && !w.tried[id] && r.ID == mine.ID && r.Offset > mine.Offset && w.m.round.force < 0 {
+			w.broken("s%d with offset %d is promoted; s%d has %d", b.id, mine.Offset, id, r.Offset)
+		}
+	}
+	w.tried[b.id] = true
+}
+
+// sees tells whether the machine knows which process of a server is up.
+func (w *world) sees(b *box) bool {
+	known := w.m.member(b.id)
+	return known != nil && known.repl.RunID == b.runID
+}
