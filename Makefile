@@ -5,6 +5,7 @@
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 GO       ?= go
 GOBUILD   = $(GO) build
+PREFIX   ?= /usr/local
 TEST     ?=
 FUZZTIME ?= 2m
 DIFFERENTIAL ?= -rounds 150
@@ -21,7 +22,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 export GOFLAGS := $(filter-out -trimpath,$(GOFLAGS)) -trimpath
 export CGO_ENABLED := 0
 
-.PHONY: help run build test clients fuzz soak chaos failover bench bench-quick micro clean
+.PHONY: help run build install test clients fuzz soak chaos failover bench bench-quick micro clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +32,10 @@ run: build ## build, and start a proxy with servers of its own to try it on
 
 build: ## build bin/huntaway (needs Go and nothing else)
 	$(GOBUILD) -ldflags '-X main.version=$(VERSION)' -o bin/huntaway ./cmd/huntaway
+
+install: build ## put bin/huntaway and its manual into PREFIX=/usr/local
+	install -D -m 755 bin/huntaway $(DESTDIR)$(PREFIX)/bin/huntaway
+	bin/huntaway man --dir $(DESTDIR)$(PREFIX)/share/man/man8
 
 test: ## everything a change must pass: format, vet, layers, unit, race, end to end, TEST='-count=1 -run Name'
 	.ci/tools

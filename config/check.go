@@ -58,6 +58,7 @@ type listener struct {
 
 // judgeListeners checks the listening addresses of all pools and of the admin side.
 func (r *reader) judgeListeners(c *Config, drafts []*poolDraft, places map[string]span) {
+	c.giveWay()
 	all := c.adminListeners()
 	for i := range all {
 		all[i].at = places[all[i].key]
@@ -79,6 +80,23 @@ func (r *reader) judgeListeners(c *Config, drafts []*poolDraft, places map[strin
 			if l.collides(before) {
 				r.fail(l.at, l.key, fmt.Sprintf("%s collides with %s of %s", l.Listen, before.Listen, before.key), r.where(before.at))
 				break
+			}
+		}
+	}
+}
+
+// giveWay switches off the admin listeners of a nutcracker.yml that are where a pool listens:
+// nobody asked for them there.
+func (c *Config) giveWay() {
+	if c.Format != Nutcracker {
+		return
+	}
+	for _, p := range c.Pools {
+		for _, l := range p.Listen {
+			for _, at := range []*string{&c.Admin.HTTP, &c.Admin.Stats} {
+				if *at != "" && (listener{Listen: l}).collides(listener{Listen: Listen{Network: "tcp", Address: *at}}) {
+					*at = ""
+				}
 			}
 		}
 	}

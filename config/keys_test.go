@@ -74,8 +74,8 @@ func TestTwemproxyDefaults(t *testing.T) {
 	p := c.Pools[0]
 	got := fmt.Sprintln(p.Hash, p.HashTag, p.Distribution, p.Timeout, p.Backlog, p.ClientConnections, p.Password.IsSet(),
 		p.DB, p.Preconnect, p.AutoEjectHosts, p.ServerConnections, p.ServerRetryTimeout, p.ServerFailureLimit,
-		p.TCPKeepalive, p.ReusePort, p.HoldTimeout, p.ReadPolicy, c.Admin.HTTP)
-	want := fmt.Sprintln("fnv1a_64", "", "ketama", "0s", 512, 0, false, 0, false, false, 1, "30s", 2, false, false, "0s", "master", "")
+		p.TCPKeepalive, p.ReusePort, p.HoldTimeout, p.ReadPolicy, c.Admin.HTTP, c.Admin.Stats)
+	want := fmt.Sprintln("fnv1a_64", "", "ketama", "0s", 512, 0, false, 0, false, false, 1, "30s", 2, false, false, "0s", "master", "127.0.0.1:22224", "0.0.0.0:22222")
 	if got != want {
 		t.Errorf("got %s; want %s", got, want)
 	}

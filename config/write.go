@@ -77,8 +77,8 @@ func (t *writer) note(w *row, text string, field any) string {
 		return "None, as twemproxy has it by default: a dead server hangs its clients. 1s is what Huntaway takes when nothing is said."
 	case w.name == "auto_eject_hosts":
 		return "Keys move to other servers while one is off the ring, and back."
-	case w.name == "http" && text == "" && t.config.Format == Nutcracker:
-		return "Off, since nutcracker had none. 127.0.0.1:22224 is the default; /metrics is there."
+	case w.name == "stats" && t.config.Format == Nutcracker:
+		return "Where nutcracker serves its statistics. Status, metrics and orders are on admin.http, 127.0.0.1:22224 by default."
 	}
 	return ""
 }

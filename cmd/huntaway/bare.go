@@ -1,11 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -24,7 +24,7 @@ type bare struct {
 	test      bool   // -t
 	version   bool   // -V
 	describe  bool   // -D
-	daemonize bool   // -d: refused
+	daemonize bool   // -d
 	interval  int    // -i: without effect
 	mbuf      int    // -m: without effect
 }
@@ -39,18 +39,37 @@ func newBare() *cobra.Command {
 		Long: `Huntaway stands between clients and groups of Redis servers: it places keys as
 twemproxy does, splits reads from writes, and goes on when a server dies.
 
-Called without a command it takes nutcracker's options (-c -o -v -p -s -a -t -V).`,
+Called without a command it takes nutcracker's options (-c -o -v -p -s -a -t -d -V).`,
 		Example: `  huntaway demo
   huntaway check -c /etc/huntaway/huntaway.toml
   huntaway run -c /etc/huntaway/huntaway.toml
   huntaway -c nutcracker.yml -o /var/log/huntaway.log -p /run/huntaway.pid`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return b.run(cmd) },
+
+		SuggestionsMinimumDistance: 2,
+
+		Args: noCommand,
+		RunE: func(cmd *cobra.Command, _ []string) error { return b.run(cmd) },
 	}
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	b.flags(cmd)
 	return cmd
+}
+
+// noCommand refuses a first word that is no command, with what was probably meant.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if there, err := os.Stat(args[0]); err == nil && !there.IsDir() {
+		return fmt.Errorf("%q is no command but a file; to serve it: huntaway run %[1]s, to check it: huntaway check %[1]s", args[0])
+	}
+	hint := ""
+	if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+		hint = fmt.Sprintf("; did you mean %s?", strings.Join(like, " or "))
+	}
+	return fmt.Errorf("unknown command %q%s", args[0], hint)
 }
 
 // flags declares nutcracker's options with their letters and long names.
@@ -62,11 +81,11 @@ func (b *bare) flags(cmd *cobra.Command) {
 	f.StringVarP(&b.output, "output", "o", "", "log file; SIGHUP reopens it (default: standard error)")
 	f.IntVarP(&b.verbose, "verbose", "v", 5, "0 to 3: errors; 4: warnings; 5, 6: events; 7 to 11: everything")
 	f.StringVarP(&b.pid, "pid-file", "p", "", "file for the process id")
-	f.IntVarP(&b.statsPort, "stats-port", "s", 22222, "port of twemproxy's statistics (default: none, unless -s or -a is given)")
-	f.StringVarP(&b.statsAddr, "stats-addr", "a", "127.0.0.1", "address of twemproxy's statistics")
+	f.IntVarP(&b.statsPort, "stats-port", "s", 22222, "port of twemproxy's statistics; with a huntaway.toml there is none unless -s or -a is given")
+	f.StringVarP(&b.statsAddr, "stats-addr", "a", "0.0.0.0", "address of twemproxy's statistics")
 	f.BoolVarP(&b.version, "version", "V", false, "print the version and exit")
 	f.BoolVarP(&b.describe, "describe-stats", "D", false, "list the statistics and exit")
-	f.BoolVarP(&b.daemonize, "daemonize", "d", false, "not supported: systemd and containers do it better")
+	f.BoolVarP(&b.daemonize, "daemonize", "d", false, "serve in the background; it returns when that is ready (give -o, or the log goes nowhere)")
 	f.IntVarP(&b.interval, "stats-interval", "i", 30000, "ignored: statistics are always of the moment")
 	f.IntVarP(&b.mbuf, "mbuf-size", "m", 16384, "ignored: buffers size themselves")
 }
@@ -79,8 +98,6 @@ func (b *bare) run(cmd *cobra.Command) error {
 		return nil
 	case b.describe:
 		return perf.WriteListing(cmd.OutOrStdout())
-	case b.daemonize:
-		return usage(errors.New("-d (daemonize) is not supported; leave it out and let systemd (Type=notify) or a container keep the process"))
 	case cmd.Flags().NFlag() == 0 && os.Getenv(confVariable) == "":
 		return cmd.Help()
 	}
@@ -90,6 +107,9 @@ func (b *bare) run(cmd *cobra.Command) error {
 	}
 	if b.test {
 		return check(cmd, file, "text")
+	}
+	if b.daemonize && !detached() {
+		return detach(cmd)
 	}
 	cfg, err := load(cmd, file)
 	if err != nil {

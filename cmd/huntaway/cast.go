@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -40,10 +41,23 @@ func castInProcess() (*cast, error) {
 		if err := s.StartAddr("127.0.0.1:0"); err != nil {
 			return c, fmt.Errorf("starting a server in this process: %w", err)
 		}
+		s.Server().SetPreHook(informed)
 		servers = append(servers, s)
 		c.groups = append(c.groups, []string{s.Addr()})
 	}
 	return c, nil
+}
+
+// informed answers INFO for a server of castInProcess, which does not say itself that it is a
+// master, and well.
+func informed(c *server.Peer, cmd string, _ ...string) bool {
+	if !strings.EqualFold(cmd, "INFO") {
+		return false
+	}
+	c.WriteBulk("# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\n# Persistence\r\nloading:0\r\n" +
+		"# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_failover_state:no-failover\r\nmaster_replid:" + strings.Repeat("0", 39) + "1" +
+		"\r\nmaster_replid2:" + strings.Repeat("0", 40) + "\r\nmaster_repl_offset:0\r\nsecond_repl_offset:-1\r\n# Keyspace\r\n")
+	return true
 }
 
 // castProcesses starts redis-server processes that replicate and waits until they are in

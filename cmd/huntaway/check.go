@@ -13,7 +13,7 @@ func newCheck() *cobra.Command {
 	var conf *string
 	format, connect := "text", false
 	cmd := &cobra.Command{
-		Use:   "check",
+		Use:   "check [FILE]",
 		Short: "Check a configuration, and with --connect the servers it names",
 		Long: `check reads a configuration and says everything that is wrong with it, with line
 and column, without touching the network. The exit status is 0 when it can be served, 3
@@ -24,12 +24,12 @@ up, and prints what is not as the file says or as failover needs it: what is, wh
 and why, and the command that does it. It changes nothing. What makes the service not work
 is an error (exit status 3); what makes it worse than it could be is a warning (0).`,
 		Example: "  huntaway check -c huntaway.toml\n  huntaway check --connect -c huntaway.toml\n  huntaway check -c nutcracker.yml --format json",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		Args:    oneFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != "text" && format != "json" {
 				return usage(fmt.Errorf("--format %s: want text or json", format))
 			}
-			file, err := confFile(*conf)
+			file, err := confFile(*conf, args...)
 			if err != nil {
 				return err
 			}

@@ -22,7 +22,7 @@ version there is one, how a pool with one group and a pool with several serve it
 where that differs from a single Redis. With -c FILE it speaks of the pools of that file.
 Servers may know more commands; those are learnt while serving.`,
 		Example: "  huntaway commands\n  huntaway commands -c huntaway.toml --format tsv | grep ^scan",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if format != "md" && format != "tsv" {
 				return usage(fmt.Errorf("--format %q: want md or tsv", format))

@@ -14,7 +14,7 @@ func newConfig() *cobra.Command {
 		Use:     "config",
 		Short:   "Print every key with its default, or what a file comes to",
 		Example: "  huntaway config --defaults > huntaway.toml\n  huntaway config --man | man -l -\n  huntaway config show -c huntaway.toml",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			text := config.Defaults
 			switch {
@@ -39,7 +39,7 @@ func newConfigShow() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show",
 		Short: "Print what a file and the environment come to, passwords hidden",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			file, err := confFile(*conf)
 			if err != nil {

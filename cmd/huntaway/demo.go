@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -38,7 +39,7 @@ a master, a secondary and a replica that replicate, and stands in for a master t
 killed; without, two small masters in this process. It says what to type next, and ends all
 it started on Ctrl-C.`,
 		Example: "  huntaway demo\n  huntaway demo --listen 127.0.0.1:7000 --keep-config ./demo",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d.out = cmd.OutOrStdout()
 			return d.run(cmd, keep)
@@ -205,13 +206,34 @@ func freeAddress() (string, error) {
 	return ln.Addr().String(), nil
 }
 
+// calledAs is what to type to call this program: its name, where the shell finds it by that, else
+// the path by which it was called.
+func calledAs() string {
+	self, err := os.Executable()
+	if err != nil {
+		return os.Args[0]
+	}
+	name := filepath.Base(os.Args[0])
+	if found, err := exec.LookPath(name); err == nil {
+		a, errA := os.Stat(found)
+		b, errB := os.Stat(self)
+		if errA == nil && errB == nil && os.SameFile(a, b) {
+			return name
+		}
+	}
+	if strings.ContainsRune(os.Args[0], filepath.Separator) {
+		return os.Args[0]
+	}
+	return self
+}
+
 // explain says what there is and what to type.
 func (d *demo) explain(c *cast, cfg *config.Config) {
 	host, port, err := net.SplitHostPort(d.listen)
 	if err != nil || host == "" {
 		host = "127.0.0.1"
 	}
-	cli := fmt.Sprintf("redis-cli -h %s -p %s", host, port)
+	cli, self := fmt.Sprintf("redis-cli -h %s -p %s", host, port), calledAs()
 	fmt.Fprintf(d.out, "Huntaway serves %s, in front of %s:\n\n", d.listen, c.kind)
 	for i, members := range c.groups {
 		for j, addr := range members {
@@ -223,20 +245,20 @@ Try:
   %[1]s set user:42 hello
   %[1]s get user:42
   %[1]s mget user:1 user:2 user:3
-  huntaway route -c %[2]s get user:42
+  %[4]s route -c %[2]s get user:42
   curl -s http://%[3]s/metrics | grep huntaway_reads_total     # reads by master and replica
   curl -s http://%[3]s/readyz?verbose
-`, cli, cfg.Path, d.admin)
+`, cli, cfg.Path, d.admin, self)
 	if c.pids != nil {
 		first := c.groups[0]
 		fmt.Fprintf(d.out, `
 Kill a master and watch; writes wait for about a second and a half, and go on:
   kill -9 %[1]d                            # the master of group1, %[2]s
-  huntaway status -c %[4]s
-  huntaway events -c %[4]s
+  %[6]s status -c %[4]s
+  %[6]s events -c %[4]s
 Or change masters without a failed request:
-  huntaway switchover -c %[4]s --group group2 --to %[5]s --expect-master %[3]s
-`, c.pids[first[0]], first[0], c.groups[1][0], cfg.Path, c.groups[1][1])
+  %[6]s switchover -c %[4]s --group group2 --to %[5]s --expect-master %[3]s
+`, c.pids[first[0]], first[0], c.groups[1][0], cfg.Path, c.groups[1][1], self)
 	}
 	fmt.Fprintf(d.out, "\nMetrics: http://%s/metrics   Configuration: %s\nCtrl-C ends all of it.\n", d.admin, cfg.Path)
 }

@@ -73,7 +73,7 @@
 //
 // # What it refuses
 //
-// It does not become a daemon, change its user or write its own log rotation: systemd, a
-// container and logrotate do that. It opens no port that its configuration does not name.
+// It does not change its user or write its own log rotation: systemd, a container and logrotate
+// do that. It opens no port that its configuration does not name.
 // It never serves a configuration that has an error in it.
 package main

@@ -63,14 +63,28 @@ func TestDemoOverProcesses(t *testing.T) {
 	if status, text := page(t, metrics); status != 200 || !strings.Contains(text, "huntaway_reads_total") {
 		t.Errorf("%s: status %d; want the metrics", metrics, status)
 	}
-	file := regexp.MustCompile(`/\S+huntaway\.toml`).FindString(p.text())
-	if got := huntaway(t, "route", "-c", file, "get", "user:42"); got.status != exitOK {
-		t.Errorf("route: %s", got.stderr)
+	for _, what := range []string{"route", "status", "events"} {
+		p.types(what)
 	}
 	typeReadme(t, listen, regexp.MustCompile(`http://([^/]+)/metrics`).FindStringSubmatch(p.text())[1])
 	p.signal(syscall.SIGINT)
 	p.ends(exitOK)
 	p.gone(tmp)
+}
+
+// types types what the demo says to type for a command of ours, letter for letter.
+func (p *process) types(what string) {
+	p.t.Helper()
+	line := regexp.MustCompile(`(?m)^  (\S+ ` + what + ` .*)$`).FindStringSubmatch(p.text())
+	if line == nil {
+		p.t.Errorf("the demo says nothing to type for %s", what)
+		return
+	}
+	cmd := exec.Command("sh", "-c", line[1])
+	cmd.Env = p.cmd.Env
+	if got := ran(p.t, cmd); got.status != exitOK {
+		p.t.Errorf("%s: status %d\n%s%s", line[1], got.status, got.stdout, got.stderr)
+	}
 }
 
 // typeReadme types what README says to type first. The demo of the test is at other addresses.
@@ -135,13 +149,18 @@ func TestDemoKilled(t *testing.T) {
 
 // TestDemoWithoutRedis says what it cannot show, and keeps the configuration when asked.
 func TestDemoWithoutRedis(t *testing.T) {
-	listen, kept := free(t), filepath.Join(t.TempDir(), "kept")
-	cmd := program(t, "demo", "--listen", listen, "--admin", free(t), "--keep-config", kept)
+	listen, admin, kept := free(t), free(t), filepath.Join(t.TempDir(), "kept")
+	cmd := program(t, "demo", "--listen", listen, "--admin", admin, "--keep-config", kept)
 	cmd.Env = append(cmd.Env, "PATH=/nonexistent")
 	p := start(t, cmd)
 	p.says("Ctrl-C ends all of it")
 	mentions(t, "output", p.text(), "no redis-server on PATH", "cannot show replication, reads from replicas or failover")
 	roundTrip(t, client(t, listen), "user:42")
+	// What is in this process is well, and said to be.
+	eventually(t, "status 0 over servers in the process", func() bool { return huntaway(t, "status", "--admin", admin).status == exitOK })
+	if status, text := page(t, "http://"+admin+"/readyz"); status != 200 {
+		t.Errorf("/readyz: %d, %s; want 200", status, text)
+	}
 	p.signal(syscall.SIGTERM)
 	p.ends(exitOK)
 	if got := huntaway(t, "check", "-c", filepath.Join(kept, "huntaway.toml")); got.status != exitOK {

@@ -13,10 +13,16 @@ import (
 // confVariable names the configuration file when no option does.
 const confVariable = "HUNTAWAY_CONFIG"
 
-// confFile returns the file that was named by the option -c or by the environment.
-func confFile(option string) (string, error) {
+// confFile returns the file that was named by the option -c, by an argument or by the environment.
+func confFile(option string, args ...string) (string, error) {
+	if option != "" && len(args) > 0 {
+		return "", usage(fmt.Errorf("two configurations: -c %s and %s; give one", option, args[0]))
+	}
 	if option != "" {
 		return option, nil
+	}
+	if len(args) > 0 {
+		return args[0], nil
 	}
 	if file := os.Getenv(confVariable); file != "" {
 		return file, nil
@@ -27,6 +33,26 @@ func confFile(option string) (string, error) {
 // addConf declares -c and returns where its value will be.
 func addConf(cmd *cobra.Command) *string {
 	return cmd.Flags().StringP("conf-file", "c", "", "configuration file: huntaway.toml or nutcracker.yml (default: $"+confVariable+")")
+}
+
+// oneFile allows an argument, which names the configuration as -c does.
+func oneFile(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return fmt.Errorf("%s takes one configuration, and got %d arguments", cmd.CommandPath(), len(args))
+	}
+	return nil
+}
+
+// noArgs allows no arguments, and says where a configuration belongs.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if cmd.Flags().Lookup("conf-file") != nil {
+		hint = "; a configuration is named with -c FILE"
+	}
+	return fmt.Errorf("%s takes no arguments, and got %q%s", cmd.CommandPath(), args[0], hint)
 }
 
 // load reads a configuration with what the environment lays over it. Warnings and problems

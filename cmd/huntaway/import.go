@@ -11,7 +11,8 @@ func newImport() *cobra.Command {
 		Use:   "import FILE",
 		Short: "Translate a nutcracker.yml into huntaway.toml, on standard output",
 		Long: `import reads twemproxy's configuration and writes the same in Huntaway's own format.
-Keys stay where they are: hash, distribution, names and weights are carried over.`,
+Keys stay where they are: hash, distribution, names and weights are carried over, and
+twemproxy's statistics stay on their port. Status, metrics and orders come on top (admin.http).`,
 		Example: "  huntaway import /etc/nutcracker/nutcracker.yml > huntaway.toml",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

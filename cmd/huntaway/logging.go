@@ -39,8 +39,11 @@ func openLog(c config.Log, stderr io.Writer) (*logbook, error) {
 	return b, nil
 }
 
-// named shows what has a name by it; in JSON it would be a number.
+// named shows what has a name by it, and durations with their unit; in JSON they would be numbers.
 func named(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
 	if s, ok := a.Value.Any().(fmt.Stringer); ok && a.Value.Kind() == slog.KindAny {
 		a.Value = slog.StringValue(s.String())
 	}

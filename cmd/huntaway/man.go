@@ -14,7 +14,7 @@ func newMan() *cobra.Command {
 		Use:     "man",
 		Short:   "Write the manual pages, to a directory or the first one to standard output",
 		Example: "  huntaway man | man -l -\n  huntaway man --dir /usr/share/man/man8",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			root := cmd.Root()
 			root.DisableAutoGenTag = true // SOURCE_DATE_EPOCH fixes what else depends on the day

@@ -27,7 +27,7 @@ func (c *orderCommand) declare(cmd *cobra.Command) *cobra.Command {
 	f.StringVar(&c.order.Group, "group", "", "the group")
 	f.DurationVar(&c.timeout, "timeout", orderTime, "how long to wait for the end; the order itself goes on")
 	must(cmd.MarkFlagRequired("group"))
-	cmd.Args = cobra.NoArgs
+	cmd.Args = noArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.run(cmd) }
 	return cmd
 }

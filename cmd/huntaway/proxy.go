@@ -163,16 +163,26 @@ func (p *proxy) listen() error {
 // openAdmin opens the listeners of the admin pages and of twemproxy's statistics.
 func (p *proxy) openAdmin() (err error) {
 	if at := p.cfg.Admin.HTTP; at != "" {
-		if p.pages, err = p.adminDoor(at).open(); err != nil {
+		if p.pages, err = p.adminDoor(at).open(); p.unasked(err) {
+			p.log.Warn("no admin pages: their address is taken", "address", at, "err", err)
+		} else if err != nil {
 			return fmt.Errorf("admin pages: %w, in admin.http or HUNTAWAY_ADMIN_HTTP (\"off\" for none)", err)
 		}
 	}
 	if at := p.cfg.Admin.Stats; at != "" {
-		if p.stats, err = p.adminDoor(at).open(); err != nil {
+		if p.stats, err = p.adminDoor(at).open(); p.unasked(err) {
+			p.log.Warn("no statistics: their address is taken", "address", at, "err", err)
+		} else if err != nil {
 			return fmt.Errorf("statistics: %w, in admin.stats or with -s", err)
 		}
 	}
 	return nil
+}
+
+// unasked tells whether an admin listener lacks its address, and nobody has asked for it there: a
+// nutcracker.yml names none, and several of them on one machine are served all the same.
+func (p *proxy) unasked(err error) bool {
+	return p.cfg.Format == config.Nutcracker && errors.Is(err, syscall.EADDRINUSE)
 }
 
 // adminDoor is the door of an address in the section admin. Where a pool's address may be

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"huntaway/config"
 	"huntaway/perf"
@@ -20,7 +21,7 @@ import (
 func newRun() *cobra.Command {
 	var conf *string
 	cmd := &cobra.Command{
-		Use:   "run",
+		Use:   "run [FILE]",
 		Short: "Serve what a configuration describes",
 		Long: `run serves until it is told to stop.
 
@@ -32,9 +33,9 @@ Signals:
   USR1         write the state of every server to the log
   QUIT         write all stacks and abort`,
 		Example: "  huntaway run -c /etc/huntaway/huntaway.toml\n  HUNTAWAY_LOG_LEVEL=debug huntaway run -c nutcracker.yml",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			file, err := confFile(*conf)
+		Args:    oneFile,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			file, err := confFile(*conf, args...)
 			if err != nil {
 				return err
 			}
@@ -57,14 +58,18 @@ func serve(cmd *cobra.Command, cfg *config.Config, again reader) error {
 	if err != nil {
 		return err
 	}
-	removePID, err := writePID(cfg.Runtime.PIDFile)
-	if err != nil {
-		return err
-	}
-	defer removePID()
 	defer tuneGC(cfg.Runtime.MemoryLimit)()
 	p, err := startProxy(cfg, log, again)
 	if err != nil {
+		return err
+	}
+	removePID, err := writePID(cfg.Runtime.PIDFile)
+	if err == nil {
+		defer removePID()
+		err = letParentGo()
+	}
+	if err != nil {
+		p.abort()
 		return err
 	}
 	tuneThreads(p.engine.Workers())
@@ -107,20 +112,46 @@ func catch() chan os.Signal {
 	return signals
 }
 
-// writePID writes the process id into a file, if one is named, and returns what removes it.
+// writePID writes the process id into a file, if one is named, and returns what removes it. It
+// comes when the proxy is ready: who waits for the file may send requests then.
 func writePID(path string) (remove func(), err error) {
 	if path == "" {
 		return func() {}, nil
 	}
 	text := strconv.Itoa(os.Getpid()) + "\n"
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		return nil, fmt.Errorf("writing the process id: %w", err)
+	if err := overwrite(path, text); err != nil {
+		return nil, fmt.Errorf("writing the process id (runtime.pid_file or -p): %w", err)
 	}
 	return func() {
 		if there, err := os.ReadFile(path); err == nil && string(there) == text {
 			os.Remove(path) // unless a successor has written its own
 		}
 	}, nil
+}
+
+// overwrite makes a regular file contain text. A link there is not followed, and what is none of
+// our files is not touched: in a directory that others write to they would choose what is lost.
+func overwrite(path, text string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o644)
+	if errors.Is(err, syscall.ELOOP) {
+		return fmt.Errorf("%s is a symbolic link, and not followed: name the file itself", path)
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	there, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if s, ok := there.Sys().(*syscall.Stat_t); !there.Mode().IsRegular() || ok && s.Nlink > 1 {
+		return fmt.Errorf("%s is there, and no plain file of one name: it stays as it is", path)
+	}
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
 }
 
 // attend serves until a signal or a failure ends the proxy, and ends it.

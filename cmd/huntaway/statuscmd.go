@@ -22,7 +22,7 @@ func newStatus() *cobra.Command {
 group and server. The exit status is 0 when all is well, 1 when something is wrong, 2
 when nobody could be asked.` + adminHelp,
 		Example: "  huntaway status -c /etc/huntaway/huntaway.toml\n  huntaway status --quiet || page-somebody\n  huntaway status --json | jq '.problems'",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			port, err := at.port(cmd)
 			if err != nil {
@@ -208,7 +208,7 @@ func newEvents() *cobra.Command {
 		Short:   "Print what happened lately to a running proxy's groups and servers",
 		Long:    "events prints the last hundred transitions of groups and of servers, the oldest first." + adminHelp,
 		Example: "  huntaway events -c /etc/huntaway/huntaway.toml\n  huntaway events --json | jq '.events[-1]'",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			port, err := at.port(cmd)
 			if err != nil {

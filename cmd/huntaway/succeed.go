@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"syscall"
 	"time"
 
@@ -36,6 +38,9 @@ func shared(c *config.Config) bool {
 func (p *proxy) appoint(s *served, c *config.Pool) error {
 	err := p.monitor.Watch(s.watchOptions(c))
 	if !c.ReusePort || !errors.Is(err, syscall.EWOULDBLOCK) {
+		if err != nil && errors.As(err, new(*fs.PathError)) {
+			return fmt.Errorf("runtime.state_dir %q (or STATE_DIRECTORY): %w; failover = \"local\" needs a directory that it can write to", s.stateDir, err)
+		}
 		return err
 	}
 	p.log.Info("another process decides about masters until it is told to stop", "pool", s.name, "state_dir", s.stateDir)

@@ -45,7 +45,7 @@ func newVersion() *cobra.Command {
 		Use:     "version",
 		Short:   "Print the version and, with --deps, what it is built from",
 		Example: "  huntaway version --deps",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			fmt.Fprintln(cmd.OutOrStdout(), versionLine())
 			if !deps {
