@@ -8,7 +8,7 @@
 //
 //	for each round                          the order of the subjects is turned
 //	    for each load
-//	        for each subject                direct, nutcracker, huntaway1, huntaway2
+//	        for each subject                direct, nutcracker, nutcracker-v5, huntaway1, huntaway2
 //	            start everything anew, put every key in place
 //	            warm up, and learn how many requests fill the measuring time
 //	            redis-benchmark, between two looks at /proc

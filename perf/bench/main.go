@@ -98,7 +98,7 @@ func parse(args []string) (settings, error) {
 	f.StringVar(&s.mode, "mode", "all", "all, "+modeNames())
 	f.IntVar(&s.rounds, "rounds", 6, "rounds of the matrix; the other modes take at most 3")
 	f.StringVar(&loads, "loads", "", "regular expression on the names of the loads of the matrix; empty: every load")
-	f.StringVar(&subjects, "subjects", "direct,nutcracker,huntaway1,huntaway2", "what is measured")
+	f.StringVar(&subjects, "subjects", "direct,nutcracker,nutcracker-v5,huntaway1,huntaway2", "what is measured")
 	f.IntVar(&s.requests, "requests", 0, "requests per measurement; 0: as many as fill -length")
 	f.DurationVar(&s.length, "length", 2*time.Second, "length of one measurement")
 	f.DurationVar(&s.hold, "hold", time.Minute, "length of the full load in mode pauses, and longest wait in mode burst")

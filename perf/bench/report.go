@@ -28,7 +28,9 @@ proxies read the same nutcracker.yml (ketama over fnv1a_64, two servers). Keys a
 random over all servers, every key exists, and the servers confirm each measurement: no
 request was answered with an error or a miss. "direct" is one redis-server without a proxy,
 because redis-benchmark does not place keys; so it has one server where the proxies have
-two.
+two. "nutcracker" is nutcracker at its best, with -v 4 and no statistics asked for, and what
+ratios are taken against; "nutcracker-v5" has its default verbosity, at which 0.5.0 calls
+getpeername for every request. Huntaway logs at the level that users have, info.
 `
 
 // save prints the report and writes report.md and raw.json.

@@ -26,10 +26,16 @@ const (
 type subject struct {
 	name    string // as -subjects spells it
 	kind    kind
-	loops   int    // event loops of huntaway
-	program string // path of huntaway
-	missing string // why it cannot be measured here, "" when it can
+	loops   int      // event loops of huntaway
+	options []string // of nutcracker
+	program string   // path of huntaway
+	missing string   // why it cannot be measured here, "" when it can
 }
+
+// peers are the ways in which nutcracker is measured: at its best, which is what everything is
+// compared with, and with the verbosity that it has by default (5), at which version 0.5.0 asks
+// the kernel for the client's address (getpeername) with every request.
+var peers = map[string][]string{"nutcracker": {"-v", "4"}, "nutcracker-v5": nil}
 
 // subjectsNamed reads a list such as "direct,nutcracker,huntaway2".
 func subjectsNamed(list, program string) ([]subject, error) {
@@ -37,10 +43,11 @@ func subjectsNamed(list, program string) ([]subject, error) {
 	for name := range strings.SplitSeq(list, ",") {
 		s := subject{name: name, program: program}
 		loops, ours := strings.CutPrefix(name, "huntaway")
+		options, theirs := peers[name]
 		switch {
 		case name == "direct":
-		case name == "nutcracker":
-			s.kind = nutcracker
+		case theirs:
+			s.kind, s.options = nutcracker, options
 			if _, err := exec.LookPath("nutcracker"); err != nil {
 				s.missing = "nutcracker is not installed (apt-get install nutcracker)"
 			}
@@ -54,7 +61,7 @@ func subjectsNamed(list, program string) ([]subject, error) {
 			}
 			s.kind, s.loops = huntaway, n
 		default:
-			return nil, fmt.Errorf("subject %q is unknown; want direct, nutcracker or huntawayN", name)
+			return nil, fmt.Errorf("subject %q is unknown; want direct, nutcracker, nutcracker-v5 or huntawayN", name)
 		}
 		all = append(all, s)
 	}
@@ -115,7 +122,7 @@ func (st *stand) start(ctx context.Context) (err error) {
 		st.addr = st.servers[0].Addr
 		return nil
 	case nutcracker:
-		st.proxy, err = st.rig.Nutcracker(ctx, pool)
+		st.proxy, err = st.rig.Nutcracker(ctx, pool, st.subject.options...)
 	case huntaway:
 		st.proxy, err = st.rig.Huntaway(ctx, st.subject.program, st.subject.loops, pool)
 	}

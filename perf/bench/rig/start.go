@@ -38,11 +38,11 @@ func (r *Rig) Redis(ctx context.Context, hosts int, args ...string) (*Child, err
 }
 
 // Nutcracker starts Debian's twemproxy in front of the pool.
-func (r *Rig) Nutcracker(ctx context.Context, p Pool) (*Child, error) {
+func (r *Rig) Nutcracker(ctx context.Context, p Pool, options ...string) (*Child, error) {
 	return retried(2, func(ports []int) (*Child, error) {
 		l := Launch{Path: "nutcracker", Addr: Loopback(1, ports[0])}
 		file, err := r.writePool(l.Addr, p)
-		l.Args = []string{"-c", file, "-a", "127.0.0.1", "-s", strconv.Itoa(ports[1])}
+		l.Args = append([]string{"-c", file, "-a", "127.0.0.1", "-s", strconv.Itoa(ports[1])}, options...)
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +65,7 @@ func (r *Rig) Huntaway(ctx context.Context, path string, loops int, p Pool) (*Ch
 		}
 		l.Args = []string{"run", "-c", file}
 		l.Env = []string{"HUNTAWAY_EVENT_LOOPS=" + strconv.Itoa(loops),
-			"HUNTAWAY_ADMIN_HTTP=" + l.Admin, "HUNTAWAY_LOG_LEVEL=warn"}
+			"HUNTAWAY_ADMIN_HTTP=" + l.Admin}
 		return r.Start(ctx, l)
 	})
 }
