@@ -160,7 +160,7 @@ func (j *judgement) rightful(g *shard.Group, masters, all []*testimony) (right *
 		}
 	}
 	if followed != 1 {
-		j.noteGroup(Fatal, g.Name, "several of its servers are masters: "+addresses(masters), "one: who it is cannot be told from here; make the others follow with REPLICAOF, after a look at their data")
+		j.noteGroup(Fatal, g.Name, "several of its servers are masters: "+addresses(masters), "one: make the others follow it with REPLICAOF, after a look at their data. "+j.pool.chooses(g.Name))
 		return nil
 	}
 	for _, m := range masters {
@@ -170,6 +170,15 @@ func (j *judgement) rightful(g *shard.Group, masters, all []*testimony) (right *
 		}
 	}
 	return right
+}
+
+// chooses says what a running proxy does about several masters.
+func (p *ProfilePool) chooses(group string) string {
+	if p.Mode == "sentinel" {
+		return "Until then huntaway run takes the one that the Sentinels name"
+	}
+	return "Until then huntaway run takes the one whose data the others carry on, or the only one that holds keys, or the one that replicas follow " +
+		"or that was made master last (the key huntaway:epoch:" + group + " says so); where these point at different ones writes fail until huntaway resolve --group " + group
 }
 
 func addresses(all []*testimony) string {

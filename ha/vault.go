@@ -63,8 +63,11 @@ func (v *vault) open() error {
 	if err := os.MkdirAll(v.dir, 0o700); err != nil {
 		return fmt.Errorf("making the state directory: %w", err)
 	}
+	if err := safe(v.dir); err != nil {
+		return err
+	}
 	path := filepath.Join(v.dir, url.PathEscape(v.pool)+".lock")
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_CLOEXEC, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_CLOEXEC|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		return fmt.Errorf("opening the state directory's lock: %w", err)
 	}
@@ -84,6 +87,43 @@ func (v *vault) open() error {
 	return nil
 }
 
+// safe refuses a directory in which everybody may put files: they would decide who is master.
+func safe(dir string) error {
+	there, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("looking at the state directory: %w", err)
+	}
+	if mode := there.Mode(); mode.Perm()&0o002 != 0 {
+		return &os.PathError{Op: "using", Path: dir, Err: fmt.Errorf("everybody may write there (mode %04o): chmod o-w, or name a directory of its own", mode.Perm())}
+	}
+	return nil
+}
+
+// Bounds on what is read from the state directory. An intent has some hundred bytes for each server.
+const (
+	mostIdentity = 1 << 10
+	mostIntent   = 1 << 20
+)
+
+// readBounded reads a regular file of at most so many bytes, through no link.
+func readBounded(path string, most int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_CLOEXEC|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	there, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case !there.Mode().IsRegular():
+		return nil, &os.PathError{Op: "read", Path: path, Err: errors.New("it is no plain file")}
+	case there.Size() > most:
+		return nil, &os.PathError{Op: "read", Path: path, Err: fmt.Errorf("it has %d bytes, and no state has more than %d", there.Size(), most)}
+	}
+	return io.ReadAll(io.LimitReader(f, most))
+}
+
 func (v *vault) isOpen() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -101,7 +141,7 @@ func (v *vault) name() string {
 // stays the same after a restart, so that a monitor does not take its own heartbeat for a
 // rival's, and differs from that of a copy of the directory on another host.
 func identity(f *os.File) (string, error) {
-	text, err := io.ReadAll(f)
+	text, err := io.ReadAll(io.LimitReader(f, mostIdentity))
 	if err != nil {
 		return "", err
 	}

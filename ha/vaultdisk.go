@@ -158,7 +158,7 @@ func (v *vault) read(path string) ([]byte, error) {
 	var text []byte
 	ended := make(chan error, 1)
 	go func() {
-		got, err := os.ReadFile(path)
+		got, err := readBounded(path, mostIntent)
 		v.reading.Store(false)
 		text = got
 		ended <- err
