@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"huntaway/perf/export"
+	"huntaway/perf/repeat"
 )
 
 // admin is what the pages of the admin listener are made from.
@@ -27,6 +29,7 @@ type admin struct {
 	orders operator // who carries out what is ordered
 	guard  *guard   // who may order
 	log    *slog.Logger
+	often  *repeat.Log // of log, for what strangers can cause
 }
 
 // A verdict is one line of /readyz.
@@ -66,11 +69,10 @@ func (a *admin) metrics() http.Handler {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		EnableOpenMetrics:   true,
-		MaxRequestsInFlight: 4,
-		ErrorLog:            slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-	})
+	return &cached{page: promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		EnableOpenMetrics: true,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	})}
 }
 
 // livez is about this process alone: a dead server must not get a proxy restarted.
@@ -113,13 +115,45 @@ func index(w http.ResponseWriter, _ *http.Request) {
 // answer has no time limit; reading a request has, with its body, whether that is wanted or not.
 func newAdminServer(a *admin) *http.Server {
 	return &http.Server{
-		Handler:           unhurried(a.mux()),
+		ConnState:         new(lobby).state,
+		Handler:           unhurried(a.guarded(a.mux())),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
+}
+
+// guarded has the guard look at every request, whatever it is for.
+func (a *admin) guarded(pages http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if no := a.guard.misled(r); no != nil {
+			a.turnAway(r, "page", no)
+			http.Error(w, no.why, no.status)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	})
+}
+
+// turnAway writes down that somebody was refused what he wants, one of few words. He chooses how
+// often, and under which host.
+func (a *admin) turnAway(r *http.Request, what string, no *refusal) {
+	from, _, _ := net.SplitHostPort(r.RemoteAddr)
+	a.often.Say(slog.LevelWarn, repeat.Subject{What: "request refused", Whom: from + " " + what},
+		"request", what, "from", r.RemoteAddr, "host", cut(r.Host), "status", no.status, "why", no.why)
+}
+
+// mostWords is how much of what somebody sent is repeated to anybody, in bytes.
+const mostWords = 100
+
+// cut shortens what somebody sent.
+func cut(words string) string {
+	if len(words) <= mostWords {
+		return words
+	}
+	return strings.ToValidUTF8(words[:mostWords], "") + "…"
 }
 
 // unhurried lifts the time limit on reading from a request that has been read: when it passed, an

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,19 +73,19 @@ func profileOf(ctx context.Context, cfg *config.Config) (found []ha.Finding, err
 	return found, nil
 }
 
-// writeFindings prints findings for people, those of one group or server together.
+// writeFindings prints findings for people: the errors first, each with its place on one line;
+// then the warnings, those that say the same of several servers together.
 func writeFindings(out io.Writer, found []ha.Finding) error {
-	before := statusProblem{}
-	for i := range found {
-		f := &found[i]
-		at := statusProblem{Pool: f.Pool, Group: f.Group, Server: f.Server}
-		if at != before {
-			fmt.Fprintf(out, "%s\n", at.where())
-			before = at
-		}
-		fmt.Fprintf(out, "  %s: %s\n      want: %s\n", f.Weight, f.Is, f.Should)
-		if f.Do != "" {
-			fmt.Fprintf(out, "      %s\n", f.Do)
+	out = printable{out}
+	for _, weight := range []ha.Weight{ha.Fatal, ha.Doubtful} {
+		for _, same := range alike(found, weight) {
+			f := same[0]
+			fmt.Fprintf(out, "%s: %s%s\n    want: %s\n", f.Weight, placesOf(same), f.Is, f.Should)
+			for _, each := range same {
+				if each.Do != "" {
+					fmt.Fprintf(out, "    %s\n", each.Do)
+				}
+			}
 		}
 	}
 	if len(found) > 0 {
@@ -93,6 +94,44 @@ func writeFindings(out io.Writer, found []ha.Finding) error {
 		}
 	}
 	return nil
+}
+
+// alike returns the findings of a weight, those that say the same together, in the order in which
+// they were found. Errors stand alone.
+func alike(found []ha.Finding, weight ha.Weight) (all [][]*ha.Finding) {
+	type words struct{ is, should string }
+	at := map[words]int{}
+	for i := range found {
+		f := &found[i]
+		if f.Weight != weight {
+			continue
+		}
+		w := words{f.Is, f.Should}
+		if n, said := at[w]; said && weight != ha.Fatal {
+			all[n] = append(all[n], f)
+			continue
+		}
+		at[w] = len(all)
+		all = append(all, []*ha.Finding{f})
+	}
+	return all
+}
+
+// placesOf words where findings that are alike were made: "pool a, group g, server s: ", or
+// "3 servers: s1, s2, s3: ".
+func placesOf(same []*ha.Finding) string {
+	first := same[0]
+	if len(same) == 1 {
+		at := statusProblem{Pool: first.Pool, Group: first.Group, Server: first.Server}
+		return at.where()
+	}
+	what, names := "group", make([]string, len(same))
+	for i, f := range same {
+		if names[i] = f.Group; f.Server != "" {
+			what, names[i] = "server", f.Server
+		}
+	}
+	return fmt.Sprintf("%s: %s: ", plural(len(same), what), strings.Join(names, ", "))
 }
 
 // A findingLine is a finding for programs.

@@ -108,7 +108,7 @@ func report(stderr io.Writer, err error) int {
 	f := &failure{status: exitFailed, err: err}
 	errors.As(err, &f)
 	if f.err != nil {
-		fmt.Fprintf(stderr, "huntaway: %v\n", f.err)
+		fmt.Fprintf(printable{stderr}, "huntaway: %v\n", f.err)
 	}
 	if m := (*misuse)(nil); errors.As(err, &m) {
 		fmt.Fprintln(stderr, "Run 'huntaway --help' for the commands, 'huntaway COMMAND --help' for one of them.")

@@ -112,7 +112,7 @@ func TestConnectCommand(t *testing.T) {
 	if got.status != exitOK {
 		t.Errorf("status %d; want 0\n%s", got.status, got.stderr)
 	}
-	mentions(t, "check --connect", got.stdout, "pool a, group g0, server "+c.groups[0][0]+":", `warning: min-replicas-to-write is "0"`,
+	mentions(t, "check --connect", got.stdout, "warning: 6 servers: "+c.groups[0][0]+", ", `: min-replicas-to-write is "0"`,
 		"want: 1: so that of a group cut in two", "CONFIG SET min-replicas-to-write 1", "huntaway.toml: ok (1 pool, 2 groups, 6 servers; ")
 	got = huntaway(t, "check", "--connect", "--format", "json", "-c", file)
 	var found []findingLine
@@ -124,6 +124,9 @@ func TestConnectCommand(t *testing.T) {
 	if got.status != exitInvalid {
 		t.Errorf("without a server: status %d; want 3\n%s", got.status, got.stdout)
 	}
-	mentions(t, "without a server", got.stdout, "error: no server of it is a master that answers")
+	mentions(t, "without a server", got.stdout, "error: pool a, group", ": no server of it is a master that answers")
+	if first, _, _ := strings.Cut(got.stdout, "\n"); !strings.HasPrefix(first, "error: ") {
+		t.Errorf("the first line is %q; want the errors first", first)
+	}
 	mentions(t, "without a server", got.stderr, "its servers: 1 error, 1 warning")
 }

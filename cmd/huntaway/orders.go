@@ -85,7 +85,7 @@ func (o *order) lacks(name string) error {
 // take answers one order, and writes a line of the log whoever ordered and however it ended.
 func (a *admin) take(w http.ResponseWriter, r *http.Request, name string, carry taker) {
 	if no := a.guard.refuses(r); no != nil {
-		a.log.Warn("order refused", "order", name, "from", r.RemoteAddr, "host", r.Host, "status", no.status, "why", no.why)
+		a.turnAway(r, name, no)
 		if no.status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="huntaway"`)
 		}
@@ -97,7 +97,7 @@ func (a *admin) take(w http.ResponseWriter, r *http.Request, name string, carry 
 		err = o.lacks(name)
 	}
 	if err != nil {
-		a.log.Warn("order refused", "order", name, "from", r.RemoteAddr, "status", statusOfRequest(err), "why", err.Error())
+		a.turnAway(r, name, &refusal{statusOfRequest(err), cut(err.Error())})
 		answerJSON(w, statusOfRequest(err), orderAnswer{Error: err.Error()})
 		return
 	}
@@ -111,8 +111,8 @@ func (a *admin) take(w http.ResponseWriter, r *http.Request, name string, carry 
 	if err != nil {
 		level, result = slog.LevelWarn, err.Error()
 	}
-	a.log.Log(context.Background(), level, "order", "order", name, "by", o.By, "pool", o.Pool, "group", o.Group,
-		"to", cmp.Or(o.To, o.Master), "expect_master", o.Expect, "dry_run", o.DryRun, "fast", o.Fast,
+	a.log.Log(context.Background(), level, "order", "order", name, "by", o.By, "pool", cut(o.Pool), "group", cut(o.Group),
+		"to", cut(cmp.Or(o.To, o.Master)), "expect_master", cut(o.Expect), "dry_run", o.DryRun, "fast", o.Fast,
 		"result", result, "took", time.Since(begun))
 	if err != nil {
 		answerJSON(w, statusOfError(err), orderAnswer{Plan: plan, Error: err.Error()})

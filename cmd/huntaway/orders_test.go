@@ -19,6 +19,7 @@ import (
 	"huntaway/ha"
 	"huntaway/ha/failover"
 	"huntaway/perf"
+	"huntaway/perf/repeat"
 )
 
 // A puppet is an operator that answers by the name of the group: "gone" does not exist, "busy"
@@ -70,7 +71,8 @@ func (p *puppet) Release(ctx context.Context, pool, group, _ string) error {
 type office struct {
 	*puppet
 	addr   string
-	log    *bytes.Buffer // of the admin port; read it after the requests
+	log    *bytes.Buffer // of the admin port; see logged
+	often  *repeat.Log   // writes into it
 	server *http.Server  // the same pages, not started
 }
 
@@ -87,11 +89,20 @@ func openOffice(t *testing.T, page *statusPage, token string) *office {
 		},
 		log: slog.New(slog.NewTextHandler(o.log, nil)),
 	}
+	a.often = repeat.New(a.log)
+	o.often = a.often
+	t.Cleanup(a.often.Close)
 	o.server = newAdminServer(a)
 	s := httptest.NewServer(o.server.Handler)
 	t.Cleanup(s.Close)
 	o.addr = strings.TrimPrefix(s.URL, "http://")
 	return o
+}
+
+// logged ends the log and returns it.
+func (o *office) logged() string {
+	o.often.Close()
+	return o.log.String()
 }
 
 // post sends an order and returns the answer.
@@ -158,8 +169,8 @@ func TestOrders(t *testing.T) {
 	mentions(t, "what was ordered", strings.Join(o.said, "\n"),
 		"switchover {Pool: Group:one To:b:1 Expect:a:1 Fast:false DryRun:false By:} by true",
 		"Fast:true DryRun:true", "resolve oneb:1", "latch alphaone", "release one")
-	mentions(t, "the log", o.log.String(), "order=switchover by=127.0.0.1:", "expect_master=a:1", "result=done",
-		`result="the group is suspect"`, "dry_run=true", `order=latch from=127.0.0.1:`, "the order is incomplete")
+	mentions(t, "the log", o.logged(), "order=switchover by=127.0.0.1:", "expect_master=a:1", "result=done",
+		`result="the group is suspect"`, "dry_run=true", `request=latch from=127.0.0.1:`, "the order is incomplete")
 }
 
 // TestSlowBodies: a body that comes slowly is not awaited without end, whoever sends it, and an
@@ -220,7 +231,7 @@ func TestOrdersAreGuarded(t *testing.T) {
 	if o.said != nil {
 		t.Errorf("carried out: %q; want nothing", o.said)
 	}
-	mentions(t, "the log", o.log.String(), "order refused", "status=401")
+	mentions(t, "the log", o.logged(), "request refused", "status=401")
 }
 
 func pageOf(t *testing.T, addr, name string) (int, string) { return page(t, "http://"+addr+"/"+name) }

@@ -18,6 +18,7 @@ import (
 	"huntaway/loop"
 	"huntaway/perf"
 	"huntaway/perf/export"
+	"huntaway/perf/repeat"
 	"huntaway/shard"
 )
 
@@ -28,6 +29,7 @@ type proxy struct {
 	cfg     *config.Config // in force; reload replaces it
 	again   reader         // reads the next one
 	log     *logbook       // of everything below
+	often   *repeat.Log    // of log, for what strangers can cause at the admin ports
 	engine  *loop.Engine   // the data path
 	monitor *ha.Monitor    // keeps the pools' tables right
 	names   *directory     // where servers are that are given by name
@@ -78,7 +80,7 @@ type entrance struct {
 
 // startProxy opens everything and serves. What it had opened is closed again if it fails.
 func startProxy(cfg *config.Config, log *logbook, again reader) (*proxy, error) {
-	p := &proxy{cfg: cfg, again: again, log: log, systemd: notifier{log.Logger}, failed: make(chan error, 1)}
+	p := &proxy{cfg: cfg, again: again, log: log, often: repeat.New(log.Logger), systemd: notifier{log.Logger}, failed: make(chan error, 1)}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	p.grace, p.hurry = context.WithCancel(context.Background())
 	p.inForce.Store(&perf.ConfigSnapshot{LoadedAt: time.Now()})
@@ -219,7 +221,7 @@ func (p *proxy) serve() error {
 	if p.pages != nil {
 		p.admin = newAdminServer(&admin{
 			source: p.snapshot, alive: p.engine.Alive, ready: p.verdicts, status: p.status, events: p.events,
-			orders: p.monitor, guard: newGuard(p.cfg.Admin.Token.Reveal()), log: p.log.Logger,
+			orders: p.monitor, guard: newGuard(p.cfg.Admin.Token.Reveal()), log: p.log.Logger, often: p.often,
 		})
 		p.spawn("serving admin pages", func() error { return serveHTTP(p.admin, p.pages) })
 	}
@@ -297,6 +299,7 @@ func (p *proxy) abort() {
 func (p *proxy) close() (err error) {
 	p.closing.Do(func() {
 		p.cancel()
+		p.often.Close()
 		for _, e := range p.doors {
 			e.Close() // most often closed already, by the engine's Drain
 		}

@@ -73,6 +73,7 @@ func writeJSON(out io.Writer, answer any) error {
 
 // write prints the page for people.
 func (page *statusPage) write(out io.Writer) error {
+	out = printable{out}
 	for _, p := range page.Problems {
 		fmt.Fprintf(out, "%s: %s%s\n", p.Severity, p.where(), p.What)
 		if p.Advice != "" {
@@ -231,6 +232,7 @@ func newEvents() *cobra.Command {
 
 // write prints the events for people, in local time.
 func (page *eventPage) write(out io.Writer) error {
+	out = printable{out}
 	for i := range page.Events {
 		if _, err := fmt.Fprintln(out, page.Events[i].text()); err != nil {
 			return err

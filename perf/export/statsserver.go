@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,7 +18,8 @@ import (
 
 // Limits of a StatsServer.
 const (
-	// MaxAnswers is how many connections are answered at once; more wait to be accepted.
+	// MaxAnswers is how many connections are answered at once. One more takes the place of the
+	// oldest that has not said what it wants; while none is like that it waits to be accepted.
 	MaxAnswers = 16
 	// AnswerTime is how long one connection may take over all.
 	AnswerTime = 5 * time.Second
@@ -40,6 +42,9 @@ type StatsServer struct {
 
 	slots   chan struct{}  // one element per connection being answered
 	answers sync.WaitGroup // the same, to be waited for
+
+	mu     sync.Mutex // guards the following
+	asking []net.Conn // those that have not said what they want, the oldest first
 }
 
 // NewStatsServer returns a StatsServer that names version as its own.
@@ -57,10 +62,8 @@ func NewStatsServer(source Source, version string) *StatsServer {
 func (s *StatsServer) Serve(ln net.Listener) error {
 	defer s.answers.Wait()
 	for {
-		s.slots <- struct{}{}
 		conn, err := ln.Accept()
 		if err != nil {
-			<-s.slots
 			if errors.Is(err, net.ErrClosed) {
 				return nil
 			}
@@ -70,9 +73,36 @@ func (s *StatsServer) Serve(ln net.Listener) error {
 			time.Sleep(silence)
 			continue
 		}
+		s.enter(conn)
 		s.answers.Add(1)
 		go s.answer(conn)
 	}
+}
+
+// enter gives a connection a slot, and takes it from the oldest that is still asking if there is
+// none: who connects and says nothing, or half of it, keeps nobody out.
+func (s *StatsServer) enter(conn net.Conn) {
+	select {
+	case s.slots <- struct{}{}:
+	default:
+		s.mu.Lock()
+		if len(s.asking) > 0 {
+			s.asking[0].Close()
+			s.asking = s.asking[1:]
+		}
+		s.mu.Unlock()
+		s.slots <- struct{}{}
+	}
+	s.mu.Lock()
+	s.asking = append(s.asking, conn)
+	s.mu.Unlock()
+}
+
+// asked notes that a connection has said what it wants.
+func (s *StatsServer) asked(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asking = slices.DeleteFunc(s.asking, func(c net.Conn) bool { return c == conn })
 }
 
 // answer serves one connection and closes it.
@@ -80,14 +110,23 @@ func (s *StatsServer) answer(conn net.Conn) {
 	defer s.answers.Done()
 	defer func() { <-s.slots }()
 	defer conn.Close()
-	body, err := s.render()
+	defer s.asked(conn)
 	conn.SetReadDeadline(time.Now().Add(silence))
 	r := bufio.NewReader(io.LimitReader(conn, requestBytes))
-	asked := speaksHTTP(r)
+	var request *http.Request
+	if speaksHTTP(r) {
+		conn.SetDeadline(time.Now().Add(AnswerTime))
+		var err error
+		if request, err = http.ReadRequest(r); err != nil {
+			return
+		}
+	}
+	s.asked(conn)
+	body, err := s.render()
 	conn.SetDeadline(time.Now().Add(AnswerTime))
 	switch {
-	case asked:
-		answerHTTP(conn, r, body, err)
+	case request != nil:
+		answerHTTP(conn, request, body, err)
 	case err == nil:
 		conn.Write(body)
 	}
@@ -114,12 +153,8 @@ func (s *StatsServer) render() ([]byte, error) {
 	return perf.AppendStats(nil, head, &snapshot), nil
 }
 
-// answerHTTP reads the request and sends body, or what kept it from being made.
-func answerHTTP(conn net.Conn, r *bufio.Reader, body []byte, failed error) {
-	request, err := http.ReadRequest(r)
-	if err != nil {
-		return
-	}
+// answerHTTP sends body, or what kept it from being made.
+func answerHTTP(conn net.Conn, request *http.Request, body []byte, failed error) {
 	response := http.Response{
 		StatusCode: http.StatusOK, ProtoMajor: 1, ProtoMinor: 1, Close: true, Request: request,
 		Header: http.Header{"Content-Type": {"application/json"}},

@@ -92,6 +92,29 @@ func TestStatsWithoutAQuestion(t *testing.T) {
 	}
 }
 
+// TestHalfRequestsKeepNobodyOut: connections that begin a request and go silent give their place
+// to who asks.
+func TestHalfRequestsKeepNobodyOut(t *testing.T) {
+	addr := serve(t, fixed)
+	for range 4 * MaxAnswers {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: "); err != nil {
+			t.Fatal(err)
+		}
+	}
+	begun := time.Now()
+	if top := decode(t, ask(t, addr, "")); top["version"] != "1.2.3" {
+		t.Errorf("version = %v; want 1.2.3", top["version"])
+	}
+	if took := time.Since(begun); took >= 2*AnswerTime {
+		t.Errorf("the answer took %v; want it before the half requests have run out of time", took)
+	}
+}
+
 // TestStatsByHTTP asks as curl and http exporters do.
 func TestStatsByHTTP(t *testing.T) {
 	addr := serve(t, fixed)

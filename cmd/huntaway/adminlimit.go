@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// mostAdmins is how many connections the admin pages have at once. One more takes the place of the
+// oldest that has not sent a request, or of one that rests between two: who opens connections and
+// says nothing keeps nobody out, and takes no descriptor from clients.
+const mostAdmins = 64
+
+// A lobby is the connections of the admin pages that wait for a request, and how many there are
+// in all. Its method is called by the server's goroutines.
+type lobby struct {
+	mu      sync.Mutex // guards the following
+	waiting []net.Conn // the oldest first
+	all     int
+}
+
+// state is the server's ConnState.
+func (l *lobby) state(c net.Conn, s http.ConnState) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if at := slices.Index(l.waiting, c); at >= 0 {
+		l.waiting = slices.Delete(l.waiting, at, at+1)
+	}
+	switch s {
+	case http.StateNew:
+		l.all++
+		l.waiting = append(l.waiting, c)
+		if l.all > mostAdmins {
+			l.waiting[0].Close() // the server tells when it has gone
+			l.waiting = slices.Delete(l.waiting, 0, 1)
+		}
+	case http.StateIdle:
+		l.waiting = append(l.waiting, c)
+	case http.StateClosed, http.StateHijacked:
+		l.all--
+	}
+}
+
+// pageAge is how old a page may be that is dear to make.
+const pageAge = time.Second
+
+// mostForms is how many forms of a page are kept: clients choose which they accept.
+const mostForms = 8
+
+// A cached page is made once a second at most for each form in which it is asked for, and by one
+// goroutine at a time: however many ask, the CPUs that clients need are left alone.
+type cached struct {
+	page http.Handler
+
+	mu    sync.Mutex // held while the page is made
+	forms map[string]*made
+}
+
+// made is a page as it was given.
+type made struct {
+	at     time.Time
+	status int
+	header http.Header
+	body   bytes.Buffer
+}
+
+// Header implements http.ResponseWriter.
+func (m *made) Header() http.Header { return m.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (m *made) WriteHeader(status int) { m.status = status }
+
+// Write implements http.ResponseWriter.
+func (m *made) Write(b []byte) (int, error) { return m.body.Write(b) }
+
+// ServeHTTP answers with a page that is young enough.
+func (c *cached) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m := c.of(r)
+	for name, values := range m.header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(m.status)
+	w.Write(m.body.Bytes())
+}
+
+// of returns the page in the form that r asks for. What was made is not changed any more.
+func (c *cached) of(r *http.Request) *made {
+	form := r.URL.RawQuery + "\n" + r.Header.Get("Accept") + "\n" + r.Header.Get("Accept-Encoding")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m := c.forms[form]; m != nil && time.Since(m.at) < pageAge {
+		return m
+	}
+	if r.Context().Err() != nil {
+		return &made{status: http.StatusServiceUnavailable} // nobody waits for it any more
+	}
+	m := &made{status: http.StatusOK, header: http.Header{}}
+	c.page.ServeHTTP(m, r)
+	m.at = time.Now()
+	if len(c.forms) >= mostForms || c.forms == nil {
+		c.forms = map[string]*made{}
+	}
+	c.forms[form] = m
+	return m
+}
