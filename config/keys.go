@@ -303,7 +303,7 @@ var limitsSection = section{
 			doc: "From a request's first byte to its last. 0s: for ever."},
 		{name: "idle_time", kind: kindDuration, at: ofLimits(func(l *Limits) any { return &l.IdleTime }),
 			initial: "0s", when: onReload,
-			doc: "A client that sends nothing for so long is closed. 0s: never."},
+			doc: "A client that sends nothing and is told nothing for so long is closed, unless it is owed a reply. 0s: never."},
 		{name: "auth_time", kind: kindDuration, at: ofLimits(func(l *Limits) any { return &l.AuthTime }),
 			initial: "10s", when: onReload,
 			doc: "A client of a pool with a password must have authenticated by then. 0s: for ever."},
