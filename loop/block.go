@@ -282,6 +282,7 @@ func (l *link) forsake() {
 // tickBlocked looks at what sessions wait for, and at what they do not need any more.
 func (pw *poolWorker) tickBlocked() {
 	pw.tickErrands()
+	pw.tickPolls()
 	pw.tickPrivate()
 	for _, b := range pw.blocked {
 		switch {

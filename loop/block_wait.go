@@ -3,7 +3,6 @@ package loop
 import (
 	"bytes"
 	"math"
-	"strconv"
 	"time"
 
 	"huntaway/codec"
@@ -96,18 +95,12 @@ func (s *session) newQuorum(r *codec.Request) (q *quorum, text string) {
 	return q, ""
 }
 
-// look asks the masters how far their replicas are. From the second time on it has them ask
-// their replicas first, which acknowledge once a second of their own accord: a WAIT for more
-// replicas than there can be does that, and ends after a millisecond.
+// look has the masters asked how far their replicas are.
 func (q *quorum) look(b *blocked) {
 	q.looks++
 	q.missing = len(q.groups)
 	for i := range q.groups {
-		g := &q.groups[i]
-		if q.looks > 1 {
-			b.s.pw.ask(&g.master, func([]byte) {}, "WAIT", strconv.Itoa(math.MaxInt32), "1")
-		}
-		b.s.pw.ask(&g.master, func(reply []byte) { q.hear(b, g, reply) }, "INFO", "replication")
+		b.s.pw.poll(voter{b, &q.groups[i]})
 	}
 }
 

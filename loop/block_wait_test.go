@@ -127,3 +127,56 @@ func TestWaitAOFIsRefused(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{})
 	got(t, "WAITAOF", st.client(0, 0).say("WAITAOF", "1", "1", "0"), "-"+textNoWaitAOF+"\r\n")
 }
+
+// TestManyWaits: however many clients wait for what never comes, a master is asked one question
+// at a time for all of them, so that another's WAIT is answered by the second one that follows
+// it; and nothing is asked for those who have gone.
+func TestManyWaits(t *testing.T) {
+	const many = 500
+	f := newVigil(t, PoolOptions{}, "WAIT", "9", "0")
+	pw := f.w.pools[0]
+	crowd := []*memClient{f.c}
+	for range many {
+		crowd = append(crowd, f.client(0, 0))
+		got(t, "it waits", crowd[len(crowd)-1].say("WAIT", "9", "0"), "")
+	}
+	info := string(codec.AppendCommand(nil, "INFO", "replication"))
+	word := string(codec.AppendBulk(nil, "# Replication\r\nrole:master\r\nslave0:ip=::1,port=1,state=online,offset=100,lag=0\r\nmaster_repl_offset:100\r\n"))
+	errand := f.reconnect(pw.errands[0].link)
+	questions := 0
+	answer := func() {
+		said := errand.take()
+		n := strings.Count(said, info)
+		if questions += n; n > 1 {
+			t.Fatalf("got %d questions on their way; want one", n)
+		}
+		errand.arrive(strings.Repeat(":1\r\n", strings.Count(said, "WAIT")) + strings.Repeat(word, n))
+		f.run()
+	}
+	for range 20 {
+		f.tick()
+		answer()
+	}
+	victim := f.client(0, 0)
+	before := questions
+	victim.say("WAIT", "1", "1000")
+	for range 2 {
+		answer()
+	}
+	got(t, "another's WAIT", victim.take(), ":1\r\n")
+	if n := questions - before; n > 2 {
+		t.Errorf("got %d questions before its answer; want at most 2", n)
+	}
+	for _, c := range crowd {
+		c.close()
+	}
+	f.run()
+	answer()
+	for range 5 {
+		f.tick()
+	}
+	got(t, "for those who have gone", errand.take(), "")
+	if len(pw.polls) != 0 || pw.errands[0].waiting.len() != 0 {
+		t.Errorf("got %d polls, %d questions; want none", len(pw.polls), pw.errands[0].waiting.len())
+	}
+}

@@ -134,6 +134,7 @@ type poolWorker struct {
 	private      private
 	blocked      map[uint32]*blocked // sessions that wait at a server, by their index
 	errands      map[int32]*errand   // by server ID
+	polls        map[int32]*poll     // likewise
 	hearsay      map[hearsayID]hearsay
 	hearsayBytes int64 // of the requests in it
 	pause        pause
