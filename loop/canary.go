@@ -168,6 +168,8 @@ func (l *link) hear(b []byte) {
 	var room [answerSize]byte
 	got, want := l.partial.bytes(), appendAnswer(room[:0], l.fifo.front().nonce())
 	switch {
+	case got[0] == '-' && len(got) > mostRefusal:
+		l.outOfStep("got", "an error without an end")
 	case got[0] == '-' && !bytes.HasSuffix(got, []byte(codec.CRLF)):
 	case got[0] == '-' && l.fifo.front().part == doubtPart:
 		l.heardOut()

@@ -103,3 +103,32 @@ func TestLongErrorsTeachNothing(t *testing.T) {
 		t.Errorf("got %.80q; want the long error of the script", got)
 	}
 }
+
+// TestPushFramesOfAServer: an operator has a real server push, and gets it with the reply;
+// nobody else's reply is moved by it.
+func TestPushFramesOfAServer(t *testing.T) {
+	servers := startServers(t, 1)
+	st := play(t, scene{groups: alone(servers...), engine: loop.Options{Workers: 1}, options: loop.PoolOptions{AdminCommands: true}})
+	operator, victim := st.dial(), st.dial()
+	for _, c := range []*client{operator, victim} {
+		if err := c.send(rig.AppendCommand(nil, "HELLO", "3")); err != nil {
+			t.Fatal(err)
+		}
+		c.frame(t, true)
+	}
+	for i := range 50 {
+		if err := operator.send(rig.AppendCommand(rig.AppendCommand(nil, "DEBUG", "PROTOCOL", "PUSH"), "PING")); err != nil {
+			t.Fatal(err)
+		}
+		victim.want(t, "OK", "SET", "k", fmt.Sprint(i))
+		victim.want(t, fmt.Sprint(i), "GET", "k")
+		for _, begins := range []string{">2\r\n", "$40\r\nSome real reply", "+PONG"} {
+			if got, _ := operator.frame(t, true); !strings.HasPrefix(got, begins) {
+				t.Fatalf("got %q; want %q", got, begins)
+			}
+		}
+	}
+	if s := st.server(servers[0].Addr); s.Desyncs+s.Mended > 0 {
+		t.Errorf("got %d desyncs, %d mended; want none", s.Desyncs, s.Mended)
+	}
+}

@@ -51,7 +51,8 @@ import (
 // (an EVALSHA is some ten times as dear to the server). It cannot be left out for scripts
 // that a server is known to have compiled: some servers let them break lines when they run.
 //
-// Of everything else the longest run of wrong replies is what one link carries in one
+// Of everything else, as of a server gone mad that adds a reply of its own, the longest run of
+// wrong replies is what one link carries in one
 // canaryPeriod, and at most canaryEvery requests.
 
 // isGuarded says, by ID, which commands let their client choose the bytes of the reply.
@@ -141,6 +142,11 @@ func (l *link) inGuard() bool {
 	return e.marks.has(guarded) && !l.private || e.isGuard()
 }
 
+// inRun is inGuard where nothing may be in flight.
+func (l *link) inRun() bool {
+	return l.canary.watch != 0 && (l.canary.doubting || l.owes() && l.inGuard())
+}
+
 // guardedBytes takes what has come while inGuard, and returns what is left for others.
 func (l *link) guardedBytes(in []byte) (rest []byte) {
 	run, rest, over := l.cut(in)
@@ -204,6 +210,16 @@ func (l *link) run(b []byte, answered bool) (rest []byte) {
 			l.canary.surplus += len(b)
 			return nil
 		}
+		if !atGuard && (b[0] == '>' || l.pushing) {
+			rest, is, err := l.pushed(b)
+			if err != nil {
+				l.canary.surplus += len(b)
+				return nil
+			}
+			if b = rest; is {
+				continue
+			}
+		}
 		n, done, err := l.scan.Next(b)
 		switch {
 		case err != nil || atGuard && l.partial.len()+n > mostRefusal:
@@ -239,6 +255,7 @@ func (l *link) runEnds() {
 // mend puts the link in step again when guarded replies did not end where they should have.
 func (l *link) mend() {
 	l.tellMended()
+	l.pushing = false
 	l.scan.Reset()
 	l.partial.release()
 	l.lead = 0

@@ -42,6 +42,7 @@ type link struct {
 	scan     codec.ReplyScanner
 	partial  buffer      // the beginning of a reply that cannot be passed on yet
 	flowed   int         // bytes of it that have come
+	pushing  bool        // what is arriving is a push frame, see pushed
 	flows    bool        // the reply that is arriving is passed on piece by piece
 	eager    bool        // is on worker.pressed
 	isQueued bool        // is on worker.queued

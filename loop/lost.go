@@ -137,6 +137,7 @@ func (l *link) settleAll(f *fault) {
 	l.log, l.base, l.sent, l.expired, l.greets, l.lead = buffer{}, 0, 0, 0, 0, 0
 	l.loaded = nil
 	l.canary.forgetCanaries()
+	l.pushing = false
 	l.scan.Reset()
 	l.partial.release()
 	flowed := l.flows

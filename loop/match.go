@@ -1,6 +1,13 @@
 package loop
 
-import "huntaway/codec"
+import (
+	"bytes"
+
+	"huntaway/codec"
+)
+
+// mostLeadText is how much of the reason is told for which a transaction was aborted.
+const mostLeadText = 1 << 10
 
 // passOn is the size from which an unfinished reply is passed on as it arrives instead of
 // being collected. A smaller one costs less to copy than a second system call.
@@ -14,6 +21,16 @@ func (l *link) readable(in []byte) {
 	l.heard = l.w.now
 	l.count.ReplyBytes += uint64(len(in))
 	for len(in) > 0 && l.wire != nil {
+		if (in[0] == '>' || l.pushing) && !l.inRun() {
+			rest, is, err := l.pushed(in)
+			if err != nil {
+				l.stray(in)
+				return
+			}
+			if in = rest; is {
+				continue
+			}
+		}
 		if l.greets == 0 && l.tap == nil && !l.owes() {
 			l.stray(in)
 			return
@@ -127,8 +144,14 @@ func (l *link) whole(b []byte) {
 	}
 }
 
-// tapped gives a whole reply to whoever listens on a private link.
+// tapped gives a whole reply to whoever listens on a private link; nil for one that was too
+// long to be kept.
 func (l *link) tapped(b []byte) {
+	if l.flows {
+		l.flows = false
+		l.tap(nil)
+		return
+	}
 	if l.partial.len() == 0 {
 		l.tap(b)
 		return
@@ -170,7 +193,7 @@ func (l *link) leads(b []byte) bool {
 // leadError notes the first error, and what one says about the server that gave it.
 func (l *link) leadError(b []byte) {
 	if l.leadText == "" {
-		l.leadText = string(b[1 : len(b)-len(codec.CRLF)])
+		l.leadText = string(bytes.TrimSuffix(b[1:min(len(b), mostLeadText)], []byte(codec.CRLF)))
 	}
 	switch string(codec.ErrorCode(b)) {
 	case "READONLY":
@@ -273,7 +296,7 @@ func (l *link) observe(e *entry) {
 // piece takes bytes of a reply that is not complete.
 func (l *link) piece(b []byte) {
 	if l.greets > 0 || l.tap != nil {
-		l.partial.add(b)
+		l.collectOwn(b)
 		return
 	}
 	e := l.fifo.front()
@@ -287,12 +310,13 @@ func (l *link) piece(b []byte) {
 			s.say(s.heard(e.seq, b))
 			l.flowed += len(b)
 			s.weigh(l.flowed)
+			return
 		}
+		l.flowOn(len(b))
 		return
 	}
 	if s == nil && (!e.marks.has(isMany) || l.lead == int(e.part)) {
-		l.flows = true // nobody waits: let it flow into nothing
-		l.partial.release()
+		l.flowOn(len(b))
 		return
 	}
 	if s != nil && l.mayFlow(e, s, b) {
@@ -306,7 +330,7 @@ func (l *link) piece(b []byte) {
 		s.say(s.heard(e.seq, b))
 		return
 	}
-	l.partial.add(b)
+	l.collect(e, s, b)
 }
 
 // mayFlow reports whether a reply may be passed on before it is complete: it is large, it

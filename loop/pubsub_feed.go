@@ -108,6 +108,9 @@ func (f *feed) tell(a ask) {
 func (f *feed) hear(b []byte) {
 	f.pause = 0
 	f.l.uttered()
+	if b == nil {
+		return // a message so long that every subscriber would be cut off for it
+	}
 	if b[0] != '*' {
 		f.answered(b) // an error, or +PONG while nothing is subscribed to
 		return

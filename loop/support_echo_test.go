@@ -12,6 +12,7 @@ type echoer struct {
 	sent []byte   // by the proxy: the beginning of a request
 	due  []string // replies to come, in order; "" for one that the test says
 	scan codec.ReplyScanner
+	push bool // what the server is saying is a push frame
 }
 
 // hide returns what was written without canaries.
@@ -52,13 +53,16 @@ func (c *echoer) weave(in string) string {
 	}
 	out := c.ripe()
 	for in != "" {
+		if c.scan.Fresh() {
+			c.push = in[0] == '>'
+		}
 		n, done, err := c.scan.Next([]byte(in))
 		if err != nil {
 			return out + in
 		}
 		out += in[:n]
 		in = in[n:]
-		if done && len(c.due) > 0 {
+		if done && !c.push && len(c.due) > 0 {
 			c.due = c.due[1:]
 			out += c.ripe()
 		}

@@ -1,0 +1,83 @@
+package loop
+
+// A server, too, may say more than anybody can keep: a reply without an end, in a handshake
+// or to a question of our own as well. What is collected of a reply is bounded by who asked
+// for it, who is cut off alone; what is passed on as it comes is bounded by who reads it.
+const (
+	mostGreeting  = 64 << 10 // of a reply in a handshake
+	mostTapped    = 64 << 20 // of a message, or of the answer to a question of our own
+	mostForNobody = 1 << 30  // of a reply whose client is gone: more than a server's largest value
+)
+
+// collect keeps bytes of a reply that cannot be passed on yet. e is its entry.
+func (l *link) collect(e *entry, s *session, b []byte) {
+	switch {
+	case e.marks.has(isMany) && l.lead < int(e.part): // only its beginning is of interest
+		l.partial.add(b[:min(len(b), max(0, passOn-l.partial.len()))])
+	case s != nil && int64(l.partial.len()+len(b))+s.unread() > s.pw.opt.Limits.OutputBytes:
+		s.cutOff(endOutput)
+		e.marks |= isSink
+		l.flowOn(len(b))
+	default:
+		l.partial.add(b)
+	}
+}
+
+// flowOn has a reply of which n more bytes have come flow into nothing: nobody waits for it.
+func (l *link) flowOn(n int) {
+	if !l.flows {
+		l.flows, l.flowed = true, l.partial.len()
+		l.partial.release()
+	}
+	if l.flowed += n; l.flowed > mostForNobody {
+		l.breakUp(faultReply)
+	}
+}
+
+// collectOwn keeps bytes of a reply that is for the link itself or for whoever taps it. One
+// that is too long ends the link in a handshake, and is forgotten elsewhere.
+func (l *link) collectOwn(b []byte) {
+	switch {
+	case l.greets > 0 && l.partial.len()+len(b) > mostGreeting:
+		l.stray(b)
+	case l.flows:
+	case l.greets == 0 && l.partial.len()+len(b) > mostTapped:
+		l.flows = true
+		l.partial.release()
+	default:
+		l.partial.add(b)
+	}
+}
+
+// pushed takes what belongs to a push frame, and returns the rest; false: in belongs to none.
+// A push is never a reply, whatever is in flight. Nobody has asked for one on a shared link:
+// it goes to the client whose guarded request it comes before, and otherwise to nobody.
+func (l *link) pushed(in []byte) (rest []byte, is bool, err error) {
+	if !l.pushing {
+		if in[0] != '>' || l.dialect.resp != 3 || l.tap != nil || !l.scan.Fresh() {
+			return in, false, nil
+		}
+		l.pushing = true
+	}
+	n, done, err := l.scan.Next(in)
+	l.partial.add(in[:min(n, passOn+1-l.partial.len())])
+	if !done {
+		return nil, true, err
+	}
+	l.pushing = false
+	l.passPush(l.partial.bytes())
+	l.w.orphan(&l.partial)
+	return in[n:], true, nil
+}
+
+// passPush gives a push frame to the client whose reply is awaited, if that is guarded and
+// next in order.
+func (l *link) passPush(b []byte) {
+	if l.greets > 0 || !l.owes() || len(b) > passOn || !l.fifo.front().marks.has(guarded) {
+		return
+	}
+	e := l.fifo.front()
+	if s := l.w.sessionOf(e); s != nil && e.seq == s.window.head && !e.marks.has(isPart) {
+		s.say(s.heard(e.seq, b))
+	}
+}

@@ -1,0 +1,170 @@
+package loop
+
+import (
+	"strings"
+	"testing"
+
+	"huntaway/shard"
+)
+
+// flood has a server say n MiB of what has no end, and returns how much a link has kept of it
+// at most.
+func flood(m *memWire, l *link, n int) (most int) {
+	megabyte := strings.Repeat("$3\r\nabc\r\n", 1<<20/9)
+	for range n {
+		if m.closed {
+			break
+		}
+		m.arrive(megabyte)
+		most = max(most, l.partial.len())
+	}
+	return most
+}
+
+const endless = "*123456789012345678\r\n"
+
+// TestEndlessReplies: whatever a server says without an end, what is kept of it is bounded,
+// and whoever asked for it is cut off alone, or the link where nobody did.
+func TestEndlessReplies(t *testing.T) {
+	limits := Limits{OutputBytes: 8 << 20}
+	st := newTestWorker(t, PoolOptions{Limits: limits})
+	l := st.e.workers[0].pools[0].link(0, 0)
+	w := st.e.workers[0]
+	w.begin()
+	l.warm()
+	w.end()
+	m := &memWire{owner: &call{l: l}}
+	m.owner.(*call).opened(m)
+	m.arrive(endless)
+	if most := flood(m, l, 10); most > mostGreeting || !m.closed {
+		t.Errorf("handshake: got %d bytes kept, closed %v; want at most %d, and an end", most, m.closed, mostGreeting)
+	}
+
+	st = newTestWorker(t, PoolOptions{Limits: limits})
+	m, l = st.linkTo(0, 0, 0), st.e.workers[0].pools[0].link(0, 0)
+	c, other := st.client(0, 0), st.client(0, 0)
+	c.say("MULTI")
+	c.ask(command("INCR", "k") + command("EXEC"))
+	other.say("GET", "k")
+	m.arrive("+OK\r\n" + endless)
+	if most := flood(m, l, 20); most > passOn {
+		t.Errorf("queued: got %d bytes kept; want at most %d", most, passOn)
+	}
+
+	for what, ask := range map[string]func(c *memClient){
+		"a part": func(c *memClient) { c.say("MGET", keyIn(t, c.s.pw.table, 0), keyIn(t, c.s.pw.table, 1)) },
+		"not in turn": func(c *memClient) {
+			c.ask(command("GET", keyIn(t, c.s.pw.table, 1)) + command("GET", keyIn(t, c.s.pw.table, 0)))
+		},
+	} {
+		st = newTestWorker(t, PoolOptions{Limits: limits, Table: twoGroups(t)})
+		m, l = st.linkTo(0, 0, 0), st.e.workers[0].pools[0].link(0, 0)
+		st.linkTo(0, 0, 1)
+		c, other = st.client(0, 0), st.client(0, 0)
+		ask(c)
+		other.say("GET", keyIn(t, c.s.pw.table, 1))
+		m.arrive(endless)
+		if most := flood(m, l, 20); most > 9<<20 || !c.closed || other.closed || m.closed {
+			t.Errorf("%s: got %d bytes kept, client closed %v, other closed %v, link closed %v; want at most %d, true, false, false",
+				what, most, c.closed, other.closed, m.closed, 9<<20)
+		}
+		if flood(m, l, 1100); !m.closed {
+			t.Errorf("%s: the link takes more than %d bytes for nobody; want it closed", what, mostForNobody)
+		}
+	}
+}
+
+// keyIn returns a key of a group.
+func keyIn(t *testing.T, table *shard.Table, group int) string {
+	for i := range 1000 {
+		if key := "k" + decimal(i); table.Locate([]byte(key)) == group {
+			return key
+		}
+	}
+	t.Fatalf("no key in group %d", group)
+	return ""
+}
+
+// TestEndlessAnswers: the answer to a question of our own, or a message, that is too long is
+// forgotten, and the next is heard.
+func TestEndlessAnswers(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	pw := st.e.workers[0].pools[0]
+	var heard []string
+	w := st.e.workers[0]
+	w.begin()
+	for range 2 {
+		pw.ask(pw.table.Server(0), func(reply []byte) { heard = append(heard, string(reply)) }, "PUBSUB", "CHANNELS")
+	}
+	l := pw.errands[0].link
+	w.end()
+	st.run()
+	m := st.connect(l)
+	const size = 200 << 20
+	m.arrive("$" + decimal(size) + "\r\n")
+	chunk, most := strings.Repeat("x", 1<<20), 0
+	for range size >> 20 {
+		m.arrive(chunk)
+		most = max(most, l.partial.len())
+	}
+	m.arrive("\r\n*0\r\n")
+	if most > mostTapped || len(heard) != 2 || heard[0] != "" || heard[1] != "*0\r\n" || m.closed {
+		t.Errorf("got %d bytes kept, answers %.80q, closed %v; want at most %d, none and the second", most, heard, m.closed, mostTapped)
+	}
+}
+
+// TestPushIsNoReply: a push frame comes before, between and within replies, whole and in
+// pieces, with nothing in flight and in the handshake; every client gets its own reply.
+func TestPushIsNoReply(t *testing.T) {
+	const push = ">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n"
+	for cut := range len(push) {
+		st := newTestWorker(t, PoolOptions{})
+		c, other := st.client(0, 0), st.client(0, 0)
+		c.say("HELLO", "3")
+		other.say("HELLO", "3")
+		pw := st.e.workers[0].pools[0]
+		l := pw.familyOf(dialect{3, 0}).link(0, 0)
+		w := st.e.workers[0]
+		w.begin()
+		l.warm()
+		w.end()
+		m := st.server(&call{l: l}, l.server.Addr)
+		m.owner.(*call).opened(m)
+		m.arrive(push + "%1\r\n+a\r\n+b\r\n" + push + "+PONG\r\n")
+		m.arrive(push)
+		c.take()
+		c.say("GET", "a")
+		other.say("GET", "b")
+		m.take()
+		m.arrive(push[:cut])
+		m.arrive(push[cut:] + "$1\r\na\r\n" + push + push + "$1\r\nb\r\n" + push)
+		if got := c.take() + "|" + other.take(); !strings.HasSuffix(got, "$1\r\na\r\n|$1\r\nb\r\n") && !strings.HasSuffix(got, "$1\r\nb\r\n") || m.closed || l.busy() {
+			t.Fatalf("cut at %d: got %q, closed %v; want each its own reply", cut, got, m.closed)
+		}
+	}
+}
+
+// TestPushOfAnOperator: what DEBUG PROTOCOL PUSH brings comes before its reply, as from the
+// server itself, and meets nobody else.
+func TestPushOfAnOperator(t *testing.T) {
+	const push, reply = ">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n", "$5\r\nafter\r\n"
+	st := newTestWorker(t, PoolOptions{AdminCommands: true})
+	c, other := st.client(0, 0), st.client(0, 0)
+	c.say("HELLO", "3")
+	other.say("HELLO", "3")
+	other.take()
+	l := st.e.workers[0].pools[0].familyOf(dialect{3, 0}).link(0, 0)
+	m := st.connect(l)
+	c.take()
+	c.say("DEBUG", "PROTOCOL", "PUSH")
+	other.say("GET", "k")
+	m.take()
+	m.arrive(push + reply)
+	m.arrive("$1\r\nv\r\n")
+	if got := c.take(); got != push+reply {
+		t.Errorf("got %q; want the push and the reply", got)
+	}
+	if got := other.take(); got != "$1\r\nv\r\n" || m.closed {
+		t.Errorf("the other got %q, link closed %v; want its own reply", got, m.closed)
+	}
+}
