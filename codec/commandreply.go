@@ -66,13 +66,16 @@ func (c *Commands) AppendReply(dst []byte, r *Request, resp uint8) []byte {
 	}
 	sub := c.Lookup([]byte("command")).Sub(r.Arg(1))
 	switch {
-	case sub == nil || !sub.listed():
+	case sub == nil || sub.Policy == Refused:
 		return AppendUnknownSub(dst, r)
 	case !sub.CheckArity(r.Len()):
 		return AppendArity(dst, sub.Name)
 	}
 	switch sub.Name {
 	case "command|count":
+		if c.said != nil {
+			return AppendInt(dst, int64(len(c.said)))
+		}
 		return AppendInt(dst, int64(len(c.served)))
 	case "command|list":
 		return c.appendList(dst, r)
@@ -107,22 +110,20 @@ func appendHelp(dst []byte) []byte {
 // named returns the command of a name as COMMAND INFO takes it, "get" or "config|get", or
 // nil when there is none or it is not served.
 func (c *Commands) named(name string) *Command {
-	parent, sub, isSub := strings.Cut(name, "|")
-	cmd := c.Lookup([]byte(parent))
-	if cmd != nil && isSub {
-		cmd = cmd.Sub([]byte(sub))
+	if cmd := c.row(name); cmd != nil && cmd.listed() {
+		return cmd
 	}
-	if cmd == nil || !cmd.listed() {
-		return nil
-	}
-	return cmd
+	return nil
 }
 
 // appendList answers LIST; names of sub-commands stand in it like any other.
 func (c *Commands) appendList(dst []byte, r *Request) []byte {
-	keep, ok := listFilter(r)
+	keep, keepSaid, ok := c.listFilter(r)
 	if !ok {
 		return AppendError(dst, textSyntax)
+	}
+	if c.said != nil {
+		return c.appendSaidNames(dst, keepSaid)
 	}
 	var names []string
 	for _, cmd := range c.all {
@@ -133,25 +134,34 @@ func (c *Commands) appendList(dst []byte, r *Request) []byte {
 	return appendBulks(dst, names)
 }
 
-// listFilter reads the arguments behind COMMAND LIST.
-func listFilter(r *Request) (keep func(*Command) bool, ok bool) {
+// listFilter reads the arguments behind COMMAND LIST: what to keep of the table, and of what
+// servers say, which does not tell from which module a command is.
+func (c *Commands) listFilter(r *Request) (keep func(*Command) bool, keepSaid func(*CommandSpec) bool, ok bool) {
 	if r.Len() == 2 {
-		return func(*Command) bool { return true }, true
+		return func(*Command) bool { return true }, func(*CommandSpec) bool { return true }, true
 	}
 	if r.Len() != 5 || !equalFold(r.Arg(2), "filterby") {
-		return nil, false
+		return nil, nil, false
 	}
 	want := string(r.Arg(4))
 	switch by := r.Arg(3); {
 	case equalFold(by, "module"):
-		return func(c *Command) bool { return c.family.module == want }, true
+		keep = func(c *Command) bool { return c.family.module == want }
+		keepSaid = func(s *CommandSpec) bool {
+			cmd := c.Lookup([]byte(s.Name))
+			return cmd != nil && keep(cmd)
+		}
 	case equalFold(by, "aclcat"):
-		return func(c *Command) bool { return c.inCategory(want) }, true
+		keep = func(c *Command) bool { return c.inCategory(want) }
+		keepSaid = func(s *CommandSpec) bool { return s.in(want) }
 	case equalFold(by, "pattern"):
 		g := NewGlob(r.Arg(4))
-		return func(c *Command) bool { return g.Match(c.Name) }, true
+		keep = func(c *Command) bool { return g.Match(c.Name) }
+		keepSaid = func(s *CommandSpec) bool { return g.Match(strings.ToLower(s.Name)) }
+	default:
+		return nil, nil, false
 	}
-	return nil, false
+	return keep, keepSaid, true
 }
 
 func (c *Command) inCategory(name string) bool {
@@ -167,6 +177,9 @@ func (c *Command) inCategory(name string) bool {
 func (c *Commands) appendRowsOf(dst []byte, r *Request, resp uint8) []byte {
 	if r.Len() == 2 {
 		return append(dst, c.told(resp).rows...)
+	}
+	if c.said != nil {
+		return c.appendSaidOf(dst, r, resp)
 	}
 	dst = AppendArray(dst, r.Len()-2)
 	for i := 2; i < r.Len(); i++ {

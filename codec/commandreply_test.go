@@ -51,13 +51,15 @@ func compareSpecs(t *testing.T, got, want CommandSpec) {
 	slices.Sort(got.Flags)
 	slices.Sort(want.Flags)
 	got.Tips, want.Tips = nil, nil
+	slices.Sort(got.Categories)
+	slices.Sort(want.Categories)
 	got.Sub, want.Sub = nil, nil
 	if slices.Contains(byRole, got.Name) {
 		got.Keyspecs, want.Keyspecs = nil, nil
 	}
 	for _, s := range []*CommandSpec{&got, &want} {
 		for i := range s.Keyspecs {
-			s.Keyspecs[i].Flags = nil
+			s.Keyspecs[i].Flags, s.Keyspecs[i].Notes = nil, ""
 		}
 	}
 	if !reflect.DeepEqual(got, want) {

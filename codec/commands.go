@@ -18,6 +18,8 @@ type Commands struct {
 	served []*Command // those COMMAND lists, without sub-commands, sorted by name
 	resp2  telling    // what it says of them
 	resp3  telling
+	said   []CommandSpec           // what servers say instead, in their order; nil: they were not asked
+	saidOf map[string]*CommandSpec // by name, sub-commands included
 }
 
 // A cell of the hash table: word is the whole name when it has at most 8 bytes, else a

@@ -13,14 +13,17 @@ type CommandSpec struct {
 	Arity             int      // as Command.Arity
 	Flags             []string // in COMMAND's words
 	First, Last, Step int      // as in Command
-	Keyspecs          []KeySpec
+	Categories        []string // as COMMAND marks them: "@read"
 	Tips              []string
+	Keyspecs          []KeySpec
 	Sub               []CommandSpec
+	Parts             int // how many of its elements the server says: 10, and 7 or 6 before Redis 7
 }
 
 // A KeySpec is one key specification in COMMAND's terms (Redis 7: command key
 // specifications). Fields that do not belong to Begin or Find are 0.
 type KeySpec struct {
+	Notes string
 	Flags []string
 
 	Begin     string // "index", "keyword", or something that cannot be used
@@ -34,12 +37,15 @@ type KeySpec struct {
 	KeyNumIdx, FirstKey int    // keynum, relative to the beginning
 }
 
-// Learn returns these commands and, besides, what a server knows that they do not; c stays
-// as it is, and known commands keep their IDs. What is known keeps its policy and takes only
-// what it lacks: the arity of a module's command, and new sub-commands of containers that
-// are forwarded. New commands are routed by their key specifications or positions. A new
+// Learn returns these commands as a server has them, with what it knows besides; c stays as it
+// is, and known commands keep their IDs. COMMAND is answered with what the server said. What is
+// known keeps its policy; a command that is forwarded takes its arity, flags and positions from
+// the server, but is a read only where both say so. New sub-commands of containers that are
+// forwarded, and new commands, are routed by their key specifications or positions. A new
 // command whose keys cannot be found is refused, with the reason, rather than misrouted,
-// until a server describes it better. One that is not clearly read-only is a write.
+// until a server describes it better. One that is not clearly read-only is a write. A new
+// sub-command of a container that the proxy answers itself is refused: what it does to a
+// connection that others share nobody knows.
 func (c *Commands) Learn(reply []CommandSpec) *Commands {
 	l := learning{all: slices.Clone(c.all), at: map[string]int{}}
 	for id, cmd := range l.all {
@@ -48,7 +54,9 @@ func (c *Commands) Learn(reply []CommandSpec) *Commands {
 	for i := range reply {
 		l.learn(strings.ToLower(reply[i].Name), &reply[i])
 	}
-	return newCommands(l.all)
+	learnt := newCommands(l.all)
+	learnt.believe(reply)
+	return learnt
 }
 
 // A learning is a set of commands while it grows.
@@ -66,8 +74,7 @@ func (l *learning) learn(name string, spec *CommandSpec) {
 	if cmd == nil {
 		return
 	}
-	forwards := cmd.Policy == Forward && cmd.IsContainer()
-	if !forwards && cmd.family != learntFamily {
+	if len(cmd.subs) == 0 && cmd.family != learntFamily {
 		return
 	}
 	for i := range spec.Sub {
@@ -83,7 +90,11 @@ func (l *learning) learnSub(parentID uint16, spec *CommandSpec) {
 		return
 	}
 	parent := l.all[parentID]
+	_, known := l.at[parent.Name+"|"+name]
 	sub := l.merge(parent.Name+"|"+name, spec)
+	if sub != nil && !known && parent.Policy != Forward {
+		sub.Policy, sub.Reason = Refused, ""
+	}
 	if sub == nil || slices.Contains(parent.subs, sub) {
 		return
 	}
@@ -112,12 +123,47 @@ func (l *learning) merge(name string, spec *CommandSpec) *Command {
 		cmd := learnt(name, spec)
 		cmd.ID, cmd.subs, cmd.unknown = uint16(id), l.all[id].subs, l.all[id].unknown
 		l.all[id] = cmd
-	case l.all[id].Arity == 0 && validArity(spec.Arity) && spec.Arity != 0 && spec.Arity != -1:
-		cmd := *l.all[id]
-		cmd.Arity = int16(spec.Arity)
-		l.all[id] = &cmd
+	default:
+		l.all[id] = l.all[id].taught(spec)
 	}
 	return l.all[id]
+}
+
+// reported are the flags that COMMAND reports.
+const reported = FlagMovableKeys<<1 - 1
+
+// own are the reported flags which do not change with what a server says: who may come in, and
+// what decides how the proxy itself goes about a command.
+const own = FlagNoAuth | FlagAdmin | FlagModule
+
+// asked are sub-commands of COMMAND that a server answers, once it is known to have them.
+var asked = []string{"command|docs", "command|getkeys", "command|getkeysandflags"}
+
+// taught returns a known command as a server has it.
+func (c *Command) taught(spec *CommandSpec) *Command {
+	t := *c
+	if slices.Contains(asked, c.Name) {
+		t.Policy = Keyless
+	}
+	if t.Policy != Forward && t.Policy != Keyless || len(t.subs) > 0 || c.family == learntFamily {
+		return c
+	}
+	if validArity(spec.Arity) && spec.Arity != 0 && spec.Arity != -1 {
+		t.Arity = int16(spec.Arity)
+	}
+	if c.Flags&FlagModule != 0 {
+		return &t
+	}
+	said := learntFlags(spec)
+	t.Flags = t.Flags&^(reported&^own) | said&(reported&^own|FlagMayReplicate) | c.Flags&FlagMovableKeys
+	if c.Flags&FlagReadOnly == 0 {
+		t.Flags &^= FlagReadOnly
+	}
+	grown := int(c.First) == spec.First && (int(c.Last) != spec.Last || int(c.Step) != spec.Step)
+	if placed := t; c.finder == fixed && c.First > 0 && grown && placed.placeKeys(spec) {
+		t = placed
+	}
+	return &t
 }
 
 // validName keeps out what could not be looked up, or would break a reply or a metric.

@@ -113,9 +113,14 @@ func (p *commandParser) command(v any, where string) (s CommandSpec) {
 	s.First = p.number(e[3], where+", first key")
 	s.Last = p.number(e[4], where+", last key")
 	s.Step = p.number(e[5], where+", step")
+	s.Parts = 6
+	if len(e) > 6 {
+		s.Parts, s.Categories = 7, p.texts(e[6], where+", categories")
+	}
 	if len(e) < 10 {
 		return s
 	}
+	s.Parts = 10
 	s.Tips = p.texts(e[7], where+", tips")
 	for i, k := range p.list(e[8], where+", key specifications") {
 		s.Keyspecs = append(s.Keyspecs, p.keySpec(k, fmt.Sprintf("%s, key specification %d", where, i)))
@@ -127,6 +132,9 @@ func (p *commandParser) command(v any, where string) (s CommandSpec) {
 // keySpec reads one specification. Types it does not know are kept as names.
 func (p *commandParser) keySpec(v any, where string) (k KeySpec) {
 	fields := p.fields(v, where)
+	if notes, ok := fields["notes"]; ok {
+		k.Notes = p.text(notes, where+", notes")
+	}
 	k.Flags = p.texts(fields["flags"], where+", flags")
 
 	kind, spec := p.kind(fields["begin_search"], where+", begin_search")

@@ -11,23 +11,29 @@ import (
 	"huntaway/shard"
 )
 
-// LearnCommands returns what the first of the servers that answers COMMAND says of its
-// commands, for codec.Commands.Learn. Each server has Access.Timeout to answer in. The error
-// joins what was wrong with each of them; it is no more than a warning.
+// LearnCommands returns which commands all of the servers have that answer COMMAND, for
+// codec.Commands.Learn. Each server has Access.Timeout to answer in. The error joins what was
+// wrong with servers, of which nothing is believed then; it is no more than a warning, and comes
+// with the commands of the others, if there are any.
 func LearnCommands(ctx context.Context, servers []shard.Server, a Access) ([]codec.CommandSpec, error) {
 	a = a.complete()
-	errs := []error{errors.New("no server told its commands")}
+	var replies [][]codec.CommandSpec
+	var errs []error
 	for i := range servers {
 		specs, err := a.commands(ctx, &servers[i])
-		if err == nil {
-			return specs, nil
+		if err != nil {
+			errs = append(errs, fmt.Errorf("asking %s: %w", servers[i].Addr, err))
+		} else {
+			replies = append(replies, specs)
 		}
-		errs = append(errs, fmt.Errorf("asking %s: %w", servers[i].Addr, err))
 		if ctx.Err() != nil {
 			break
 		}
 	}
-	return nil, errors.Join(errs...)
+	if len(replies) == 0 {
+		errs = append([]error{errors.New("no server told its commands")}, errs...)
+	}
+	return codec.CommonCommands(replies), errors.Join(errs...)
 }
 
 // commands asks one server.
@@ -40,7 +46,11 @@ func (a Access) commands(ctx context.Context, s *shard.Server) ([]codec.CommandS
 	if err != nil {
 		return nil, err
 	}
-	return codec.ParseCommandReply(reply)
+	specs, err := codec.ParseCommandReply(reply)
+	if err == nil {
+		err = codec.CheckCommands(specs)
+	}
+	return specs, err
 }
 
 // LearnVersion returns the lowest redis_version among the servers that answer INFO server.

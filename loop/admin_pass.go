@@ -50,6 +50,10 @@ func forOperators(cmd *codec.Command) bool {
 	if int(cmd.ID) < len(operators) {
 		return operators[cmd.ID]
 	}
+	parent, _, isSub := strings.Cut(cmd.Name, "|")
+	if of := codec.Default().Lookup([]byte(parent)); isSub && of != nil {
+		return operators[of.ID] && barredFor[of.ID] == ""
+	}
 	return cmd.Reason != "" && cmd.Flags&codec.FlagBlocking == 0
 }
 

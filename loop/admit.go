@@ -20,7 +20,7 @@ func (s *session) admit(r *codec.Request) {
 	case !s.authed && s.awaitsTurn(cmd, r):
 	case cmd == nil:
 		s.refuseWith(codec.AppendUnknown(s.w.scratch[:0], r))
-	case !cmd.CheckArity(r.Len()):
+	case !cmd.CheckArity(r.Len()) && !s.judgedThere(cmd, r):
 		s.lacking(cmd, r)
 	default:
 		s.lastCmd = cmd.ID
@@ -29,6 +29,17 @@ func (s *session) admit(r *codec.Request) {
 	if s.window.len() >= s.allowed && s.stops&stopAlone == 0 {
 		s.stop(stopWindow)
 	}
+}
+
+// judgedThere reports whether a wrong number of arguments is left to the server to judge, whose
+// version may know more: that of a command whose keys can be found even so.
+func (s *session) judgedThere(cmd *codec.Command, r *codec.Request) bool {
+	if cmd.Policy != codec.Forward || cmd.IsContainer() {
+		return false
+	}
+	keys, err := cmd.Keys(r, s.w.keys[:0])
+	s.w.keys = keys
+	return err == nil && len(keys) > 0
 }
 
 // openTo reports whether a client that has not authenticated may use cmd.

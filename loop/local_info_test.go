@@ -349,7 +349,7 @@ func TestErrorsAreCounted(t *testing.T) {
 	}
 	c.say("GET") // rejected
 	c.say("NOPE")
-	c.say("MOVE", "k")
+	c.say("MOVE")
 	c.say("CLIENT", "KILL", "x:1")
 	c.take()
 	server.close()

@@ -100,7 +100,7 @@ func (s *session) unfit(cmd *codec.Command) (text string) {
 			return cmd.Reason
 		}
 		return ""
-	case inSet(alongside, cmd) || isHelp(cmd):
+	case inSet(alongside, cmd) || anyServers(cmd):
 		return ""
 	}
 	switch cmd.Policy {
@@ -196,7 +196,7 @@ func (pw *poolWorker) oneGroup(at, group int) (same int, text string) {
 // pool's first group, as outside of transactions.
 func (pw *poolWorker) groupWithout(cmd *codec.Command, group int) (at int, text string) {
 	switch {
-	case inSet(alongside, cmd) || inSet(dialects, cmd), cmd.Policy == codec.Transaction || cmd.Policy == codec.ScriptAdmin, isHelp(cmd):
+	case inSet(alongside, cmd) || inSet(dialects, cmd), cmd.Policy == codec.Transaction || cmd.Policy == codec.ScriptAdmin, anyServers(cmd):
 		return noGroup, ""
 	case cmd.Flags&codec.FlagOptionalKeys != 0:
 		return pw.oneGroup(pw.firstGroup(), group)

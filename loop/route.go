@@ -71,16 +71,17 @@ func (s *session) keyless(cmd *codec.Command, r *codec.Request) {
 		s.runScript(cmd, r, s.pw.firstGroup())
 		return
 	}
-	if s.pw.table.Alone() || isHelp(cmd) {
+	if s.pw.table.Alone() || anyServers(cmd) {
 		s.forward(cmd, r, s.pw.firstGroup())
 		return
 	}
 	s.refuse(notServed(codec.Keyless))
 }
 
-// isHelp reports whether a command is a HELP that any server may answer.
-func isHelp(cmd *codec.Command) bool {
-	return cmd.Policy == codec.Keyless && strings.HasSuffix(cmd.Name, "|help")
+// anyServers reports whether a command is one that any server may answer: a HELP, or what is
+// asked of COMMAND that only a server can tell.
+func anyServers(cmd *codec.Command) bool {
+	return cmd.Policy == codec.Keyless && (strings.HasSuffix(cmd.Name, "|help") || strings.HasPrefix(cmd.Name, "command|"))
 }
 
 // dispatch finds the server for a request that has its slot, and gives it to a link. What

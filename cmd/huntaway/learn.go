@@ -23,12 +23,13 @@ const (
 // Redis 7 and 8 and Valkey.
 func (p *proxy) learn(ctx context.Context, s *served, a ha.Access) {
 	var known []codec.CommandSpec
+	doubted := ""
 	for wait := time.Duration(0); rest(ctx, wait); {
 		wait = learnSoon
 		servers := masters(s.pool.Table())
-		specs, err := ha.LearnCommands(ctx, servers, a)
-		if err != nil {
-			p.log.Debug("commands not learnt", "pool", s.name, "err", err)
+		specs, err := ha.LearnCommands(ctx, members(s.pool.Table()), a)
+		doubted = p.doubt(s, err, doubted)
+		if specs == nil {
 			continue
 		}
 		wait = learnAgain
@@ -44,6 +45,28 @@ func (p *proxy) learn(ctx context.Context, s *served, a ha.Access) {
 			s.pool.SetKeyspaceEvents(flags)
 		}
 	}
+}
+
+// doubt says what was wrong with servers that were asked for their commands, when that is not
+// what was said before, and returns it.
+func (p *proxy) doubt(s *served, err error, before string) (text string) {
+	if err != nil {
+		text = err.Error()
+	}
+	if err != nil && text != before {
+		p.log.Info("commands not learnt of all servers", "pool", s.name, "err", err)
+	}
+	return text
+}
+
+// members returns all servers of a table: whoever serves a read must know its command too.
+func members(t *shard.Table) (servers []shard.Server) {
+	for g := range t.Groups {
+		for _, s := range t.Groups[g].Servers {
+			servers = append(servers, s)
+		}
+	}
+	return servers
 }
 
 // masters returns the servers that take a table's writes.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"huntaway/perf/bench/rig"
 )
@@ -74,6 +75,28 @@ func (st *stage) front(t *testing.T, r *rig.Rig) {
 	l := rig.Launch{Path: program(t), Args: []string{"run", "-c", file}, Addr: st.single.Addr}
 	if _, err := r.Start(context.Background(), l); err != nil {
 		t.Fatal(err)
+	}
+	for _, s := range []*Side{st.single, st.sharded} {
+		s.awaitLearnt(t, st.plain)
+	}
+}
+
+// awaitLearnt waits until the proxy has heard from the servers which commands they have.
+func (s *Side) awaitLearnt(t *testing.T, plain *Side) {
+	t.Helper()
+	want, err := rig.Call(plain.Addr, patience, "COMMAND", "COUNT")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); ; {
+		got, err := rig.Call(s.Addr, patience, "COMMAND", "COUNT")
+		if err == nil && got == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: got %v commands, %v; want the servers' %v", s.Name, got, err, want)
+		}
+		<-time.After(20 * time.Millisecond)
 	}
 }
 

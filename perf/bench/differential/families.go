@@ -212,7 +212,16 @@ CLIENT NOSUCH
 COMMAND GETKEYS SET $k $v
 COMMAND GETKEYS MGET $k $k
 COMMAND NOSUCH
-CONFIG GET MaxMemory|maxmemory*|ap[p]end[f-o]*|[z-s]ave|\save|save|[
+COMMAND GETKEYSANDFLAGS SET $k $v [ GET ]
+COMMAND GETKEYSANDFLAGS EVAL x 2 $k $k
+COMMAND GETKEYSANDFLAGS SORT $k STORE $k
+COMMAND INFO get|migrate|sort|nosuch|config|Object|encoding
+COMMAND COUNT
+COMMAND LIST FILTERBY PATTERN config*|z*|?et|[a-c]*
+COMMAND LIST FILTERBY ACLCAT hash|dangerous
+COMMAND DOCS get|config
+ZRANK $k $m WITHSCORE
+CONFIG GET MaxMemory|maxmemory*|appendfsyn[a-c]|[z-s]ave|\save|save|[
 CONFIG GET save Appendonly nosuch
 INFO nosuch|cluster
 ROLE

@@ -27,7 +27,7 @@ var loosenesses = map[string]looseness{
 	"EVAL": ordered, "EVAL_RO": ordered, "EVALSHA": ordered, "EVALSHA_RO": ordered,
 	"TTL": timed, "PTTL": timed, "EXPIRETIME": timed, "PEXPIRETIME": timed, "HELLO": aged,
 	"XPENDING": aged, "XINFO STREAM": aged, "XINFO CONSUMERS": aged, "OBJECT IDLETIME": aged,
-	"COMMAND": anything, "COMMAND COUNT": anything, "COMMAND LIST": anything, // the proxy knows modules' commands too
+	"COMMAND": ordered, "CONFIG GET": ordered, "INFO": anything,
 	"SRANDMEMBER": shaped, "HRANDFIELD": shaped, "ZRANDMEMBER": shaped, "RANDOMKEY": shaped, "DUMP": shaped,
 }
 
