@@ -22,7 +22,7 @@ func TestStatusCommand(t *testing.T) {
 	}{
 		{"status --admin " + well.addr, exitOK, "all is well", ""},
 		{"status --quiet --admin " + well.addr, exitOK, "", ""},
-		{"status --admin " + ill.addr, exitFailed, "error: pool alpha, group two: its master does not answer", ""},
+		{"status --admin " + ill.addr, exitFailed, "error: pool alpha, group two: its master is in question", ""},
 		{"status -c " + file, exitFailed, "error: pool alpha, group two", ""},
 		{"status --json -c " + file, exitFailed, `"severity": "error"`, ""},
 		{"status --admin " + nobody, exitUnasked, "", "asking the proxy at " + nobody},

@@ -81,7 +81,7 @@ func (p *statusPool) room(of *loop.Pool) {
 func (g *statusGroup) take(care *ha.GroupStatus) {
 	g.State, g.Since = care.State.String(), care.For.Seconds()
 	g.Forbidden, g.Latched, g.Alarms = care.Forbidden, care.Latched, care.Alarms
-	g.Failovers = len(care.Recent)
+	g.Failovers, g.Plight, g.Way = len(care.Recent), care.Plight, care.Way
 	if !care.Cluster && len(care.Servers) > 1 { // the others have no machine, and the table's means nothing here
 		g.Epoch = care.Epoch
 	}
@@ -160,7 +160,7 @@ const (
 // Following have a master that serves.
 var remarks = map[string]remark{
 	failover.Init.String():      {doubtful, "its servers are being looked at for the first time", "wait a second; if it stays like this nobody answers"},
-	failover.Suspect.String():   {severe, "its master does not answer; writes wait for up to hold_timeout, then fail", "look at the master; if it is dead a failover follows by itself in the modes local and sentinel"},
+	failover.Suspect.String():   {severe, "its master is in question; writes wait for up to hold_timeout, then fail", "look at the master"},
 	failover.Freezing.String():  {severe, "a failover is under way", ""},
 	failover.Revoking.String():  {severe, "a failover is under way", ""},
 	failover.Selecting.String(): {severe, "a failover is under way", ""},
@@ -183,6 +183,8 @@ func (g *statusGroup) remark(p *statusPool) (remark, bool) {
 	r, bad := remarks[g.State]
 	if single, is := alone[g.State]; is && g.single(p) {
 		r = single
+	} else if g.Plight != "" && bad {
+		r.what, r.advice = g.Plight, g.Way
 	}
 	return r, bad
 }
@@ -232,7 +234,7 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 	case g.Held:
 		add(severe, "", "writes wait", "")
 	}
-	if g.Forbidden != "" {
+	if g.Forbidden != "" && !strings.Contains(g.Plight, g.Forbidden) {
 		add(severe, "", "a failover is due and must not begin: "+g.Forbidden, "")
 	}
 	if g.Latched != "" {
@@ -255,13 +257,16 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 	}
 }
 
-// said tells whether an alarm is about the latch, the prohibition or a server's state, which have
+// said tells whether an alarm is about the group's plight, the latch, the prohibition or a server's state, which have
 // lines of their own.
 func (g *statusGroup) said(alarm string) bool {
 	for i := range g.Servers {
 		if s := &g.Servers[i]; s.Reason != "" && alarm == fmt.Sprintf("%s is %s (%s)", s.Addr, s.State, s.Reason) {
 			return true
 		}
+	}
+	if alarm == g.Plight || strings.Contains(g.Way, alarm) {
+		return true
 	}
 	return g.Latched != "" && strings.Contains(alarm, g.Latched) || g.Forbidden != "" && strings.Contains(alarm, g.Forbidden)
 }

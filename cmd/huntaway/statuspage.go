@@ -48,7 +48,9 @@ type statusGroup struct {
 	Forbidden string         `json:"forbidden,omitempty"`
 	Latched   string         `json:"latched,omitempty"`
 	Alarms    []string       `json:"alarms,omitempty"`
-	Failovers int            `json:"failovers"` // begun within the last hour
+	Failovers int            `json:"failovers"`        // begun within the last hour
+	Plight    string         `json:"plight,omitempty"` // what is the case while its master is in question
+	Way       string         `json:"way,omitempty"`    // and what can be done about it
 	Servers   []statusServer `json:"servers"`
 }
 

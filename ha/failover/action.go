@@ -129,6 +129,8 @@ type Status struct {
 	Epoch     uint64 // of the last publication
 	Held      bool
 	Forbidden string   // why it does not act although it would; "": nothing forbids it
+	Plight    string   // what is the case while it has no master that is known to be well; "": it has
+	Way       string   // with Plight: what happens by itself, and what an operator can do
 	Latched   string   // why automatic failover is off; "": it is on
 	Recent    []int64  // when failovers were begun, within the last hour
 	Wish      uint64   // the operator's wish that is being carried out; 0: none

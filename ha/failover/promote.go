@@ -152,9 +152,10 @@ func (m *Machine) verifyFailed(wrong error) {
 	m.epoch++
 	old := m.member(m.master)
 	switch why := m.name(m.round.candidate) + " took over and did not prove itself: " + wrong.Error(); {
-	case m.hand.at == 0:
-		m.nextCandidate("did not prove itself", wrong.Error())
-	case m.round.handed && old != nil && old.repl.Replica:
+	case m.round.deposes, m.round.handed && (old == nil || !old.repl.Replica):
+		m.loose(Unpause, m.master, -1)
+		m.suspect(why)
+	case m.round.handed:
 		m.round.cause, m.round.why, m.round.handed = causeHeadless, why, false
 		for _, b := range m.members {
 			b.snapshot()
@@ -162,8 +163,7 @@ func (m *Machine) verifyFailed(wrong error) {
 		m.nextCandidate("did not prove itself", wrong.Error())
 		m.fence(-1)
 	default:
-		m.loose(Unpause, m.master, -1)
-		m.suspect(why)
+		m.nextCandidate("did not prove itself", wrong.Error())
 	}
 }
 

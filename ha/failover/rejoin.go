@@ -53,7 +53,8 @@ func (m *Machine) restore() {
 	}
 }
 
-// ours tells whether a server's data are this group's, by lineage.
+// ours tells whether a server's data are this group's, by lineage, or because the process was our
+// master and has followed nobody since.
 func (m *Machine) ours(b *member) bool {
 	if m.known.Lineage != "" && (m.carriesOn(&b.repl) || m.worthOf(&b.repl) != worthless) {
 		return true
@@ -62,7 +63,7 @@ func (m *Machine) ours(b *member) bool {
 		return true
 	}
 	for _, f := range m.former {
-		if f.Lineage != "" && b.repl.Kin(f.Lineage) || f.RunID != "" && b.repl.RunID == f.RunID {
+		if f.Lineage != "" && b.repl.Kin(f.Lineage) || f.RunID != "" && b.repl.RunID == f.RunID && !b.repl.Replica {
 			return true
 		}
 	}
@@ -79,11 +80,16 @@ func (m *Machine) mayJoin(b *member) bool {
 	return m.ours(b) || b.looked && (b.mark.Keys == 0 || b.mark.Epoch > 0 && b.mark.Epoch <= m.epoch)
 }
 
-// richer tells whether a server has what the master came back without: it may be the last one to
+// richer tells whether a server has what the master came back without, or may have it by its mark: it may be the last one to
 // have it, so that only an operator has it copied over.
 func (m *Machine) richer(b *member) bool {
 	master := m.member(m.master)
-	return master != nil && m.forsook.Lineage != "" && m.worthFor(&b.repl, m.forsook).compare(m.worthFor(&master.repl, m.forsook)) > 0
+	if master == nil || m.forsook.Lineage == "" {
+		return false
+	}
+	has := m.worthFor(&b.repl, m.forsook)
+	obscure := has == worthless && !m.carriesOn(&b.repl) && b.looked && b.mark.Epoch > 0 && b.mark.Keys > 0
+	return obscure || has.compare(m.worthFor(&master.repl, m.forsook)) > 0
 }
 
 // inLine tells whether a replica follows the master: by its address, or by one that we do not

@@ -14,6 +14,9 @@ func (m *Machine) Status() Status {
 		Group: m.group, State: m.state, Since: m.since, Master: m.tabled, Epoch: m.epoch, Held: m.held,
 		Forbidden: m.forbidden, Latched: m.latched(), Recent: slices.Clone(m.recent), Alarms: m.alarms(),
 	}
+	if m.state == Suspect || m.state == Stuck || m.state == Ambiguous {
+		s.Plight, s.Way = m.plight(), m.way()
+	}
 	if m.hand.at != 0 {
 		s.Wish = m.hand.wish.ID
 	}
@@ -31,12 +34,9 @@ func (m *Machine) alarms() (all []string) {
 			all = append(all, text)
 		}
 	}
-	when(m.state == Ambiguous, "two servers are master and nothing proves which: writes fail until one is resolved")
-	when(m.state == Stuck && !m.awaited(m.member(m.master)), "the master is dead and nobody can be promoted: writes fail")
-	when(m.state == Stuck && m.awaited(m.member(m.master)), m.predicament())
-	when(m.state == Suspect && m.forbidden != "", "the master is dead and nothing is done: "+m.forbidden)
-	when(m.state == Suspect && m.forbidden == "" && m.now-m.since > freshFor, m.predicament())
-	when(m.state == Suspect && m.now-m.since > freshFor || m.state == Stuck || m.state == Ambiguous, m.wayOut())
+	lasts := m.state == Suspect && m.now-m.since > freshFor || m.state == Stuck || m.state == Ambiguous
+	when(lasts || m.state == Suspect && m.forbidden != "", m.plight())
+	when(lasts, m.wayOut())
 	if err := m.saving.err; err != nil {
 		when(true, "the state file cannot be written: "+err.Error()+"; without it no failover may begin")
 	}
@@ -54,6 +54,39 @@ func (m *Machine) alarms() (all []string) {
 		when(b.ID == m.master && b.fault != 0 && b.fault.Alive(), b.Addr+", the master, answers "+b.fault.String())
 	}
 	return append(all, m.remarks...)
+}
+
+// plight says what is the case in a group whose master is in question.
+func (m *Machine) plight() string {
+	switch {
+	case m.state == Ambiguous:
+		return "two servers are master and nothing proves which: writes fail until one is resolved"
+	case m.state == Stuck && !m.awaited(m.member(m.master)):
+		return "the master is dead and nobody can be promoted: writes fail"
+	case m.state == Suspect && m.forbidden != "":
+		return "the master is dead and nothing is done: " + m.forbidden
+	}
+	return m.predicament()
+}
+
+// way says what happens by itself in such a group, and what an operator can do.
+func (m *Machine) way() string {
+	b := m.member(m.master)
+	by := "start the old master again, or a server that has its data; or "
+	switch {
+	case m.state == Ambiguous:
+		by = "compare their data; "
+	case m.state != Suspect || m.forbidden != "":
+	case m.o.Mode == Observe:
+		by = "whoever decides has to make another one master, and it is followed; or "
+	case m.o.Mode == Sentinel:
+		by = "whom Sentinel makes master is followed; or "
+	case m.awaited(b):
+		by = "start a server that has its data; or "
+	case b != nil && b.fault != vital.FaultNone && m.now-m.since <= m.o.DownSilence+freshFor:
+		return "look at it; it is replaced by itself when it has refused connections or been silent for long enough, and most replicas that answer hear nothing of it either"
+	}
+	return by + m.wayOut()
 }
 
 // predicament says what is known of a master that is in question and is not replaced, and what is

@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"strings"
 
 	"huntaway/ha/vital"
 )
@@ -14,6 +15,9 @@ func (w *world) reported(t Transition) {
 	w.say("%v -> %v: %s: %s%s", t.From, t.To, t.What, t.Why, loss)
 	if t.To == Draining && t.From != Draining {
 		w.checkLoss(w.boxes[w.table.Master])
+	}
+	if b := w.table.Master; strings.HasPrefix(t.What, "the master has come back") && b >= 0 {
+		w.checkLoss(w.boxes[b])
 	}
 	w.switching = t.To == Draining || w.switching && (t.To == Handing || t.To == Verifying)
 	if t.To == Freezing && t.From != Freezing || t.To == Draining {
@@ -36,7 +40,8 @@ func (w *world) checkLoss(b *box) {
 		return
 	}
 	w.say("writes %v are lost with s%d", lost, b.id)
-	if w.promises() && w.sees(b) {
+	w.forgetful = w.forgetful || !w.sees(b) // it is used on the word of a complaint, by whomever
+	if w.promises() {
 		if w.switching {
 			w.broken("writes %v are lost in a switchover to s%d", lost, b.id)
 		}
