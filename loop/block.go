@@ -41,6 +41,7 @@ type blocked struct {
 	called   bool      // a client has asked for the end of the wait, or the process goes down
 	quorum   *quorum   // what WAIT waits for; nil for all others
 	hops     int       // how often a cluster has sent it elsewhere without a pause
+	counted  bool      // among the blocked clients of INFO: it has come to a server
 }
 
 // How a blocked session without a server looks for one, and how large a request is copied
@@ -130,7 +131,15 @@ func (pw *poolWorker) enroll(b *blocked) {
 		pw.blocked = make(map[uint32]*blocked)
 	}
 	pw.blocked[b.s.index] = b
-	pw.counters.Blocked++
+}
+
+// count takes b into the number of blocked clients. Programs that see it rise send what others
+// wait for, or wait behind them: it must not rise before the server knows of b.
+func (b *blocked) count() {
+	if !b.counted {
+		b.counted = true
+		b.s.pw.counters.Blocked++
+	}
 }
 
 // blocked returns what is kept of the session while it waits; nil when it does not.
@@ -179,6 +188,9 @@ func (pw *poolWorker) attendAt(b *blocked, id int32, e entry, frame []byte) {
 		b.deadline = pw.w.now + b.patience
 	}
 	l.wait(e, frame)
+	if l.number != 0 && l.state == linkReady {
+		b.count() // it is written before anybody can be told
+	}
 }
 
 // wait sends a request that may wait, behind a question for the link's number when that is
@@ -199,10 +211,21 @@ func (l *link) numbered(reply []byte) {
 	if reply[0] == '+' {
 		return // to ASKING
 	}
+	l.arrived()
 	l.number = noNumber
 	if reply[0] == ':' {
 		if n, err := strconv.ParseInt(string(reply[1:len(reply)-len(codec.CRLF)]), 10, 64); err == nil {
 			l.number = n
+		}
+	}
+}
+
+// arrived counts who waits on the link: what it waits for came to the server together with the
+// question that has been answered.
+func (l *link) arrived() {
+	if s := l.w.sessions[l.borrower.session]; s != nil && s.gen == l.borrower.gen {
+		if b := s.blocked(); b != nil && b.link == l {
+			b.count()
 		}
 	}
 }
@@ -263,7 +286,9 @@ func (s *session) dropBlocked() {
 func (b *blocked) end() *link {
 	pw := b.s.pw
 	delete(pw.blocked, b.s.index)
-	pw.counters.Blocked--
+	if b.counted {
+		pw.counters.Blocked--
+	}
 	for _, u := range b.asks {
 		u.heard(notBlocked)
 	}

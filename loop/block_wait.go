@@ -63,6 +63,7 @@ func (s *session) wait(cmd *codec.Command, r *codec.Request) {
 	}
 	b := s.blockOn(cmd, 0)
 	b.quorum = q
+	b.count()
 	for g := range s.pw.table.Groups {
 		master := s.pw.table.Server(s.pw.table.Groups[g].Master)
 		if master == nil {

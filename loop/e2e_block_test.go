@@ -168,9 +168,7 @@ func TestBlockedManyHinderNobody(t *testing.T) {
 		waiting[i].begin(t, "BLPOP", "l"+strconv.Itoa(i), "0")
 	}
 	awaitBlocked(t, server.Addr, many)
-	if got := st.counters().Blocked; got != many {
-		t.Errorf("got %d blocked clients; want %d", got, many)
-	}
+	eventually(t, "all are counted", func() bool { return st.counters().Blocked == many })
 	other := st.dial()
 	other.want(t, "OK", "SET", "k", "v")
 	for range 2000 {
@@ -399,5 +397,30 @@ func wake(t *testing.T, st *stage, ids *sync.Map, stop chan struct{}) {
 			return
 		default:
 		}
+	}
+}
+
+// TestBlockedAreServedInOrder: who blocks when INFO says that another one is blocked is served
+// after that one, and what is pushed then reaches it, also over links that are made anew.
+func TestBlockedAreServedInOrder(t *testing.T) {
+	st, _ := playBlocking(t, nil)
+	asker := st.dial()
+	blockedClients := func(want string) {
+		eventually(t, want+" blocked clients", func() bool {
+			return strings.Contains(asker.must(t, "INFO", "clients"), "\nblocked_clients:"+want+"\r\n")
+		})
+	}
+	for i := range 20 {
+		key := "order" + strconv.Itoa(i)
+		first, second := st.dial(), st.dial()
+		first.begin(t, "BLMPOP", "0", "2", key, "other", "LEFT", "COUNT", "10")
+		blockedClients("1")
+		second.begin(t, "BLMPOP", "0", "2", key, "other", "LEFT", "COUNT", "10")
+		blockedClients("2")
+		asker.must(t, "RPUSH", key, "a")
+		first.hears(t, "*2\r\n$"+strconv.Itoa(len(key))+"\r\n"+key+"\r\n*1\r\n$1\r\na\r\n")
+		asker.must(t, "RPUSH", key, "b")
+		second.hears(t, "*2\r\n$"+strconv.Itoa(len(key))+"\r\n"+key+"\r\n*1\r\n$1\r\nb\r\n")
+		blockedClients("0")
 	}
 }
