@@ -45,8 +45,8 @@ func (s *session) sidestep(id int32, k int) *link {
 
 // lookOccupied notes whether the link is occupied, and dials its relief while it is.
 func (l *link) lookOccupied() {
-	if l.w.late {
-		return // it may be we who were silent
+	if l.home == nil || l.w.late {
+		return // nobody shares it, or it may be we who were silent
 	}
 	l.occupied = !l.aside && l.owes() && l.w.now-l.heard > int64(stallTime) && runs(l.fifo.front())
 	if l.occupied && l.pw.table.Server(l.server.ID) != nil {

@@ -16,11 +16,12 @@ import (
 // A giver is the server of a stage, of all its links: it answers GET of a key "size:token" with
 // so many bytes of the token, SET with OK, and a script with the value of its key.
 type giver struct {
-	st    *stage
-	wires map[*link]*memWire
-	runs  map[string]int // how often each request was executed
-	owed  map[*link][]byte
-	most  int // bytes that were seen waiting for one client
+	st     *stage
+	wires  map[*link]*memWire
+	runs   map[string]int // how often each request was executed
+	owed   map[*link][]byte
+	most   int  // bytes that were seen waiting for one client
+	silent bool // connects and answers nothing
 }
 
 func newGiver(st *stage) *giver {
@@ -44,7 +45,7 @@ func (g *giver) serve() (some bool) {
 			m.arrive(strings.Repeat("+OK\r\n", len(replies)))
 			some = true
 		}
-		if m := g.wires[l]; m != nil && !m.closed {
+		if m := g.wires[l]; m != nil && !m.closed && !g.silent {
 			g.answer(l, m.take())
 			for range 4 {
 				some = g.give(l, m) || some
