@@ -258,7 +258,7 @@ func (l *link) mend() {
 	l.pushing = false
 	l.scan.Reset()
 	l.partial.release()
-	l.lead = 0
+	l.lead, l.leadsAll = 0, 0
 	for l.wire != nil && !l.fifo.front().isGuard() {
 		e := l.take()
 		l.pw.landed(&e)

@@ -68,6 +68,7 @@ type link struct {
 	remindAt int64       // when the first read that was diverted to it must be answered; 0: none was
 	latency  int64       // moving average of the time from write to reply, ns
 	waiters  []waiter    // sessions stopped because the queue is too long
+	leadsAll int         // of the oldest entry, where it has mostLeads or more; 0: not counted yet
 	lead     int         // replies of the oldest entry that were swallowed, where it has several
 	canary   canary
 	leadCode refusalCode // what the last error among them says; 0: nothing about the server

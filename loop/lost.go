@@ -134,7 +134,7 @@ func (l *link) comeBack() {
 func (l *link) settleAll(f *fault) {
 	fifo, log, at, sent := l.fifo, l.log, l.base, l.sent
 	l.fifo = ring[entry]{head: fifo.tail, tail: fifo.tail} // gates compare positions
-	l.log, l.base, l.sent, l.expired, l.greets, l.lead = buffer{}, 0, 0, 0, 0, 0
+	l.log, l.base, l.sent, l.expired, l.greets, l.lead, l.leadsAll = buffer{}, 0, 0, 0, 0, 0, 0
 	l.loaded = nil
 	l.canary.forgetCanaries()
 	l.pushing = false

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"math"
 
 	"huntaway/codec"
 )
@@ -166,8 +167,8 @@ func (l *link) tapped(b []byte) {
 // leads swallows a reply that comes before the one the client gets: the QUEUED of a
 // transaction that was sent in one piece. It returns false for the last one.
 func (l *link) leads(b []byte) bool {
-	if l.lead == int(l.fifo.front().part) {
-		l.lead = 0
+	if l.lead == l.leadsTo(l.fifo.front()) {
+		l.lead, l.leadsAll = 0, 0
 		if l.patient {
 			l.answering()
 		}
@@ -186,8 +187,36 @@ func (l *link) leads(b []byte) bool {
 	if b[0] == '-' {
 		l.leadError(b)
 	}
-	l.partial.clear()
+	l.partial.rest()
 	return true
+}
+
+// leadsTo returns how many replies come before the one that counts to the oldest entry, which is
+// e. Of very many its frame is asked, once.
+func (l *link) leadsTo(e *entry) int {
+	if e.part < mostLeads {
+		return int(e.part)
+	}
+	if l.leadsAll == 0 {
+		l.leadsAll = requestsIn(l.log.bytes()[l.base:l.base+int(e.size)]) - 1
+	}
+	return l.leadsAll
+}
+
+// requestsIn counts the requests in a frame of several.
+func requestsIn(frame []byte) (n int) {
+	var scan codec.Scanner
+	var r codec.Request
+	any := codec.Limits{Args: math.MaxInt32, Bulk: math.MaxInt32, Request: math.MaxInt}
+	for len(frame) > 0 {
+		size, err := scan.Next(frame, &r, &any)
+		if err != nil {
+			return n // not reached: they were taken from clients, or made here
+		}
+		frame = frame[size:]
+		n++
+	}
+	return n
 }
 
 // leadError notes the first error, and what one says about the server that gave it.
@@ -315,7 +344,7 @@ func (l *link) piece(b []byte) {
 		l.flowOn(len(b))
 		return
 	}
-	if s == nil && (!e.marks.has(isMany) || l.lead == int(e.part)) {
+	if s == nil && (!e.marks.has(isMany) || l.lead == l.leadsTo(e)) {
 		l.flowOn(len(b))
 		return
 	}
@@ -338,7 +367,7 @@ func (l *link) piece(b []byte) {
 // server says so much to tell that it refuses a request.
 func (l *link) mayFlow(e *entry, s *session, b []byte) bool {
 	return l.partial.len()+len(b) >= passOn && !e.marks.has(isPart) && e.seq == s.window.head &&
-		!s.medley.has(e.seq) && (!e.marks.has(isMany) || l.lead == int(e.part))
+		!s.medley.has(e.seq) && (!e.marks.has(isMany) || l.lead == l.leadsTo(e))
 }
 
 // lastPiece ends a reply that was passed on as it came.

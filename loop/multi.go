@@ -25,12 +25,9 @@ type transaction struct {
 // noGroup is the index of the group of a request or a transaction that has named no key.
 const noGroup = -1
 
-// mostQueued is how many requests a transaction may have, mostLeads how many replies may
-// come before that to EXEC: an entry counts them with 16 bits.
-const (
-	mostQueued = 65_000
-	mostLeads  = 1<<16 - 1
-)
+// mostLeads in the entry of a transaction means that so many replies come before that to EXEC,
+// or more: an entry counts with 16 bits.
+const mostLeads = 1<<16 - 1
 
 // The commands that are told apart here, by ID.
 var (
@@ -54,12 +51,11 @@ const (
 	textNoTransaction = "ERR huntaway: the server executed the requests, if at all, one by one and not as a transaction: "
 	textAborted       = "EXECABORT Transaction discarded because of previous errors."
 	textAbortedFor    = "EXECABORT Transaction discarded because of: "
-	textManyQueued    = "ERR huntaway: a transaction may hold at most 65000 commands"
-	textBigQueue      = "ERR huntaway: a transaction may hold at most %d bytes"
+	textBigQueue      = "ERR huntaway: a transaction may hold at most %d bytes, see limits.transaction_bytes"
 	textOutside       = "ERR huntaway: '%s' is not supported in a transaction by this proxy; call it outside of MULTI"
 	textNoShardInside = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"
 	textMuteInside    = "ERR huntaway: CLIENT REPLY would cut the reply to EXEC in two; call it outside of MULTI"
-	textNoPrivate     = "ERR huntaway: max number of private links reached; WATCH needs one until EXEC, DISCARD or UNWATCH"
+	textNoPrivate     = "ERR huntaway: max number of private links reached, see limits.private_links and links_per_address; WATCH needs one until EXEC, DISCARD or UNWATCH"
 )
 
 // transact serves MULTI, EXEC, DISCARD, WATCH and UNWATCH outside of a transaction.

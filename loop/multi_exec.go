@@ -86,7 +86,7 @@ func (s *session) closed(cmd *codec.Command) (e entry, frame []byte) {
 	t.frames.add(frameExec)
 	frame, loads := s.pw.withScripts(t)
 	e = entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: t.group}
-	e.marks, e.part = isWrite|isMany|t.guard, uint16(loads+1+t.queued)
+	e.marks, e.part = isWrite|isMany|t.guard, uint16(min(loads+1+t.queued, mostLeads))
 	if t.brings {
 		e.marks |= isScript
 	}
@@ -103,7 +103,7 @@ func (pw *poolWorker) withScripts(t *transaction) (frame []byte, loads int) {
 		return t.frames.bytes(), 0
 	}
 	all, n := pw.loadsFor(nil, t.frames.bytes())
-	if n == 0 || n+1+t.queued > mostLeads {
+	if n == 0 {
 		return t.frames.bytes(), 0
 	}
 	return append(all, t.frames.bytes()...), n

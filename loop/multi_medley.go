@@ -81,8 +81,6 @@ func (s *session) enqueueOwn(cmd *codec.Command, r *codec.Request) (text string)
 	switch limit := s.pw.opt.Limits.QueuedBytes; {
 	case t.spoilt:
 		return ""
-	case t.len() >= mostQueued:
-		return textManyQueued
 	case t.bytes()+int64(len(r.Frame)) > limit:
 		return fmt.Sprintf(textBigQueue, limit)
 	}

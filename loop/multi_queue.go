@@ -63,10 +63,7 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 
 // add queues a frame, or returns the error for one too many.
 func (t *transaction) add(frame []byte, limit int64) (text string) {
-	switch {
-	case t.len() >= mostQueued:
-		return textManyQueued
-	case t.bytes()+int64(len(frame)) > limit:
+	if t.bytes()+int64(len(frame)) > limit {
 		return fmt.Sprintf(textBigQueue, limit)
 	}
 	t.frames.add(frame)

@@ -168,20 +168,21 @@ func TestTransactionLimits(t *testing.T) {
 	link := st.linkTo(0, 0, 0)
 	c := st.client(0, 0)
 	got(t, "too big", c.ask(frames("MULTI;GET a;SET a "+strings.Repeat("x", 1000)+";GET a;EXEC")),
-		queued1+"-ERR huntaway: a transaction may hold at most 1000 bytes\r\n+QUEUED\r\n"+execAbort)
+		queued1+"-ERR huntaway: a transaction may hold at most 1000 bytes, see limits.transaction_bytes\r\n+QUEUED\r\n"+execAbort)
 	got(t, "to the server", link.take(), "")
 
 	st = newTestWorker(t, PoolOptions{})
 	link = st.linkTo(0, 0, 0)
 	c = st.client(0, 0)
-	many := strings.Repeat(frames("PING"), mostQueued)
-	got(t, "as many as may be", c.ask(frames("MULTI")+many), "+OK\r\n"+strings.Repeat("+QUEUED\r\n", mostQueued))
-	c.ask(frames("EXEC"))
-	got(t, "to the server", link.take(), frames("MULTI")+many+frames("EXEC"))
-	link.arrive("+OK\r\n" + strings.Repeat("+QUEUED\r\n", mostQueued) + "*0\r\n")
-	got(t, "EXEC", c.take(), "*0\r\n")
-	c.ask(frames("MULTI") + many)
-	got(t, "one more", c.ask(frames("PING;EXEC")), "-"+textManyQueued+"\r\n"+execAbort)
+	for _, n := range []int{mostLeads - 2, mostLeads - 1, mostLeads, mostLeads + 1, 3 * mostLeads} { // an entry has 16 bits
+		many, queued := strings.Repeat(frames("PING"), n), strings.Repeat("+QUEUED\r\n", n)
+		got(t, "many", c.ask(frames("MULTI")+many), "+OK\r\n"+queued)
+		c.ask(frames("EXEC;GET a"))
+		got(t, "to the server", link.take(), frames("MULTI")+many+frames("EXEC;GET a"))
+		link.arrive("+OK\r\n" + queued[:len(queued)/2+3])
+		link.arrive(queued[len(queued)/2+3:] + "*0\r\n$1\r\nx\r\n")
+		got(t, "EXEC and GET", c.take(), "*0\r\n$1\r\nx\r\n")
+	}
 }
 
 // TestLateTransactionIsSwallowed: after a time-out all its replies belong to nobody.

@@ -51,21 +51,21 @@ func (c *echoer) weave(in string) string {
 	if c == nil {
 		return in
 	}
-	out := c.ripe()
-	for in != "" {
+	out, rest := []byte(c.ripe()), []byte(in)
+	for len(rest) > 0 {
 		if c.scan.Fresh() {
-			c.push = in[0] == '>'
+			c.push = rest[0] == '>'
 		}
-		n, done, err := c.scan.Next([]byte(in))
+		n, done, err := c.scan.Next(rest)
 		if err != nil {
-			return out + in
+			return string(append(out, rest...))
 		}
-		out += in[:n]
-		in = in[n:]
+		out = append(out, rest[:n]...)
+		rest = rest[n:]
 		if done && !c.push && len(c.due) > 0 {
 			c.due = c.due[1:]
-			out += c.ripe()
+			out = append(out, c.ripe()...)
 		}
 	}
-	return out
+	return string(out)
 }
