@@ -12,14 +12,14 @@ func (s *Scanner) inline(buf []byte, r *Request, lim *Limits) (n int, err error)
 	if nl < 0 {
 		s.at = len(buf)
 		if s.at > lim.Inline {
-			return 0, errInlineLength
+			return 0, errLongInline
 		}
 		return 0, ErrShort
 	}
 	nl += s.at
 	s.at = 0
 	if nl > lim.Inline {
-		return 0, errInlineLength
+		return 0, errLongInline
 	}
 	if err := splitLine(bytes.TrimSuffix(buf[:nl], cr), r); err != nil {
 		return 0, err

@@ -14,6 +14,13 @@ type Limits struct {
 // maxLine bounds a line that holds only a number: "*1048576" needs 8 bytes.
 const maxLine = 64
 
+// What Redis refuses as well, whatever its configuration says or unless it says otherwise, is
+// refused in its words; other limits name the key of our configuration.
+const (
+	redisArgs = 1 << 20
+	redisBulk = 512 << 20
+)
+
 // A Scanner finds requests in a stream that arrives in pieces. The zero value stands at
 // the beginning of a request.
 //
@@ -54,6 +61,19 @@ func (s *Scanner) Next(buf []byte, r *Request, lim *Limits) (n int, err error) {
 	return n, nil
 }
 
+// Least returns how many bytes the request that begins in buf takes at least, by what it has
+// announced so far; 0 when that says no more than what is there.
+func (s *Scanner) Least(buf []byte) int {
+	if s.total == 0 || s.at >= len(buf) || buf[s.at] != '$' {
+		return 0
+	}
+	size, from, err := number(buf, s.at+1)
+	if err != nil || size < 0 {
+		return 0
+	}
+	return from + size + len(CRLF)
+}
+
 // header reads "*N\r\n".
 func (s *Scanner) header(buf []byte, r *Request, lim *Limits) error {
 	r.spans = r.spans[:0]
@@ -62,7 +82,7 @@ func (s *Scanner) header(buf []byte, r *Request, lim *Limits) error {
 	case err == errCountLine || err == ErrShort:
 		return err
 	case err != nil || count > lim.Args:
-		return tooMany(err, lim)
+		return tooMany(count, err, lim)
 	}
 	s.at = next
 	s.total = max(count, 0) // "*-1" is as empty as "*0", as in Redis
@@ -71,11 +91,16 @@ func (s *Scanner) header(buf []byte, r *Request, lim *Limits) error {
 
 // tooMany chooses the text for a bad argument count: a bad number, or too many for a
 // peer that has not authenticated.
-func tooMany(err error, lim *Limits) error {
-	if err == nil && lim.Strange {
+func tooMany(count int, err error, lim *Limits) error {
+	switch {
+	case err != nil:
+		return errArgCount
+	case lim.Strange:
 		return errUnauthArgs
+	case count > redisArgs:
+		return errArgCount
 	}
-	return errArgCount
+	return errManyArgs
 }
 
 // argument reads "$N\r\n", N bytes and CRLF.
@@ -96,7 +121,7 @@ func (s *Scanner) argument(buf []byte, r *Request, lim *Limits) error {
 	}
 	to := from + size
 	if to+2 > lim.Request {
-		return errRequestLength
+		return errLongRequest
 	}
 	if to+2 > len(buf) {
 		return ErrShort
@@ -122,10 +147,15 @@ func bulkFault(err error) error {
 
 // tooLong chooses the text for a bulk length out of range.
 func tooLong(size int, lim *Limits) error {
-	if size >= 0 && lim.Strange {
+	switch {
+	case size < 0:
+		return errBulkLength
+	case lim.Strange:
 		return errUnauthBulk
+	case size > redisBulk:
+		return errBulkLength
 	}
-	return errBulkLength
+	return errLongBulk
 }
 
 // number reads digits from buf[p:] up to CRLF and returns the offset behind it. Only the

@@ -116,13 +116,13 @@ func TestScannerRefuses(t *testing.T) {
 		in   string
 		want *SyntaxError
 	}{
-		{"*131073\r\n", errArgCount}, {"*1048577\r\n", errArgCount}, {"*+1\r\n", errArgCount},
+		{"*131073\r\n", errManyArgs}, {"*1048577\r\n", errArgCount}, {"*+1\r\n", errArgCount},
 		{"* 1\r\n", errArgCount}, {"*1 \r\n", errArgCount}, {"*-0\r\n", errArgCount}, {"*01\r\n", errArgCount},
 		{"*9223372036854775808\r\n", errArgCount}, {"*99999999999999999999\r\n", errArgCount},
 		{"*\x00\r\n", errArgCount}, {"*1x\r\n", errArgCount}, {"*\r\n", errArgCount}, {"*1\rx", errArgCount},
 		{"*--1\r\n", errArgCount}, {"*-\r\n", errArgCount}, {"*1\n", errArgCount},
 		{"*" + strings.Repeat("1", 70) + "\r\n", errCountLine},
-		{bulk("67108865"), errBulkLength}, {bulk("-1"), errBulkLength}, {bulk("2147483648"), errBulkLength},
+		{bulk("67108865"), errLongBulk}, {bulk("-1"), errBulkLength}, {bulk("2147483648"), errBulkLength},
 		{bulk("4294967296"), errBulkLength}, {bulk("9223372036854775807"), errBulkLength},
 		{bulk("18446744073709551618"), errBulkLength}, {bulk("+2"), errBulkLength}, {bulk("02"), errBulkLength},
 		{bulk(" 2"), errBulkLength}, {bulk("-0"), errBulkLength}, {bulk(""), errBulkLength}, {bulk("2\x00"), errBulkLength},
@@ -131,7 +131,7 @@ func TestScannerRefuses(t *testing.T) {
 		{"*1\r\n%1\r\n", notBulk('%')}, {"*1\r\n_\r\n", notBulk('_')}, {"*1\r\n\r\n", notBulk('\r')},
 		{"*1\r\n$2\r\nxxyy", errNoCRLF}, {"*1\r\n$2\r\nxx\n\n", errNoCRLF}, {"*1\r\n$2\r\nxxx\r\n", errNoCRLF},
 		{"*1\r\n$2\r\nxx\r\r", errNoCRLF},
-		{strings.Repeat("a", 64<<10+1), errInlineLength},
+		{strings.Repeat("a", 64<<10+1), errLongInline},
 		{"SET \"a\r\n", errQuotes}, {"SET 'a\r\n", errQuotes}, {"SET \"a\"b\r\n", errQuotes}, {"SET \\x4\"\r\n", errQuotes},
 		{`"x\x41` + "\r\n", errQuotes}, {"GET \x00\r\n", errInlineNUL},
 		{"POST / HTTP/1.1\r\n", errOtherProtocol}, {"Host: a\r\n", errOtherProtocol}, {"GET / HTTP/1.1\r\n", errOtherProtocol},
@@ -156,14 +156,14 @@ func TestScannerLimitsStrangers(t *testing.T) {
 	wantScan(t, "*2\r\n$4\r\nAUTH\r\n$3\r\npwd\r\n", &tight, scanned{requests: [][]string{{"AUTH", "pwd"}}})
 	long := "*10\r\n" + strings.Repeat("$10000\r\n"+strings.Repeat("x", 10000)+"\r\n", 10)
 	for _, size := range []int{len(long), 1000} {
-		if got := scanChunks([]byte(long), &tight, size); got.err != errRequestLength || got.requests != nil {
-			t.Errorf("in pieces of %d: got %v, %d requests; want %v", size, got.err, len(got.requests), errRequestLength)
+		if got := scanChunks([]byte(long), &tight, size); got.err != errLongRequest || got.requests != nil {
+			t.Errorf("in pieces of %d: got %v, %d requests; want %v", size, got.err, len(got.requests), errLongRequest)
 		}
 	}
 	quiet := tight
 	quiet.Inline = 0
-	if got := scanChunks([]byte("PING\r\n"), &quiet, 10); got.err != errInlineLength {
-		t.Errorf("inline with a limit of 0: got %v; want %v", got.err, errInlineLength)
+	if got := scanChunks([]byte("PING\r\n"), &quiet, 10); got.err != errLongInline {
+		t.Errorf("inline with a limit of 0: got %v; want %v", got.err, errLongInline)
 	}
 }
 
@@ -259,8 +259,11 @@ func obviousRequest(in string, lim *Limits) (args []string, n int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if count > int64(lim.Args) {
+	switch {
+	case count > max(int64(lim.Args), redisArgs):
 		return nil, 0, errArgCount
+	case count > int64(lim.Args):
+		return nil, 0, errManyArgs
 	}
 	for range max(count, 0) {
 		var arg string
@@ -283,10 +286,12 @@ func obviousBulk(in string, at int, lim *Limits) (arg string, next int, err erro
 	switch {
 	case err != nil:
 		return "", 0, err
-	case size < 0 || size > int64(lim.Bulk):
+	case size < 0 || size > max(int64(lim.Bulk), redisBulk):
 		return "", 0, errBulkLength
+	case size > int64(lim.Bulk):
+		return "", 0, errLongBulk
 	case from+int(size)+2 > lim.Request:
-		return "", 0, errRequestLength
+		return "", 0, errLongRequest
 	case from+int(size)+2 > len(in):
 		return "", 0, ErrShort
 	case in[from+int(size):from+int(size)+2] != "\r\n":
@@ -334,7 +339,7 @@ func obviousInline(in string, lim *Limits) (args []string, n int, err error) {
 	line, _, whole := strings.Cut(in, "\n")
 	switch {
 	case len(line) > lim.Inline:
-		return nil, 0, errInlineLength
+		return nil, 0, errLongInline
 	case !whole:
 		return nil, 0, ErrShort
 	}

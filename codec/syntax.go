@@ -17,17 +17,15 @@ func (e *SyntaxError) Error() string { return "codec: " + e.Reason }
 
 // The ways in which a request stream can be wrong. Texts are those of Redis where it has one.
 var (
-	errArgCount      = &SyntaxError{"Protocol error: invalid multibulk length", "argument count"}
-	errBulkLength    = &SyntaxError{"Protocol error: invalid bulk length", "bulk length"}
-	errRequestLength = &SyntaxError{"Protocol error: request too large", "request length"}
-	errCountLine     = &SyntaxError{"Protocol error: too big mbulk count string", "count line"}
-	errBulkLine      = &SyntaxError{"Protocol error: too big bulk count string", "bulk line"}
-	errNoCRLF        = &SyntaxError{"Protocol error: expected CRLF after an argument", "no CRLF"}
-	errInlineLength  = &SyntaxError{"Protocol error: too big inline request", "inline length"}
-	errQuotes        = &SyntaxError{"Protocol error: unbalanced quotes in request", "quotes"}
-	errInlineNUL     = &SyntaxError{"Protocol error: NUL in an inline request", "inline NUL"}
-	errUnauthArgs    = &SyntaxError{"Protocol error: unauthenticated multibulk length", "unauthenticated size"}
-	errUnauthBulk    = &SyntaxError{"Protocol error: unauthenticated bulk length", "unauthenticated size"}
+	errArgCount   = &SyntaxError{"Protocol error: invalid multibulk length", "argument count"}
+	errBulkLength = &SyntaxError{"Protocol error: invalid bulk length", "bulk length"}
+	errCountLine  = &SyntaxError{"Protocol error: too big mbulk count string", "count line"}
+	errBulkLine   = &SyntaxError{"Protocol error: too big bulk count string", "bulk line"}
+	errNoCRLF     = &SyntaxError{"Protocol error: expected CRLF after an argument", "no CRLF"}
+	errQuotes     = &SyntaxError{"Protocol error: unbalanced quotes in request", "quotes"}
+	errInlineNUL  = &SyntaxError{"Protocol error: NUL in an inline request", "inline NUL"}
+	errUnauthArgs = &SyntaxError{"Protocol error: unauthenticated multibulk length", "unauthenticated size"}
+	errUnauthBulk = &SyntaxError{"Protocol error: unauthenticated bulk length", "unauthenticated size"}
 
 	// errOtherProtocol: HTTP, TLS, SSH, SMTP or a PROXY header on a Redis port. Redis
 	// closes such a connection without a word, because a browser tricked into talking to
@@ -44,6 +42,15 @@ var notBulks = func() (all [256]SyntaxError) {
 	}
 	return all
 }()
+
+// The ways in which a request can be more than the limits allow. Texts begin as those of Redis,
+// and name the key of the configuration.
+var (
+	errManyArgs    = &SyntaxError{"Protocol error: invalid multibulk length, over limits.args", "argument count"}
+	errLongBulk    = &SyntaxError{"Protocol error: invalid bulk length, over limits.bulk_bytes", "bulk length"}
+	errLongRequest = &SyntaxError{"Protocol error: request too large, over limits.request_bytes", "request length"}
+	errLongInline  = &SyntaxError{"Protocol error: too big inline request, over limits.inline_bytes", "inline length"}
+)
 
 // The ways in which a reply stream can be wrong.
 var (

@@ -43,6 +43,7 @@ type Admin struct {
 type Runtime struct {
 	EventLoops   int           // 0: one fewer than GOMAXPROCS, at least one
 	MaxClients   int           // over all pools; 0: as many as the descriptor limit allows
+	MaxMemory    int64         // bytes that all clients together may make the process hold; 0: half of what it may use
 	MemoryLimit  int64         // bytes, for GOMEMLIMIT; 0: leave it to the environment
 	DrainTimeout time.Duration // how long a stop waits for replies that are owed
 	PIDFile      string        // "" for none
@@ -126,10 +127,12 @@ type Limits struct {
 	IdleTime        time.Duration // a client that sends nothing is closed; 0: never
 	AuthTime        time.Duration // a client must authenticate within it; 0: for ever
 
-	PrivateLinks  int   // links per worker that are lent to one client each
-	ScriptBytes   int64 // bodies of scripts that are remembered, over the pool
-	QueuedBytes   int64 // the requests between MULTI and EXEC
-	Subscriptions int   // channels and patterns of one client
+	MaxMemory       int64 // bytes that the pool's clients together may make the process hold; 0: Runtime.MaxMemory alone
+	PrivateLinks    int   // links per worker that are lent to one client each
+	LinksPerAddress int   // of those, to clients of one address; 0: half
+	ScriptBytes     int64 // bodies of scripts that are remembered, over the pool
+	QueuedBytes     int64 // the requests between MULTI and EXEC
+	Subscriptions   int   // channels and patterns of one client
 }
 
 // A Listen is one address that a pool serves.

@@ -87,7 +87,7 @@ func TestTOMLDefaults(t *testing.T) {
 	p, b := c.Pools[0], c.Pools[1]
 	got := fmt.Sprintln(p.Hash, p.HashTag, p.Distribution, p.Timeout, p.HoldTimeout, b.HoldTimeout, p.ProbeInterval, c.Admin.HTTP, p.Limits)
 	want := fmt.Sprintln("xxh3", "{}", "rendezvous", "1s", "0s", "2.5s", "500ms", "127.0.0.1:22224",
-		"{134217728 67108864 131072 65536 1024 1073741824 16777216 10s 8388608 30s 0s 10s 1024 16777216 33554432 100000}")
+		"{1073741824 536870912 1048576 65536 1024 1073741824 16777216 10s 8388608 30s 0s 10s 0 10000 0 16777216 536870912 100000}")
 	if got != want {
 		t.Errorf("got %s; want %s", got, want)
 	}

@@ -59,7 +59,7 @@ func (p *Pool) admit(c net.Conn) error {
 	e := p.engine
 	p.accepts.Add(1)
 	all, ours := int(e.clients.Add(1)), int(p.clients.Add(1))
-	if all > e.opt.MaxClients || p.full(ours) {
+	if all > e.opt.MaxClients || p.full(ours) || e.crowded(all) {
 		p.clients.Add(-1)
 		e.clients.Add(-1)
 		p.turnAway(c)
@@ -153,8 +153,8 @@ func (e *Engine) rest(d time.Duration) bool {
 	}
 }
 
-// maxClientsByDescriptors leaves some descriptors for everything that is not a client.
-func maxClientsByDescriptors() int {
+// spareDescriptors leaves some descriptors for everything that is not a client's.
+func spareDescriptors() int {
 	var lim unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) != nil {
 		return 1024

@@ -160,7 +160,11 @@ func (s *session) answer(seq uint32, reply []byte) {
 		}
 		reply = s.heard(seq, reply)
 	}
-	s.sayOwn(reply)
+	if cap(reply) > mostScratch {
+		s.say(reply) // its memory is not used again
+	} else {
+		s.sayOwn(reply)
+	}
 	s.window.pop()
 	s.unpark()
 }

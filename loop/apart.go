@@ -51,7 +51,7 @@ func (pw *poolWorker) ownLink(s *session, e *entry, l *link) *link {
 		s.endLease()
 	}
 	if s.lease == nil && pw.w.now >= s.leaseAfter {
-		s.lease = pw.borrow(s, l.server.ID)
+		s.lease = pw.borrow(s, l.server.ID, loanLarge)
 		if s.lease == nil {
 			return l
 		}

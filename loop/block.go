@@ -10,7 +10,7 @@ import (
 
 // Texts of Redis for commands that wait.
 const (
-	textFullyBlocked = "ERR max number of blocked clients reached"
+	textFullyBlocked = "ERR max number of blocked clients reached, see limits.private_links and links_per_address"
 	textUnblocked    = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
 )
 
@@ -177,7 +177,7 @@ func (pw *poolWorker) attend(b *blocked, frame []byte) {
 func (pw *poolWorker) attendAt(b *blocked, id int32, e entry, frame []byte) {
 	l := b.s.pin
 	if !b.s.mode.has(modePinned) || l == nil || l.server.ID != id {
-		l = pw.borrow(b.s, id)
+		l = pw.borrow(b.s, id, loanWait)
 	}
 	if l == nil {
 		b.tell(codec.AppendError(pw.w.scratch[:0], textFullyBlocked))

@@ -12,7 +12,7 @@ const (
 // collect keeps bytes of a reply that cannot be passed on yet. e is its entry.
 func (l *link) collect(e *entry, s *session, b []byte) {
 	switch {
-	case e.marks.has(isMany) && l.lead < int(e.part): // only its beginning is of interest
+	case e.marks.has(isMany) && l.lead < l.leadsTo(e): // only its beginning is of interest
 		l.partial.add(b[:min(len(b), max(0, passOn-l.partial.len()))])
 	case s != nil && int64(l.partial.len()+len(b))+s.unread() > s.pw.opt.Limits.OutputBytes:
 		s.cutOff(endOutput)
@@ -20,6 +20,9 @@ func (l *link) collect(e *entry, s *session, b []byte) {
 		l.flowOn(len(b))
 	default:
 		l.partial.add(b)
+		if s != nil && l.partial.holds() > worthCharging {
+			l.w.burden(s)
+		}
 	}
 }
 

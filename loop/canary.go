@@ -200,7 +200,7 @@ func (l *link) hush(reply []byte) {
 
 // heardOut forgets the canary that has been answered.
 func (l *link) heardOut() {
-	l.partial.clear()
+	l.partial.rest()
 	l.canary.due.pop()
 	if l.canary.due.len() == 0 {
 		l.canary.watch = 0

@@ -43,6 +43,7 @@ func (w *worker) tick() {
 	}
 	w.tickDrain()
 	w.drainSlow()
+	w.tickBudget()
 	w.sweep()
 	w.end()
 	w.busy.Store(w.carrying())
@@ -63,7 +64,7 @@ func (pw *poolWorker) tickLinks() {
 
 // carrying reports whether requests are in flight or replies wait for their client.
 func (w *worker) carrying() bool {
-	if len(w.slow) > 0 {
+	if len(w.slow)+len(w.burdens) > 0 {
 		return true
 	}
 	some := false
@@ -180,6 +181,7 @@ func (l *link) trim() {
 	if l.fifo.len() == 0 && l.log.len() == 0 && l.w.now-l.heard > int64(quietTime) {
 		l.fifo.release()
 		l.log.release()
+		l.partial.release()
 		l.waiters = nil
 	}
 }

@@ -121,16 +121,26 @@
 // A turn is one event of every connection that is ready. Whatever one party asks for costs the
 // others a bounded share of a turn, and bounded memory:
 //
-//	who asks   for what                      bound                              beyond it
-//	client     answers made here             mostWork per event ([session.spend])  the rest of its bytes wait for a turn
-//	client     a word of every worker        one at a time ([gather])           later requests wait
-//	clients    the same, all of them         piecesPerTurn pieces per turn      chores stand in line ([worker.addChore])
-//	client     answers that it does not read pauseOutput                        it is not read from
-//	client     replies of servers            allowedBytes in flight             later requests wait ([session.weigh])
-//	client     those, and reads slowly       pauseOutput, and one reply         reads in flight are taken back ([session.recall]),
-//	                                                                            it gets a link of its own, which is not
-//	                                                                            read from meanwhile ([session.fallBehind])
-//	client     those, and reads nothing      OutputSoftBytes for OutputSoftTime it is closed
+//	who asks   for what                      bound                          beyond it
+//	client     answers made here             mostWork per event             the rest of its bytes wait for a turn ([session.spend])
+//	client     a word of every worker        one at a time                  later requests wait ([gather])
+//	clients    the same, all of them         piecesPerTurn per turn         chores stand in line ([worker.addChore])
+//	client     answers that it does not read pauseOutput                    it is not read from
+//	client     replies of servers            allowedBytes in flight         later requests wait ([session.weigh])
+//	client     those, and reads slowly       pauseOutput, and one reply     reads in flight are taken back ([session.recall]), it
+//	                                                                        gets a link of its own that is not read from
+//	                                                                        meanwhile ([session.fallBehind])
+//	client     those, and reads nothing      OutputSoftBytes for            it is closed ([session.softLimit])
+//	                                         OutputSoftTime
+//	client     one large reply               OutputBytes                    it is closed
+//	client     a request                     RequestBytes, BulkBytes, Args  an error that names the key, and it is closed
+//	client     a transaction                 QueuedBytes                    an error that names the key
+//	clients    all of these together         MaxMemory, of a pool and all   who holds most is closed ([worker.tickBudget])
+//	clients    links of their own            PrivateLinks, half of the      an error, or a shared link ([poolWorker.borrow])
+//	                                         descriptors
+//	clients    those of one address          LinksPerAddress                likewise
+//	clients    those for one use             three quarters                 likewise
+//	anybody    a slab                        mostPooled                     it does not go back to the pool
 //
 // # What it refuses
 //

@@ -248,14 +248,14 @@ func TestBlockedClientIsUnblocked(t *testing.T) {
 func TestBlockedLimit(t *testing.T) {
 	st, server := playBlocking(t, func(sc *scene) {
 		sc.engine.Workers = 1
-		sc.options.Limits.PrivateLinks = 2
+		sc.options.Limits.PrivateLinks, sc.options.Limits.LinksPerAddress = 2, 2
 	})
 	a, b, c := st.dial(), st.dial(), st.dial()
 	a.begin(t, "BLPOP", "l", "0")
 	awaitBlocked(t, server.Addr, 1)
 	b.begin(t, "BLPOP", "l", "0")
 	awaitBlocked(t, server.Addr, 2)
-	c.want(t, "-ERR max number of blocked clients reached", "BLPOP", "l", "0")
+	c.want(t, "-ERR max number of blocked clients reached, see limits.private_links and links_per_address", "BLPOP", "l", "0")
 	c.want(t, "2", "RPUSH", "l", "x", "y")
 	a.hears(t, "*2\r\n$1\r\nl\r\n$1\r\nx\r\n")
 	b.hears(t, "*2\r\n$1\r\nl\r\n$1\r\ny\r\n")

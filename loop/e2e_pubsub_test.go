@@ -535,7 +535,7 @@ func TestPubSubLimit(t *testing.T) {
 	c := st.dial()
 	c.subscribe(t, "PSUBSCRIBE", "a")
 	c.subscribe(t, "SUBSCRIBE", "a")
-	c.want(t, "-ERR huntaway: too many subscriptions; one connection may have 3", "SUBSCRIBE", "b", "c")
+	c.want(t, "-ERR huntaway: too many subscriptions; one connection may have 3, see limits.subscriptions", "SUBSCRIBE", "b", "c")
 	c.tell(t, "SUBSCRIBE", "a", "b", "a")
 	for _, want := range []string{push('*', "subscribe", "a", 2), push('*', "subscribe", "b", 3), push('*', "subscribe", "a", 3)} {
 		c.wantFrame(t, want)

@@ -22,9 +22,10 @@ import (
 // Stop. AddPool must not be called after Start.
 type Engine struct {
 	// Fixed when made.
-	opt    Options
-	report Reporter
-	often  *repeat.Log // for lines that clients and servers can cause
+	opt         Options
+	report      Reporter
+	descriptors int         // for clients, and for links that are lent to them
+	often       *repeat.Log // for lines that clients and servers can cause
 
 	// Fixed by Start.
 	reactor *reactor
@@ -40,6 +41,7 @@ type Engine struct {
 
 	// Counted.
 	clients atomic.Int64  // sessions open or being opened
+	private atomic.Int64  // links that are lent or kept for that
 	lastID  atomic.Uint64 // of a session
 
 	mu        sync.Mutex // guards the listeners; never taken on an event loop
@@ -65,11 +67,12 @@ func New(opt Options) (*Engine, error) {
 			return d.DialContext(ctx, network, addr)
 		}
 	}
+	descriptors := spareDescriptors()
 	if opt.MaxClients <= 0 {
-		opt.MaxClients = maxClientsByDescriptors()
+		opt.MaxClients = descriptors
 	}
 	e := &Engine{opt: opt, report: opt.Reporter, often: repeat.New(opt.Logger), done: make(chan struct{}), stirred: make(chan struct{}, 1),
-		listeners: make(map[net.Listener]struct{})}
+		listeners: make(map[net.Listener]struct{}), descriptors: descriptors}
 	e.dialing, e.stopDial = context.WithCancel(context.Background())
 	return e, nil
 }

@@ -65,7 +65,7 @@ func (j *join) concat(dst []byte) (reply []byte, fits bool) {
 		kind = k
 		total += n
 	}
-	dst = codec.AppendArray(dst, total)
+	dst = codec.AppendArray(j.roomFor(dst), total)
 	dst[len(dst)-len(codec.AppendArray(nil, total))] = kind
 	for i := range j.targets {
 		b := j.parts[i].bytes()

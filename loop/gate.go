@@ -77,9 +77,10 @@ func (pw *poolWorker) raiseGates(group int, old int32) {
 }
 
 // owed counts the requests of clients that the link's server has yet to answer, or to be
-// sent, without those that wait there for something to happen.
+// sent, without those that wait there for something to happen, and one whose reply has begun
+// and is not read because its client is slow.
 func (l *link) owed() int {
-	if l.tap != nil || l.patient || l.dropped {
+	if l.tap != nil || l.patient || l.dropped || l.dammed && l.flows {
 		return 0
 	}
 	return l.fifo.len() - l.expired

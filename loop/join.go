@@ -1,6 +1,10 @@
 package loop
 
-import "huntaway/codec"
+import (
+	"slices"
+
+	"huntaway/codec"
+)
 
 // A join waits for the replies to the parts of one command and makes one of them.
 //
@@ -80,6 +84,9 @@ func (s *session) joinReply(e *entry, b []byte) {
 		j.hear(b)
 	default:
 		j.ran = true
+		if len(b) > worthCharging {
+			s.w.burden(s)
+		}
 		if !j.collect(e, b) {
 			j.spoil(s.w.misfit(s, e))
 		}
@@ -163,8 +170,9 @@ func (s *session) weave(e *entry, j *join, dst []byte) []byte {
 	}
 	s.w.cursors = at
 	for part := range j.parts {
-		at[part] = int32(codec.ArrayHeader(j.parts[part].bytes()))
+		at[part] = codec.ArrayHeader(j.parts[part].bytes())
 	}
+	dst = j.roomFor(dst)
 	start := len(dst)
 	dst = codec.AppendArray(dst, len(j.owners))
 	for _, part := range j.owners {
@@ -174,10 +182,22 @@ func (s *session) weave(e *entry, j *join, dst []byte) []byte {
 			return append(dst[:start], s.w.misfit(s, e)...)
 		}
 		dst = append(dst, rest[:n]...)
-		at[part] += int32(n)
+		at[part] += n
 	}
 	return dst
 }
+
+// roomFor makes room in dst for all that the parts have said.
+func (j *join) roomFor(dst []byte) []byte {
+	n := maxHeader
+	for i := range j.parts {
+		n += j.parts[i].len()
+	}
+	return slices.Grow(dst, n)
+}
+
+// maxHeader is the length of an array's header at most.
+const maxHeader = 32
 
 // misfit is the error for parts whose replies do not fit together.
 func (w *worker) misfit(s *session, e *entry) []byte {

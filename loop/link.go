@@ -76,7 +76,9 @@ type link struct {
 	loaded   *loaded     // the scripts that it has loaded; nil: none
 
 	// Of private links.
+	lendable bool // was made to be lent, and counts in Engine.private
 	lent     bool
+	loan     loan         // while it is lent
 	apart    bool         // carries what any link could, for one session, see poolWorker.ownLink
 	dammed   bool         // is not read from, because the session it is lent to is behind
 	dropped  bool         // is being closed by us

@@ -86,7 +86,7 @@ func TestLocalTexts(t *testing.T) {
 		{"CONFIG GET [", "*0\r\n"},
 		{"CONFIG GET databases", "*2\r\n$9\r\ndatabases\r\n$2\r\n16\r\n"},
 		{"CONFIG GET maxclients", "*2\r\n$10\r\nmaxclients\r\n$3\r\n100\r\n"},
-		{"CONFIG GET proto-max-bulk-len", "*2\r\n$18\r\nproto-max-bulk-len\r\n$8\r\n67108864\r\n"},
+		{"CONFIG GET proto-max-bulk-len", "*2\r\n$18\r\nproto-max-bulk-len\r\n$9\r\n536870912\r\n"},
 	} {
 		st := newTestWorker(t, PoolOptions{ClientConnections: 100})
 		st.e.pools[0].SetKeyspaceEvents("xgKE")

@@ -121,7 +121,7 @@ func (l *link) whole(b []byte) {
 	if l.greets > 0 {
 		l.partial.add(b)
 		l.greeted(l.partial.bytes())
-		l.partial.clear()
+		l.partial.rest()
 		return
 	}
 	if l.tap != nil {

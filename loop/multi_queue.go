@@ -58,6 +58,9 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 		s.spoil(codec.AppendError(s.w.scratch[:0], text))
 		return
 	}
+	if s.tx.bytes() > worthCharging {
+		s.w.burden(s)
+	}
 	s.settleLocal(s.expect(slot{join: noJoin}), codec.AppendSimple(s.w.scratch[:0], "QUEUED"))
 }
 

@@ -50,7 +50,7 @@ func (pw *poolWorker) pinDown(s *session, e *entry, frame []byte) (served bool) 
 		return false
 	}
 	s.tx.group = e.group
-	s.pin = pw.borrow(s, id)
+	s.pin = pw.borrow(s, id, loanWatch)
 	if s.pin == nil {
 		pw.landed(e)
 		s.dropTransaction()

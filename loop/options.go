@@ -15,6 +15,7 @@ import (
 type Options struct {
 	Workers    int          // event loops; default one fewer than GOMAXPROCS, at least one
 	MaxClients int          // sessions over all pools; default: what the descriptor limit allows
+	MaxMemory  int64        // bytes that all sessions together may hold, see budget; 0: any
 	Logger     *slog.Logger // default: discards
 	Version    string       // for INFO and HELLO
 	Reporter   Reporter     // hears of links; default: nobody
@@ -44,9 +45,9 @@ func (o PoolOptions) withDefaults() PoolOptions {
 
 // DefaultLimits are what a limit of 0 means.
 var DefaultLimits = Limits{
-	RequestBytes:    128 << 20,
-	BulkBytes:       64 << 20,
-	Args:            131072,
+	RequestBytes:    1 << 30,
+	BulkBytes:       512 << 20,
+	Args:            1 << 20,
 	InlineBytes:     64 << 10,
 	Pipeline:        1024,
 	OutputBytes:     1 << 30,
@@ -55,9 +56,9 @@ var DefaultLimits = Limits{
 	LinkQueueBytes:  4 << 20,
 	RequestTime:     30 * time.Second,
 	AuthTime:        10 * time.Second,
-	PrivateLinks:    1024,
+	PrivateLinks:    10000,
 	ScriptBytes:     16 << 20,
-	QueuedBytes:     32 << 20,
+	QueuedBytes:     512 << 20,
 	Subscriptions:   100000,
 }
 
@@ -129,7 +130,9 @@ type Limits struct {
 	RequestTime     time.Duration // from a request's first byte to its last; negative: for ever
 	IdleTime        time.Duration // 0: for ever
 	AuthTime        time.Duration // to authenticate in; negative: for ever
-	PrivateLinks    int           // links per worker that are lent to one session each, for WATCH and blocking commands
+	MaxMemory       int64         // what the pool's sessions may hold together, see budget; 0: Options.MaxMemory alone
+	PrivateLinks    int           // links per worker that are lent to one session each, see loan
+	LinksPerAddress int           // of those, to sessions of one address; 0: half
 	ScriptBytes     int64         // bodies of scripts that are remembered, over the pool
 	QueuedBytes     int64         // the requests of one transaction
 	Subscriptions   int           // channels and patterns of one session

@@ -127,6 +127,7 @@ func (s *session) write() {
 // lag puts the session on the list of those whose backlog the tick looks at: gnet does not
 // tell when one has drained.
 func (s *session) lag() {
+	s.w.burden(s)
 	if !s.isSlow {
 		s.isSlow = true
 		s.w.slow = append(s.w.slow, s)

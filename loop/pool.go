@@ -22,9 +22,10 @@ type Pool struct {
 	mu    sync.Mutex // held by who writes now; never taken on an event loop
 
 	// Counted. Written by acceptors and workers.
-	clients atomic.Int64 // sessions open or being opened
-	accepts atomic.Uint64
-	rejects atomic.Uint64
+	clients  atomic.Int64 // sessions open or being opened
+	accepts  atomic.Uint64
+	holdings []holding // by worker
+	rejects  atomic.Uint64
 
 	rejected atomic.Int64 // perf.Now of the last of rejects
 
@@ -41,6 +42,7 @@ func newPool(e *Engine, index int, opt PoolOptions) *Pool {
 	opt.cluster = opt.Table.Slotted()
 	p := &Pool{engine: e, index: index, opt: opt.withDefaults()}
 	p.now.Store(newSettings(p.opt))
+	p.holdings = make([]holding, e.opt.Workers)
 	p.table.Store(opt.Table)
 	return p
 }

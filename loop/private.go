@@ -14,7 +14,7 @@ import (
 type private struct {
 	links []*link // lent, kept, or being closed
 	kept  []*link // of links: free to be lent
-	lent  int
+	loans
 }
 
 // How many free private links a worker's pool keeps, and for how long without use.
@@ -23,31 +23,34 @@ const (
 	keepPrivate = time.Minute
 )
 
-// borrow lends s a link of its own to a server, or returns nil when as many are lent as the
-// pool allows. The link may still be connecting; what is sent waits for it.
-func (pw *poolWorker) borrow(s *session, id int32) *link {
+// borrow lends s a link of its own to a server, or returns nil when as many are lent as its
+// kind of loan, its address, the pool or the process may have. The link may still be connecting; what is sent waits for it.
+func (pw *poolWorker) borrow(s *session, id int32, kind loanKind) *link {
 	p := &pw.private
+	if !pw.mayBorrow(s, kind) {
+		return nil
+	}
 	for i := len(p.kept) - 1; i >= 0; i-- {
 		if l := p.kept[i]; l.server.ID == id && l.dialect == s.family.dialect && l.state == linkReady {
 			p.kept = slices.Delete(p.kept, i, i+1)
-			l.lend(s)
+			l.lend(s, kind)
 			return l
 		}
 	}
-	if p.lent >= pw.opt.Limits.PrivateLinks {
+	if !pw.w.engine.mayOpen() {
 		return nil
 	}
 	l := newLink(pw, pw.table.Server(id), s.family.dialect)
-	l.private = true
+	l.private, l.lendable = true, true
 	p.links = append(p.links, l)
-	l.lend(s)
+	l.lend(s, kind)
 	return l
 }
 
 // lend begins the loan of a private link.
-func (l *link) lend(s *session) {
-	l.lent, l.borrower = true, waiter{s.index, s.gen}
-	l.pw.private.lent++
+func (l *link) lend(s *session, kind loanKind) {
+	l.lent, l.borrower, l.loan = true, waiter{s.index, s.gen}, loan{kind, s.host()}
+	l.pw.private.begin(l.loan)
 }
 
 // giveBack ends the loan of a link that is as it was when it was made, with nothing in
@@ -85,7 +88,7 @@ func (l *link) discard() {
 func (l *link) endLoan() {
 	if l.lent {
 		l.lent, l.patient = false, false
-		l.pw.private.lent--
+		l.pw.private.end(l.loan)
 	}
 }
 
@@ -101,6 +104,10 @@ func (pw *poolWorker) dropPrivate(l *link) {
 		s.endLease()
 	}
 	p := &pw.private
+	if l.lendable {
+		l.lendable = false
+		pw.w.engine.private.Add(-1)
+	}
 	same := func(other *link) bool { return other == l }
 	p.links = slices.DeleteFunc(p.links, same)
 	p.kept = slices.DeleteFunc(p.kept, same)

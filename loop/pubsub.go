@@ -98,7 +98,7 @@ func (s *session) subscribe(kind topicKind, r *codec.Request) {
 	x := s.pw.switchboard()
 	if s.subscribesTooMuch(x, kind, r) {
 		s.refuse("ERR huntaway: too many subscriptions; one connection may have " +
-			decimal(s.pw.opt.Limits.Subscriptions))
+			decimal(s.pw.opt.Limits.Subscriptions) + ", see limits.subscriptions")
 		return
 	}
 	if s.sub == nil {

@@ -48,6 +48,7 @@ type session struct {
 	saving     bool   // is on worker.saving
 	hungry     bool   // is on worker.hungry
 	isSlow     bool   // is on worker.slow
+	burdens    bool   // is on worker.burdens
 	authed     bool
 	tries      uint8 // wrong passwords so far
 	silence    silence
@@ -62,6 +63,7 @@ type session struct {
 	parted     uint64 // bytesOut, plus one, when the client closed its half; 0: it has not
 	spentIn    uint64 // the event in which it last made work
 	spent      int    // how much in that event, see spend
+	charged    int64  // bytes it held at the last tick, while it is on worker.burdens
 	allowed    int    // requests it may have in flight
 	largest    int    // the largest reply since that was last changed; 0: none worth weighing
 	calm       int    // small replies in a row while it stands apart
@@ -126,6 +128,7 @@ const (
 	endDrain
 	endQuit
 	endKilled
+	endMemory
 )
 
 // readable takes what has arrived as far as it will go. in is dead when it returns.
@@ -139,7 +142,10 @@ func (s *session) readable(in []byte) {
 		s.overLimit() // that bytes come may mean that the backlog has drained
 	}
 	if s.tail != nil {
-		s.tail.buf.add(in)
+		s.tail.take(in)
+		if s.tail.buf.holds() > worthCharging {
+			s.w.burden(s)
+		}
 		s.takeTail()
 		s.stayStopped()
 		return
@@ -317,6 +323,7 @@ func (s *session) lost(cause error, polite bool) {
 		if last := old.linger(); last != nil {
 			s.wire = last
 			s.parted = s.bytesOut + 1
+			s.w.burden(s)
 			s.w.touch(s)
 			if s.stops == 0 {
 				s.lastWord(endPeer)
@@ -371,6 +378,8 @@ func (s *session) count(cause error) {
 		c.ClosedIdle++
 	case endOutput:
 		c.ClosedOutput++
+	case endMemory:
+		c.ClosedMemory++
 	case endAuth:
 		c.ClosedAuth++
 	case endDrain:
@@ -384,5 +393,5 @@ func (s *session) count(cause error) {
 var endingNames = [...]string{
 	endPeer: "closed by peer", endError: "error", endProtocol: "protocol error", endIdle: "idle",
 	endOutput: "did not read its replies", endAuth: "not authenticated", endDrain: "shutting down",
-	endQuit: "quit", endKilled: "killed",
+	endQuit: "quit", endKilled: "killed", endMemory: "held most of max_memory",
 }

@@ -27,6 +27,12 @@ func (s *session) keep(rest []byte, scan codec.Scanner) {
 	s.tail = t
 }
 
+// take keeps what has come, and makes room for the rest of the request.
+func (t *tail) take(in []byte) {
+	t.buf.reserve(t.used + t.scan.Least(t.buf.bytes()[t.used:]))
+	t.buf.add(in)
+}
+
 // takeTail goes on with the kept bytes.
 func (s *session) takeTail() {
 	t := s.tail

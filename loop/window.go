@@ -1,5 +1,7 @@
 package loop
 
+import "math"
+
 // A slot is one request's place in its session's reply order.
 type slot struct {
 	at    uint32 // parked: where its reply begins in the parked buffer
@@ -50,6 +52,10 @@ func (s *session) park(seq uint32, b []byte) {
 	kept := b
 	if sl.mute {
 		kept = nil
+	}
+	if s.parked.len()+len(b) > math.MaxUint32 {
+		s.cutOff(endOutput)
+		return
 	}
 	sl.state, sl.at, sl.size = parked, uint32(s.parked.len()), uint32(len(kept))
 	s.parked.add(kept)

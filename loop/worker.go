@@ -56,6 +56,7 @@ type worker struct {
 	queued    []*link       // got requests while busy: written by the posted flush
 	saving    []*session    // have output and are owed more: written by the posted flush
 	savedAt   int64         // since when the first of them is
+	burdens   []*session    // may hold much, see budget
 	slow      []*session    // have output that their client does not take
 	slowSpare []*session    // the other array of slow, while it is walked
 	buried    []func()      // what is left to do about connections that were lost in this event
@@ -68,7 +69,7 @@ type worker struct {
 	targets   []target // of the command that is being spread
 	frame     buffer   // a request that is being made
 	tails     []*tail  // to be used again
-	cursors   []int32  // of weave: where each part's next element begins
+	cursors   []int    // of weave: where each part's next element begins
 	orphans   []buffer // to be given back when the event ends
 
 	// Counted. Written by the worker, read by the ticker and the acceptors.

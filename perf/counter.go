@@ -12,6 +12,7 @@ type PoolCounters struct {
 	Blocked           int64  // gauge: sessions that wait in a blocking command now
 	Subscriptions     int64  // gauge: channels and patterns that sessions are subscribed to
 	Upstream          int64  // gauge: those of them that servers know of: one per worker and server
+	HeldBytes         int64  // gauge: bytes that clients make the process hold, of those who hold much
 	HeldNow           int64  // gauge: requests that wait for a master now
 	Accepted          uint64 // sessions opened
 	RejectedClients   uint64 // told "max number of clients reached" and closed
@@ -20,6 +21,7 @@ type PoolCounters struct {
 	ClosedProtocol    uint64 // closed by us: broken framing
 	ClosedIdle        uint64 // closed by us: idle or too slow with a request
 	ClosedOutput      uint64 // closed by us: did not read its replies
+	ClosedMemory      uint64 // closed by us: held most when clients held too much
 	ClosedAuth        uint64 // closed by us: not authenticated in time, or too many attempts
 	ClosedDrain       uint64 // closed by us: shutting down
 	StoodApart        uint64 // times a session got a link of its own for large replies it was slow to read

@@ -18,6 +18,8 @@ var Families = []Family{
 	// Sessions.
 	{"huntaway_client_connections", Gauge, PoolScope, "Client connections open now", "",
 		[]Figure{{Stats: "client_connections", Read: pool(func(c *PoolCounters) float64 { return float64(c.ClientConnections) })}}},
+	{"huntaway_client_held_bytes", Gauge, PoolScope, "Bytes that clients make the process hold, of those that hold more than 256 KiB", "",
+		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.HeldBytes) })}}},
 	{"huntaway_client_connections_blocked", Gauge, PoolScope, "Client connections that wait in a blocking command now", "",
 		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.Blocked) })}}},
 	{"huntaway_subscriptions", Gauge, PoolScope, "Channels and patterns that client connections are subscribed to now", "",
@@ -38,6 +40,7 @@ var Families = []Family{
 			{Value: "protocol", Read: pool(func(c *PoolCounters) float64 { return float64(c.ClosedProtocol) })},
 			{Value: "idle", Read: pool(func(c *PoolCounters) float64 { return float64(c.ClosedIdle) })},
 			{Value: "output_buffer", Read: pool(func(c *PoolCounters) float64 { return float64(c.ClosedOutput) })},
+			{Value: "memory", Read: pool(func(c *PoolCounters) float64 { return float64(c.ClosedMemory) })},
 			{Value: "auth", Read: pool(func(c *PoolCounters) float64 { return float64(c.ClosedAuth) })},
 			{Value: "drain", Read: pool(func(c *PoolCounters) float64 { return float64(c.ClosedDrain) })},
 		}},

@@ -114,7 +114,8 @@ func (p *proxy) build() (err error) {
 	p.names = newDirectory(p.log.Logger, func(addr string) { p.engine.Redial(addr) })
 	p.engine, err = loop.New(loop.Options{
 		Workers: p.cfg.Runtime.EventLoops, MaxClients: p.cfg.Runtime.MaxClients,
-		Logger: p.log.Logger, Version: version, Reporter: p.monitor, Dial: p.names.dial,
+		MaxMemory: memoryForClients(p.cfg.Runtime.MaxMemory),
+		Logger:    p.log.Logger, Version: version, Reporter: p.monitor, Dial: p.names.dial,
 	})
 	if err != nil {
 		return err
