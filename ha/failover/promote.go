@@ -152,7 +152,7 @@ func (m *Machine) verifyFailed(wrong error) {
 	m.epoch++
 	old := m.member(m.master)
 	switch why := m.name(m.round.candidate) + " took over and did not prove itself: " + wrong.Error(); {
-	case m.round.deposes, m.round.handed && (old == nil || !old.repl.Replica):
+	case m.round.deposes, m.round.handed && (old == nil || !old.repl.Replica && m.hand.aborting):
 		m.loose(Unpause, m.master, -1)
 		m.suspect(why)
 	case m.round.handed:

@@ -32,7 +32,7 @@ func settingsFor(t *testing.T) settings {
 // TestShortOfChaos is the part of make chaos that every change has to pass.
 func TestShortOfChaos(t *testing.T) {
 	set := settingsFor(t)
-	for _, name := range []string{"F1", "F2", "F13", "F17", "F32"} {
+	for _, name := range []string{"F1", "F2", "F13", "F17", "F32", "F32fo", "F32o"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			chosen, err := faultsNamed(name)
