@@ -52,8 +52,7 @@ import (
 // that a server is known to have compiled: some servers let them break lines when they run.
 //
 // Of everything else, as of a server gone mad that adds a reply of its own, the longest run of
-// wrong replies is what one link carries in one
-// canaryPeriod, and at most canaryEvery requests.
+// wrong replies is what one link carries in one canaryPeriod, and at most canaryEvery requests.
 
 // isGuarded says, by ID, which commands let their client choose the bytes of the reply.
 // Modules' commands do as well, known and learnt ones.

@@ -15,7 +15,8 @@ type transaction struct {
 	queued  int      // requests in frames, without MULTI
 	medley  *medley  // what is answered here; nil while nothing is
 	scripts bool     // some request names a script by its digest
-	brings  bool     // some request has a script in it
+	brings  bool     // some request has a script in it, or flushes them
+	flushes bool     // some request flushes all scripts
 	guard   marks    // guarded, when some request is
 	spoilt  bool     // a request was refused: EXEC will be too
 	watched bool     // a WATCH was answered

@@ -90,6 +90,9 @@ func (s *session) closed(cmd *codec.Command) (e entry, frame []byte) {
 	if t.brings {
 		e.marks |= isScript
 	}
+	if t.flushes {
+		s.pw.pool.scripts.flush()
+	}
 	e.seq = s.expect(slot{join: noJoin})
 	s.attend(e.seq)
 	s.writes++

@@ -51,7 +51,7 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 		text = s.enqueueOwn(cmd, r)
 	case !s.tx.spoilt:
 		text = s.tx.add(r.Frame, s.pw.opt.Limits.QueuedBytes)
-		s.noteScript(cmd)
+		s.noteScript(cmd, r)
 		s.tx.guard |= guardOf(cmd)
 	}
 	if text != "" {
@@ -79,9 +79,10 @@ func (t *transaction) add(frame []byte, limit int64) (text string) {
 
 // noteScript notes that EXEC must see to it that the server has the scripts that are only
 // named, or that its reply tells of those that are brought.
-func (s *session) noteScript(cmd *codec.Command) {
+func (s *session) noteScript(cmd *codec.Command, r *codec.Request) {
 	s.tx.scripts = s.tx.scripts || byDigest(cmd.ID)
-	s.tx.brings = s.tx.brings || brings(cmd.ID)
+	s.tx.flushes = s.tx.flushes || cmd.ID == scriptFlushID && flushes(r)
+	s.tx.brings = s.tx.brings || brings(cmd.ID) || s.tx.flushes
 }
 
 // unfit returns the error for a command that cannot be in a transaction, or "".

@@ -26,6 +26,7 @@ var (
 	evalID, evalReadID       = idOf("eval"), idOf("eval_ro")
 	evalshaID, evalshaReadID = idOf("evalsha"), idOf("evalsha_ro")
 	scriptLoadID             = idOf("script|load")
+	scriptFlushID            = idOf("script|flush")
 )
 
 // runsScript are the commands that run a script or a function.
@@ -296,7 +297,8 @@ func (pw *poolWorker) scriptAnswered(e *entry, frame, b []byte) {
 }
 
 // transactionAnswered remembers the scripts that a transaction has brought, from MULTI on,
-// when b says that they were compiled.
+// when b says that they were compiled. What it has flushed was forgotten when it was sent;
+// what came before that, in the transaction and from others, is forgotten now.
 func (pw *poolWorker) transactionAnswered(frame, b []byte) {
 	kind, _, at, ok := codec.Header(b)
 	if !ok || kind != '*' {
@@ -315,11 +317,20 @@ func (pw *poolWorker) transactionAnswered(frame, b []byte) {
 			continue
 		}
 		at += got
-		if cmd := pw.commandOf(one); cmd != nil && brings(cmd.ID) && !isUncompiled(reply) {
-			body := bodyIn(cmd.ID, one)
-			pw.pool.scripts.remember(body, pw.opt.Limits.ScriptBytes)
-			pw.pool.scripts.confirm(body)
-		}
+		pw.learnScript(pw.commandOf(one), one, reply)
+	}
+}
+
+// learnScript takes in what one request of a transaction has done to scripts. cmd may be nil.
+func (pw *poolWorker) learnScript(cmd *codec.Command, frame, reply []byte) {
+	switch {
+	case cmd == nil:
+	case cmd.ID == scriptFlushID && reply[0] == '+':
+		pw.pool.scripts.flush()
+	case brings(cmd.ID) && !isUncompiled(reply):
+		body := bodyIn(cmd.ID, frame)
+		pw.pool.scripts.remember(body, pw.opt.Limits.ScriptBytes)
+		pw.pool.scripts.confirm(body)
 	}
 }
 
