@@ -142,9 +142,7 @@ func (l *link) inGuard() bool {
 }
 
 // inRun is inGuard where nothing may be in flight.
-func (l *link) inRun() bool {
-	return l.canary.watch != 0 && (l.canary.doubting || l.owes() && l.inGuard())
-}
+func (l *link) inRun() bool { return l.canary.watch != 0 && l.owes() && l.inGuard() }
 
 // guardedBytes takes what has come while inGuard, and returns what is left for others.
 func (l *link) guardedBytes(in []byte) (rest []byte) {

@@ -235,6 +235,25 @@ func TestGuardStandsBehind(t *testing.T) {
 	}
 }
 
+// TestDoubtBeforeItIsAsked: what an attacker has had the server say may go on coming before the
+// second question has been sent, with nothing else in flight.
+func TestDoubtBeforeItIsAsked(t *testing.T) {
+	p := newPuppet(t)
+	p.forged = "-ERR a\r\n-BUSY Redis is busy\r\n" + strings.Repeat("x", 5000) + "\r\n"
+	evil, other := p.client(0, 0), p.client(0, 0)
+	evil.say("EVAL", "return 1", "0")
+	said := p.answers()
+	for _, cut := range []int{len("-ERR a\r\n-BUSY Redis is busy\r\n"), 1000, len(said)} {
+		p.server.arrive(said[:min(cut, len(said))])
+		said = said[min(cut, len(said)):]
+	}
+	other.arrive(command("GET", "k"))
+	p.talk(0)
+	if got := other.take(); got != "$5\r\nGET k\r\n" || !p.settled() || evil.take() != "-ERR a\r\n" {
+		t.Errorf("got %q, in order %v; want the reply to GET on a link that goes on", got, p.settled())
+	}
+}
+
 // TestGuardCannotStand: where the server does not let us say ECHO nothing is sent that needs
 // it, from the first request on; everybody else is served, in order.
 func TestGuardCannotStand(t *testing.T) {

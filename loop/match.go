@@ -22,6 +22,10 @@ func (l *link) readable(in []byte) {
 	l.heard = l.w.now
 	l.count.ReplyBytes += uint64(len(in))
 	for len(in) > 0 && l.wire != nil {
+		if l.canary.doubting {
+			in = l.settleDoubt(in)
+			continue
+		}
 		if (in[0] == '>' || l.pushing) && !l.inRun() {
 			rest, is, err := l.pushed(in)
 			if err != nil {
@@ -36,15 +40,9 @@ func (l *link) readable(in []byte) {
 			l.stray(in)
 			return
 		}
-		if l.canary.watch != 0 {
-			if l.canary.doubting {
-				in = l.settleDoubt(in)
-				continue
-			}
-			if l.inGuard() {
-				in = l.guardedBytes(in)
-				continue
-			}
+		if l.canary.watch != 0 && l.inGuard() {
+			in = l.guardedBytes(in)
+			continue
 		}
 		n, done, err := l.scan.Next(in)
 		if err != nil {
