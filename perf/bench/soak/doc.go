@@ -20,6 +20,10 @@
 // or of another client is a crossed reply. Nothing is assumed about which writes survive a
 // fault: that is another test's business.
 //
+// A quarter of the clients are malicious: they have servers break lines in their errors, say
+// replies that are long and deep, and answer with the words of a server that refuses. None of
+// that may reach the others, and nothing of the others' may reach them.
+//
 // Meanwhile one goroutine, the nemesis, kills, freezes, stalls and cuts off servers, one
 // at a time. Pipelines are also written in pieces, left half read by a client that goes
 // away, or ended by a half-close, since those are the ways in which a slot or a descriptor
@@ -28,6 +32,7 @@
 // The run fails when a reply is crossed, malformed, missing or undocumented, when the proxy
 // closes a connection that kept to the protocol, when clients are not served again after
 // the last fault, and also when it proved nothing: no fault, no error, or too few replies.
+// With -peace no server is hurt, and no error is excused.
 //
 // Goroutines: one per client and one to write its pipeline while it reads, the nemesis,
 // and main. They share a tally behind a mutex, touched once per pipeline.

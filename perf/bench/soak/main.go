@@ -22,6 +22,9 @@ type settings struct {
 	proxy    string        // name of a profile
 	program  string        // path of huntaway
 	verbs    string        // "": those of the profile
+
+	malicious int  // of the clients: how many attack
+	peace     bool // no server is hurt, and no error excused
 }
 
 func main() {
@@ -63,8 +66,17 @@ func parse(args []string) (settings, error) {
 	f.StringVar(&s.proxy, "proxy", "huntaway", "huntaway, nutcracker or direct (one server, no proxy)")
 	f.StringVar(&s.program, "huntaway", "bin/huntaway", "the program under test")
 	f.StringVar(&s.verbs, "verbs", "", "what is sent: echo,set,get,mget,eval,evalerr,wrong,unknown; empty: what the proxy knows")
+	f.IntVar(&s.malicious, "malicious", -1, "of the clients, how many are malicious; -1: a quarter before huntaway, else none")
+	f.BoolVar(&s.peace, "peace", false, "hurt no server; then no error is excused either")
 	if err := f.Parse(args); err != nil {
 		return s, err
+	}
+	if s.malicious < 0 && s.proxy == "huntaway" {
+		s.malicious = s.clients / 4
+	}
+	s.malicious = max(s.malicious, 0)
+	if s.clients <= s.malicious {
+		return s, errors.New("-malicious must leave some of the -clients honest")
 	}
 	if s.duration <= 0 || s.clients < 1 || s.groups < 1 || s.replicas < 0 || s.loops < 1 {
 		return s, errors.New("-duration, -clients, -groups and -loops must be positive, -replicas not negative")

@@ -51,5 +51,8 @@ func startNutcracker(ctx context.Context, r *rig.Rig, p rig.Pool) (*rig.Child, e
 	return r.Nutcracker(ctx, p)
 }
 
+// peaceTimeout is what it gives where none is hurt: they may be slow all the same.
+const peaceTimeout = 10 * time.Second
+
 // serverTimeout is what the proxy gives a server to reply; faults last longer.
 const serverTimeout = 200 * time.Millisecond

@@ -42,10 +42,11 @@ func soak(ctx context.Context, s settings, say func(string, ...any)) (why []stri
 	if err := f.start(ctx, s, p); err != nil {
 		return nil, err
 	}
-	say("seed %d: %d clients through %s to %d servers for %v", s.seed, s.clients, s.proxy, len(f.servers), s.duration)
+	say("seed %d: %d clients, %d of them malicious, through %s to %d servers for %v", s.seed, s.clients, s.malicious, s.proxy, len(f.servers), s.duration)
 	n := &nemesis{servers: f.servers, random: seeded(s.seed, nemesisStream), tally: t, say: say}
-	why = besiege(ctx, s.duration, siege{f, clients, n, t, say})
-	say("%s%-20s %d, felt by clients %d", t.report(), "faults", n.done, n.bit)
+	g := siege{f, clients, newVillains(s, t), n, t, s.peace, say}
+	why = besiege(ctx, s.duration, g)
+	say("%s%-20s %d, felt by clients %d\n%-20s %d", t.report(), "faults", n.done, n.bit, "attacks answered", g.attacks())
 	why = append(why, t.failures()...)
 	if f.proxy != nil && !f.proxy.Alive() {
 		why = append(why, "the proxy has ended")
@@ -70,7 +71,7 @@ func newClients(s settings, p profile) ([]*client, *tally, error) {
 	}
 	t := &tally{}
 	var all []*client
-	for i := range s.clients {
+	for i := range s.clients - s.malicious {
 		all = append(all, &client{profile: p, tally: t, script: script{
 			run: s.seed, client: i, verbs: verbs, random: seeded(s.seed, uint64(i))}})
 	}
@@ -83,6 +84,9 @@ func (f *field) start(ctx context.Context, s settings, p profile) (err error) {
 		s.groups = 1
 	}
 	pool := rig.Pool{Timeout: serverTimeout}
+	if s.peace {
+		pool.Timeout = peaceTimeout
+	}
 	for g := 1; g <= s.groups; g++ {
 		lines, err := f.group(ctx, g, s)
 		if err != nil {
@@ -129,8 +133,10 @@ func (f *field) group(ctx context.Context, gid int, s settings) ([]string, error
 type siege struct {
 	field   *field
 	clients []*client
+	evil    []*villain
 	nemesis *nemesis
 	tally   *tally               // of the clients
+	peace   bool                 // the nemesis rests
 	say     func(string, ...any) // prints a line
 }
 
@@ -143,10 +149,12 @@ func besiege(ctx context.Context, d time.Duration, g siege) (why []string) {
 		c.addr = g.field.addr
 		all.Go(func() { c.run(running) })
 	}
+	for _, v := range g.evil {
+		v.addr = g.field.addr
+		all.Go(func() { v.run(running) })
+	}
 	all.Go(func() { progress(running, g) })
-	hurting, heal := context.WithTimeout(ctx, d)
-	g.nemesis.run(hurting)
-	heal()
+	g.hurt(ctx, d)
 	if !g.calm(ctx) {
 		why = append(why, fmt.Sprintf("not every client had %d replies in a row without an error within %v of the last fault",
 			calmReplies, calmWithin))
@@ -156,10 +164,40 @@ func besiege(ctx context.Context, d time.Duration, g siege) (why []string) {
 	if ctx.Err() != nil {
 		why = append(why, "interrupted")
 	}
-	if g.nemesis.bit == 0 {
+	return append(why, g.judge()...)
+}
+
+// hurt lets the nemesis do its work for that long, if there is not to be peace.
+func (g siege) hurt(ctx context.Context, d time.Duration) {
+	ctx, heal := context.WithTimeout(ctx, d)
+	defer heal()
+	if g.peace {
+		<-ctx.Done()
+		return
+	}
+	g.nemesis.run(ctx)
+}
+
+// judge says what a run has failed to show, or shown against the proxy, beside replies.
+func (g siege) judge() (why []string) {
+	if g.nemesis.bit == 0 && !g.peace {
 		why = append(why, "vacuous: no client felt a fault")
 	}
+	if len(g.evil) > 0 && g.attacks() == 0 {
+		why = append(why, "vacuous: no attack was answered")
+	}
+	if n := g.tally.errors.Load(); g.peace && n > 0 {
+		why = append(why, fmt.Sprintf("%d errors although no server was hurt", n))
+	}
 	return why
+}
+
+// attacks returns how many attacks were answered. The villains are done.
+func (g siege) attacks() (n int) {
+	for _, v := range g.evil {
+		n += v.attacks
+	}
+	return n
 }
 
 // calm waits until each client has been served calmReplies times in a row from now on.
