@@ -49,6 +49,6 @@
 //
 // The package imports nothing of ours; only cmd imports it. It starts no goroutine and has
 // no mutable state; a Config belongs to its caller and is not written to after ApplyEnv.
-// Package shard has its own list of hashes and distributions: a test in cmd compares them
-// with Hashes and Distributions.
+// Package shard has its own lists of hashes, distributions and read policies:
+// TestShardKnowsWhatConfigNames builds with each of Hashes, Distributions and ReadPolicies.
 package config

@@ -23,7 +23,8 @@ type Limits struct {
 	RetryTimeout int64 // server_retry_timeout: nanoseconds an ejected group stays out at least
 }
 
-// What a replica that flaps has to sit out (reliability catalogue, F44).
+// What a replica that flaps has to sit out: twice as long each time, so that its readers do not meet
+// it half of the time.
 const (
 	flapWindow = int64(60 * time.Second) // out again within it of its return: it flaps
 	holdFirst  = int64(10 * time.Second)

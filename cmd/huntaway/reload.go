@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"time"
@@ -39,26 +40,46 @@ func (p *proxy) follow() error {
 	if err != nil {
 		return err
 	}
-	if err := p.log.setLevel(next.Log.Level); err != nil {
-		return err
-	}
 	options, err := p.nextOptions(next)
 	if err != nil {
 		return err
+	}
+	if err := p.rewatch(next, options); err != nil {
+		return err
+	}
+	if err := p.log.setLevel(next.Log.Level); err != nil {
+		return err // config knows no other words, so this is not reached with some of it changed
 	}
 	for i, t := range tables {
 		p.pools[i].replace(t, p.monitor.Change)
 	}
 	for i, o := range options {
 		p.pools[i].pool.Adjust(o)
-		if err := p.monitor.Watch(p.pools[i].watchOptions(poolNamed(next, p.pools[i].name))); err != nil {
-			return err
-		}
 	}
 	if keys := frozen(p.cfg, next); len(keys) > 0 {
 		p.log.Warn("some changes need a restart", "keys", strings.Join(keys, " "))
 	}
 	p.cfg = adopted(p.cfg, next)
+	return nil
+}
+
+// rewatch has the monitor watch the pools whose options change by the new ones. When that fails
+// for one, those before it are watched by the old ones again.
+func (p *proxy) rewatch(next *config.Config, options map[int]loop.PoolOptions) error {
+	var done []int
+	for i := range options {
+		s := p.pools[i]
+		err := p.monitor.Watch(s.watchOptions(poolNamed(next, s.name)))
+		if err == nil {
+			done = append(done, i)
+			continue
+		}
+		for _, j := range done {
+			back := p.pools[j]
+			err = errors.Join(err, p.monitor.Watch(back.watchOptions(&p.cfg.Pools[j])))
+		}
+		return err
+	}
 	return nil
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+	"log/slog"
 	"reflect"
 	"strings"
 	"testing"
@@ -32,5 +34,42 @@ func TestFrozenKeys(t *testing.T) {
 	}
 	if reflect.DeepEqual(old, taken) || old.Log.Level != "info" || len(old.Pools[0].Groups) != 3 {
 		t.Error("adopted changed the old configuration")
+	}
+}
+
+// TestReloadChangesAllOrNothing: when one pool cannot be watched by its new options, those before
+// it are as they were, and so are tables and the log's level.
+func TestReloadChangesAllOrNothing(t *testing.T) {
+	file := func(level, interval, servers string) *config.Config {
+		cfg, err := config.Parse("a.toml", []byte("[log]\nlevel = \""+level+"\"\n[admin]\nhttp = \"off\"\n"+
+			"[pools.a]\nlisten = \"127.0.0.1:0\"\nprobe_interval = \""+interval+"\"\nservers = ["+servers+"]\n"+
+			"[pools.b]\nlisten = \"127.0.0.1:0\"\nprobe_interval = \""+interval+"\"\nservers = [\"127.0.0.1:2:1\"]\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	next := file("debug", "200ms", `"127.0.0.1:1:1", "127.0.0.1:3:1"`)
+	next.Pools[1].MaxLag = -1 // what no file can say stands for what the monitor refuses
+	log, err := openLog(config.Log{Level: "info"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := startProxy(file("info", "500ms", `"127.0.0.1:1:1"`), log, func() (*config.Config, error) { return next, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.abort)
+	table, before := p.pools[0].pool.Table(), p.cfg
+	if err := p.follow(); err == nil || !strings.Contains(err.Error(), "MaxLag") {
+		t.Fatalf("got %v; want what the monitor refuses", err)
+	}
+	if p.pools[0].pool.Table() != table || p.cfg != before || log.level.Level() != slog.LevelInfo {
+		t.Errorf("a reload that failed has changed something: another table %t, another configuration %t, level %v",
+			p.pools[0].pool.Table() != table, p.cfg != before, log.level.Level())
+	}
+	next.Pools[1].MaxLag = 0
+	if err := p.follow(); err != nil || len(p.pools[0].pool.Table().Groups) != 2 || log.level.Level() != slog.LevelDebug {
+		t.Errorf("the next one: %v, %d groups, level %v; want all of it", err, len(p.pools[0].pool.Table().Groups), log.level.Level())
 	}
 }

@@ -66,3 +66,32 @@ func TestStateDir(t *testing.T) {
 		}
 	}
 }
+
+// TestShardKnowsWhatConfigNames: whatever word config takes for a hash, a distribution or a read
+// policy, a table and a pool can be made of it.
+func TestShardKnowsWhatConfigNames(t *testing.T) {
+	try := func(change func(*config.Pool)) {
+		t.Helper()
+		p := threeGroups()
+		change(p)
+		table, err := tableOf(p, nil)
+		if err == nil {
+			_, err = poolOptions(p, table)
+		}
+		if err != nil {
+			t.Errorf("%s, %s, %s: %v; want it known", p.Hash, p.Distribution, p.ReadPolicy, err)
+		}
+	}
+	for _, hash := range config.Hashes() {
+		try(func(p *config.Pool) { p.Hash = hash })
+	}
+	for _, distribution := range config.Distributions() {
+		try(func(p *config.Pool) { p.Distribution = distribution })
+	}
+	for _, policy := range config.ReadPolicies() {
+		try(func(p *config.Pool) { p.ReadPolicy = policy })
+	}
+	if n := len(config.Hashes()); n != 13 {
+		t.Errorf("%d hashes; want twemproxy's twelve and xxh3", n)
+	}
+}

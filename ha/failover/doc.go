@@ -114,6 +114,6 @@
 // as there is no master he is followed, and beside one he is left alone and reported. So is who has data that
 // the master has come back without.
 //
-// Sources of the rules and figures: the reliability catalogue, C1 to C5; Redis' sentinel.c for what
-// counts as alive; Vitess' emergency reparent for revoking before promoting.
+// Sources of the rules: Redis' sentinel.c for what counts as alive; Vitess' emergency reparent for
+// revoking before promoting. The figures are judged by make failover and make chaos.
 package failover

@@ -14,7 +14,7 @@ import (
 
 // A fault is one case: what stands, what is done to it, and what must be seen.
 type fault struct {
-	name   string              // as in the reliability catalogue, such as F1
+	name   string              // by which -faults and reports know it, such as F1
 	what   string              // for people
 	plan   func(*plan)         // changes the ordinary plan; nil: nothing
 	mix    []maker             // what clients do; nil: ordinary

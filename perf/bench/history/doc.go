@@ -14,7 +14,7 @@
 //
 // # Rules
 //
-// The numbers are those of the reliability catalogue, B3.
+// Reports name a rule by its number; those that are missing are checked elsewhere.
 //
 //	I1   a reply that carries a token carries the one of its own request
 //	I2   as many replies as requests, in order, and not a byte behind the last
