@@ -70,6 +70,7 @@ func (p *Pool) snapshot(t *tally) perf.PoolSnapshot {
 				group.Servers[i].Counters = t.servers[id]
 			}
 			group.Servers[i].State = stateOf(&group.Servers[i].Counters)
+			group.Servers[i].Up = group.Servers[i].State == perf.StateIn
 		}
 		s.Groups = append(s.Groups, group)
 	}
@@ -80,9 +81,9 @@ func (p *Pool) snapshot(t *tally) perf.PoolSnapshot {
 func stateOf(c *perf.ServerCounters) perf.ServerState {
 	switch {
 	case c.Links > 0:
-		return perf.StateUp
+		return perf.StateIn
 	case c.Connects+c.ConnectFails > 0:
-		return perf.StateDown
+		return perf.StateOut
 	}
 	return perf.StateUnknown
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 )
 
 // Kind says how a figure behaves over time.
@@ -165,13 +164,37 @@ func families(s Scope, at Point, visit Visit) {
 // WriteListing writes the table for a reader: one line per family with its kind, labels
 // and meaning, and below it the keys of twemproxy's statistics that show the same.
 func WriteListing(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tKIND\tLABELS\tTWEMPROXY\tMEANING")
 	for i := range Families {
 		f := &Families[i]
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", f.Name, f.Kind, f.labelList(), f.statsList(), f.Help)
+		if _, err := fmt.Fprintf(w, "%s  (%s)\n%s", f.Name, f.Kind, indented(f.Help)); err != nil {
+			return err
+		}
+		if labels := f.labelList(); labels != "-" {
+			fmt.Fprint(w, indented("labels: "+labels))
+		}
+		if keys := f.statsList(); keys != "-" {
+			fmt.Fprint(w, indented("twemproxy: "+keys))
+		}
 	}
-	return t.Flush()
+	return nil
+}
+
+// columns is how wide a listing is at most.
+const columns = 100
+
+// indented breaks a text into lines that stand under a name.
+func indented(text string) string {
+	var b strings.Builder
+	used := columns
+	for word := range strings.FieldsSeq(strings.ReplaceAll(text, "|", " |")) {
+		if used+1+len(word) > columns {
+			b.WriteString("\n     ")
+			used = 5
+		}
+		b.WriteString(" " + word)
+		used += 1 + len(word)
+	}
+	return strings.TrimPrefix(b.String(), "\n") + "\n"
 }
 
 // labelList names the labels, the last one with its values: "pool,reason=eof|error"; "-"

@@ -135,7 +135,7 @@ var Families = []Family{
 
 	// Servers.
 	{"huntaway_backend_up", Gauge, ServerScope, "1 when the server answers, 0 when it does not or is not ready", "",
-		[]Figure{{Read: func(p Point) float64 { return truth(p.Server.State == StateUp || p.Server.State == StateLagging) }}}},
+		[]Figure{{Read: func(p Point) float64 { return truth(p.Server.Up) }}}},
 	{"huntaway_backend_role", Gauge, ServerScope, "1 for the role that the server has now, 0 for the others", "role",
 		[]Figure{
 			{Value: "master", Read: func(p Point) float64 { return truth(p.Server.Role == 'm') }},
@@ -143,6 +143,7 @@ var Families = []Family{
 			{Value: "replica", Read: func(p Point) float64 { return truth(p.Server.Role == 's') }},
 		}},
 	{"huntaway_backend_state", Gauge, ServerScope, "1 for what is thought of the server now, 0 for the rest", "state", serverStates()},
+	{"huntaway_backend_reason", Gauge, ServerScope, "1 for the reason why the server is not in, 0 for the others", "reason", serverReasons()},
 	{"huntaway_backend_serves_reads", Gauge, ServerScope, "1 while a replica is well and near enough to its master to serve reads", "",
 		[]Figure{{Read: func(p Point) float64 { return truth(p.Server.Reader) }}}},
 	{"huntaway_backend_replication_lag_seconds", Gauge, ServerScope, "How far a replica is behind its master, to within one probe interval", "",
@@ -221,6 +222,14 @@ func careStates() (all []Figure) {
 func serverStates() (all []Figure) {
 	for i, name := range stateNames {
 		all = append(all, Figure{Value: name, Read: func(p Point) float64 { return truth(p.Server.State == ServerState(i)) }})
+	}
+	return all
+}
+
+// serverReasons has a figure for each reason why a server is not in.
+func serverReasons() (all []Figure) {
+	for _, name := range Reasons {
+		all = append(all, Figure{Value: name, Read: func(p Point) float64 { return truth(p.Server.Reason == name) }})
 	}
 	return all
 }

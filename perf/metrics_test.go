@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,7 +71,7 @@ func sample() *Snapshot {
 		Groups: []GroupSnapshot{
 			{Name: "one", Servers: []ServerSnapshot{{Addr: "127.0.0.1:1", Name: "one", Role: 'm'}}},
 			{Name: "1", Servers: []ServerSnapshot{
-				{Addr: "127.0.0.1:2", Name: "127.0.0.1:2", Role: 'm', State: StateUp},
+				{Addr: "127.0.0.1:2", Name: "127.0.0.1:2", Role: 'm', State: StateIn, Up: true},
 				{Addr: "127.0.0.1:3", Name: "127.0.0.1:3", Role: 's', EjectedAt: time.UnixMicro(1234567890123456)},
 			}},
 		},
@@ -135,21 +134,31 @@ func TestEstimates(t *testing.T) {
 	}
 }
 
-// TestListingHasALinePerFamily checks the page that huntaway metrics prints.
-func TestListingHasALinePerFamily(t *testing.T) {
+// TestListingNamesEveryFamily checks the page that huntaway metrics prints: a paragraph for each,
+// that fits a terminal.
+func TestListingNamesEveryFamily(t *testing.T) {
 	var b bytes.Buffer
 	if err := WriteListing(&b); err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
-	if got, want := len(lines), len(Families)+1; got != want {
-		t.Errorf("got %d lines; want %d", got, want)
+	names := 0
+	for line := range strings.Lines(b.String()) {
+		if len(line) > columns+1 {
+			t.Errorf("got a line of %d columns, %q; want %d at most", len(line), line, columns)
+		}
+		if strings.HasPrefix(line, "huntaway_") {
+			names++
+		}
 	}
-	if !slices.ContainsFunc(lines, func(l string) bool {
-		return strings.HasPrefix(l, "huntaway_client_disconnects_total") &&
-			strings.Contains(l, "pool,reason=eof|error|protocol") && strings.Contains(l, "client_eof,client_err")
-	}) {
-		t.Errorf("no line for client_disconnects with labels and twemproxy keys in\n%s", b.String())
+	if names != len(Families) {
+		t.Errorf("got %d families; want %d", names, len(Families))
+	}
+	_, text, _ := strings.Cut(b.String(), "huntaway_client_disconnects_total  (counter)\n")
+	text, _, _ = strings.Cut(text, "\nhuntaway_")
+	for _, want := range []string{"labels: pool,reason=eof |error |protocol", "twemproxy: client_eof,client_err"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("got %q for client_disconnects; want %q in it", text, want)
+		}
 	}
 }
 

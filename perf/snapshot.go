@@ -62,6 +62,8 @@ type ServerSnapshot struct {
 	Name      string         // the configured name, or Addr
 	Role      byte           // 'm', 'n' or 's' as it is now
 	State     ServerState    // what probes and links say of it
+	Reason    string         // why it is not in, one of Reasons; "" when it is
+	Up        bool           // it answers requests, whether or not it is in
 	EjectedAt time.Time      // when auto_eject_hosts last took it off the ring; zero: never
 	Reader    bool           // serves reads besides the master
 	Lag       time.Duration  // behind its master, as last measured; 0 for one that had caught up
@@ -142,18 +144,22 @@ func (g *GroupSnapshot) Total() ServerCounters {
 // A ServerState says whether a server can be used.
 type ServerState uint8
 
-// The states of a server, in the order of growing trouble.
+// The states of a server. The words are those of huntaway status.
 const (
 	StateUnknown ServerState = iota // not asked yet
-	StateUp                         // answers
-	StateLagging                    // answers, but is too far behind its master to serve reads
-	StateLoading                    // answers that it is not ready: loading, or syncing at first
-	StateDown                       // does not answer
+	StateIn                         // well: serves what its role allows
+	StateSuspect                    // in doubt, and serves on
+	StateOut                        // not well; Reason says why
+	StateWarming                    // well again, and watched for a while before it serves reads
 	StateEjected                    // off the ring by auto_eject_hosts
 )
 
 // stateNames are what String answers, by state.
-var stateNames = [...]string{"unknown", "up", "lagging", "loading", "down", "ejected"}
+var stateNames = [...]string{"unknown", "in", "suspect", "out", "warming", "ejected"}
+
+// Reasons are why a server is not in, in the words of huntaway status.
+var Reasons = []string{"down", "silent", "loading", "syncing", "stale-link", "lagging", "unmeasured",
+	"wrong-role", "wrong-master", "writable", "auth-failed", "busy", "error"}
 
 // String returns the state in lower case, "invalid" for a value that is none.
 func (s ServerState) String() string {

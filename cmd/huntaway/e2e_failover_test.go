@@ -60,7 +60,8 @@ func TestOperatingAFailover(t *testing.T) {
 	mentions(t, "events", got.stdout, "healthy -> draining  switchover to "+heir, "suspect -> freezing  the master is dead", "verifying -> settling")
 	_, metrics := page(t, "http://"+adminAddr+"/metrics")
 	mentions(t, "the metrics", metrics, `huntaway_failovers_total{group="g0",pool="alpha",result="new_master"} 2`,
-		`huntaway_failovers_total{group="g1",pool="alpha",result="new_master"} 0`, `huntaway_backend_state{group="g0",pool="alpha",server="`+heir+`",state="down"} 1`,
+		`huntaway_failovers_total{group="g1",pool="alpha",result="new_master"} 0`, `huntaway_backend_state{group="g0",pool="alpha",server="`+heir+`",state="out"} 1`,
+		`huntaway_backend_reason{group="g0",pool="alpha",reason="down",server="`+heir+`"} 1`,
 		`huntaway_group_state{group="g1",pool="alpha",state="healthy"} 1`)
 	if status, text := page(t, "http://"+adminAddr+"/readyz"); status != 200 {
 		t.Errorf("readyz: %d %s; want 200", status, text)

@@ -249,6 +249,20 @@ func TestStatesHaveNames(t *testing.T) {
 	if got := failover.Handing; int(got) != len(perf.CareStates)-1 {
 		t.Errorf("the last state is number %d; want %d", got, len(perf.CareStates)-1)
 	}
+	for i, name := range perf.Reasons {
+		if got := ha.Reason(i + 1).String(); got != name {
+			t.Errorf("reason %d: perf calls it %q; want %q", i+1, name, got)
+		}
+	}
+	if int(ha.ReasonOther) != len(perf.Reasons) {
+		t.Errorf("the last reason is number %d; want %d", ha.ReasonOther, len(perf.Reasons))
+	}
+	for state := ha.Unknown; state <= ha.Warming; state++ {
+		var s perf.ServerSnapshot
+		if describe(&s, &ha.ServerStatus{State: state}); s.State.String() != state.String() {
+			t.Errorf("a server that is %s is %s in the metrics; want one word", state, s.State)
+		}
+	}
 	for name := range remarks {
 		if !known[name] {
 			t.Errorf("a remark on %q, which is no state", name)

@@ -48,7 +48,7 @@ func (s *served) complete(to *perf.PoolSnapshot, states map[member]ha.ServerStat
 			server := &g.Servers[j]
 			server.EjectedAt = last
 			if st, known := states[member{s.name, g.Name, server.Addr}]; known {
-				server.State = stateOf(&st)
+				describe(server, &st)
 				server.Reader, server.Lag, server.LagBytes = st.Reader, st.Lag, st.LagBytes
 			}
 		}
@@ -67,24 +67,21 @@ func careOf(g ha.GroupStatus, t tenure) perf.Care {
 	return c
 }
 
-// stateOf translates what the monitor thinks of a server.
-func stateOf(st *ha.ServerStatus) perf.ServerState {
-	if st.Ejected {
-		return perf.StateEjected
-	}
-	switch st.State {
-	case ha.Unknown:
-		return perf.StateUnknown
-	case ha.In, ha.Suspect, ha.Warming:
-		return perf.StateUp
+// describe translates what the monitor thinks of a server. One that lags, or whose link to its
+// master is broken, answers all the same.
+func describe(to *perf.ServerSnapshot, st *ha.ServerStatus) {
+	to.State = map[ha.State]perf.ServerState{ha.Unknown: perf.StateUnknown, ha.In: perf.StateIn, ha.Suspect: perf.StateSuspect,
+		ha.Out: perf.StateOut, ha.Warming: perf.StateWarming}[st.State]
+	to.Up, to.Reason = st.State == ha.In || st.State == ha.Suspect || st.State == ha.Warming, ""
+	if st.State != ha.In && st.Reason != ha.ReasonNone {
+		to.Reason = st.Reason.String()
 	}
 	switch st.Reason {
 	case ha.ReasonLagging, ha.ReasonUnmeasured, ha.ReasonLink:
-		return perf.StateLagging
-	case ha.ReasonLoading, ha.ReasonSyncing:
-		return perf.StateLoading
-	default:
-		return perf.StateDown
+		to.Up = st.State != ha.Unknown
+	}
+	if st.Ejected {
+		to.State = perf.StateEjected
 	}
 }
 

@@ -21,9 +21,9 @@ func fixed(context.Context) (perf.Snapshot, error) {
 		Name:     "alpha",
 		Commands: []perf.CommandCount{{Name: "GET", Calls: 7, Errors: 2}},
 		Groups: []perf.GroupSnapshot{
-			{Name: "one", Servers: []perf.ServerSnapshot{{Name: "one", Role: 'm', State: perf.StateUp}}},
+			{Name: "one", Servers: []perf.ServerSnapshot{{Name: "one", Role: 'm', State: perf.StateIn, Up: true}}},
 			{Name: "1", Servers: []perf.ServerSnapshot{
-				{Name: "127.0.0.1:2", Role: 'm', State: perf.StateDown}, {Name: "127.0.0.1:3", Role: 's'}}},
+				{Name: "127.0.0.1:2", Role: 'm', State: perf.StateOut}, {Name: "127.0.0.1:3", Role: 's'}}},
 		},
 	}
 	p.Counters.ClientEOF = 5
