@@ -201,7 +201,7 @@ func statsNames(t *testing.T, binary, text string) []string {
 		cmd.Wait()
 	}()
 	var answer map[string]json.RawMessage
-	for deadline := time.Now().Add(10 * time.Second); answer == nil; {
+	for deadline := time.Now().Add(time.Minute); answer == nil; {
 		if time.Now().After(deadline) {
 			t.Fatal("twemproxy serves no statistics after 10 s")
 		}

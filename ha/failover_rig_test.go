@@ -219,7 +219,7 @@ func (tr *troupe) settled(master int32, readers string) {
 // await is eventually, with what the monitor says when it does not come about.
 func (tr *troupe) await(what string, cond func() bool) {
 	tr.t.Helper()
-	for end := time.Now().Add(25 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(busy * 25 * time.Second); !cond(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			tr.t.Fatalf("got no: %s; status %+v, table %+v%s", what, tr.state(), tr.Table().Groups[0], tr.describe())
 		}

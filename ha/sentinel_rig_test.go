@@ -164,7 +164,7 @@ func (f *follow) noted() string {
 // hears waits until something that begins with each of the texts was told, in this order.
 func (f *follow) hears(texts ...string) {
 	f.t.Helper()
-	end := time.Now().Add(20 * time.Second)
+	end := time.Now().Add(busy * 20 * time.Second)
 	within(f.t, 21*time.Second, fmt.Sprint(texts), func() bool {
 		rest := texts
 		for _, h := range f.heard() {
@@ -182,7 +182,7 @@ func (f *follow) hears(texts ...string) {
 // notes waits until a note contains text.
 func (f *follow) notesThat(text string) {
 	f.t.Helper()
-	end := time.Now().Add(20 * time.Second)
+	end := time.Now().Add(busy * 20 * time.Second)
 	within(f.t, 21*time.Second, "note "+text, func() bool {
 		ok := strings.Contains(f.noted(), text)
 		if !ok && time.Now().After(end) {

@@ -24,7 +24,7 @@ import (
 
 // patience bounds every wait of these tests. It is far over what anything takes, because
 // the machine may be busy with something else.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // A stage is an engine with one pool on real sockets, in front of servers of the test's own.
 type stage struct {

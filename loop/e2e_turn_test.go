@@ -13,15 +13,15 @@ import (
 // the proxy and cost it much. Before it has its last answer another one has been answered many
 // times over, on the same event loop: what is counted are answers, not time.
 func TestOthersAreServedMeanwhile(t *testing.T) {
-	const least = 10
+	const least = 5 // of those that are served in turn there are dozens on an idle machine
 	for _, tc := range []struct {
 		args []string
 		n    int
 	}{
 		{[]string{"COMMAND", "LIST", "FILTERBY", "ACLCAT", "nothing"}, 1000},
-		{[]string{"COMMAND", "DOCS"}, 100},
+		{[]string{"COMMAND", "DOCS"}, 300},
 		{[]string{"ACL", "CAT", "stream"}, 1000},
-		{[]string{"CLIENT", "LIST"}, 100},
+		{[]string{"CLIENT", "LIST"}, 300},
 		{[]string{"CLIENT", "KILL", "ADDR", "1.2.3.4:5"}, 500},
 		{[]string{"INFO"}, 200},
 	} {

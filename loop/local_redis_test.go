@@ -158,7 +158,7 @@ func freeAddr(t *testing.T) string {
 
 // answers polls until the server takes connections.
 func answers(addr string) bool {
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			c.Close()
 			return true
@@ -184,7 +184,7 @@ func dialRedis(t *testing.T, addr string) redisConn {
 // say sends one request and returns its reply.
 func (c redisConn) say(t *testing.T, args []string) string {
 	t.Helper()
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := c.Write(codec.AppendCommand(nil, args...)); err != nil {
 		t.Fatal(err)
 	}

@@ -164,7 +164,7 @@ func startNutcracker(t *testing.T, pools []poolConf) []string {
 // dial connects to a socket of nutcracker's, which may not listen yet.
 func dial(t *testing.T, socket string) net.Conn {
 	t.Helper()
-	give := time.Now().Add(10 * time.Second)
+	give := time.Now().Add(time.Minute)
 	for pause := time.NewTicker(2 * time.Millisecond); ; <-pause.C {
 		c, err := net.Dial("unix", socket)
 		if err == nil {

