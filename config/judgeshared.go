@@ -11,21 +11,30 @@ import (
 func (r *reader) judgeOwn(c *Config, drafts []*poolDraft) {
 	admin := c.adminListeners()
 	next := map[*poolDraft][]*poolDraft{}
+	for _, s := range servers(drafts) {
+		at := place{s.m.server.Addr, s.g.path, s.m.at}
+		for _, l := range admin {
+			if l.serves(s.m.server) {
+				r.fail(at.at, at.key, fmt.Sprintf("server %s is %s of this very file", at.addr, l.key), "the address of a Redis server")
+			}
+		}
+		if to := listensAs(drafts, s.m.server); to != nil {
+			next[s.d] = append(next[s.d], to)
+			r.judgeRound(s.d, to, next, at)
+		}
+	}
+}
+
+// servers returns every server of every pool, in the order of the file.
+func servers(drafts []*poolDraft) (all []shared) {
 	for _, d := range drafts {
 		for _, g := range d.groups {
 			for _, m := range g.members {
-				for _, l := range admin {
-					if l.serves(m.server) {
-						r.fail(m.at, g.path, fmt.Sprintf("server %s is %s of this very file", m.server.Addr, l.key), "the address of a Redis server")
-					}
-				}
-				if to := listensAs(drafts, m.server); to != nil {
-					next[d] = append(next[d], to)
-					r.judgeRound(d, to, next, place{m.server.Addr, g.path, m.at})
-				}
+				all = append(all, shared{d, g, m})
 			}
 		}
 	}
+	return all
 }
 
 // A place is a server in the file.
@@ -89,23 +98,19 @@ func (l listener) serves(s Server) bool {
 // judgeShared refuses pools that share servers and do not share what is known of them: when one
 // of them replaces a master, the other must see it.
 func (r *reader) judgeShared(drafts []*poolDraft) {
-	groups := map[string][]shared{}
-	for _, d := range drafts {
-		for _, g := range d.groups {
-			for _, m := range g.members {
-				key := strings.ToLower(m.server.Addr)
-				for _, other := range groups[key] {
-					if other.d != d {
-						r.judgePair(other, shared{d, g, m})
-					}
-				}
-				groups[key] = append(groups[key], shared{d, g, m})
+	before := map[string][]shared{}
+	for _, s := range servers(drafts) {
+		key := strings.ToLower(s.m.server.Addr)
+		for _, other := range before[key] {
+			if other.d != s.d {
+				r.judgePair(other, s)
 			}
 		}
+		before[key] = append(before[key], s)
 	}
 }
 
-// A shared is a server that stands in several pools, in one of them.
+// A shared is a server in one of the pools that have it.
 type shared struct {
 	d *poolDraft
 	g *groupDraft

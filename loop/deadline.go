@@ -47,9 +47,8 @@ func (w *worker) tick() {
 	w.sweep()
 	w.end()
 	w.busy.Store(w.carrying())
-	still := w.still()
-	w.quiet.Store(still)
-	w.rest(still)
+	w.quiet.Store(w.still())
+	w.rest()
 }
 
 // tickLinks looks at every link. A private one may be dropped meanwhile.

@@ -11,9 +11,10 @@ const (
 	fewSessions = 256 // more are looked at bit by bit, which needs ticks
 )
 
-// rest lets the worker rest, if it may. Called at the end of a tick.
-func (w *worker) rest(still bool) {
-	if still && w.events == w.lullAt+1 { // this tick is the one event since the last
+// rest lets the worker rest, if it may. Called at the end of a tick, which has said whether it is
+// quiet.
+func (w *worker) rest() {
+	if w.quiet.Load() && w.events == w.lullAt+1 { // this tick is the one event since the last
 		w.lull++
 	} else {
 		w.lull = 0

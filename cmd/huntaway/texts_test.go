@@ -90,32 +90,40 @@ func (x *tree) source(at string, words []byte) error {
 		x.symbols[f.Name.Name] = declared
 	}
 	for _, d := range f.Decls {
-		switch d := d.(type) {
-		case *ast.FuncDecl:
-			declared[d.Name.Name] = true
-			x.tests[d.Name.Name] = true
-		case *ast.GenDecl:
-			for _, s := range d.Specs {
-				switch s := s.(type) {
-				case *ast.TypeSpec:
-					declared[s.Name.Name] = true
-				case *ast.ValueSpec:
-					for _, name := range s.Names {
-						declared[name.Name] = true
-					}
-				}
-			}
+		for _, name := range declares(d) {
+			declared[name] = true
+		}
+		if fn, is := d.(*ast.FuncDecl); is {
+			x.tests[fn.Name.Name] = true
 		}
 	}
 	return nil
 }
 
+// declares returns the names that a declaration declares.
+func declares(d ast.Decl) (names []string) {
+	if fn, is := d.(*ast.FuncDecl); is {
+		return []string{fn.Name.Name}
+	}
+	for _, s := range d.(*ast.GenDecl).Specs {
+		switch s := s.(type) {
+		case *ast.TypeSpec:
+			names = append(names, s.Name.Name)
+		case *ast.ValueSpec:
+			for _, name := range s.Names {
+				names = append(names, name.Name)
+			}
+		}
+	}
+	return names
+}
+
 // ours are the packages whose symbols are resolved: their names are nobody else's here.
 var ours = map[string]bool{"codec": true, "config": true, "failover": true, "ha": true, "loop": true, "perf": true, "repeat": true, "shard": true, "vital": true}
 
-// TestWhatTextsNameExists resolves every test, file, script, target of make and exported symbol
+// TestDocsNameWhatExists resolves every test, file, script, target of make and exported symbol
 // that a comment or a document names.
-func TestWhatTextsNameExists(t *testing.T) {
+func TestDocsNameWhatExists(t *testing.T) {
 	x := plant(t)
 	for _, text := range x.texts {
 		for _, name := range testName.FindAllString(text.words, -1) {
