@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -63,11 +64,13 @@ func (b *logbook) setLevel(word string) error {
 }
 
 // shift makes the log more (by a negative step) or less talkative, between debug and error,
-// and says so at a level that is always shown.
+// and says so whatever is shown: that is no error.
 func (b *logbook) shift(step slog.Level) {
 	level := min(max(b.level.Level()+step, slog.LevelDebug), slog.LevelError)
 	b.level.Set(level)
-	b.Log(context.Background(), slog.LevelError, "log level set", "level", level.String())
+	record := slog.NewRecord(time.Now(), slog.LevelInfo, "log level set", 0)
+	record.Add("level", level.String())
+	_ = b.Handler().Handle(context.Background(), record) // a log that cannot be written cannot say so either
 }
 
 // A logOutput is the file, or standard error, behind a logbook.

@@ -43,6 +43,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	needs 1                         min-replicas-to-write
 //	reload 0,1 master=1 epoch=7     somebody else publishes: members, master, epoch; also held
 //	promote 1, follow 2 1           by hand, at the server
+//	set 0 backlog=0                 it has had no replica yet: its first begins a new lineage
 //	mark 1 3                        the group's mark on a server
 //	status                          what is known
 func TestScripts(t *testing.T) {
@@ -198,10 +199,12 @@ func (s *script) set(b *box, rest []string) {
 			b.late = n != 0
 		case "refuses":
 			b.refuses = n != 0
+		case "backlog":
+			b.backlog = n != 0
 		case "elsewhere":
 			b.elsewhere = n != 0
 		default:
-			s.t.Fatalf("got %q; want slow, priority, keys, crowned, paused, refuses, late or elsewhere", key)
+			s.t.Fatalf("got %q; want slow, priority, keys, crowned, paused, refuses, late, backlog or elsewhere", key)
 		}
 	}
 }
