@@ -12,6 +12,7 @@ DIFFERENTIAL ?= -rounds 150
 SOAK     ?= -duration 10m -clients 64
 CHAOS    ?= -faults all -seeds 5
 FAILOVER ?=
+PUBSUB   ?= 1000000
 BENCH    ?=
 
 # Debian keeps nutcracker in /usr/sbin, which is not in everybody's PATH.
@@ -22,7 +23,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 export GOFLAGS := $(filter-out -trimpath,$(GOFLAGS)) -trimpath
 export CGO_ENABLED := 0
 
-.PHONY: help run build install test clients fuzz soak chaos failover bench bench-quick micro clean
+.PHONY: help run build install test clients fuzz pubsub soak chaos failover bench bench-quick micro clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +52,10 @@ fuzz: ## fuzz every target in the tree, FUZZTIME=2m each
 
 differential: build ## compare with redis-server byte for byte for a while, DIFFERENTIAL='-rounds 150 -seed 1'
 	HUNTAWAY_BIN=$(CURDIR)/bin/huntaway $(GO) test -count=1 -timeout 60m -v ./perf/bench/differential -args $(DIFFERENTIAL)
+
+pubsub: ## publish around subscriptions and their ends through two proxies, PUBSUB=1000000 messages (some minutes)
+	.ci/tools
+	$(GO) test -count=1 -timeout 60m -v -run '^TestPubSubModel$$' ./loop -args -messages $(PUBSUB)
 
 soak: build ## hurt servers and check that every reply reaches its client, SOAK='-duration 10m -clients 64'
 	$(GOBUILD) -o .bench/soak ./perf/bench/soak

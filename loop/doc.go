@@ -85,7 +85,7 @@
 //   - a transaction is queued in the session and sent in one piece, which no other
 //     session's requests can come between (an entry with several replies, [link.leads]); what
 //     of it the proxy answers itself is answered behind that, and put in its place ([medley]);
-//   - subscriptions are the worker's: one upstream for any number of subscribers;
+//   - subscriptions are the worker's: one upstream for any number of subscribers, see below;
 //   - only WATCH and commands that wait at the server ([session.block]) take a private link
 //     ([poolWorker.borrow]), which never becomes a shared one again. What the worker itself
 //     has to ask about those who wait goes over a link of its own ([poolWorker.ask]).
@@ -102,6 +102,52 @@
 // would be somebody else's. A busy shared link finds out within a second: see [canary]. Where
 // a client has a say in what a server writes, as with scripts, a canary stands behind every
 // such request, and nobody else gets anything of it: see [link.guard].
+//
+// # Publish and subscribe
+//
+// A worker has one feed per server, a connection on which it does nothing but subscribe: once
+// to each topic, however many members that has here. A server queues a message for every
+// subscriber at the moment at which it executes the PUBLISH. So what it answers on a feed, to
+// whatever it was told there, proves that every message has arrived that was published before
+// it looked: such an answer is a mark. Nothing else orders a feed against the links on which
+// clients publish.
+//
+// What a session has to do with a topic, by what its orders (SUBSCRIBE, UNSUBSCRIBE and their
+// sisters) have asked for and what has been confirmed to it:
+//
+//	             SUBSCRIBE    UNSUBSCRIBE  answered   failed   gone, QUIT, RESET
+//	nothing      joining      (confirmed)  -          -        -
+//	joining      joining      leaving      member     nothing  nothing
+//	member       renewing     leaving      -          -        nothing
+//	renewing     renewing     leaving      member     member   nothing
+//	leaving      joining      leaving      nothing    -        nothing
+//
+// It hears messages while it is a member, is renewing, or leaves what it was a member of; to
+// be a member begins and ends with the confirmation. answered: every server that has to carry
+// the topic has answered something that it was told after the order. That is the order itself
+// where the topic has its first member here or loses its last; else a PING, and all orders of
+// one event share one, however many they are. So an order costs what it costs at a server, one
+// round trip, and a topic that is heard already costs the server a PING instead of a SUBSCRIBE.
+//
+// What is promised, for any number of proxies in front of the same servers: a message whose
+// PUBLISH is sent after SUBSCRIBE was confirmed, and is answered before UNSUBSCRIBE is sent,
+// is heard, once, in the order of its publishing, before the confirmation of UNSUBSCRIBE. One
+// whose PUBLISH is answered before SUBSCRIBE is sent, or sent after UNSUBSCRIBE was confirmed,
+// is not. This holds for whatever publishes: scripts, transactions, events of keys. A session
+// that subscribes and publishes itself is served in its own order: an order waits for all
+// requests before it, and requests wait for all orders before them, QUIT and RESET for the
+// messages that were published before; orders do not wait for orders. A message never overtakes
+// the reply to a request of its session that was executed before it was published; it may come
+// behind replies to later ones, because replies and messages come on two connections.
+//
+// What is not: a Redis Cluster passes messages between its nodes in its own time, so that a
+// pattern, and what a script publishes elsewhere than on its channel's node, is ordered as it
+// is for a client of one of its nodes. When a feed is lost, or the topic moves to another
+// master, what is published until the next feed carries it is lost, as it is to every
+// subscriber whose server goes away; nothing comes twice. Who joins waits for the next feed as
+// long as requests are held (hold_timeout), or is told that it could not be had; who leaves
+// has left. A server that answers nothing is waited for no longer than it may take to answer a
+// request (timeout): then SUBSCRIBE has failed, and UNSUBSCRIBE is confirmed.
 //
 // # Outages
 //

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -184,12 +185,14 @@ func TestPubSubGolden(t *testing.T) {
 				for i < len(script) && script[i] != "RESET" {
 					i++
 				}
-				script = script[:i+1]
+				script = slices.DeleteFunc(slices.Clone(script[:i+1]), func(line string) bool {
+					return line == "PUBLISH a b" // its reply and its message come on two connections, in either order
+				})
 			}
 			want, got := marked(t, server.Addr, script), marked(t, st.addr, script)
 			for i, line := range script {
-				if strings.HasPrefix(line, "HELLO") || resp == "3" && (line == "CLIENT ID" || line == "PUBLISH a b") {
-					continue // names the server; numbers the connection; reply and message come on two links
+				if strings.HasPrefix(line, "HELLO") || resp == "3" && line == "CLIENT ID" {
+					continue // names the server; numbers the connection
 				}
 				if got[i] != want[i] {
 					t.Errorf("%s:\ngot  %q\nwant %q", line, got[i], want[i])

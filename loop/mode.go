@@ -32,7 +32,7 @@ func (s *session) odd(cmd *codec.Command, r *codec.Request) (served bool) {
 	if s.mode.has(modePaused) && s.pauses(cmd, r) {
 		return true
 	}
-	if s.mode.has(modeSubscribed) && (s.confined(cmd, r) || s.awaitsFeed(cmd, r)) {
+	if s.mode.has(modeSubscribed) && s.attends(cmd, r) {
 		return true
 	}
 	return s.mode.has(modeMulti) && s.queue(cmd, r)

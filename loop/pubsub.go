@@ -27,14 +27,28 @@ var verbs = [topicKinds]verb{
 	shardTopic:   {"ssubscribe", "sunsubscribe"},
 }
 
+// orders are the commands that subscribe and unsubscribe.
+var orders = commandSet("subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe")
+
 // A subscriber is what a session is subscribed to, or about to be. Owner: the session; it
-// has none while it has no subscription.
+// has none while it has no subscription and no order is unanswered.
 type subscriber struct {
-	places  map[*topic]int  // where it stands among the members of each topic
-	counts  [topicKinds]int // topics, by kind
-	barrier uint32          // messages come behind this slot: of a confirmation, or of messages
-	asked   uint32          // the slot of the last command that subscribes
+	topics  map[*topic]*stake
+	counts  [topicKinds]int // topics that it is a member of, by kind
+	wants   int             // topics that its orders so far ask for
+	pledges ring[*pledge]   // its unanswered orders, oldest first
+	named   int             // names in them
 	behind  uint32          // the slot behind the last messages that took one
+}
+
+// A stake is what a session has to do with a topic. Owner: the session.
+type stake struct {
+	t       *topic
+	place   int       // among the topic's members, plus one; 0: it is not a member
+	joined  uint32    // of a member: the slot in which that was confirmed
+	deaf    []*strand // of a member that leaves: from where it hears no more
+	changes int       // unanswered orders that name the topic
+	wants   bool      // its orders so far ask for the topic
 }
 
 // confirmed is the count in confirmations of a kind: channels and patterns are counted
@@ -63,15 +77,15 @@ func (s *session) subscriptions() (channels, patterns, shards int) {
 func (s *session) pubSub(cmd *codec.Command, r *codec.Request) {
 	switch cmd.Name {
 	case "publish", "spublish":
-		if s.mode.has(modeSubscribed) && s.stepAside(r) {
-			return // a subscription that is not confirmed yet would miss it
-		}
 		// The server's answer is passed on. It counts a worker of a proxy as one subscriber,
 		// however many sessions are behind it: what is behind other proxies nobody here knows.
 		s.forward(cmd, r, s.pw.table.Locate(r.Arg(1)))
 		return
 	case "pubsub|channels", "pubsub|shardchannels", "pubsub|numsub", "pubsub|shardnumsub", "pubsub|numpat":
 		s.takeCensus(cmd, r)
+		return
+	}
+	if inSet(orders, cmd) && s.awaitsQuiet(r) {
 		return
 	}
 	s.pw.commands[cmd.ID].Calls++
@@ -92,8 +106,22 @@ func (s *session) pubSub(cmd *codec.Command, r *codec.Request) {
 	s.refuse(refusedText(cmd)) // learnt from a server that is newer than this table
 }
 
-// subscribe serves SUBSCRIBE and its sisters. The session is a member of its topics at
-// once; the confirmations wait in their slot until the servers have confirmed.
+// mostNamed is how many names may be in a session's unanswered orders before the next order
+// waits for them: more are remembered for nobody, however slow a server is.
+const mostNamed = 10_000
+
+// awaitsQuiet makes an order wait until everything before it has been answered, unless that
+// is nothing but orders, and not too many; it reports whether the order waits. What a session
+// has published before it subscribes must have been executed first, as at a server. Of a
+// transaction everything else has been.
+func (s *session) awaitsQuiet(r *codec.Request) bool {
+	if s.mode.has(modeMedley) || s.sub != nil && s.sub.pledges.len() > 0 && s.sub.named < mostNamed {
+		return false
+	}
+	return s.stepAside(r)
+}
+
+// subscribe serves SUBSCRIBE and its sisters.
 func (s *session) subscribe(kind topicKind, r *codec.Request) {
 	x := s.pw.switchboard()
 	if s.subscribesTooMuch(x, kind, r) {
@@ -101,82 +129,68 @@ func (s *session) subscribe(kind topicKind, r *codec.Request) {
 			decimal(s.pw.opt.Limits.Subscriptions) + ", see limits.subscriptions")
 		return
 	}
-	if s.sub == nil {
-		s.sub = &subscriber{places: make(map[*topic]int)}
-		s.mode |= modeSubscribed
-	}
-	p := &pledge{s: s, since: s.w.now}
+	p := s.pledge(kind)
+	p.joins = true
 	for i := 1; i < r.Len(); i++ {
 		t := x.topicOf(kind, r.Arg(i))
-		if s.enrol(t) {
-			p.fresh = append(p.fresh, t)
-		}
-		p.await(t)
-		p.reply = appendConfirmation(p.reply, s, verbs[kind].join, r.Arg(i), s.sub.confirmed(kind))
+		p.name(t, "")
 	}
-	p.seq = s.window.push(slot{join: noJoin}) // said even under CLIENT REPLY OFF
-	s.sub.barrier, s.sub.asked = p.seq, p.seq
-	x.admit(p)
+	p.begin(x)
 }
 
-// subscribesTooMuch reports whether a command would bring the session over its limit.
+// subscribesTooMuch reports whether an order would bring the session over its limit.
 func (s *session) subscribesTooMuch(x *switchboard, kind topicKind, r *codec.Request) bool {
 	have, most := 0, s.pw.opt.Limits.Subscriptions
 	if s.sub != nil {
-		have = len(s.sub.places)
+		have = s.sub.wants
 	}
 	if have+r.Len()-1 <= most {
 		return false
 	}
-	for i := 1; i < r.Len(); i++ {
-		if !s.subscribed(x.topics[kind][string(r.Arg(i))]) {
-			have++
+	fresh := make(map[string]bool) // a name that is said twice counts once
+	for i := 1; i < r.Len() && have+len(fresh) <= most; i++ {
+		name := r.Arg(i)
+		if !s.asksFor(x.topics[kind][string(name)]) {
+			fresh[string(name)] = true
 		}
 	}
-	return have > most
+	return have+len(fresh) > most
 }
 
-// subscribed reports whether the session is a member of t, which may be nil.
-func (s *session) subscribed(t *topic) bool {
-	if s.sub == nil || t == nil {
+// asksFor reports whether the session's orders so far ask for t, which may be nil.
+func (s *session) asksFor(t *topic) bool {
+	if t == nil || s.sub == nil {
 		return false
 	}
-	_, is := s.sub.places[t]
-	return is
+	at := s.sub.topics[t]
+	return at != nil && at.wants
 }
 
 // unsubscribe serves UNSUBSCRIBE and its sisters: from the topics that are named, or from
-// all of the kind. No message comes behind it. The confirmations wait until servers that
-// lose their last subscriber have heard of it: PUBLISH does not count it any more then.
+// all of the kind.
 func (s *session) unsubscribe(kind topicKind, r *codec.Request) {
 	x := s.pw.switchboard()
-	how := verbs[kind].leave
-	p := &pledge{s: s}
+	p := s.pledge(kind)
 	for i := 1; i < r.Len(); i++ {
-		s.leaveTopic(x.topics[kind][string(r.Arg(i))], p)
-		p.reply = appendConfirmation(p.reply, s, how, r.Arg(i), s.sub.confirmed(kind))
+		name := r.Arg(i)
+		if t := x.topics[kind][string(name)]; t != nil {
+			p.name(t, "")
+		} else {
+			p.name(nil, string(r.Arg(i)))
+		}
 	}
 	if r.Len() == 1 {
 		for _, t := range s.topicsOf(kind) {
-			s.leaveTopic(t, p)
-			p.reply = appendConfirmation(p.reply, s, how, []byte(t.name), s.sub.confirmed(kind))
-		}
-		if len(p.reply) == 0 {
-			p.reply = appendConfirmation(p.reply, s, how, nil, s.sub.confirmed(kind))
+			p.name(t, "")
 		}
 	}
-	s.endSubscribed()
-	p.seq = s.window.push(slot{join: noJoin})
-	p.answerIfKept()
+	p.begin(x)
 }
 
-// topicsOf returns the session's topics of a kind, by name.
+// topicsOf returns the topics of a kind that the session's orders so far ask for, by name.
 func (s *session) topicsOf(kind topicKind) (some []*topic) {
-	if s.sub == nil || s.sub.counts[kind] == 0 {
-		return nil
-	}
-	for t := range s.sub.places {
-		if t.kind == kind {
+	for t, at := range s.sub.topics {
+		if t.kind == kind && at.wants {
 			some = append(some, t)
 		}
 	}
@@ -197,23 +211,51 @@ func appendConfirmation(dst []byte, s *session, how string, name []byte, count i
 	return codec.AppendInt(dst, count)
 }
 
-// endSubscribed leaves the mode with the last subscription.
+// endSubscribed leaves the mode with the last subscription and the last order.
 func (s *session) endSubscribed() {
-	if s.sub != nil && len(s.sub.places) == 0 {
+	if s.sub != nil && len(s.sub.topics) == 0 && s.sub.pledges.len() == 0 {
 		s.sub = nil
 		s.mode &^= modeSubscribed
 	}
 }
 
+// attends serves what a session says while it is subscribed, or about to be, where that
+// differs from what others are served. It reports whether it has.
+func (s *session) attends(cmd *codec.Command, r *codec.Request) (served bool) {
+	proper := cmd != nil && !cmd.IsContainer() && cmd.CheckArity(r.Len())
+	switch {
+	case proper && inSet(orders, cmd):
+		return false
+	case s.sub.pledges.len() > 0:
+		return s.stepAside(r) // it may cause messages, and means something else while subscribed
+	case proper && (cmd.ID == quitID || cmd.ID == resetID):
+		return s.stepAside(r) || s.takeLeave(r)
+	}
+	return s.resp == 2 && proper && s.confined(cmd, r)
+}
+
+// takeLeave ends all subscriptions before a QUIT or a RESET, which is admitted again when the
+// messages have come that were published before it.
+func (s *session) takeLeave(r *codec.Request) bool {
+	s.putBack(r)
+	s.stop(stopAlone)
+	p := s.pledge(channelTopic)
+	p.silent = true
+	for t := range s.sub.topics {
+		p.name(t, "")
+	}
+	if s.silence == skipping {
+		s.skipped = uint16(s.window.tail) // see skip: the slot was taken for the same request
+	}
+	p.begin(s.pw.switchboard())
+	return true
+}
+
 // confined serves what a RESP2 session says while it is subscribed, where that differs: its
 // replies could not be told from messages. It reports whether it has.
 func (s *session) confined(cmd *codec.Command, r *codec.Request) (served bool) {
-	if s.resp == 3 || cmd == nil || cmd.IsContainer() || !cmd.CheckArity(r.Len()) {
-		return false
-	}
 	switch cmd.Name {
-	case "subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe",
-		"quit", "reset":
+	case "quit", "reset":
 		return false
 	case "ping":
 		return s.pong(cmd, r)
@@ -228,15 +270,6 @@ func (s *session) confined(cmd *codec.Command, r *codec.Request) (served bool) {
 		s.refuse(textAbortedFor + text)
 	}
 	return true
-}
-
-// awaitsFeed makes a request that may change something wait until the session's subscriptions
-// are confirmed, and reports whether it has: the request goes to its server over another
-// connection than they do, and the session could miss what it causes, an event of a key or
-// a message that a script publishes. Only RESP3 lets a subscribed session ask for changes.
-func (s *session) awaitsFeed(cmd *codec.Command, r *codec.Request) bool {
-	unsaid := s.sub.asked-s.window.head < uint32(s.window.len())
-	return unsaid && mayChange(cmd) && s.stepAside(r)
 }
 
 // pong answers PING in the form of a message.
@@ -256,13 +289,19 @@ func (s *session) pong(cmd *codec.Command, r *codec.Request) (served bool) {
 	return true
 }
 
-// dropSubscriptions ends the session's subscriptions without a word to it.
+// dropSubscriptions ends the session's subscriptions without a word to it: it is gone.
 func (s *session) dropSubscriptions() {
 	if s.sub == nil {
 		return
 	}
-	for t := range s.sub.places {
-		s.leaveTopic(t, nil)
+	for ; s.sub.pledges.len() > 0; s.sub.pledges.pop() {
+		(*s.sub.pledges.front()).drop()
+	}
+	for _, at := range s.sub.topics {
+		at.changes = 0
+		s.unwant(at)
+		s.leaveTopic(at)
+		s.settle(at)
 	}
 	s.endSubscribed()
 }

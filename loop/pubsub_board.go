@@ -31,40 +31,48 @@ func (pw *poolWorker) switchboard() *switchboard {
 	return pw.board
 }
 
-// topicOf returns a topic; for one that nobody was subscribed to the servers are asked.
+// topicOf returns a topic, by its name.
 func (x *switchboard) topicOf(kind topicKind, name []byte) *topic {
 	if t := x.topics[kind][string(name)]; t != nil {
 		return t
 	}
-	t := &topic{kind: kind, name: string(name)}
+	t := &topic{x: x, kind: kind, name: string(name)}
 	x.topics[kind][t.name] = t
 	x.place(t)
 	return t
 }
 
-// drop forgets a topic without members. by waits for the servers' word; it may be nil.
-func (x *switchboard) drop(t *topic, by *pledge) {
-	delete(x.topics[t.kind], t.name)
-	for _, f := range t.feeds {
-		f.remove(t, by)
+// drop forgets a topic that is nobody's.
+func (x *switchboard) drop(t *topic) {
+	if x.topics[t.kind][t.name] == t {
+		delete(x.topics[t.kind], t.name)
 	}
-	t.feeds = nil
+	for _, st := range t.strands {
+		st.cut()
+	}
+	t.strands = nil
 }
 
-// place makes exactly those feeds carry t that have to by the present table.
-func (x *switchboard) place(t *topic) {
+// place makes exactly those feeds carry t that have to by the present table, and reports
+// whether that is a change.
+func (x *switchboard) place(t *topic) (moved bool) {
+	was := t.orphan
 	ids := x.serversOf(t)
-	for _, f := range slices.Clone(t.feeds) {
-		if !slices.Contains(ids, f.server) {
-			t.feeds = slices.DeleteFunc(t.feeds, func(o *feed) bool { return o == f })
-			f.remove(t, nil)
+	moved = was != t.orphan
+	for _, st := range slices.Clone(t.strands) {
+		if !slices.Contains(ids, st.f.server) {
+			t.strands = slices.DeleteFunc(t.strands, func(o *strand) bool { return o == st })
+			st.cut()
+			moved = true
 		}
 	}
 	for _, id := range ids {
-		if f := x.feedOf(id); !slices.Contains(t.feeds, f) {
-			f.add(t)
+		if f := x.feedOf(id); f.strands[t] == nil {
+			f.carry(t)
+			moved = true
 		}
 	}
+	return moved
 }
 
 // serversOf returns the masters that have to carry t, and notes whether one is lacking.
@@ -110,52 +118,57 @@ func mayBeKeyEvent(t *topic) bool {
 func (x *switchboard) feedOf(id int32) *feed {
 	f := x.feeds[id]
 	if f == nil {
-		f = &feed{x: x, server: id, topics: make(map[*topic]bool)}
+		f = &feed{x: x, server: id, strands: make(map[*topic]*strand)}
 		x.feeds[id] = f
 	}
 	return f
 }
 
-// admit takes a pledge whose session has it in its window: it is answered at once when
-// nothing is missing, or when what is missing cannot be had and nothing is held.
-func (x *switchboard) admit(p *pledge) {
-	if p.left > 0 {
-		if reply := x.hopeless(p); reply != nil {
-			p.broken(reply)
-			return
-		}
-		x.pledges = append(x.pledges, p)
-	}
-	p.answerIfKept()
-}
-
-// hopeless returns the error for a pledge that is not worth waiting for, or nil.
+// hopeless returns the error for an order that is not worth waiting for, or nil.
 func (x *switchboard) hopeless(p *pledge) []byte {
-	if x.pw.opt.HoldTimeout > 0 {
+	if x.pw.opt.HoldTimeout > 0 || !p.joins {
 		return nil
 	}
-	for _, t := range p.fresh {
-		if t.orphan {
+	for _, c := range p.changes {
+		if c.t.orphan {
 			return x.pw.faultReply(faultNoMaster, -1)
 		}
-		for _, f := range t.feeds {
-			if f.l == nil {
-				return x.pw.faultReply(f.fault(), f.server)
+		for _, st := range c.t.strands {
+			if st.f.l == nil {
+				return x.pw.faultReply(st.f.fault(), st.f.server)
 			}
 		}
 	}
 	return nil
 }
 
-// resubscribe follows a new table: subscriptions move to the masters it names.
+// resubscribe follows a new table: subscriptions move to the masters it names. A message of
+// the former one that is still on the way is not heard, or those that the next one got by
+// replication would come twice; what waits for the servers' word waits for that of the new
+// ones.
 func (pw *poolWorker) resubscribe() {
 	if pw.board == nil {
 		return
 	}
 	for kind := range pw.board.topics {
 		for _, t := range pw.board.topics[kind] {
-			pw.board.place(t)
-			t.settle()
+			if pw.board.place(t) {
+				pw.board.beginAnew(t)
+			}
+		}
+	}
+}
+
+// beginAnew makes the changes of a topic wait for the feeds that carry it now.
+func (x *switchboard) beginAnew(t *topic) {
+	for _, c := range t.pending.waiting() {
+		if c.left == 0 {
+			continue
+		}
+		if reply := x.hopeless(c.p); reply != nil {
+			c.p.fail(reply)
+		} else {
+			x.begin(c)
 		}
 	}
 }
@@ -179,8 +192,9 @@ func (pw *poolWorker) tickSubscriptions() {
 	x.expirePledges()
 }
 
-// expirePledges fails what servers have not confirmed within the time that a request may
-// be held, or that a server may take, whichever is longer.
+// expirePledges ends the wait for what servers have not answered within the time that a
+// request may be held, or that a server may take, whichever is longer: who joins has failed,
+// who leaves has left.
 func (x *switchboard) expirePledges() {
 	if len(x.pledges) == 0 {
 		return
@@ -188,8 +202,12 @@ func (x *switchboard) expirePledges() {
 	limit := max(int64(x.pw.opt.HoldTimeout), int64(x.pw.opt.Timeout))
 	late := x.pw.faultReply(faultHoldTime, -1)
 	for _, p := range x.pledges {
-		if limit > 0 && x.pw.w.now-p.since >= limit {
-			p.broken(late)
+		switch {
+		case p.over || limit == 0 || x.pw.w.now-p.since < limit:
+		case p.joins:
+			p.fail(late)
+		default:
+			p.fail(nil)
 		}
 	}
 	x.pledges = slices.DeleteFunc(x.pledges, func(p *pledge) bool { return p.over })

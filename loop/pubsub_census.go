@@ -91,7 +91,12 @@ func (pw *poolWorker) owns(kind topicKind, names []string) []own {
 			break
 		}
 		if t := pw.board.topics[kind][name]; t != nil {
-			all[i] = own{int64(len(t.members)), int64(len(t.feeds) - t.missing)}
+			all[i] = own{members: int64(len(t.members))}
+			for _, st := range t.strands {
+				if st.open {
+					all[i].feeds++
+				}
+			}
 		}
 	}
 	return all

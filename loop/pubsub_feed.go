@@ -1,9 +1,11 @@
 package loop
 
 import (
+	"log/slog"
 	"time"
 
 	"huntaway/codec"
+	"huntaway/perf/repeat"
 )
 
 // pingFeed is how long a feed may be silent before it is asked whether it is alive: for
@@ -19,21 +21,34 @@ const pingFeed = 10 * time.Second
 type feed struct {
 	x       *switchboard
 	server  int32
-	l       *link           // nil while it is not connected and not being dialed
-	topics  map[*topic]bool // what it is to carry; true: the server has confirmed
-	asks    ring[ask]       // what the server has not answered yet
-	asked   int64           // when asks was last empty
-	pause   int64           // how long it rests after the next failure
-	retryAt int64           // when it may be dialed again
-	barred  bool            // the server refused our credentials the last time
-	astray  bool            // a server of a cluster says that it is not the one to carry a topic
+	l       *link // nil while it is not connected and not being dialed
+	strands map[*topic]*strand
+	asks    ring[ask] // what the server has not answered yet
+	asked   int64     // when asks was last empty
+	pause   int64     // how long it rests after the next failure
+	retryAt int64     // when it may be dialed again
+	barred  bool      // the server refused our credentials the last time
+	astray  bool      // the server has refused something that it may take later
+	unended []*strand // whose end it has refused
 }
 
-// An ask is something that the server has been told on a feed and has yet to answer.
+// A strand is a topic on one of the feeds that carry it. Owner: the feed, and the asks that
+// are about it.
+type strand struct {
+	t       *topic
+	f       *feed
+	open    bool    // the server has confirmed, and has not confirmed the end
+	asked   bool    // the last that the server has been told is to carry it, and it has not answered
+	refused bool    // the last answer was an error
+	waiting []claim // of those who join, until the server has been asked and has confirmed
+}
+
+// An ask is something that the server has been told on a feed and has yet to answer. All that
+// was published before it was executed arrives before its answer.
 type ask struct {
-	what askKind
-	t    *topic  // nil for a ping
-	by   *pledge // of askLeave: what waits for the answer; may be nil
+	what   askKind
+	st     *strand // nil for a mark
+	claims []claim // that its answer proves
 }
 
 // askKind is what the answer will be about.
@@ -42,36 +57,99 @@ type askKind uint8
 const (
 	askJoin askKind = iota
 	askLeave
-	askPing
+	askMark // a PING
 )
 
-// add makes the feed carry t.
-func (f *feed) add(t *topic) {
-	f.topics[t] = false
-	t.feeds = append(t.feeds, f)
-	t.missing++
+// carry makes the feed carry t.
+func (f *feed) carry(t *topic) {
+	st := &strand{t: t, f: f}
+	f.strands[t] = st
+	t.strands = append(t.strands, st)
 	switch {
-	case f.l != nil:
-		f.tell(ask{askJoin, t, nil})
-	case f.x.pw.w.now >= f.retryAt:
+	case f.l != nil && t.wants > 0:
+		st.ask()
+	case f.l == nil && f.x.pw.w.now >= f.retryAt:
 		f.connect()
 	}
 }
 
-// remove makes the feed carry t no longer. by waits for the server's word, where there is
-// a connection on which it could come soon.
-func (f *feed) remove(t *topic, by *pledge) {
-	f.unconfirm(t)
-	t.missing--
-	delete(f.topics, t)
-	switch {
-	case f.l == nil:
-	case f.l.state == linkReady && by != nil:
-		by.left++
-		f.tell(ask{askLeave, t, by})
-	default:
-		f.tell(ask{askLeave, t, nil})
+// cut makes the feed carry its topic no longer: what still comes of it is not heard. The
+// topic's changes are to begin anew.
+func (st *strand) cut() {
+	delete(st.f.strands, st.t)
+	if st.t.wants > 0 {
+		st.end()
 	}
+}
+
+// ask asks the server to carry the strand, where there is a connection; with the next one
+// everything is asked for. What nobody wants any more by now is asked for all the same by who
+// wanted it, and is to be confirmed before the end of it.
+func (st *strand) ask() {
+	if st.f.l == nil {
+		return
+	}
+	st.asked, st.refused = true, false
+	st.f.utter(ask{what: askJoin, st: st, claims: st.waiting})
+	st.waiting = nil
+	if st.t.wants == 0 {
+		st.end()
+	}
+}
+
+// needed reports whether the server has to be asked.
+func (st *strand) needed() bool { return st.t.wants > 0 || len(st.waiting) > 0 }
+
+// end tells the server not to carry the strand any more.
+func (st *strand) end() {
+	st.asked = false
+	if st.f.l != nil {
+		st.f.utter(ask{what: askLeave, st: st})
+	}
+}
+
+// opened notes that the server carries the strand.
+func (st *strand) opened() {
+	if !st.open {
+		st.open = true
+		st.f.x.pw.counters.Upstream++
+	}
+}
+
+// shut notes that the server does not carry the strand, or not any more.
+func (st *strand) shut() {
+	if st.open {
+		st.open = false
+		st.f.x.pw.counters.Upstream--
+	}
+}
+
+// owes makes the server owe its word to a change that begins, and reports whether it does.
+// Who joins waits until there is a connection; nothing can come any more to who leaves.
+func (st *strand) owes(c *change) bool {
+	f, k := st.f, claim{c, c.turn}
+	switch {
+	case f.l == nil && c.p.joins:
+		st.waiting = append(st.waiting, k)
+	case c.p.joins && st.refused:
+		st.waiting = append(st.waiting, k)
+		st.ask()
+	case f.l != nil:
+		m := f.mark()
+		m.claims = append(m.claims, k)
+	default:
+		return false
+	}
+	return true
+}
+
+// mark returns an ask that the server will execute after this moment: the last one, as long
+// as it has not been written, so that all changes of one event share it.
+func (f *feed) mark() *ask {
+	if f.asks.len() == 0 || f.l.sent == f.l.log.len() {
+		f.utter(ask{what: askMark})
+	}
+	return f.asks.at(f.asks.tail - 1)
 }
 
 // connect dials, and asks for everything that the feed is to carry.
@@ -80,13 +158,15 @@ func (f *feed) connect() {
 		return // the server has just left the table: resubscribe comes
 	}
 	f.l.wholly = true // a SUBSCRIBE that is refused is not said again
-	for t := range f.topics {
-		f.tell(ask{askJoin, t, nil})
+	for _, st := range f.strands {
+		if st.needed() {
+			st.ask()
+		}
 	}
 }
 
-// tell sends one command. It waits in the link until that is ready.
-func (f *feed) tell(a ask) {
+// utter sends one command. It waits in the link until that is ready.
+func (f *feed) utter(a ask) {
 	if f.asks.len() == 0 {
 		f.asked = f.x.pw.w.now
 	}
@@ -94,9 +174,9 @@ func (f *feed) tell(a ask) {
 	frame := f.x.frame[:0]
 	switch a.what {
 	case askJoin:
-		frame = codec.AppendCommand(frame, verbs[a.t.kind].join, a.t.name)
+		frame = codec.AppendCommand(frame, verbs[a.st.t.kind].join, a.st.t.name)
 	case askLeave:
-		frame = codec.AppendCommand(frame, verbs[a.t.kind].leave, a.t.name)
+		frame = codec.AppendCommand(frame, verbs[a.st.t.kind].leave, a.st.t.name)
 	default:
 		frame = codec.AppendCommand(frame, "ping")
 	}
@@ -112,7 +192,7 @@ func (f *feed) hear(b []byte) {
 		return // a message so long that every subscriber would be cut off for it
 	}
 	if b[0] != '*' {
-		f.answered(b) // an error, or +PONG while nothing is subscribed to
+		f.answered(b, nil, nil) // an error, or +PONG while nothing is subscribed to
 		return
 	}
 	what, at := word(b, codec.ArrayHeader(b))
@@ -124,82 +204,135 @@ func (f *feed) hear(b []byte) {
 		f.pass(patternTopic, name, b)
 	case "smessage":
 		f.pass(shardTopic, name, b)
-	case "unsubscribe", "punsubscribe", "sunsubscribe":
-		if f.asks.len() == 0 || f.asks.front().what != askLeave {
-			f.takenAway(string(what), name)
-			return
-		}
-		f.answered(b)
 	default:
-		f.answered(b)
+		f.answered(b, what, name)
 	}
 }
 
 // pass gives a message to the members of its topic, if this feed carries it.
 func (f *feed) pass(kind topicKind, name, b []byte) {
 	t := f.x.topics[kind][string(name)]
-	if t != nil && f.topics[t] {
-		t.deliver(f.x, b)
+	if t == nil {
+		return
+	}
+	if st := f.strands[t]; st != nil && st.open {
+		t.deliver(st, b)
 	}
 }
 
-// answered takes the answer to the oldest ask.
-func (f *feed) answered(b []byte) {
-	if f.asks.len() == 0 {
-		f.l.breakUp(faultReply)
+// answered takes the answer to the oldest ask. what and name are the words of one that is no
+// error.
+func (f *feed) answered(b, what, name []byte) {
+	if f.asks.len() == 0 || !f.asks.front().fits(b, what, name) {
+		if !f.takenAway(string(what), name) {
+			f.l.breakUp(faultReply)
+		}
 		return
 	}
 	a := *f.asks.front()
+	*f.asks.front() = ask{}
 	f.asks.pop()
 	f.asked = f.x.pw.w.now
-	confirmed, carries := f.topics[a.t]
 	switch {
-	case a.by != nil:
-		a.by.kept()
-	case a.what != askJoin || !carries || confirmed:
-	case b[0] == '-' && f.x.pw.table.Slotted() && (codeIs(b, "MOVED") || codeIs(b, "CLUSTERDOWN")):
-		f.astray = true // the next table says who is, or this one is, and does not know it yet
-		f.x.pw.w.engine.report.Moved(f.x.pw.opt.Name)
+	case a.what == askMark: // a server that is busy says so, which proves as much
 	case b[0] == '-':
-		f.refused(a.t, b)
+		a.st.denied(a.what, b)
+	case a.what == askLeave:
+		a.st.shut()
 	default:
-		f.topics[a.t] = true
-		f.x.pw.counters.Upstream++
-		a.t.confirmed()
+		a.st.asked = false
+		a.st.opened()
+		f.proven(a.st.waiting)
+		a.st.waiting = nil
+	}
+	f.proven(a.claims)
+}
+
+// denied takes an error for an answer. The next table may say who carries the topic; a server
+// that is busy, or does not know yet that it is the one, is asked again.
+func (st *strand) denied(what askKind, b []byte) {
+	f := st.f
+	busy := codeIs(b, "BUSY") || codeIs(b, "LOADING")
+	moved := f.x.pw.table.Slotted() && (codeIs(b, "MOVED") || codeIs(b, "CLUSTERDOWN"))
+	f.astray = f.astray || busy || moved
+	if what == askLeave {
+		if busy {
+			f.unended = append(f.unended, st)
+		}
+		return
+	}
+	st.asked = false
+	if moved {
+		f.x.pw.w.engine.report.Moved(f.x.pw.opt.Name)
+		return
+	}
+	f.refused(st, b)
+}
+
+// fits reports whether a frame can be the answer to the ask.
+func (a *ask) fits(b, what, name []byte) bool {
+	switch {
+	case what == nil:
+		return b[0] == '-' || a.what == askMark
+	case a.what == askMark:
+		return string(what) == "pong"
+	case a.what == askJoin:
+		return string(what) == verbs[a.st.t.kind].join && string(name) == a.st.t.name
+	}
+	return string(what) == verbs[a.st.t.kind].leave && string(name) == a.st.t.name
+}
+
+// proven counts an answer for those who wait for it. A mark proves nothing to who joins a
+// topic that the server does not carry: he waits on, until the server has been asked.
+func (f *feed) proven(claims []claim) {
+	for _, k := range claims {
+		if !k.stands() {
+			continue
+		}
+		st := f.strands[k.c.t]
+		if k.c.p.joins && !st.open {
+			st.waiting = append(st.waiting, k)
+			if !st.asked && !f.astray {
+				st.ask()
+			}
+			continue
+		}
+		k.c.heard()
+		if at := k.c.at; !k.c.p.joins && at.place > 0 {
+			at.deaf = append(at.deaf, st) // what comes now was published after what is not heard
+		}
 	}
 }
 
 // refused hands the server's error on to those who wait for the topic.
-func (f *feed) refused(t *topic, b []byte) {
-	f.x.pw.w.log.Warn("server refused a subscription", "pool", f.x.pw.opt.Name, "reply", string(b[1:len(b)-2]))
+func (f *feed) refused(st *strand, b []byte) {
+	pw, text := f.x.pw, string(b[1:len(b)-2])
+	about := repeat.Subject{What: "server refused a subscription", Whom: pw.opt.Name + " " + f.l.server.Addr}
+	pw.w.engine.often.Say(slog.LevelWarn, about, "server", f.l.server.Addr, "pool", pw.opt.Name, "reply", text)
+	st.refused = true
 	reply := append([]byte(nil), b...)
-	waiting := t.waiting
-	t.waiting = nil
-	for _, p := range waiting {
-		p.broken(reply)
+	for _, c := range st.t.pending.waiting() {
+		if c.p.joins {
+			c.p.fail(reply)
+		}
 	}
 }
 
-// takenAway asks again for what the server has ended by itself.
-func (f *feed) takenAway(how string, name []byte) {
+// takenAway asks again for what the server has ended by itself, and reports whether a frame
+// says that it has.
+func (f *feed) takenAway(how string, name []byte) bool {
 	for kind := range topicKinds {
 		if verbs[kind].leave != how {
 			continue
 		}
-		if t := f.x.topics[kind][string(name)]; t != nil && f.topics[t] {
-			f.unconfirm(t)
-			f.tell(ask{askJoin, t, nil})
+		t := f.x.topics[kind][string(name)]
+		if st := f.strands[t]; st != nil && st.open && !st.asked && t.wants > 0 {
+			st.shut()
+			st.ask()
 		}
+		return true
 	}
-}
-
-// unconfirm notes that the server does not carry t, or does not any more.
-func (f *feed) unconfirm(t *topic) {
-	if f.topics[t] {
-		f.topics[t] = false
-		f.x.pw.counters.Upstream--
-		t.missing++
-	}
+	return false
 }
 
 // lost hears that the link is gone. Messages that are published until it is back are lost
@@ -207,27 +340,39 @@ func (f *feed) unconfirm(t *topic) {
 func (f *feed) lost() {
 	f.barred = f.l != nil && f.l.why == faultAuth
 	asks := f.asks
-	f.l, f.asks = nil, ring[ask]{}
+	f.l, f.asks, f.astray = nil, ring[ask]{}, false
 	f.pause = min(max(2*f.pause, int64(firstPause)), int64(lastPause))
 	f.retryAt = f.x.pw.w.now + f.pause
-	for t := range f.topics {
-		f.unconfirm(t)
+	for _, st := range f.strands {
+		st.shut()
+		st.asked = false
 	}
+	for _, st := range f.unended {
+		st.shut()
+	}
+	f.unended = nil
+	var left []claim
 	for ; asks.len() > 0; asks.pop() {
-		if by := asks.front().by; by != nil {
-			by.kept() // what is lost is left, too
+		a := asks.front()
+		if a.st != nil {
+			a.st.shut()
 		}
+		left = append(left, a.claims...)
 	}
+	f.proven(left) // what is lost is left; who joins waits on
 	if f.x.pw.opt.HoldTimeout > 0 {
 		return // who waits may wait for the next attempts
 	}
 	reply := f.x.pw.faultReply(f.fault(), f.server)
-	var all []*pledge
-	for t := range f.topics {
-		all = append(all, t.waiting...)
+	var all []claim
+	for _, st := range f.strands {
+		all = append(all, st.waiting...)
+		st.waiting = nil
 	}
-	for _, p := range all {
-		p.broken(reply) // may end subscriptions, and so change topics
+	for _, k := range all {
+		if k.stands() {
+			k.c.p.fail(reply) // may end subscriptions, and so change strands
+		}
 	}
 }
 
@@ -243,30 +388,37 @@ func (f *feed) fault() *fault {
 func (f *feed) tick() (needed bool) {
 	now := f.x.pw.w.now
 	switch {
-	case f.l == nil && len(f.topics) == 0:
+	case f.l == nil && len(f.strands) == 0:
 		return false
 	case f.l == nil && now >= f.retryAt:
 		f.connect()
 	case f.l == nil || f.l.state != linkReady || f.l.wire == nil:
 	case f.asks.len() > 0 && now-max(f.l.heard, f.asked) > f.x.pw.silence():
 		f.l.breakUp(faultTimeout)
-	case len(f.topics) == 0 && f.asks.len() == 0 && now-f.l.heard > int64(quietTime):
+	case len(f.strands) == 0 && f.asks.len() == 0 && now-f.l.heard > int64(quietTime):
 		f.l.discard()
 		return false
 	case f.astray && f.asks.len() == 0 && now-f.asked > mostWait:
 		f.askAgain()
 	case f.asks.len() == 0 && now-f.l.heard > int64(pingFeed):
-		f.tell(ask{what: askPing})
+		f.mark()
 	}
 	return true
 }
 
-// askAgain asks once more for what the server has refused to carry.
+// askAgain asks once more for what the server has refused.
 func (f *feed) askAgain() {
 	f.astray = false
-	for t, confirmed := range f.topics {
-		if !confirmed {
-			f.tell(ask{askJoin, t, nil})
+	ends := f.unended
+	f.unended = nil
+	for _, st := range ends {
+		if st.open && (f.strands[st.t] != st || st.t.wants == 0) {
+			st.end()
+		}
+	}
+	for _, st := range f.strands {
+		if !st.open && st.needed() {
+			st.ask()
 		}
 	}
 }

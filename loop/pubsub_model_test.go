@@ -1,130 +1,348 @@
 package loop
 
 import (
-	"bufio"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"huntaway/codec"
 )
 
-// A subscribed server is the simplest server of subscriptions there can be.
+// A subscribedServer is the simplest server of subscriptions there can be. What it does comes
+// to those who listen later, in the order in which it did it.
 type subscribedServer struct {
 	wire *memWire
 	todo []string // commands it has been sent and has not looked at, e.g. "subscribe a"
+	out  []string // frames that have not been sent yet
 	has  map[string]bool
 }
 
 // take reads what was written to it.
 func (s *subscribedServer) take(t *testing.T) {
-	in := bufio.NewScanner(strings.NewReader(s.wire.take()))
-	var words []string
-	for in.Scan() {
-		if line := in.Text(); line[0] != '*' && line[0] != '$' {
-			words = append(words, line)
+	t.Helper()
+	for in := s.wire.take(); in != ""; {
+		words, n := wordsIn(in)
+		if n == 0 {
+			t.Fatalf("the feed said %q; want whole commands", in)
 		}
-	}
-	if len(words)%2 != 0 {
-		t.Fatalf("the feed said %q; want pairs of a command and a name", words)
-	}
-	for pair := range slices.Chunk(words, 2) {
-		s.todo = append(s.todo, pair[0]+" "+pair[1])
+		s.todo = append(s.todo, strings.Join(words, " "))
+		in = in[n:]
 	}
 }
 
-// work answers the oldest n commands.
+// wordsIn returns the elements of the frame at the beginning of in, and its length.
+func wordsIn(in string) (words []string, size int) {
+	size = codec.Size([]byte(in))
+	lines := strings.Split(in[:size], "\r\n")
+	for i := 1; i < len(lines)-1; i++ {
+		if lines[i] != "" && lines[i][0] == '$' {
+			i++
+		}
+		words = append(words, lines[i])
+	}
+	return words, size
+}
+
+// work executes the oldest n commands.
 func (s *subscribedServer) work(n int) {
 	for _, line := range s.todo[:n] {
 		how, name, _ := strings.Cut(line, " ")
 		kind := strings.TrimSuffix(strings.Replace(how, "un", "", 1), "subscribe")
-		if strings.Contains(how, "un") {
+		switch {
+		case how == "ping" && len(s.has) == 0:
+			s.out = append(s.out, "+PONG\r\n")
+			continue
+		case how == "ping":
+			s.out = append(s.out, frame("*", "pong", ""))
+			continue
+		case strings.Contains(how, "un"):
 			delete(s.has, kind+name)
-		} else {
+		default:
 			s.has[kind+name] = true
 		}
-		s.wire.arrive(confirmation("*", how, name, len(s.has)))
+		s.out = append(s.out, confirmation("*", how, name, len(s.has)))
 	}
 	s.todo = s.todo[n:]
 }
 
-// Whatever sessions do, and however late the server answers, in the end it has what they
-// have together, once; and nothing is left when they are gone.
-func TestSubscriptionsMatchServer(t *testing.T) {
-	for seed := range uint64(60) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			rnd := rand.New(rand.NewPCG(seed, seed))
-			st := newTestWorker(t, PoolOptions{})
-			x := st.e.workers[0].pools[0].switchboard()
-			clients := make([]*memClient, 3)
-			for i := range clients {
-				clients[i] = st.client(0, 0)
-			}
-			server := &subscribedServer{has: make(map[string]bool)}
-			for range 200 {
-				c := clients[rnd.IntN(len(clients))]
-				v := verbs[rnd.IntN(int(topicKinds))]
-				names := []string{"a", "b", "c", "d"}
-				rnd.Shuffle(len(names), func(i, k int) { names[i], names[k] = names[k], names[i] })
-				names = names[:1+rnd.IntN(3)]
-				switch rnd.IntN(8) {
-				case 0, 1, 2:
-					c.say(append([]string{v.join}, names...)...)
-				case 3, 4:
-					c.say(append([]string{v.leave}, names...)...)
-				case 5:
-					c.say(v.leave)
-				case 6:
-					if server.wire != nil {
-						server.take(t)
-						server.work(rnd.IntN(len(server.todo) + 1))
-					}
-				case 7:
-					if rnd.IntN(10) == 0 {
-						c.close()
-						st.run()
-						*c = *st.client(0, 0)
-					}
-				}
-				if server.wire == nil && len(x.feeds) > 0 {
-					server.wire = st.feedOf(0)
-				}
-			}
-			server.finish(t)
-			wantSame(t, server, clients)
-			for _, c := range clients {
-				if c.s.window.len() != 0 {
-					t.Errorf("%d requests are unanswered; want 0", c.s.window.len())
-				}
-				c.close()
-			}
-			st.run()
-			server.finish(t)
-			wantSame(t, server, nil)
-			wantNothingLeft(t, x)
-		})
+// publish executes a PUBLISH of the text on a channel, and reports whether it was heard.
+func (s *subscribedServer) publish(name, text string) {
+	if s.has[name] {
+		s.out = append(s.out, frame("*", "message", name, text))
+	}
+	if s.has["p"+name] {
+		s.out = append(s.out, frame("*", "pmessage", name, name, text))
+	}
+	if s.has["s"+name] {
+		s.out = append(s.out, frame("*", "smessage", name, text))
+	}
+}
+
+// send sends the oldest n frames, in one piece.
+func (s *subscribedServer) send(n int) {
+	all := strings.Join(s.out[:n], "")
+	s.out = s.out[n:]
+	if all != "" {
+		s.wire.arrive(all)
 	}
 }
 
 // finish answers everything.
 func (s *subscribedServer) finish(t *testing.T) {
-	for s.take(t); len(s.todo) > 0; s.take(t) {
+	for s.take(t); len(s.todo)+len(s.out) > 0; s.take(t) {
 		s.work(len(s.todo))
+		s.send(len(s.out))
 	}
 }
 
+// A listener is a client, and what it may have heard of each topic. Time is the number of
+// messages that have been published.
+type listener struct {
+	*memClient
+	spans map[string][]span // by kind and name
+	open  []string          // orders that are not confirmed, e.g. "subscribe a"
+	asked []int             // when they were said
+	heard map[string][]int  // messages, by kind and name
+	in    string            // what was said to it and is not a frame yet
+}
+
+// A span is one membership: messages after it was said to have begun and before it was asked
+// to end must be heard, those before it was asked to begin and after it was said to have ended
+// must not.
+type span struct{ asked, begun, leaving, ended int }
+
+const forEver = 1 << 30
+
+// order says an order with its names at a time.
+func (l *listener) order(now int, how string, names ...string) {
+	for _, name := range names {
+		l.open, l.asked = append(l.open, how+" "+name), append(l.asked, now)
+		kind, leaves := kindOf(how)
+		if spans := l.spans[kind+name]; leaves && len(spans) > 0 {
+			last := &spans[len(spans)-1]
+			last.leaving = min(last.leaving, now)
+		}
+	}
+	l.arrive(string(codec.AppendCommand(nil, append([]string{how}, names...)...)))
+	l.st.run()
+}
+
+// kindOf returns the first letter of a verb's kind, "" for channels.
+func kindOf(how string) (kind string, leaves bool) {
+	leaves = strings.Contains(how, "un")
+	return strings.TrimSuffix(strings.Replace(how, "un", "", 1), "subscribe"), leaves
+}
+
+// listen takes what has been said to the client at a time.
+func (l *listener) listen(t *testing.T, now int) {
+	t.Helper()
+	for l.in += l.take(); l.in != ""; {
+		words, n := wordsIn(l.in)
+		l.in = l.in[n:]
+		if what, message := strings.CutSuffix(words[0], "message"); message {
+			at, _ := strconv.Atoi(words[len(words)-1])
+			key := what + words[1]
+			if spans := l.spans[key]; len(spans) == 0 || spans[len(spans)-1].ended < forEver {
+				t.Fatalf("message %d of %q came while the client was not subscribed", at, key)
+			}
+			l.heard[key] = append(l.heard[key], at)
+			continue
+		}
+		if len(l.open) == 0 || l.open[0] != words[0]+" "+words[1] {
+			t.Fatalf("got the confirmation %q; want that of the oldest of %q", words, l.open)
+		}
+		l.confirmed(now)
+	}
+}
+
+// confirmed notes the confirmation of the oldest name.
+func (l *listener) confirmed(now int) {
+	how, name, _ := strings.Cut(l.open[0], " ")
+	asked := l.asked[0]
+	l.open, l.asked = l.open[1:], l.asked[1:]
+	kind, leaves := kindOf(how)
+	spans := l.spans[kind+name]
+	isIn := len(spans) > 0 && spans[len(spans)-1].ended == forEver
+	switch {
+	case leaves && isIn:
+		spans[len(spans)-1].ended = now
+	case !leaves && !isIn:
+		one := span{asked: asked, begun: now, leaving: forEver, ended: forEver}
+		for i, line := range l.open { // that it leaves may have been said before
+			if line == verbLeaving(how)+" "+name {
+				one.leaving = min(one.leaving, l.asked[i])
+			}
+		}
+		l.spans[kind+name] = append(spans, one)
+	}
+}
+
+// verbLeaving returns the verb that undoes one.
+func verbLeaving(how string) string { return strings.Replace(how, "subscribe", "unsubscribe", 1) }
+
+// judge compares what was heard with what had to be and could be; published says what was
+// published on each name. Where messages may be lost only those are judged that came.
+func (l *listener) judge(t *testing.T, published map[string][]int, lossy bool) {
+	t.Helper()
+	for key, spans := range l.spans {
+		name := key[len(key)-1:]
+		got := l.heard[key]
+		if !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != len(got) {
+			t.Errorf("%q: heard %v; want each once and in order", key, got)
+		}
+		for _, at := range published[name] {
+			must, may := false, false
+			for _, sp := range spans {
+				must = must || sp.begun < at && at <= sp.leaving
+				may = may || sp.asked < at && at <= sp.ended
+			}
+			if has := slices.Contains(got, at); has && !may || must && !has && !lossy {
+				t.Errorf("%q: message %d was heard: %v; want it to be so: %v, %v (spans %v)", key, at, has, must, may, spans)
+			}
+		}
+	}
+}
+
+// Whatever sessions do, and however late the server executes and what it says arrives, each
+// hears exactly what it has to. In the end the server has what they have together, once; and
+// nothing is left when they are gone.
+func TestSubscriptionsMatchServer(t *testing.T) {
+	for seed := range uint64(300) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			m := newModel(t, seed)
+			for range 300 {
+				m.step()
+			}
+			m.finish()
+		})
+	}
+}
+
+// A model is a worker, its clients and a server that are driven at random.
+type model struct {
+	t         *testing.T
+	rnd       *rand.Rand
+	st        *stage
+	x         *switchboard
+	clients   []*listener
+	server    *subscribedServer
+	now       int
+	published map[string][]int
+	lossy     bool
+}
+
+func newModel(t *testing.T, seed uint64) *model {
+	m := &model{t: t, rnd: rand.New(rand.NewPCG(seed, seed)), st: newTestWorker(t, PoolOptions{HoldTimeout: 1e12}),
+		server: &subscribedServer{has: make(map[string]bool)}, published: make(map[string][]int), lossy: seed%3 == 0}
+	m.x = m.st.e.workers[0].pools[0].switchboard()
+	for range 3 {
+		m.clients = append(m.clients, m.client())
+	}
+	return m
+}
+
+func (m *model) client() *listener {
+	return &listener{memClient: m.st.client(0, 0), spans: make(map[string][]span), heard: make(map[string][]int)}
+}
+
+// step does one thing.
+func (m *model) step() {
+	c := m.clients[m.rnd.IntN(len(m.clients))]
+	v := verbs[m.rnd.IntN(int(topicKinds))]
+	names := []string{"a", "b", "c", "d"}
+	m.rnd.Shuffle(len(names), func(i, k int) { names[i], names[k] = names[k], names[i] })
+	switch m.rnd.IntN(12) {
+	case 0, 1, 2:
+		c.order(m.now, v.join, names[:1+m.rnd.IntN(3)]...)
+	case 3, 4:
+		c.order(m.now, v.leave, names[:1+m.rnd.IntN(3)]...)
+	case 5, 6, 7:
+		m.now++
+		m.published[names[0]] = append(m.published[names[0]], m.now)
+		m.server.publish(names[0], decimal(m.now))
+	case 8, 9:
+		if m.server.wire != nil {
+			m.server.take(m.t)
+			m.server.work(m.rnd.IntN(len(m.server.todo) + 1))
+		}
+	case 10:
+		if m.server.wire != nil {
+			m.server.send(m.rnd.IntN(len(m.server.out) + 1))
+			m.st.run()
+		}
+	case 11:
+		m.end(m.rnd.IntN(len(m.clients)))
+	}
+	if m.server.wire == nil && len(m.x.feeds) > 0 {
+		m.server.wire = m.st.feedOf(0)
+	}
+	for _, c := range m.clients {
+		c.listen(m.t, m.now)
+	}
+}
+
+// end lets a client go, or the feed be lost, now and then.
+func (m *model) end(which int) {
+	switch {
+	case m.rnd.IntN(6) > 0:
+	case m.lossy && m.server.wire != nil && m.rnd.IntN(2) == 0:
+		m.server.wire.close()
+		m.st.run()
+		m.server = &subscribedServer{has: make(map[string]bool)}
+		f := m.x.feeds[0]
+		f.retryAt = 0
+		m.st.e.workers[0].tick()
+		if f.l != nil {
+			m.server.wire = m.st.feedOf(0)
+		}
+	default:
+		c := m.clients[which]
+		c.judge(m.t, m.published, true) // what is on the way is lost to it
+		c.close()
+		m.st.run()
+		m.clients[which] = m.client()
+	}
+}
+
+// finish lets everything arrive, and judges.
+func (m *model) finish() {
+	t := m.t
+	if m.server.wire == nil {
+		t.Skip("nobody has subscribed")
+	}
+	m.server.finish(t)
+	m.st.run()
+	wantSame(t, m.server, m.clients)
+	for _, c := range m.clients {
+		c.listen(t, m.now)
+		c.judge(t, m.published, m.lossy)
+		if c.s.window.len() != 0 || len(c.open) != 0 {
+			t.Errorf("%d requests are unanswered, %q; want 0", c.s.window.len(), c.open)
+		}
+		c.close()
+	}
+	m.st.run()
+	m.server.finish(t)
+	wantSame(t, m.server, nil)
+	wantNothingLeft(t, m.x)
+}
+
 // wantSame compares what the server has with what the clients have together.
-func wantSame(t *testing.T, server *subscribedServer, clients []*memClient) {
+func wantSame(t *testing.T, server *subscribedServer, clients []*listener) {
 	t.Helper()
 	want := map[string]bool{}
 	for _, c := range clients {
 		if c.s.sub == nil {
 			continue
 		}
-		for topic, at := range c.s.sub.places {
-			if topic.members[at] != c.s {
-				t.Errorf("%s: the session is not where it believes to be", topic.name)
+		for topic, at := range c.s.sub.topics {
+			if at.place == 0 || topic.members[at.place-1].s != c.s {
+				t.Errorf("%s: the session is not where it believes to be: %+v", topic.name, at)
+				continue
 			}
 			want[strings.TrimSuffix(verbs[topic.kind].join, "subscribe")+topic.name] = true
 		}

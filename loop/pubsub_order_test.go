@@ -82,34 +82,94 @@ func wantNothingLeft(t *testing.T, x *switchboard) {
 		t.Errorf("%d subscriptions and %d upstream are counted; want 0", c.Subscriptions, c.Upstream)
 	}
 	for id, f := range x.feeds {
-		if len(f.topics) != 0 {
-			t.Errorf("the feed of server %d carries %d topics; want 0", id, len(f.topics))
+		if len(f.strands) != 0 {
+			t.Errorf("the feed of server %d carries %d topics; want 0", id, len(f.strands))
 		}
 	}
 }
 
-// A message comes behind the confirmation of its subscription, which comes behind the
-// replies to what was asked before.
-func TestMessagesComeBehindConfirmation(t *testing.T) {
+// pong answers a mark.
+var pong = frame("*", "pong", "")
+
+// Nothing is told to the server before what its client has said before is answered, and
+// nothing that comes before the confirmation is heard.
+func TestSubscribeComesBehindRequests(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{})
 	c := st.client(0, 0)
 	server := c.resp3()
-	wantSaid(t, "GET", c.say("GET", "k"), "")
+	wantSaid(t, "PUBLISH", c.say("PUBLISH", "x", "0"), "")
 	wantSaid(t, "SUBSCRIBE", c.say("SUBSCRIBE", "x"), "")
+	if c.s.pw.board != nil && len(c.s.pw.board.feeds) > 0 {
+		t.Fatal("the server is asked before it has answered what was said before")
+	}
+	wantSaid(t, "PUBLISH, behind", c.say("PUBLISH", "x", "1"), "")
+	wantSaid(t, "the count", c.heard(server, ":0\r\n"), ":0\r\n")
+	server.take()
 	feed := st.feedOf(0)
 	wantSaid(t, "the feed", feed.take(), frame("*", "subscribe", "x"))
-	wantSaid(t, "confirmed", c.heard(feed, confirmation("*", "subscribe", "x", 1)), "")
-	wantSaid(t, "1st message", c.heard(feed, frame("*", "message", "x", "1")), "")
-	wantSaid(t, "UNSUBSCRIBE of another", c.say("UNSUBSCRIBE", "y"), "")
-	wantSaid(t, "2nd message", c.heard(feed, frame("*", "message", "x", "2")), "")
-	want := "$1\r\nv\r\n" + confirmation(">", "subscribe", "x", 1) + frame(">", "message", "x", "1") +
-		confirmation(">", "unsubscribe", "y", 1) + frame(">", "message", "x", "2")
-	wantSaid(t, "the reply to GET", c.heard(server, "$1\r\nv\r\n"), want)
-	wantSaid(t, "3rd message", c.heard(feed, frame("*", "message", "x", "3")), frame(">", "message", "x", "3"))
+	wantSaid(t, "the server", server.take(), "")
+	wantSaid(t, "confirmed", c.heard(feed, confirmation("*", "subscribe", "x", 1)), confirmation(">", "subscribe", "x", 1))
+	wantSaid(t, "the server, afterwards", server.take(), frame("*", "PUBLISH", "x", "1"))
+	wantSaid(t, "UNSUBSCRIBE", c.say("UNSUBSCRIBE", "x"), "")
+	wantSaid(t, "a message", c.heard(feed, frame("*", "message", "x", "1")), "")
+	wantSaid(t, "the feed, before it is published", feed.take(), "")
+	wantSaid(t, "published", c.heard(server, ":1\r\n"), ":1\r\n"+frame(">", "message", "x", "1"))
+	wantSaid(t, "the feed, afterwards", feed.take(), frame("*", "unsubscribe", "x"))
+	wantSaid(t, "left", c.heard(feed, confirmation("*", "unsubscribe", "x", 0)), confirmation(">", "unsubscribe", "x", 0))
 }
 
-// A message that comes while a reply passes through takes a slot, and none overtakes it.
-func TestMessagesWaitForPassingReply(t *testing.T) {
+// Who joins what the worker hears already is confirmed by a mark, and hears what comes behind
+// it; who leaves hears what comes before one. All that comes in one event shares one.
+func TestMarks(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	old, c := st.client(0, 0), st.client(0, 0)
+	old.say("SUBSCRIBE", "x", "y")
+	feed := st.feedOf(0)
+	old.heard(feed, confirmation("*", "subscribe", "x", 1)+confirmation("*", "subscribe", "y", 2))
+	feed.take()
+	join := string(codec.AppendCommand(nil, "SUBSCRIBE", "y", "x", "y"))
+	leave := string(codec.AppendCommand(nil, "UNSUBSCRIBE", "x"))
+	wantSaid(t, "orders", c.ask(join+leave+join), "")
+	wantSaid(t, "the feed", feed.take(), frame("*", "ping"))
+	m := frame("*", "message", "x", "old")
+	wantSaid(t, "an old message", c.heard(feed, m), "")
+	wantSaid(t, "an old message to an old member", old.take(), m)
+	joined := confirmation("*", "subscribe", "y", 1) + confirmation("*", "subscribe", "x", 2) + confirmation("*", "subscribe", "y", 2)
+	all := joined + confirmation("*", "unsubscribe", "x", 1) +
+		confirmation("*", "subscribe", "y", 1) + confirmation("*", "subscribe", "x", 2) + confirmation("*", "subscribe", "y", 2)
+	wantSaid(t, "marked", c.heard(feed, pong), all)
+	wantSaid(t, "a message", c.heard(feed, m), m)
+	old.take()
+	wantSaid(t, "leaving", c.say("UNSUBSCRIBE", "x"), "")
+	wantSaid(t, "the next mark", feed.take(), frame("*", "ping"))
+	wantSaid(t, "a message on the way", c.heard(feed, m), m)
+	wantSaid(t, "left", c.heard(feed, pong+m), confirmation("*", "unsubscribe", "x", 1))
+}
+
+// QUIT and RESET come behind the messages that were published before them.
+func TestMessagesComeBeforeQuit(t *testing.T) {
+	for how, want := range map[string]string{"QUIT": "+OK\r\n", "RESET": "+RESET\r\n"} {
+		st := newTestWorker(t, PoolOptions{})
+		c, other := st.client(0, 0), st.client(0, 0)
+		c.say("SUBSCRIBE", "x")
+		other.say("SUBSCRIBE", "x")
+		feed := st.feedOf(0)
+		c.heard(feed, confirmation("*", "subscribe", "x", 1))
+		feed.take()
+		wantSaid(t, how, c.say(how), "")
+		wantSaid(t, "the feed", feed.take(), frame("*", "ping"))
+		m := frame("*", "message", "x", "1")
+		wantSaid(t, "a message", c.heard(feed, m), m)
+		wantSaid(t, "the end", c.heard(feed, pong+m), want)
+		if c.s.sub != nil || c.closed != (how == "QUIT") {
+			t.Errorf("%s: the connection is closed: %v, and has subscriptions: %v", how, c.closed, c.s.sub)
+		}
+	}
+}
+
+// A message does not overtake the reply to what was executed before it was published, and
+// those that wait stay in order. One that is blocked or held does not hinder it.
+func TestMessagesWaitForReplies(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{})
 	c := st.client(0, 0)
 	server := c.resp3()
@@ -117,65 +177,112 @@ func TestMessagesWaitForPassingReply(t *testing.T) {
 	feed := st.feedOf(0)
 	c.heard(feed, confirmation("*", "subscribe", "x", 1))
 	c.say("GET", "big")
-	c.say("GET", "k")
 	half := strings.Repeat("a", passOn)
 	head := "$" + decimal(2*passOn) + "\r\n"
-	wantSaid(t, "1st half", c.heard(server, head+half), head+half)
 	wantSaid(t, "messages", c.heard(feed, frame("*", "message", "x", "1")+frame("*", "message", "x", "2")), "")
+	c.say("GET", "k")
 	if got := c.s.window.len(); got != 3 {
 		t.Errorf("%d slots are taken; want 3: messages that follow each other share one", got)
 	}
-	wantSaid(t, "2nd half", c.heard(server, half+"\r\n"), half+"\r\n")
+	wantSaid(t, "1st half", c.heard(server, head+half), head+half)
 	wantSaid(t, "3rd message", c.heard(feed, frame("*", "message", "x", "3")), "")
-	wantSaid(t, "the next reply", c.heard(server, "$1\r\nv\r\n"), "$1\r\nv\r\n"+frame(">", "message", "x", "1")+
-		frame(">", "message", "x", "2")+frame(">", "message", "x", "3"))
+	wantSaid(t, "2nd half", c.heard(server, half+"\r\n"), half+"\r\n"+frame(">", "message", "x", "1")+frame(">", "message", "x", "2"))
+	wantSaid(t, "the next reply", c.heard(server, "$1\r\nv\r\n"), "$1\r\nv\r\n"+frame(">", "message", "x", "3"))
 	if c.s.window.len() != 0 || c.s.parkedLive != 0 {
 		t.Errorf("%d slots and %d bytes are left; want none", c.s.window.len(), c.s.parkedLive)
 	}
+	c.say("BLPOP", "list", "0")
+	wantSaid(t, "a message to who is blocked", c.heard(feed, frame("*", "message", "x", "4")), frame(">", "message", "x", "4"))
 }
 
-// Who leaves before the server has confirmed gets both confirmations, and the server hears
-// both commands.
+// Who leaves before the server has confirmed gets both confirmations when the server has
+// heard and answered both commands.
 func TestUnsubscribeBeforeConfirmation(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{})
 	c := st.client(0, 0)
 	c.say("SUBSCRIBE", "x", "y", "x")
-	got := c.say("UNSUBSCRIBE", "x", "y")
-	wantSaid(t, "UNSUBSCRIBE", got, confirmation("*", "subscribe", "x", 1)+confirmation("*", "subscribe", "y", 2)+
-		confirmation("*", "subscribe", "x", 2)+confirmation("*", "unsubscribe", "x", 1)+confirmation("*", "unsubscribe", "y", 0))
-	if c.s.sub != nil || c.s.mode != 0 {
-		t.Errorf("the session is in mode %d; want none", c.s.mode)
-	}
+	wantSaid(t, "UNSUBSCRIBE", c.say("UNSUBSCRIBE", "x", "y"), "")
 	feed := st.feedOf(0)
 	wantSaid(t, "the feed", feed.take(), frame("*", "subscribe", "x")+frame("*", "subscribe", "y")+
 		frame("*", "unsubscribe", "x")+frame("*", "unsubscribe", "y"))
-	wantNothingLeft(t, c.s.pw.board)
 	wantSaid(t, "a subscription anew", c.say("SUBSCRIBE", "x"), "")
-	wantSaid(t, "old answers", c.heard(feed, confirmation("*", "subscribe", "x", 1)+confirmation("*", "subscribe", "y", 2)+
-		frame("*", "message", "x", "old")+confirmation("*", "unsubscribe", "x", 1)+confirmation("*", "unsubscribe", "y", 0)), "")
+	wantSaid(t, "joined", c.heard(feed, confirmation("*", "subscribe", "x", 1)+confirmation("*", "subscribe", "y", 2)),
+		confirmation("*", "subscribe", "x", 1)+confirmation("*", "subscribe", "y", 2)+confirmation("*", "subscribe", "x", 2))
+	wantSaid(t, "left", c.heard(feed, confirmation("*", "unsubscribe", "x", 1)+confirmation("*", "unsubscribe", "y", 0)),
+		confirmation("*", "unsubscribe", "x", 1)+confirmation("*", "unsubscribe", "y", 0))
 	wantSaid(t, "the new answer", c.heard(feed, confirmation("*", "subscribe", "x", 1)), confirmation("*", "subscribe", "x", 1))
+	c.close()
+	st.run()
+	feed.arrive(confirmation("*", "unsubscribe", "x", 0))
+	wantNothingLeft(t, c.s.pw.board)
 }
 
-// The last one to leave is told so when the server knows; others are told at once.
-func TestLastToLeaveWaitsForServer(t *testing.T) {
-	st := newTestWorker(t, PoolOptions{})
-	c, other := st.client(0, 0), st.client(0, 0)
+// Whoever leaves is told so when the server has answered, or cannot answer any more.
+func TestLeavingEndsWithFeed(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{HoldTimeout: time.Hour})
+	c, other, late := st.client(0, 0), st.client(0, 0), st.client(0, 0)
 	c.say("SUBSCRIBE", "x", "y")
 	other.say("SUBSCRIBE", "y")
 	feed := st.feedOf(0)
 	c.heard(feed, confirmation("*", "subscribe", "x", 1)+confirmation("*", "subscribe", "y", 2))
 	other.take()
-	feed.take()
-	left := confirmation("*", "unsubscribe", "x", 1) + confirmation("*", "unsubscribe", "y", 0)
 	wantSaid(t, "UNSUBSCRIBE", c.say("UNSUBSCRIBE"), "")
-	wantSaid(t, "the feed", feed.take(), frame("*", "unsubscribe", "x"))
-	wantSaid(t, "a message", c.heard(feed, frame("*", "message", "x", "late")), "")
-	wantSaid(t, "left", c.heard(feed, confirmation("*", "unsubscribe", "x", 1)), left)
-	wantSaid(t, "the other's", other.say("UNSUBSCRIBE", "y"), "")
+	late.say("SUBSCRIBE", "y")
+	late.say("UNSUBSCRIBE", "y")
 	feed.close()
 	st.run()
-	wantSaid(t, "the feed is lost", other.take(), confirmation("*", "unsubscribe", "y", 0))
+	wantSaid(t, "the feed is lost", c.take(), confirmation("*", "unsubscribe", "x", 1)+confirmation("*", "unsubscribe", "y", 0))
+	wantSaid(t, "to who joins", late.take(), "")
+	f := c.s.pw.board.feeds[0]
+	f.retryAt = 0
+	st.e.workers[0].tick()
+	again := st.feedOf(0)
+	wantSaid(t, "the next feed", again.take(), frame("*", "subscribe", "y"))
+	wantSaid(t, "joined and left", late.heard(again, confirmation("*", "subscribe", "y", 1)),
+		confirmation("*", "subscribe", "y", 1)+confirmation("*", "unsubscribe", "y", 0))
+	wantSaid(t, "who stays", other.take(), "")
+}
+
+// A server that says nothing is not waited for without end: who joins has failed, who leaves
+// has left.
+func TestOrdersRunOutOfTime(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{Timeout: time.Second})
+	c, other := st.client(0, 0), st.client(0, 0)
+	c.say("SUBSCRIBE", "x")
+	feed := st.feedOf(0)
+	c.heard(feed, confirmation("*", "subscribe", "x", 1))
+	wantSaid(t, "UNSUBSCRIBE", c.say("UNSUBSCRIBE", "x"), "")
+	wantSaid(t, "SUBSCRIBE", other.say("SUBSCRIBE", "x"), "")
+	for _, p := range c.s.pw.board.pledges {
+		p.since -= int64(time.Second)
+	}
+	st.e.workers[0].tick()
+	wantSaid(t, "left", c.take(), confirmation("*", "unsubscribe", "x", 0))
+	if got := other.take(); !strings.HasPrefix(got, "-TRYAGAIN huntaway: ") {
+		t.Errorf("SUBSCRIBE: got %q; want TRYAGAIN", got)
+	}
+	feed.arrive(confirmation("*", "unsubscribe", "x", 0) + confirmation("*", "subscribe", "x", 1) + confirmation("*", "unsubscribe", "x", 0))
 	wantNothingLeft(t, c.s.pw.board)
+}
+
+// What a client may have on its way is bounded, whatever it names.
+func TestOrdersAreBounded(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	c := st.client(0, 0)
+	many := []string{"SUBSCRIBE"}
+	for range 131_000 {
+		many = append(many, "a")
+	}
+	c.ask(strings.Repeat(string(codec.AppendCommand(nil, many...)), 3))
+	if got := c.s.window.len(); got != 1 {
+		t.Errorf("%d orders of %d names are read; want 1", got, len(many)-1)
+	}
+	feed := st.feedOf(0)
+	wantSaid(t, "the feed", feed.take(), frame("*", "subscribe", "a"))
+	said := c.heard(feed, confirmation("*", "subscribe", "a", 1))
+	if got := strings.Count(said, confirmation("*", "subscribe", "a", 1)); got != 131_000 {
+		t.Errorf("%d names are confirmed; want 131000", got)
+	}
 }
 
 // What a server refuses is refused with its words, with all that counted on it.
@@ -187,9 +294,12 @@ func TestServerRefusesSubscription(t *testing.T) {
 	other.say("SUBSCRIBE", "bad", "good")
 	const noperm = "-NOPERM this user has no permissions to access one of the channels used as arguments\r\n"
 	feed := st.feedOf(0)
+	feed.take()
 	got := c.heard(feed, confirmation("*", "subscribe", "good", 1)+noperm)
 	wantSaid(t, "refused", got, noperm+noperm)
 	wantSaid(t, "refused to the other", other.take(), noperm)
+	wantSaid(t, "the feed", feed.take(), frame("*", "unsubscribe", "bad")+frame("*", "unsubscribe", "good"))
+	feed.arrive(confirmation("*", "unsubscribe", "bad", 1) + confirmation("*", "unsubscribe", "good", 0))
 	wantNothingLeft(t, c.s.pw.board)
 	if c.s.sub != nil || c.s.mode != 0 || other.s.sub != nil {
 		t.Errorf("the sessions are in modes %d and %d; want none", c.s.mode, other.s.mode)
@@ -197,6 +307,60 @@ func TestServerRefusesSubscription(t *testing.T) {
 	if pings := c.say("PING"); pings != "+PONG\r\n" {
 		t.Errorf("PING: got %q; want +PONG", pings)
 	}
+}
+
+// A server that is busy with a script refuses everything, in order: that it has answered is
+// mark enough, what it has to be told is told again.
+func TestBusyServerMarks(t *testing.T) {
+	const busy = "-BUSY Redis is busy running a script.\r\n"
+	st := newTestWorker(t, PoolOptions{})
+	c, other := st.client(0, 0), st.client(0, 0)
+	c.say("SUBSCRIBE", "x")
+	feed := st.feedOf(0)
+	c.heard(feed, confirmation("*", "subscribe", "x", 1))
+	other.say("SUBSCRIBE", "x")
+	wantSaid(t, "joined", other.heard(feed, busy), confirmation("*", "subscribe", "x", 1))
+	other.say("SUBSCRIBE", "y")
+	wantSaid(t, "refused", other.heard(feed, busy), busy)
+	c.close()
+	feed.arrive(busy) // to the end of y
+	feed.take()
+	wantSaid(t, "leaving", other.say("UNSUBSCRIBE"), "")
+	wantSaid(t, "the feed", feed.take(), frame("*", "unsubscribe", "x"))
+	wantSaid(t, "left", other.heard(feed, busy+frame("*", "message", "x", "1")), confirmation("*", "unsubscribe", "x", 0))
+	f := other.s.pw.board.feeds[0]
+	f.asked -= int64(time.Second)
+	feed.take()
+	st.e.workers[0].tick()
+	wantSaid(t, "the feed, afterwards", feed.take(), frame("*", "unsubscribe", "x"))
+	feed.arrive(confirmation("*", "unsubscribe", "x", 0))
+	wantNothingLeft(t, other.s.pw.board)
+}
+
+// What a transaction confirms is said with its EXEC: messages of what it leaves come before,
+// those of what it joins behind.
+func TestMessagesAroundExec(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	c, other := st.client(0, 0), st.client(0, 0)
+	c.say("HELLO", "3")
+	other.say("SUBSCRIBE", "x", "y")
+	feed := st.feedOf(0)
+	other.heard(feed, confirmation("*", "subscribe", "x", 1)+confirmation("*", "subscribe", "y", 2))
+	c.say("SUBSCRIBE", "x")
+	c.heard(feed, pong)
+	for _, words := range [][]string{{"MULTI"}, {"SUBSCRIBE", "y"}, {"UNSUBSCRIBE", "x"}} {
+		c.say(words...)
+	}
+	c.say("EXEC")
+	for range 10 {
+		st.e.workers[0].tick()
+		st.run()
+	}
+	x, y := frame("*", "message", "x", "1"), frame("*", "message", "y", "2")
+	wantSaid(t, "before the 1st mark", c.heard(feed, x+y), frame(">", "message", "x", "1"))
+	wantSaid(t, "before the 2nd mark", c.heard(feed, pong+x+y), frame(">", "message", "x", "1"))
+	wantSaid(t, "EXEC", c.heard(feed, pong+x+y), "*2\r\n"+confirmation(">", "subscribe", "y", 2)+
+		confirmation(">", "unsubscribe", "x", 1)+frame(">", "message", "y", "2")+frame(">", "message", "y", "2"))
 }
 
 // A subscription that a server ends by itself is asked for again.
@@ -269,4 +433,28 @@ func TestPublishIsRelocated(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Who leaves what several servers carry hears no more from one that has answered, though
+// others join there: no message is heard behind one that is not.
+func TestLeavingEndsServerByServer(t *testing.T) {
+	server := func(port string) []shard.Server {
+		return []shard.Server{{Addr: "127.0.0.1:" + port, Role: shard.Master, Weight: 1}}
+	}
+	st := newTestWorker(t, PoolOptions{Table: testTable(t,
+		shard.Group{Name: "g1", Servers: server("1")}, shard.Group{Name: "g2", Servers: server("2")})})
+	c, other := st.client(0, 0), st.client(0, 0)
+	c.say("PSUBSCRIBE", "p*")
+	one, two := st.feedOf(0), st.feedOf(1)
+	joined, left := confirmation("*", "psubscribe", "p*", 1), confirmation("*", "punsubscribe", "p*", 0)
+	wantSaid(t, "one", c.heard(one, joined), "")
+	wantSaid(t, "both", c.heard(two, joined), joined)
+	m := frame("*", "pmessage", "p*", "p", "1")
+	c.say("PUNSUBSCRIBE")
+	wantSaid(t, "one has answered", c.heard(one, m+left), m)
+	other.say("PSUBSCRIBE", "p*")
+	wantSaid(t, "a message", c.heard(one, joined+m), "")
+	wantSaid(t, "one of the other", c.heard(two, m), m)
+	wantSaid(t, "both have answered", c.heard(two, left+joined+m), left)
+	wantSaid(t, "who has joined", other.take(), joined+m)
 }

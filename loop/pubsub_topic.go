@@ -6,183 +6,213 @@ import (
 	"huntaway/codec"
 )
 
-// A topic is a channel or a pattern that some session of a worker's pool is subscribed to.
-// Owner: the worker. The servers know of one subscription, however many members it has.
+// A topic is a channel or a pattern that some session of a worker's pool is subscribed to,
+// or about to be, or about to leave. Owner: the worker. The servers know of one subscription
+// per feed, however many members it has.
 type topic struct {
+	x       *switchboard
 	kind    topicKind
 	name    string
-	members []*session // in no order
-	feeds   []*feed    // those that carry it: one, or one per group
-	missing int        // feeds whose server has not confirmed yet
-	orphan  bool       // some group that it needs has no master
-	waiting []*pledge  // what waits for the servers' confirmation
+	members []member
+	wants   int       // sessions whose orders so far ask for it
+	strands []*strand // one for each feed that carries it: one, or one per group
+	orphan  bool      // some group that it needs has no master
+	pending underway
+	namedBy *pledge // the order that is being read and has named it
 }
 
-// live reports whether every server that has to carry it does.
-func (t *topic) live() bool { return t.missing == 0 && !t.orphan }
-
-// A pledge is a command that waits for servers: its reply is ready, and is said when they
-// have confirmed what it asks for.
-type pledge struct {
-	s     *session
-	seq   uint32 // its slot
-	since int64
-	left  int      // topics that are not live, or are still to be left by a server
-	fresh []*topic // those that the command made the session a member of
-	reply []byte   // all its confirmations
-	over  bool     // it has been answered, or nobody waits any more
+// A member is a session that hears a topic.
+type member struct {
+	s  *session
+	at *stake
 }
 
-// await makes the pledge wait for t, unless it is live or is waited for already.
-func (p *pledge) await(t *topic) {
-	n := len(t.waiting)
-	if t.live() || n > 0 && t.waiting[n-1] == p {
-		return
+// An underway is the changes of a topic that wait for servers, in the order in which they
+// began, and some that do not any more.
+type underway struct {
+	all []*change
+	n   int // that wait
+}
+
+// add adds a change that is about to begin.
+func (u *underway) add(c *change) {
+	if len(u.all) > 8+2*u.n {
+		u.all = u.waiting()
 	}
-	t.waiting = append(t.waiting, p)
-	p.left++
+	u.all = append(u.all, c)
+	u.n++
 }
 
-// kept counts a topic of which all has been confirmed, and answers with the last.
-func (p *pledge) kept() {
-	p.left--
-	p.answerIfKept()
+// done takes out a change that has just ceased to wait.
+func (u *underway) done() {
+	if u.n--; u.n == 0 {
+		u.all = nil
+	}
 }
 
-func (p *pledge) answerIfKept() {
-	if p.left > 0 || p.over {
-		return
-	}
-	p.over = true
-	if s := p.s; s.state != sessionGone {
-		s.pw.counters.Local++
-		s.answer(p.seq, append(s.w.scratch[:0], p.reply...))
-	}
-	p.reply = nil
-}
-
-// broken answers with an error and takes back what the command did. Later commands that
-// counted on the same topics are broken with it.
-func (p *pledge) broken(reply []byte) {
-	if p.over {
-		return
-	}
-	p.over = true
-	s := p.s
-	for _, t := range p.fresh {
-		for _, q := range slices.Clone(t.waiting) {
-			if q.s == s {
-				q.broken(reply)
-			}
+// waiting returns a new list of those that wait.
+func (u *underway) waiting() []*change {
+	some := make([]*change, 0, u.n)
+	for _, c := range u.all {
+		if c.left > 0 {
+			some = append(some, c)
 		}
-		s.leaveTopic(t, nil)
 	}
-	s.endSubscribed()
-	if s.state != sessionGone {
-		s.pw.counters.ErrorReplies++
-		s.answer(p.seq, append(s.w.scratch[:0], reply...))
+	return some
+}
+
+// want counts a session that asks for the topic. With the first the servers are asked.
+func (t *topic) want() {
+	if t.wants++; t.wants > 1 {
+		return
+	}
+	for _, st := range t.strands {
+		st.ask()
 	}
 }
 
-// enrol makes the session a member of t; false when it is one.
-func (s *session) enrol(t *topic) (fresh bool) {
-	if s.subscribed(t) {
-		return false
+// unwant counts a session that does not ask for the topic any more. With the last the
+// servers are told; that is the mark for those who are leaving.
+func (t *topic) unwant() {
+	if t.wants--; t.wants > 0 {
+		return
 	}
-	s.sub.places[t] = len(t.members)
+	for _, st := range t.strands {
+		st.end()
+	}
+}
+
+// letGo forgets the topic when it is nobody's.
+func (t *topic) letGo() {
+	if t.wants == 0 && len(t.members) == 0 && t.pending.n == 0 {
+		t.x.drop(t)
+	}
+}
+
+// stakeIn returns what the session has to do with t, which is nothing yet when it is new.
+func (s *session) stakeIn(t *topic) *stake {
+	at := s.sub.topics[t]
+	if at == nil {
+		at = &stake{t: t}
+		s.sub.topics[t] = at
+	}
+	return at
+}
+
+// want makes a topic one of those that the session's orders ask for.
+func (s *session) want(at *stake) {
+	if !at.wants {
+		at.wants = true
+		s.sub.wants++
+		at.t.want()
+	}
+}
+
+// unwant takes a topic from those that the session's orders ask for.
+func (s *session) unwant(at *stake) {
+	if at.wants {
+		at.wants = false
+		s.sub.wants--
+		at.t.unwant()
+	}
+}
+
+// settle forgets what the session has to do with a topic, when that is nothing.
+func (s *session) settle(at *stake) {
+	if at.place == 0 && at.changes == 0 && !at.wants {
+		delete(s.sub.topics, at.t)
+		at.t.letGo()
+	}
+}
+
+// enrol makes the session a member of a topic, which the slot seq confirms.
+func (s *session) enrol(at *stake, seq uint32) {
+	if at.place > 0 {
+		return
+	}
+	t := at.t
+	t.members = append(t.members, member{s, at})
+	at.place, at.joined = len(t.members), seq
 	s.sub.counts[t.kind]++
 	s.pw.counters.Subscriptions++
-	t.members = append(t.members, s)
-	return true
 }
 
-// leaveTopic ends the session's membership of t, if it is a member; t may be nil. What it
-// still waits for here counts as kept: it would have been, before it left. by is the command
-// that leaves, which waits for the servers' word when it was the last member; or nil.
-func (s *session) leaveTopic(t *topic, by *pledge) {
-	if !s.subscribed(t) {
+// leaveTopic ends the session's membership of a topic, if it is a member.
+func (s *session) leaveTopic(at *stake) {
+	if at.place == 0 {
 		return
 	}
-	at, last := s.sub.places[t], len(t.members)-1
-	t.members[at] = t.members[last]
-	t.members[at].sub.places[t] = at
-	t.members[last] = nil
+	t := at.t
+	last := len(t.members) - 1
+	t.members[last].at.place = at.place
+	t.members[at.place-1], t.members[last] = t.members[last], member{}
 	t.members = t.members[:last]
-	delete(s.sub.places, t)
+	at.place, at.deaf = 0, nil
 	s.sub.counts[t.kind]--
 	s.pw.counters.Subscriptions--
-	var kept []*pledge
-	t.waiting = slices.DeleteFunc(t.waiting, func(p *pledge) bool {
-		if p.s == s {
-			kept = append(kept, p)
-		}
-		return p.s == s
-	})
-	for _, p := range kept {
-		p.kept()
-	}
-	if len(t.members) == 0 {
-		s.pw.switchboard().drop(t, by)
-	}
 }
 
-// confirmed hears that a server which carries the topic has said so.
-func (t *topic) confirmed() {
-	t.missing--
-	t.settle()
-}
-
-// settle answers what waits when the topic is live.
-func (t *topic) settle() {
-	if !t.live() {
-		return
-	}
-	waiting := t.waiting
-	t.waiting = nil
-	for _, p := range waiting {
-		p.kept()
-	}
-}
-
-// deliver gives a message to every member. b lives until the end of this event, so those
+// deliver gives a message that has come on a strand to every member. b lives until the end of this event, so those
 // who speak its protocol are written to from where it lies.
-func (t *topic) deliver(x *switchboard, b []byte) {
-	x.pw.counters.Messages += uint64(len(t.members))
+func (t *topic) deliver(st *strand, b []byte) {
+	t.x.pw.counters.Messages += uint64(len(t.members))
 	var push []byte
-	for _, s := range t.members {
+	for _, who := range t.members {
+		if who.at.deaf != nil && slices.Contains(who.at.deaf, st) {
+			continue
+		}
 		m := b
-		if s.resp == 3 {
+		if who.s.resp == 3 {
 			if push == nil {
-				push = x.asPush(b)
+				push = t.x.asPush(b)
 			}
 			m = push
 		}
-		s.receive(m)
+		who.receive(m)
 	}
 }
 
-// receive puts a message into the session's output: at once, unless a reply is passing
-// through or the confirmation of a subscription has not been said. Then it takes a slot of
-// its own behind what has one; messages that follow each other share it.
-func (s *session) receive(m []byte) {
+// receive puts a message into the member's output: at once, or in a slot of its own behind
+// what is in flight. Messages that follow each other share one.
+func (who member) receive(m []byte) {
+	s := who.s
 	if s.wire == nil || s.state != sessionOpen {
 		return
 	}
-	win := &s.window
-	if win.len() == 0 || win.front().state != passing && s.sub.barrier-win.head >= uint32(win.len()) {
+	if s.interjects(who.at) {
 		s.say(m)
 		return
 	}
+	win := &s.window
 	at := uint32(s.parked.len())
 	if last := win.at(win.tail - 1); s.sub.behind == win.tail && last.at+last.size == at {
 		last.size += uint32(len(m))
 	} else {
-		s.sub.barrier = win.push(slot{join: noJoin, state: parked, at: at, size: uint32(len(m))})
+		win.push(slot{join: noJoin, state: parked, at: at, size: uint32(len(m))})
 		s.sub.behind = win.tail
 	}
 	s.parked.add(m)
 	s.parkedLive += len(m)
 	s.overLimit()
+}
+
+// interjects reports whether a message may be said now. It must not overtake the reply to
+// what was executed before it was published, so it waits for what is in flight: not for
+// orders, because it is older than what confirms them, and not for requests that have not
+// been sent or may take any time.
+func (s *session) interjects(at *stake) bool {
+	win := &s.window
+	switch {
+	case win.len() == 0:
+		return true
+	case s.mode.has(modeMedley): // its orders are confirmed with its end
+		return at.joined-win.head >= uint32(win.len())
+	case s.sub.pledges.len() > 0:
+		return true
+	case win.front().state == passing, s.sub.behind-1-win.head < uint32(win.len()):
+		return false
+	}
+	return s.held > 0 || s.blocked() != nil
 }
 
 // asPush returns a copy of a message for those who speak RESP3; it lives until the end of
@@ -201,7 +231,7 @@ func (x *switchboard) asPush(b []byte) []byte {
 	return push
 }
 
-// faultReply makes the error for a pledge that a server cannot fulfil.
+// faultReply makes the error for an order that a server cannot fulfil.
 func (pw *poolWorker) faultReply(f *fault, id int32) []byte {
 	at := place{pool: pw.opt.Name}
 	if server := pw.table.Server(id); server != nil {

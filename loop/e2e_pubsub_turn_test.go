@@ -1,0 +1,134 @@
+package loop_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"huntaway/perf/bench/rig"
+)
+
+// twoProxies sets two proxies in front of the same servers.
+func twoProxies(t *testing.T, servers []*rig.Child) (here, there *stage) {
+	return play(t, scene{groups: alone(servers...)}), play(t, scene{groups: alone(servers...)})
+}
+
+// A message whose PUBLISH has been answered comes before the confirmation of an UNSUBSCRIBE
+// that is said then, whoever else is subscribed.
+func TestPublishThenUnsubscribe(t *testing.T) {
+	here, there := twoProxies(t, startServers(t, 1))
+	a, other, p := here.dial(), here.dial(), []*client{here.dial(), there.dial()}
+	other.subscribe(t, "SUBSCRIBE", "busy")
+	for round := range 200 {
+		name := []string{"busy", "quiet"}[round/2%2]
+		a.subscribe(t, "SUBSCRIBE", name)
+		p[round%2].must(t, "PUBLISH", name, "m")
+		a.tell(t, "UNSUBSCRIBE", name)
+		a.wantFrame(t, push('*', "message", name, "m"))
+		a.wantFrame(t, push('*', "unsubscribe", name, 0))
+	}
+}
+
+// A message whose PUBLISH has been answered does not come to who subscribes then, whoever else
+// is subscribed.
+func TestPublishThenSubscribe(t *testing.T) {
+	here, there := twoProxies(t, startServers(t, 1))
+	a, other, p := here.dial(), here.dial(), []*client{here.dial(), there.dial()}
+	other.subscribe(t, "PSUBSCRIBE", "n*")
+	for round := range 200 {
+		p[round%2].must(t, "PUBLISH", "news", "old")
+		a.tell(t, "PSUBSCRIBE", "n*")
+		a.wantFrame(t, push('*', "psubscribe", "n*", 1))
+		p[round%2].must(t, "PUBLISH", "news", "new")
+		a.wantFrame(t, push('*', "pmessage", "n*", "news", "new"))
+		a.tell(t, "PUNSUBSCRIBE")
+		a.wantFrame(t, push('*', "punsubscribe", "n*", 0))
+	}
+}
+
+// TestPubSubTurns: what a client says in one write it hears in the order in which it said it:
+// what it publishes between SUBSCRIBE and UNSUBSCRIBE, by whatever means, and nothing else.
+// Another client of the same topics makes no difference.
+func TestPubSubTurns(t *testing.T) {
+	servers := startServers(t, 2, "--notify-keyspace-events", "KEA")
+	st := play(t, scene{groups: alone(servers...)})
+	const publishes = "return redis.call(ARGV[1], KEYS[1], ARGV[2])"
+	cases := []struct {
+		join, leave, topic string
+		cause              func(text string) [][]string
+		message            func(text string) string
+	}{
+		{"SUBSCRIBE", "UNSUBSCRIBE", "c", func(text string) [][]string { return [][]string{{"PUBLISH", "c", text}} },
+			func(text string) string { return push('>', "message", "c", text) }},
+		{"SSUBSCRIBE", "SUNSUBSCRIBE", "c", func(text string) [][]string { return [][]string{{"SPUBLISH", "c", text}} },
+			func(text string) string { return push('>', "smessage", "c", text) }},
+		{"PSUBSCRIBE", "PUNSUBSCRIBE", "c*", func(text string) [][]string { return [][]string{{"PUBLISH", "cc", text}} },
+			func(text string) string { return push('>', "pmessage", "c*", "cc", text) }},
+		{"SUBSCRIBE", "UNSUBSCRIBE", "__keyspace@0__:k", func(text string) [][]string { return [][]string{{"SET", "k", text}} },
+			func(string) string { return push('>', "message", "__keyspace@0__:k", "set") }},
+		{"SUBSCRIBE", "UNSUBSCRIBE", "c", func(text string) [][]string { return [][]string{{"EVAL", publishes, "1", "c", "PUBLISH", text}} },
+			func(text string) string { return push('>', "message", "c", text) }},
+		{"SSUBSCRIBE", "SUNSUBSCRIBE", "c", func(text string) [][]string {
+			return [][]string{{"MULTI"}, {"EVAL", publishes, "1", "c", "SPUBLISH", text}, {"EXEC"}}
+		}, func(text string) string { return push('>', "smessage", "c", text) }},
+	}
+	for round := range 48 {
+		k, last := cases[round%len(cases)], ""
+		var other *client
+		if round%2 == 0 {
+			other = st.dial()
+			other.subscribe(t, k.join, k.topic)
+		}
+		c := st.dial().resp3(t)
+		var all []byte
+		add := func(commands ...[]string) {
+			for _, words := range commands {
+				all = rig.AppendCommand(all, words...)
+			}
+		}
+		add(k.cause("before")...)
+		add([]string{k.join, k.topic})
+		add(k.cause("inside")...)
+		end := [][]string{{k.leave, k.topic}, {"RESET"}, {"QUIT"}}[round%3]
+		add(end)
+		if end[0] != "QUIT" {
+			add(k.cause("after")...)
+			add([]string{"ECHO", "end"})
+		}
+		if err := c.send(all); err != nil {
+			t.Fatal(err)
+		}
+		var said []string
+		for !strings.Contains(last, "end\r\n") {
+			var err error
+			if last, err = frameOf(c.in); err != nil {
+				break
+			}
+			said = append(said, last)
+		}
+		joined, message := push('>', strings.ToLower(k.join), k.topic, 1), k.message("inside")
+		from, at := slices.Index(said, joined), slices.Index(said, message)
+		if end[0] == "QUIT" && (last != "" || len(said) == 0 || said[len(said)-1] != "+OK\r\n") {
+			t.Fatalf("round %d: got %q; want +OK at last, and the end", round, said)
+		}
+		left := slices.IndexFunc(said, func(f string) bool {
+			return f == push('>', strings.ToLower(k.leave), k.topic, 0) || f == "+RESET\r\n"
+		})
+		if left < 0 {
+			left = len(said) - 1
+		}
+		pushes := 0
+		for _, f := range said {
+			if strings.Contains(f, "message\r\n") {
+				pushes++
+			}
+		}
+		if from < 0 || at < from || left < at || pushes != 1 {
+			t.Fatalf("round %d, %s to %s: got %q; want one message between its confirmations", round, k.join, end[0], said)
+		}
+		c.conn.Close()
+		if other != nil {
+			other.conn.Close()
+		}
+	}
+}
