@@ -149,6 +149,9 @@
 // has left. A server that answers nothing is waited for no longer than it may take to answer a
 // request (timeout): then SUBSCRIBE has failed, and UNSUBSCRIBE is confirmed.
 //
+// What PUBLISH counts is what its server says, less our feeds, plus their members on all
+// workers: see [crowd].
+//
 // # Outages
 //
 // What cannot be executed now waits in its group's [hold]: while the master's link is down or

@@ -223,7 +223,7 @@ func TestPubSubFanOut(t *testing.T) {
 		t.Errorf("NUMSUB = %q; want %q", got, want)
 	}
 	for i := range messages {
-		p.want(t, "2", "PUBLISH", "news", strconv.Itoa(i))
+		p.want(t, "1000", "PUBLISH", "news", strconv.Itoa(i))
 	}
 	for n, c := range clients {
 		for i := range messages {

@@ -1,10 +1,12 @@
 package loop_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"huntaway/loop"
 	"huntaway/perf/bench/rig"
 )
 
@@ -132,3 +134,39 @@ func TestPubSubTurns(t *testing.T) {
 		}
 	}
 }
+
+// PUBLISH counts everybody who hears, on whatever worker: members of the channel, patterns
+// that fit, and clients of the server itself; in a transaction, too.
+func TestPublishCounts(t *testing.T) {
+	servers := startServers(t, 2)
+	st := play(t, scene{groups: alone(servers...), engine: loop.Options{Workers: 3}})
+	p := st.dial()
+	channel := st.keyOf(0, "news")
+	want := 0
+	for i := range 12 {
+		c := st.dial()
+		names := [][]string{{"SUBSCRIBE", channel}, {"PSUBSCRIBE", "n*"}, {"PSUBSCRIBE", "n*", "ne?s*", "x*"}, {"SSUBSCRIBE", channel}}[i%4]
+		c.tell(t, names...)
+		for range names[1:] {
+			c.heard(t)
+		}
+		want += []int{1, 1, 2, 0}[i%4]
+		p.want(t, decimal(want), "PUBLISH", channel, "m")
+	}
+	p.want(t, "3", "SPUBLISH", channel, "m")
+	direct, err := connectTo("tcp", servers[0].Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer direct.conn.Close()
+	direct.subscribe(t, "SUBSCRIBE", channel)
+	p.want(t, decimal(want+1), "PUBLISH", channel, "m")
+	p.want(t, "OK", "MULTI")
+	p.want(t, "QUEUED", "SET", channel, "v")
+	p.want(t, "QUEUED", "PUBLISH", channel, "m")
+	p.want(t, fmt.Sprintf("*2\r\n+OK\r\n:%d\r\n", want+1), "EXEC")
+	p.want(t, "0", "PUBLISH", "quiet", "m")
+}
+
+// decimal formats n.
+func decimal(n int) string { return fmt.Sprint(n) }

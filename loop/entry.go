@@ -18,7 +18,7 @@ type entry struct {
 }
 
 // marks are what must be known of an entry.
-type marks uint16
+type marks uint32
 
 const (
 	isWrite   marks = 1 << iota // may change data
@@ -35,8 +35,9 @@ const (
 	isScript                    // runs or brings a script; see withScript
 	hopLow                      // with hopHigh, how often it has been redirected; see chase
 	hopHigh
-	guarded  // its client can choose the bytes of its reply, see isGuarded
-	confirms // asks whether a server meant what a reply said of it, see hearsay
+	guarded   // its client can choose the bytes of its reply, see isGuarded
+	confirms  // asks whether a server meant what a reply said of it, see hearsay
+	isPublish // its reply counts subscribers; see crowd
 )
 
 // has reports whether any of m is set.

@@ -284,7 +284,9 @@ func (l *link) match(e *entry, b []byte) {
 		l.pw.holdBack(s, e, l.frameOf(e))
 		return
 	}
-	l.w.settle(e, b)
+	if !e.marks.has(isPublish) || !l.attended(e, b) {
+		l.w.settle(e, b)
+	}
 	l.pw.taken(e)
 }
 
@@ -364,7 +366,7 @@ func (l *link) piece(b []byte) {
 // is next in order, and not a part to be joined. An error that is large is a script's: no
 // server says so much to tell that it refuses a request.
 func (l *link) mayFlow(e *entry, s *session, b []byte) bool {
-	return l.partial.len()+len(b) >= passOn && !e.marks.has(isPart) && e.seq == s.window.head &&
+	return l.partial.len()+len(b) >= passOn && !e.marks.has(isPart|isPublish) && e.seq == s.window.head &&
 		!s.medley.has(e.seq) && (!e.marks.has(isMany) || l.lead == l.leadsTo(e))
 }
 

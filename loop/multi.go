@@ -17,7 +17,7 @@ type transaction struct {
 	scripts bool     // some request names a script by its digest
 	brings  bool     // some request has a script in it, or flushes them
 	flushes bool     // some request flushes all scripts
-	guard   marks    // guarded, when some request is
+	guard   marks    // guarded and isPublish, when some request is
 	spoilt  bool     // a request was refused: EXEC will be too
 	watched bool     // a WATCH was answered
 	lost    bool     // what was watched may have changed: EXEC answers null
@@ -32,14 +32,15 @@ const mostLeads = 1<<16 - 1
 
 // The commands that are told apart here, by ID.
 var (
-	multiID   = idOf("multi")
-	execID    = idOf("exec")
-	discardID = idOf("discard")
-	watchID   = idOf("watch")
-	unwatchID = idOf("unwatch")
-	publishID = idOf("publish")
-	quitID    = idOf("quit")
-	resetID   = idOf("reset")
+	multiID    = idOf("multi")
+	execID     = idOf("exec")
+	discardID  = idOf("discard")
+	watchID    = idOf("watch")
+	unwatchID  = idOf("unwatch")
+	publishID  = idOf("publish")
+	spublishID = idOf("spublish")
+	quitID     = idOf("quit")
+	resetID    = idOf("reset")
 )
 
 // Redis' words about transactions, and ours where it has none.

@@ -52,7 +52,7 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 	case !s.tx.spoilt:
 		text = s.tx.add(r.Frame, s.pw.opt.Limits.QueuedBytes)
 		s.noteScript(cmd, r)
-		s.tx.guard |= guardOf(cmd)
+		s.tx.guard |= guardOf(cmd) | countOf(cmd)
 	}
 	if text != "" {
 		s.spoil(codec.AppendError(s.w.scratch[:0], text))

@@ -30,6 +30,7 @@ type Pool struct {
 	rejected atomic.Int64 // perf.Now of the last of rejects
 
 	guesses guesses // has a lock of its own
+	crowd   crowd   // has a lock of its own, which only PUBLISH and subscribing take
 	scripts scripts // has a lock of its own, which only commands about scripts take
 
 	// Told from outside, by SetServerVersion.

@@ -77,9 +77,7 @@ func (s *session) subscriptions() (channels, patterns, shards int) {
 func (s *session) pubSub(cmd *codec.Command, r *codec.Request) {
 	switch cmd.Name {
 	case "publish", "spublish":
-		// The server's answer is passed on. It counts a worker of a proxy as one subscriber,
-		// however many sessions are behind it: what is behind other proxies nobody here knows.
-		s.forward(cmd, r, s.pw.table.Locate(r.Arg(1)))
+		s.publish(cmd, r)
 		return
 	case "pubsub|channels", "pubsub|shardchannels", "pubsub|numsub", "pubsub|shardnumsub", "pubsub|numpat":
 		s.takeCensus(cmd, r)

@@ -40,6 +40,7 @@ type strand struct {
 	open    bool    // the server has confirmed, and has not confirmed the end
 	asked   bool    // the last that the server has been told is to carry it, and it has not answered
 	refused bool    // the last answer was an error
+	told    int     // of its surplus, see crowd
 	waiting []claim // of those who join, until the server has been asked and has confirmed
 }
 
@@ -77,6 +78,7 @@ func (f *feed) carry(t *topic) {
 // topic's changes are to begin anew.
 func (st *strand) cut() {
 	delete(st.f.strands, st.t)
+	st.tell()
 	if st.t.wants > 0 {
 		st.end()
 	}
@@ -114,6 +116,7 @@ func (st *strand) opened() {
 		st.open = true
 		st.f.x.pw.counters.Upstream++
 	}
+	st.tell()
 }
 
 // shut notes that the server does not carry the strand, or not any more.
@@ -121,6 +124,27 @@ func (st *strand) shut() {
 	if st.open {
 		st.open = false
 		st.f.x.pw.counters.Upstream--
+	}
+	st.tell()
+}
+
+// surplus is by how many members more than one the server counts less than there are: our
+// feed is one subscriber to it. A strand that was cut has none.
+func (st *strand) surplus() int {
+	switch {
+	case !st.open:
+		return 0
+	case st.f.strands[st.t] != st:
+		return -1
+	}
+	return len(st.t.members) - 1
+}
+
+// tell enters the strand's surplus where every worker finds it.
+func (st *strand) tell() {
+	if n := st.surplus(); n != st.told {
+		st.f.x.pw.pool.crowd.add(st.f.server, st.t, n-st.told)
+		st.told = n
 	}
 }
 

@@ -81,6 +81,9 @@ func wantNothingLeft(t *testing.T, x *switchboard) {
 	if c := &x.pw.counters; c.Subscriptions != 0 || c.Upstream != 0 {
 		t.Errorf("%d subscriptions and %d upstream are counted; want 0", c.Subscriptions, c.Upstream)
 	}
+	if n := x.pw.pool.crowd.uneven.Load(); n != 0 {
+		t.Errorf("%d topics have a surplus; want 0", n)
+	}
 	for id, f := range x.feeds {
 		if len(f.strands) != 0 {
 			t.Errorf("the feed of server %d carries %d topics; want 0", id, len(f.strands))

@@ -82,6 +82,13 @@ func (t *topic) unwant() {
 	}
 }
 
+// tell enters how many members there are now.
+func (t *topic) tell() {
+	for _, st := range t.strands {
+		st.tell()
+	}
+}
+
 // letGo forgets the topic when it is nobody's.
 func (t *topic) letGo() {
 	if t.wants == 0 && len(t.members) == 0 && t.pending.n == 0 {
@@ -135,6 +142,7 @@ func (s *session) enrol(at *stake, seq uint32) {
 	at.place, at.joined = len(t.members), seq
 	s.sub.counts[t.kind]++
 	s.pw.counters.Subscriptions++
+	t.tell()
 }
 
 // leaveTopic ends the session's membership of a topic, if it is a member.
@@ -150,6 +158,7 @@ func (s *session) leaveTopic(at *stake) {
 	at.place, at.deaf = 0, nil
 	s.sub.counts[t.kind]--
 	s.pw.counters.Subscriptions--
+	t.tell()
 }
 
 // deliver gives a message that has come on a strand to every member. b lives until the end of this event, so those
