@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"huntaway/codec"
 	"huntaway/loop"
 	"huntaway/perf/bench/rig"
 )
@@ -170,3 +171,59 @@ func TestPublishCounts(t *testing.T) {
 
 // decimal formats n.
 func decimal(n int) string { return fmt.Sprint(n) }
+
+// The numbers of databases in the names of channels are those that clients count by.
+func TestPubSubDatabases(t *testing.T) {
+	servers := startServers(t, 2, "--notify-keyspace-events", "KEA")
+	st := play(t, scene{groups: alone(servers...), options: loop.PoolOptions{DB: 3}})
+	c, p := st.dial(), st.dial()
+	key := st.keyOf(1, "k")
+	for _, name := range []string{"__keyevent@0__:set", "__keyspace@0__:" + key, "__keyspace@1__:" + key, "plain"} {
+		c.subscribe(t, "SUBSCRIBE", name)
+	}
+	all := []string{"__key*@0__:*", "__keyspace@*", "__keyevent@[0-9]*__:set", "*:set", "__keyspace@0__:k*"}
+	for _, name := range all {
+		c.subscribe(t, "PSUBSCRIBE", name)
+	}
+	for _, addr := range []string{servers[1].Addr} {
+		ofServer(t, addr, "SET", key, "of another database") // 0 to the server: not to be seen
+	}
+	p.want(t, "OK", "SET", key, "v")
+	got := map[string]int{}
+	c.tell(t, "PING", "end")
+	for f := c.heard(t); !strings.Contains(f, "pong"); f = c.heard(t) {
+		got[f]++
+	}
+	c.tell(t, "UNSUBSCRIBE", "__keyevent@0__:set") // a mark for both servers
+	for f := c.heard(t); !strings.Contains(f, "unsubscribe"); f = c.heard(t) {
+		got[f]++
+	}
+	event, space := "__keyevent@0__:set", "__keyspace@0__:"+key
+	want := []string{push('*', "message", event, key), push('*', "message", space, "set"),
+		push('*', "pmessage", "__key*@0__:*", event, key), push('*', "pmessage", "__key*@0__:*", space, "set"),
+		push('*', "pmessage", "__keyspace@*", space, "set"), push('*', "pmessage", "__keyspace@0__:k*", space, "set"),
+		push('*', "pmessage", "__keyevent@[0-9]*__:set", event, key), push('*', "pmessage", "*:set", event, key)}
+	for _, f := range want {
+		if got[f] != 1 {
+			t.Errorf("heard %q %d times; want once", f, got[f])
+		}
+		delete(got, f)
+	}
+	if len(got) > 0 {
+		t.Errorf("heard %v as well; want no more", got)
+	}
+	p.want(t, push('*', space, 1), "PUBSUB", "NUMSUB", space)
+	if got := p.must(t, "PUBSUB", "CHANNELS", "__keyspace@1__:*"); got != string(codec.AppendBulk([]byte("*1\r\n"), "__keyspace@1__:"+key)) {
+		t.Errorf("CHANNELS: got %q; want the name by which clients know it", got)
+	}
+	c.tell(t, "PUNSUBSCRIBE")
+	left := map[string]bool{}
+	for range all {
+		left[strings.Split(c.heard(t), "\r\n")[4]] = true
+	}
+	for _, name := range all {
+		if !left[name] {
+			t.Errorf("left %v; want %q among them", left, name)
+		}
+	}
+}

@@ -130,7 +130,7 @@ func (s *session) subscribe(kind topicKind, r *codec.Request) {
 	p := s.pledge(kind)
 	p.joins = true
 	for i := 1; i < r.Len(); i++ {
-		t := x.topicOf(kind, r.Arg(i))
+		t := x.topicOf(kind, x.pw.inward(kind, r.Arg(i)))
 		p.name(t, "")
 	}
 	p.begin(x)
@@ -147,7 +147,7 @@ func (s *session) subscribesTooMuch(x *switchboard, kind topicKind, r *codec.Req
 	}
 	fresh := make(map[string]bool) // a name that is said twice counts once
 	for i := 1; i < r.Len() && have+len(fresh) <= most; i++ {
-		name := r.Arg(i)
+		name := x.pw.inward(kind, r.Arg(i))
 		if !s.asksFor(x.topics[kind][string(name)]) {
 			fresh[string(name)] = true
 		}
@@ -170,7 +170,7 @@ func (s *session) unsubscribe(kind topicKind, r *codec.Request) {
 	x := s.pw.switchboard()
 	p := s.pledge(kind)
 	for i := 1; i < r.Len(); i++ {
-		name := r.Arg(i)
+		name := x.pw.inward(kind, r.Arg(i))
 		if t := x.topics[kind][string(name)]; t != nil {
 			p.name(t, "")
 		} else {
@@ -192,7 +192,7 @@ func (s *session) topicsOf(kind topicKind) (some []*topic) {
 			some = append(some, t)
 		}
 	}
-	slices.SortFunc(some, func(a, b *topic) int { return strings.Compare(a.name, b.name) })
+	slices.SortFunc(some, func(a, b *topic) int { return strings.Compare(a.shown, b.shown) })
 	return some
 }
 

@@ -31,12 +31,14 @@ func (pw *poolWorker) switchboard() *switchboard {
 	return pw.board
 }
 
-// topicOf returns a topic, by its name.
+// topicOf returns a topic, by the name that the servers know it by.
 func (x *switchboard) topicOf(kind topicKind, name []byte) *topic {
 	if t := x.topics[kind][string(name)]; t != nil {
 		return t
 	}
 	t := &topic{x: x, kind: kind, name: string(name)}
+	shown, _ := x.pw.outwardName(kind, name)
+	t.shown = string(shown)
 	x.topics[kind][t.name] = t
 	x.place(t)
 	return t
@@ -102,7 +104,6 @@ func (x *switchboard) serversOf(t *topic) (ids []int32) {
 }
 
 // isKeyEvent reports whether a channel is one on which servers tell what happens to keys.
-// The database in its name is the servers': PoolOptions.DB is not added.
 func isKeyEvent(t *topic) bool {
 	name := []byte(t.name)
 	return t.kind == channelTopic &&

@@ -32,8 +32,9 @@ func (s *session) takeCensus(cmd *codec.Command, r *codec.Request) {
 	if strings.HasPrefix(cmd.Name, "pubsub|shard") {
 		c.kind = shardTopic
 	}
+	frame := s.pw.inwardCensus(c.kind, r)
 	for i := 2; i < r.Len() && c.what == "numsub"; i++ {
-		c.names = append(c.names, string(r.Arg(i)))
+		c.names = append(c.names, string(s.pw.inward(c.kind, r.Arg(i))))
 	}
 	s.pw.commands[cmd.ID].Calls++
 	c.who = entry{session: s.index, gen: s.gen, seq: s.expect(slot{join: noJoin})}
@@ -45,7 +46,6 @@ func (s *session) takeCensus(cmd *codec.Command, r *codec.Request) {
 	}
 	c.left = len(ids)
 	s.stop(stopGather)
-	frame := append([]byte(nil), r.Frame...)
 	for _, id := range ids {
 		x.ask(id, frame, func(reply []byte) { x.counted(c, id, reply) })
 	}
@@ -103,7 +103,7 @@ func (pw *poolWorker) owns(kind topicKind, names []string) []own {
 }
 
 // finish makes the reply.
-func (c *census) finish(_ *session, dst []byte, workers [][]own) []byte {
+func (c *census) finish(s *session, dst []byte, workers [][]own) []byte {
 	switch c.what {
 	case "numpat":
 		most := int64(0)
@@ -113,7 +113,7 @@ func (c *census) finish(_ *session, dst []byte, workers [][]own) []byte {
 		}
 		return codec.AppendInt(dst, most)
 	case "numsub":
-		return c.appendCounts(dst, workers)
+		return c.appendCounts(s.pw, dst, workers)
 	}
 	var all []string
 	for _, reply := range c.replies {
@@ -122,7 +122,9 @@ func (c *census) finish(_ *session, dst []byte, workers [][]own) []byte {
 			if next == 0 {
 				break
 			}
-			all = append(all, string(name))
+			if shown, visible := s.pw.outwardName(c.kind, name); visible {
+				all = append(all, string(shown))
+			}
 			at = next
 		}
 	}
@@ -132,7 +134,7 @@ func (c *census) finish(_ *session, dst []byte, workers [][]own) []byte {
 
 // appendCounts appends every name and its subscribers: what the masters count, with our
 // sessions in the place of our workers.
-func (c *census) appendCounts(dst []byte, workers [][]own) []byte {
+func (c *census) appendCounts(pw *poolWorker, dst []byte, workers [][]own) []byte {
 	counts := make([]int64, len(c.names))
 	for _, reply := range c.replies {
 		at := codec.ArrayHeader(reply)
@@ -151,7 +153,8 @@ func (c *census) appendCounts(dst []byte, workers [][]own) []byte {
 			members += o[i].members
 			counts[i] -= o[i].feeds
 		}
-		dst = codec.AppendBulk(dst, name)
+		shown, _ := pw.outwardName(c.kind, []byte(name))
+		dst = codec.AppendBulk(dst, shown)
 		dst = codec.AppendInt(dst, max(counts[i], 0)+members)
 	}
 	return dst

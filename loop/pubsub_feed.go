@@ -240,7 +240,9 @@ func (f *feed) pass(kind topicKind, name, b []byte) {
 		return
 	}
 	if st := f.strands[t]; st != nil && st.open {
-		t.deliver(st, b)
+		if b = f.x.outward(t, b); b != nil {
+			t.deliver(st, b)
+		}
 	}
 }
 

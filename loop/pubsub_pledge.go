@@ -197,7 +197,7 @@ func (p *pledge) confirm(dst []byte) []byte {
 	for i := range p.mentions {
 		t, name := p.mentions[i].t, p.mentions[i].name
 		if t != nil {
-			name = t.name
+			name = t.shown
 			p.effect(s.sub.topics[t])
 		}
 		dst = appendConfirmation(dst, s, how, []byte(name), s.sub.confirmed(p.kind))

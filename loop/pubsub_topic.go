@@ -12,7 +12,8 @@ import (
 type topic struct {
 	x       *switchboard
 	kind    topicKind
-	name    string
+	name    string // as the servers know it
+	shown   string // as clients do
 	members []member
 	wants   int       // sessions whose orders so far ask for it
 	strands []*strand // one for each feed that carries it: one, or one per group
@@ -227,17 +228,22 @@ func (s *session) interjects(at *stake) bool {
 // asPush returns a copy of a message for those who speak RESP3; it lives until the end of
 // this event. Copies of one event lie behind each other, so that they leave in one piece.
 func (x *switchboard) asPush(b []byte) []byte {
+	at := x.copies().len()
+	x.pushes.add(b) // when it grows, what was handed out stays where it was
+	push := x.pushes.bytes()[at:]
+	push[0] = '>'
+	return push
+}
+
+// copies returns the buffer for what is made of messages in this event.
+func (x *switchboard) copies() *buffer {
 	w := x.pw.w
 	if x.pushesOf != w.events {
 		x.pushesOf = w.events
 		x.pushes = buffer{slabs.Get()}
 		w.orphans = append(w.orphans, x.pushes)
 	}
-	at := x.pushes.len()
-	x.pushes.add(b) // when it grows, what was handed out stays where it was
-	push := x.pushes.bytes()[at:]
-	push[0] = '>'
-	return push
+	return &x.pushes
 }
 
 // faultReply makes the error for an order that a server cannot fulfil.
