@@ -14,7 +14,7 @@ func (l *link) collect(e *entry, s *session, b []byte) {
 	switch {
 	case e.marks.has(isMany) && l.lead < l.leadsTo(e): // only its beginning is of interest
 		l.partial.add(b[:min(len(b), max(0, passOn-l.partial.len()))])
-	case s != nil && int64(l.partial.len()+len(b))+s.unread() > s.pw.opt.Limits.OutputBytes:
+	case s != nil && int64(l.partial.len()+len(b)) > s.pw.opt.Limits.OutputBytes:
 		s.cutOff(endOutput)
 		e.marks |= isSink
 		l.flowOn(len(b))
