@@ -173,6 +173,8 @@
 //	who asks   for what                      bound                          beyond it
 //	client     answers made here             mostWork per event             the rest of its bytes wait for a turn ([session.spend])
 //	client     a word of every worker        one at a time                  later requests wait ([gather])
+//	client     what masters say              one question, inquiryTime      what they do not tell is left out ([session.inquireFor])
+//	client     words of what is answered here mostWords, mostWordBytes       refused ([session.local])
 //	clients    the same, all of them         piecesPerTurn per turn         chores stand in line ([worker.addChore])
 //	client     answers that it does not read pauseOutput                    it is not read from
 //	client     replies of servers            allowedBytes in flight         later requests wait ([session.weigh])

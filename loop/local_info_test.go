@@ -302,6 +302,32 @@ func TestInfoOfSeveralMasters(t *testing.T) {
 	}
 }
 
+// TestModulesOfSeveralMasters: those that all have, in either protocol.
+func TestModulesOfSeveralMasters(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{Table: twoGroups(t)})
+	st.linkTo(0, 0, 0)
+	st.linkTo(0, 0, 1)
+	c := st.client(0, 0)
+	one := func(name, version string) string {
+		return "*4\r\n$4\r\nname\r\n" + string(codec.AppendBulk(nil, name)) + "$3\r\nver\r\n:" + version + "\r\n"
+	}
+	for _, head := range []string{"*4", "%2"} {
+		c.ask("MODULE LIST\r\n")
+		st.masterTold(0, 0, command("MODULE", "LIST"), "*2\r\n"+one("search", "20800")+one("bf", "1"))
+		st.masterTold(0, 1, command("MODULE", "LIST"), "*2\r\n"+one("ReJSON", "2")+one("search", "20900"))
+		if got, want := c.take(), "*1\r\n"+strings.Replace(one("search", "20800"), "*4", head, 1); got != want {
+			t.Errorf("got %q; want %q", got, want)
+		}
+		c.say("HELLO", "3")
+	}
+	c.ask("MODULE LIST\r\n")
+	st.masterTold(0, 0, command("MODULE", "LIST"), "-NOPERM no\r\n")
+	st.masterTold(0, 1, command("MODULE", "LIST"), "*0\r\n")
+	if got := c.take(); got != "*0\r\n" {
+		t.Errorf("refused: got %q; want none", got)
+	}
+}
+
 // TestConfigOfSeveralMasters: what differs is the sum, the least or mixed; secrets stay there.
 func TestConfigOfSeveralMasters(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{Table: twoGroups(t)})
