@@ -219,3 +219,23 @@ func TestRelief(t *testing.T) {
 		t.Errorf("got relief %v, closed %t; want it gone when nobody needs it", x.pw.plain.relief, relief.closed)
 	}
 }
+
+// TestReliefOfSplitRequests: while one of two servers runs a script, the parts of a split request
+// do not change the links that what comes behind it uses.
+func TestReliefOfSplitRequests(t *testing.T) {
+	table := twoGroups(t)
+	k := keysOf(t, table)
+	x := newWard(t, 0, PoolOptions{Table: table})
+	x.client(0, 0).ask(frames("EVAL x 1 " + k[0]))
+	c := x.client(0, 0)
+	x.asked()
+	x.pass(stallEnd)
+	relief := x.reconnect(x.pw.plain.relief.link(0, 0))
+	c.ask(frames("MSET " + k[0] + " 1 " + k[1] + " 1;SET " + k[0] + " 2"))
+	got(t, "to the busy one", x.servers[0].take(), frames("MSET "+k[0]+" 1;SET "+k[0]+" 2"))
+	got(t, "to the other", x.servers[1].take(), frames("MSET "+k[1]+" 1"))
+	got(t, "to the relief", relief.take(), "")
+	other := x.client(0, 0)
+	other.ask(frames("SET " + k[0] + " 3;MSET " + k[0] + " 4 " + k[1] + " 4;SET " + k[0] + " 5"))
+	got(t, "all that begins there", relief.take(), frames("SET "+k[0]+" 3;MSET "+k[0]+" 4;SET "+k[0]+" 5"))
+}

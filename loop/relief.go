@@ -24,6 +24,12 @@ func (s *session) attach(f *family) {
 	f.users++
 }
 
+// mayStep reports whether the session has nothing in flight but one whole request, that is about
+// to be sent: the parts of a split one must not change what their session uses under each other.
+func (s *session) mayStep() bool {
+	return s.window.len() == 1 && s.window.front().join == noJoin
+}
+
 // sidestep chooses anew between the links of the session's family to a server and their
 // relief. The session has nothing in flight but the request that is to be sent.
 func (s *session) sidestep(id int32, k int) *link {
