@@ -143,7 +143,7 @@ var placementRows = []row{
 var serverRows = []row{
 	{name: "timeout", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.Timeout }),
 		millis: true, initial: "1s", twemproxy: "0s", when: onReload,
-		doc: "How long a server may take to accept a connection or to answer a request; blocking commands have their own. 0s: for ever, and then a dead server hangs its clients."},
+		doc: "How long a server may be silent before it accepts a connection or answers a request; blocking commands have their own time. A reply that is arriving, and a request that the server is taking, have a second more for each MiB. 0s: for ever, and then a dead server hangs its clients."},
 	{name: "server_connections", kind: kindNumber, at: ofPool(func(p *Pool) any { return &p.ServerConnections }),
 		least: 1, most: 1024, initial: "1", when: onRestart,
 		doc: "Connections to each server, for each event loop. Clients share them; one is nearly always enough."},

@@ -316,7 +316,7 @@ func (pw *poolWorker) tickBlocked() {
 			b.quorum.tick(b)
 		case b.link == nil:
 			pw.seek(b)
-		case b.deadline > 0 && pw.w.now > b.deadline:
+		case b.deadline > 0 && pw.w.now > b.deadline && !b.link.arriving():
 			b.giveUp()
 		default:
 			b.askAgain()

@@ -25,7 +25,8 @@ const (
 func (w *worker) tick() {
 	w.resting = false // a tick is no event that ends the rest
 	w.begin()
-	w.late = w.now-w.beat.Load() > w.overslept()
+	late := w.now-w.beat.Load() > w.overslept()
+	w.excused, w.late = late && !w.late, late
 	w.beat.Store(w.now)
 	for _, pw := range w.pools {
 		pw.tickLinks()
@@ -107,6 +108,7 @@ func (l *link) tick() {
 	case linkGreeting:
 		l.tickGreeting()
 	case linkReady, linkLeaving:
+		l.noteTaken()
 		l.stall()
 		l.lookOccupied()
 		l.expire()
@@ -129,7 +131,7 @@ func (l *link) tick() {
 // belong to nobody. Only a link that owes too many or has been silent for too long is given up.
 func (l *link) expire() {
 	timeout := int64(l.pw.opt.Timeout)
-	if timeout == 0 || l.fifo.len() == 0 || l.patient {
+	if timeout == 0 || l.fifo.len() == 0 || l.patient || l.w.excused {
 		return
 	}
 	if l.ripe() {
@@ -143,9 +145,10 @@ func (l *link) expire() {
 		}
 		l.sink(e)
 	}
+	sinks := l.expired + l.expireBehind()
 	l.expireDiverted()
 	silence := max(int64(leastSilence), silences*timeout)
-	if l.expired > mostSinks || l.w.now-l.heard > silence && l.busy() {
+	if sinks > mostSinks || l.quiet() > silence && l.busy() {
 		l.breakUp(faultTimeout)
 	}
 }
@@ -155,8 +158,7 @@ func (l *link) ripe() bool {
 	if l.expired == l.fifo.len() || l.expired == 0 && l.flows {
 		return false
 	}
-	e := l.fifo.at(l.fifo.head + uint32(l.expired))
-	return l.w.now-e.sent >= l.allowed(e)
+	return l.overdue(l.fifo.head + uint32(l.expired))
 }
 
 // sink answers the request of e with a time-out and leaves e to swallow the late reply.

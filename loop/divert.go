@@ -96,7 +96,7 @@ func (l *link) divert(waited int64) (n int) {
 // ruleOut keeps reads that are diverted from a server that has begun to be silent as well:
 // they would not be sent a third time.
 func (l *link) ruleOut() {
-	if l.wire != nil && l.owes() && l.w.now-l.heard > int64(stallTime)/2 {
+	if l.wire != nil && l.owes() && l.quiet() > int64(stallTime)/2 {
 		l.pw.cost[l.server.ID] = shard.Unusable
 	}
 }
@@ -196,7 +196,7 @@ func (l *link) expireDiverted() {
 		e := l.fifo.at(p)
 		switch {
 		case e.marks&(viaRead|retried) != viaRead|retried || e.marks.has(isSink), l.flows && p == l.fifo.head:
-		case l.w.now-e.sent >= l.allowed(e):
+		case l.overdue(p):
 			l.sink(e)
 		default:
 			l.remind(e)

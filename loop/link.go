@@ -59,6 +59,7 @@ type link struct {
 	greets   int         // replies of it still to come
 	heard    int64       // when bytes last came, or the first request went out after silence
 	stalled  int64       // what heard was when the last stall was reported
+	progress progress
 	written  ring[stamp] // when what is in flight was written
 	retryAt  int64       // when it may be dialed again
 	pause    int64       // how long it rests after the next failure
@@ -93,10 +94,12 @@ type link struct {
 // A waiter names a session that may be gone by the time it is looked for.
 type waiter struct{ session, gen uint32 }
 
-// A stamp says when every entry before a FIFO position had been written.
+// A stamp says when every entry before a FIFO position had been written, and how many bytes
+// the link had moved by then.
 type stamp struct {
-	upTo uint32
-	at   int64
+	upTo  uint32
+	at    int64
+	moved int64
 }
 
 // linkState is where a link is in its life.
@@ -272,9 +275,10 @@ func (l *link) flush() {
 	if l.sent == end {
 		return
 	}
-	l.written.push(stamp{upTo, perf.Now()})
+	l.written.push(stamp{upTo, perf.Now(), l.carried()})
 	waiting := l.log.bytes()[l.sent:end]
 	l.sent = end
+	l.progress.given += int64(len(waiting))
 	l.wire.write(waiting)
 	l.relieve()
 }

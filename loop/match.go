@@ -20,6 +20,7 @@ const keepAnswered = 64 << 10
 // readable takes what has arrived from the server. in is dead when it returns.
 func (l *link) readable(in []byte) {
 	l.heard = l.w.now
+	l.progress.came += int64(len(in))
 	l.count.ReplyBytes += uint64(len(in))
 	for len(in) > 0 && l.wire != nil {
 		if l.canary.doubting {

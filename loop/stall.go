@@ -11,7 +11,7 @@ const stallTime = 300 * time.Millisecond
 // without ticks it is this process that was silent: replies may be waiting to be read.
 func (l *link) stall() {
 	l.unshun()
-	if l.w.now-l.heard <= int64(stallTime) || l.w.late {
+	if l.quiet() <= int64(stallTime) || l.w.late {
 		return
 	}
 	if l.patient || l.tap != nil || l.wire == nil || !l.owes() {

@@ -38,6 +38,7 @@ type worker struct {
 	lull      int    // ticks in a row between which nothing happened
 	lullAt    uint64 // events at the last tick
 	late      bool   // ticks have been lacking: this process has been stopped, or an event took long
+	excused   bool   // they have, for the first time: what seems to be late may be waiting to be read
 	draining  bool   // the process is going down: sessions close when nothing is owed
 	drainBy   int64  // when draining waits for no pause any more; 0: never
 	overdue   bool   // that has come

@@ -1,0 +1,182 @@
+package loop
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"huntaway/shard"
+)
+
+const progressLimit = 400 * time.Millisecond
+
+// timedOut is how replies begin that say so.
+const timedOut = "-ERR huntaway: timed out"
+
+// twoWards is a worker in front of two groups, with a time-out.
+func twoWards(t *testing.T) (x *ward, keys [2]string) {
+	table := twoGroups(t)
+	return newWard(t, 0, PoolOptions{Table: table, Timeout: progressLimit}), keysOf(t, table)
+}
+
+// TestReplyThatArrives: a reply that is coming is not late, however it is kept until it is
+// whole: as part of a joined one, because it is early, or passed on; and what stands behind it is not
+// late either. When it stops coming all of it is.
+func TestReplyThatArrives(t *testing.T) {
+	const size, pieces = 4 << 20, 20
+	value := strings.Repeat("x", size)
+	x, k := twoWards(t)
+	for name, request := range map[string]string{
+		"joined":    "MGET " + k[1] + " " + k[0],
+		"early":     "GET " + k[1] + ";GET " + k[0],
+		"passed on": "GET " + k[0],
+	} {
+		for _, ends := range []bool{true, false} {
+			x, _ = twoWards(t)
+			c, behind := x.client(0, 0), x.client(0, 0)
+			c.ask(frames(request))
+			behind.ask(frames("SET " + k[0] + " w"))
+			reply := "$" + decimal(size) + "\r\n" + value + "\r\n"
+			if strings.HasPrefix(request, "MGET") {
+				reply = "*1\r\n" + reply
+			}
+			said := 0
+			for range pieces {
+				next := min(said+len(reply)/pieces, len(reply)-10)
+				x.servers[0].arrive(reply[said:next])
+				said = next
+				x.pass(progressLimit / 2)
+				// The other server is asked something meanwhile, and answers.
+				if request[0] == 'M' || strings.Contains(request, ";") {
+					x.pw.link(1, 0).heard = x.w.now
+					x.pw.link(1, 0).fifo.front().sent = x.w.now
+				}
+			}
+			if got := c.take() + behind.take(); strings.Contains(got, timedOut) {
+				t.Fatalf("%s: got a time-out in the middle of the reply; want none", name)
+			}
+			if !ends {
+				x.pass(2 * progressLimit)
+				if got := behind.take(); !strings.HasPrefix(got, timedOut) {
+					t.Errorf("%s: what is behind a reply that does not go on: got %.60q; want a time-out", name, got)
+				}
+				continue
+			}
+			x.servers[0].arrive(reply[said:] + "+OK\r\n")
+			x.run()
+			got(t, name+": behind it", behind.take(), "+OK\r\n")
+		}
+	}
+}
+
+// TestReplyThatDrips: a server that says a byte now and then is late all the same, and so is a
+// queue that it works off too slowly.
+func TestReplyThatDrips(t *testing.T) {
+	x := newWard(t, 0, PoolOptions{Timeout: progressLimit})
+	c, behind := x.client(0, 0), x.client(0, 0)
+	c.ask(frames("GET a"))
+	behind.ask(frames("GET b"))
+	for range 4 {
+		x.servers[0].arrive("$")
+		x.servers[0].owner.(*call).l.scan.Reset() // it begins again: no reply of that length is needed
+		x.pass(progressLimit / 3)
+	}
+	for _, cl := range []*memClient{c, behind} {
+		if got := cl.take(); !strings.HasPrefix(got, timedOut) {
+			t.Errorf("got %.60q; want a time-out", got)
+		}
+	}
+
+	x = newWard(t, 0, PoolOptions{Timeout: progressLimit})
+	c, behind = x.client(0, 0), x.client(0, 0)
+	c.ask(frames("GET a"))
+	behind.ask(frames("SET b v"))
+	x.servers[0].arrive("$1000000\r\n" + strings.Repeat("x", passOn))
+	x.pass(progressLimit / 2)
+	for range 8 { // 64 KiB and a little have earned about 60 ms
+		x.servers[0].arrive("x")
+		x.pass(progressLimit / 8)
+	}
+	if got := behind.take(); !strings.HasPrefix(got, timedOut) {
+		t.Errorf("behind a large reply that drips: got %.60q; want a time-out", got)
+	}
+	if x.servers[0].closed {
+		t.Error("the link was given up; want the reply to go on")
+	}
+}
+
+// TestRequestThatIsTaken: while the server takes a large request nothing is late and it is not
+// said to be stalled; when it stops taking it, all is.
+func TestRequestThatIsTaken(t *testing.T) {
+	x := newWard(t, 0, PoolOptions{Timeout: progressLimit})
+	c, behind := x.client(0, 0), x.client(0, 0)
+	l, m := x.pw.link(0, 0), x.servers[0]
+	c.say("SET", "a", strings.Repeat("x", 4<<20))
+	m.kept = 4 << 20
+	behind.ask(frames("SET b w"))
+	x.tick()
+	for range 8 {
+		m.kept -= 400 << 10
+		x.pass(progressLimit / 2)
+	}
+	if got := c.take() + behind.take(); got != "" || l.stalled == l.heard {
+		t.Fatalf("while it is taken: got %.60q, told to be stalled %t; want neither", got, l.stalled == l.heard)
+	}
+	l.progress.takenAt -= int64(2 * progressLimit)
+	x.pass(2 * progressLimit)
+	for _, cl := range []*memClient{c, behind} {
+		if got := cl.take(); !strings.HasPrefix(got, timedOut) {
+			t.Errorf("when it stops: got %.60q; want a time-out", got)
+		}
+	}
+}
+
+// TestTimeoutAfterAPause: the process has been stopped for longer than the time-out. What has
+// come meanwhile is read before anything is said to be late.
+func TestTimeoutAfterAPause(t *testing.T) {
+	x := newWard(t, 0, PoolOptions{Timeout: progressLimit})
+	c := x.client(0, 0)
+	c.ask(frames("GET a"))
+	x.w.beat.Store(x.w.beat.Load() - int64(time.Minute))
+	l := x.pw.link(0, 0)
+	l.heard -= int64(time.Minute)
+	l.fifo.front().sent -= int64(time.Minute)
+	x.w.tick()
+	got(t, "at the first tick", c.take(), "")
+	x.tick()
+	if got := c.take(); !strings.HasPrefix(got, timedOut) {
+		t.Errorf("at the next: got %.60q; want a time-out", got)
+	}
+}
+
+// TestBlockedReplyArrives: the time of a blocking command ends while its reply is coming.
+func TestBlockedReplyArrives(t *testing.T) {
+	f := newVigil(t, PoolOptions{Timeout: progressLimit}, "BLPOP", "l", "1")
+	m := f.connect("BLPOP", "l", "1")
+	m.arrive(":17\r\n*2\r\n$1\r\nl\r\n$5\r\nva")
+	f.c.s.blocked().deadline = 1
+	f.tick()
+	got(t, "while it comes", f.c.take(), "")
+	m.arrive("lue\r\n")
+	f.run()
+	got(t, "reply", f.c.take(), "*2\r\n$1\r\nl\r\n$5\r\nvalue\r\n")
+}
+
+// TestDivertWhatIsOverdue: reads that wait behind a large reply of a replica are not sent
+// elsewhere while it comes.
+func TestDivertWhatIsOverdue(t *testing.T) {
+	x := newWard(t, 1, PoolOptions{ReadPolicy: shard.PreferReplica, Timeout: progressLimit})
+	big, small := x.client(0, 0), x.client(0, 0)
+	big.ask(frames("GET a"))
+	small.ask(frames("GET b"))
+	x.servers[0].take()
+	x.servers[1].take()
+	x.servers[1].arrive("$8000000\r\n" + strings.Repeat("x", 1<<20))
+	x.pass(progressLimit / 2)
+	x.servers[1].arrive(strings.Repeat("x", 1<<20))
+	x.pass(progressLimit / 2)
+	x.servers[1].arrive(strings.Repeat("x", 1<<20))
+	x.pass(progressLimit / 2)
+	got(t, "sent elsewhere", x.servers[0].take(), "")
+	got(t, "told", small.take(), "")
+}
