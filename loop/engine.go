@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -112,6 +113,13 @@ func (e *Engine) Start() error {
 		return err
 	}
 	e.reactor = r
+	if e.opt.blind {
+		r.goBlind()
+	}
+	if !e.Suspends() {
+		e.opt.Logger.Warn("reading from connections cannot be suspended: gnet is another than expected",
+			"consequence", "who sends without reading is cut off instead of being made to wait")
+	}
 	workers := make([]*worker, e.opt.Workers)
 	for i := range workers {
 		w := newWorker(e, i, func(task func()) { r.post(i, task) })
@@ -131,6 +139,10 @@ func (e *Engine) Start() error {
 	go e.tick()
 	return nil
 }
+
+// Suspends reports whether event loops can stop reading from a connection: otherwise who sends
+// without reading is not made to wait, but cut off. It is known once the engine has started.
+func (e *Engine) Suspends() bool { return e.reactor == nil || !slices.Contains(e.reactor.epolls, -1) }
 
 // postAll runs f on every worker, later, as an event: what f makes ready is written.
 func (e *Engine) postAll(f func(*worker)) {

@@ -144,6 +144,14 @@ func epollOf(c gnet.Conn) (fd int) {
 	return fd
 }
 
+// goBlind forgets the epoll descriptors, so that reading cannot be suspended. Called before the
+// first connection is enrolled.
+func (r *reactor) goBlind() {
+	for i := range r.epolls {
+		r.epolls[i] = -1
+	}
+}
+
 // post runs task on loop i, after the events that are waiting.
 func (r *reactor) post(i int, task func()) {
 	_ = r.loops[i].Execute(context.Background(), runnable(task)) // fails only when stopped

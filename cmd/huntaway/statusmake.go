@@ -291,6 +291,9 @@ func (page *statusPage) judgeProcess(p *proxy) {
 	if !p.engine.Alive() {
 		add(severe, "an event loop has not ticked for 5 s", "a stack dump (SIGQUIT) says where it is, and ends the process")
 	}
+	if !p.engine.Suspends() {
+		add(doubtful, "reading from clients cannot be suspended: who sends without reading is cut off", "this build has another gnet than the one it was made for")
+	}
 	if p.inForce.Load().Refused {
 		add(doubtful, "the last reload was refused; an older configuration is in force", "huntaway check -c FILE says why")
 	}

@@ -1,0 +1,7 @@
+package loop
+
+// Blind returns options of an engine that cannot suspend reading.
+func Blind(o Options) Options {
+	o.blind = true
+	return o
+}
