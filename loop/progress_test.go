@@ -4,11 +4,11 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"huntaway/shard"
 )
 
-const progressLimit = 400 * time.Millisecond
+// progressLimit is far over what a step of these tests takes, because most of the time that
+// passes in them is not real.
+const progressLimit = 4 * time.Second
 
 // timedOut is how replies begin that say so.
 const timedOut = "-ERR huntaway: timed out"
@@ -23,7 +23,7 @@ func twoWards(t *testing.T) (x *ward, keys [2]string) {
 // whole: as part of a joined one, because it is early, or passed on; and what stands behind it is not
 // late either. When it stops coming all of it is.
 func TestReplyThatArrives(t *testing.T) {
-	const size, pieces = 4 << 20, 20
+	const size, pieces = 16 << 20, 20
 	value := strings.Repeat("x", size)
 	x, k := twoWards(t)
 	for name, request := range map[string]string{
@@ -45,7 +45,7 @@ func TestReplyThatArrives(t *testing.T) {
 				next := min(said+len(reply)/pieces, len(reply)-10)
 				x.servers[0].arrive(reply[said:next])
 				said = next
-				x.pass(progressLimit / 2)
+				x.pass(progressLimit / 8)
 				// The other server is asked something meanwhile, and answers.
 				if request[0] == 'M' || strings.Contains(request, ";") {
 					x.pw.link(1, 0).heard = x.w.now
@@ -112,11 +112,11 @@ func TestRequestThatIsTaken(t *testing.T) {
 	c, behind := x.client(0, 0), x.client(0, 0)
 	l, m := x.pw.link(0, 0), x.servers[0]
 	c.say("SET", "a", strings.Repeat("x", 4<<20))
-	m.kept = 4 << 20
+	m.kept, l.progress.given = 64<<20, 64<<20
 	behind.ask(frames("SET b w"))
 	x.tick()
 	for range 8 {
-		m.kept -= 400 << 10
+		m.kept -= 4 << 20
 		x.pass(progressLimit / 2)
 	}
 	if got := c.take() + behind.take(); got != "" || l.stalled == l.heard {
@@ -160,23 +160,4 @@ func TestBlockedReplyArrives(t *testing.T) {
 	m.arrive("lue\r\n")
 	f.run()
 	got(t, "reply", f.c.take(), "*2\r\n$1\r\nl\r\n$5\r\nvalue\r\n")
-}
-
-// TestDivertWhatIsOverdue: reads that wait behind a large reply of a replica are not sent
-// elsewhere while it comes.
-func TestDivertWhatIsOverdue(t *testing.T) {
-	x := newWard(t, 1, PoolOptions{ReadPolicy: shard.PreferReplica, Timeout: progressLimit})
-	big, small := x.client(0, 0), x.client(0, 0)
-	big.ask(frames("GET a"))
-	small.ask(frames("GET b"))
-	x.servers[0].take()
-	x.servers[1].take()
-	x.servers[1].arrive("$8000000\r\n" + strings.Repeat("x", 1<<20))
-	x.pass(progressLimit / 2)
-	x.servers[1].arrive(strings.Repeat("x", 1<<20))
-	x.pass(progressLimit / 2)
-	x.servers[1].arrive(strings.Repeat("x", 1<<20))
-	x.pass(progressLimit / 2)
-	got(t, "sent elsewhere", x.servers[0].take(), "")
-	got(t, "told", small.take(), "")
 }
