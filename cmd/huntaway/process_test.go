@@ -170,14 +170,23 @@ func page(t *testing.T, url string) (status int, text string) {
 	return response.StatusCode, string(body)
 }
 
-// free returns a loopback address that nobody listens on at the moment.
+// given are the addresses that free has returned: the kernel may offer one again as soon as the
+// listener that found it is closed.
+var given sync.Map
+
+// free returns a loopback address that nobody listens on at the moment, and another one at each
+// call.
 func free(t *testing.T) string {
 	t.Helper()
-	addr, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
+	for {
+		addr, err := freeAddress()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, again := given.LoadOrStore(addr, true); !again {
+			return addr
+		}
 	}
-	return addr
 }
 
 // dials tells whether somebody listens.
