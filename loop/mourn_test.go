@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,24 +12,37 @@ import (
 	"huntaway/perf/repeat"
 )
 
-// A journal is what an engine under test has written about what repeats itself.
-type journal struct{ bytes.Buffer }
+// A journal is what an engine under test has written about what repeats itself: from the test's
+// goroutine, and from timers.
+type journal struct {
+	mu   sync.Mutex // guards text
+	text bytes.Buffer
+}
+
+// Write appends what a logger writes.
+func (j *journal) Write(b []byte) (n int, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
 
 // journalOf makes an engine write into a journal of the test's own. In a bubble of synctest the
 // gaps between its lines pass at once.
 func journalOf(t *testing.T, e *Engine) *journal {
 	j := &journal{}
-	e.often = repeat.New(slog.New(slog.NewTextHandler(&j.Buffer, nil)))
+	e.often = repeat.New(slog.New(slog.NewTextHandler(j, nil)))
 	t.Cleanup(e.often.Close)
 	return j
 }
 
 // take returns the lines since the last call.
 func (j *journal) take() (lines []string) {
-	for line := range strings.Lines(j.String()) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for line := range strings.Lines(j.text.String()) {
 		lines = append(lines, line)
 	}
-	j.Reset()
+	j.text.Reset()
 	return lines
 }
 
@@ -61,6 +75,7 @@ func TestLostLinksAreLoggedTogether(t *testing.T) {
 			time.Sleep(time.Second)
 			fail()
 		}
+		synctest.Wait() // for a timer of this very moment
 		lines = log.take()
 		if len(lines) > 15 || !strings.Contains(lines[0], "again=") {
 			t.Errorf("in an hour: got %d lines, the first %q; want at most 15 that count", len(lines), lines[0])
