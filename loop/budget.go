@@ -8,8 +8,8 @@ import (
 
 // What sessions make the process hold (unfinished requests, transactions, replies that are
 // collected, joined, or wait to be read) is bounded for each pool and for all. It is charged as
-// it comes, never as it is announced, and counted at every tick: between two it grows by what
-// the network brings in 10 ms. Over a bound the session that holds most is closed, and so on.
+// it comes, never as it is announced, and counted at every tick, and before when much has come:
+// see due. Over a bound the session that holds most is closed, and so on.
 
 // worthCharging is how many bytes make a session one that is looked at. A hundred thousand with
 // less hold no more than a few large ones.
@@ -21,13 +21,24 @@ type holding struct {
 	largest atomic.Int64 // of one session
 }
 
-// burden puts a session on the list of those that may hold much.
+// leastUncounted is how many reads, of readBuffer each, may add to what large sessions hold
+// before it is counted again.
+const leastUncounted = 64
+
+// burden puts a session on the list of those that may hold much. It is called whenever a read
+// may have added to that.
 func (w *worker) burden(s *session) {
+	w.uncounted++
 	if !s.burdens {
 		s.burdens = true
 		w.burdens = append(w.burdens, s)
 	}
 }
+
+// due reports whether what is held is to be counted before the next tick, which may come when
+// the network has brought hundreds of megabytes. With many large sessions more may come until
+// then, but never more than half of what they hold.
+func (w *worker) due() bool { return w.uncounted >= max(leastUncounted, len(w.burdens)) }
 
 // holds returns how many bytes the session holds by itself; see chargeLink for the rest.
 func (s *session) holds() int64 {
@@ -76,8 +87,8 @@ func (w *worker) charge(s *session, n int64) {
 	s.charged += n
 }
 
-// tickBudget counts what the worker's sessions hold and has those pay that are over a bound.
-func (w *worker) tickBudget() {
+// balance counts what the worker's sessions hold and has those pay that are over a bound.
+func (w *worker) balance() {
 	for _, s := range w.burdens {
 		s.charged = 0
 		if s.state != sessionGone {
@@ -100,6 +111,7 @@ func (w *worker) tickBudget() {
 	}
 	clear(w.burdens[len(kept):])
 	w.burdens = kept
+	w.uncounted = 0
 }
 
 // keepBooks publishes what the pool's sessions hold on this worker.

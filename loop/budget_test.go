@@ -23,7 +23,7 @@ func TestWhoHoldsMostPays(t *testing.T) {
 	for _, tc := range []struct {
 		name        string
 		pool, whole int64
-	}{{"of the pool", 20 << 20, 0}, {"of all", 0, 20 << 20}} {
+	}{{"of the pool", 40 << 20, 0}, {"of all", 0, 40 << 20}} { // a slab may be twice what is in it
 		t.Run(tc.name, func(t *testing.T) {
 			st := newStage(t, 2, PoolOptions{Name: "a", Limits: Limits{MaxMemory: tc.pool}}, PoolOptions{Name: "b"})
 			st.e.opt.MaxMemory = tc.whole
@@ -46,7 +46,7 @@ func TestWhoHoldsMostPays(t *testing.T) {
 			if most.closed || second.closed {
 				t.Fatal("got somebody closed under the bound; want nobody")
 			}
-			most.unfinished(10 << 20)
+			most.unfinished(40 << 20)
 			ticks()
 			if got := most.take(); !most.closed || !strings.Contains(got, "max_memory") {
 				t.Errorf("who holds most: closed %v, heard %q; want it closed, and told the key", most.closed, got)
@@ -54,7 +54,7 @@ func TestWhoHoldsMostPays(t *testing.T) {
 			if second.closed {
 				t.Error("the second is closed; want the first to suffice")
 			}
-			second.unfinished(20 << 20)
+			second.unfinished(40 << 20)
 			ticks()
 			if !second.closed {
 				t.Error("the second, which holds most then, is not closed")
@@ -71,6 +71,34 @@ func TestWhoHoldsMostPays(t *testing.T) {
 				t.Errorf("got %d bytes held in the end; want what the small ones hold", bytes)
 			}
 		})
+	}
+}
+
+// TestBudgetWaitsForNoTick: what comes faster than ticks is bounded all the same, however many
+// share it.
+func TestBudgetWaitsForNoTick(t *testing.T) {
+	const clients, each, most = 20, 6 << 20, 24 << 20
+	st := newStage(t, 1, PoolOptions{Limits: Limits{MaxMemory: most}})
+	all := make([]*memClient, clients)
+	for i := range all {
+		all[i] = st.client(0, 0)
+		all[i].unfinished(0)
+	}
+	for came := 0; came < each; came += readBuffer {
+		for _, c := range all {
+			if !c.closed {
+				c.unfinished(readBuffer)
+			}
+		}
+		held := int64(0)
+		for _, c := range all {
+			if !c.closed {
+				held += c.s.holds()
+			}
+		}
+		if held > 2*most {
+			t.Fatalf("got %d MiB held after %d KiB of each; want it near %d", held>>20, came>>10, most>>20)
+		}
 	}
 }
 

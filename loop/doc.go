@@ -186,7 +186,7 @@
 //	client     one large reply               OutputBytes                    it is closed
 //	client     a request                     RequestBytes, BulkBytes, Args  an error that names the key, and it is closed
 //	client     a transaction                 QueuedBytes                    an error that names the key
-//	clients    all of these together         MaxMemory, of a pool and all   who holds most is closed ([worker.tickBudget])
+//	clients    all of these together         MaxMemory, of a pool and all   who holds most is closed ([worker.balance])
 //	clients    links of their own            PrivateLinks, half of the      an error, or a shared link ([poolWorker.borrow])
 //	                                         descriptors
 //	clients    those of one address          LinksPerAddress                likewise

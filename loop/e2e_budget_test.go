@@ -13,7 +13,7 @@ import (
 // TestManyUnfinishedRequests: clients that send large requests and never the end of them. The
 // heap stays near the bound, those that hold most are closed, and another client is served.
 func TestManyUnfinishedRequests(t *testing.T) {
-	const clients, each, most = 20, 6 << 20, 24 << 20
+	const clients, each, most = 64, 10 << 20, 24 << 20
 	sc := scene{groups: alone(startServers(t, 1)...), engine: loop.Options{MaxMemory: most}}
 	st := play(t, sc)
 	other := st.dial()
@@ -40,8 +40,8 @@ func TestManyUnfinishedRequests(t *testing.T) {
 		now := st.counters()
 		return now.ClosedMemory >= clients-most/each-1 && now.HeldBytes <= most
 	})
-	if over := peak; over > 4*most {
-		t.Errorf("got a heap of %d MiB at most; want it near %d", over>>20, most>>20)
+	if peak > 8*most { // with what the collector has not seen die; they send more than three times that
+		t.Errorf("got a heap of %d MiB at most; want it near %d", peak>>20, most>>20)
 	}
 	if n := st.counters(); n.ClosedMemory >= clients {
 		t.Errorf("got all %d closed; want those left that fit", n.ClosedMemory)

@@ -58,6 +58,7 @@ type worker struct {
 	saving    []*session    // have output and are owed more: written by the posted flush
 	savedAt   int64         // since when the first of them is
 	burdens   []*session    // may hold much, see budget
+	uncounted int           // reads that may have added to that since it was counted
 	slow      []*session    // have output that their client does not take
 	slowSpare []*session    // the other array of slow, while it is walked
 	buried    []func()      // what is left to do about connections that were lost in this event
@@ -109,6 +110,9 @@ func (w *worker) end() {
 	if w.depth > 1 {
 		w.depth--
 		return
+	}
+	if w.due() {
+		w.balance()
 	}
 	wrote := len(w.touched) > 0
 	for w.flushTouched() || w.flushPressed() || w.bury() || w.feed() {
