@@ -44,6 +44,9 @@ type hearsayID struct {
 
 func hearsayOf(e *entry) hearsayID { return hearsayID{e.session, e.gen, e.seq, e.part} }
 
+// bytes returns what is kept of one: an error may be much longer than the script that made it.
+func (h *hearsay) bytes() int64 { return int64(len(h.frame) + len(h.reply) + len(h.said)) }
+
 // frameRole asks a server whether it is a master.
 var frameRole = codec.AppendCommand(nil, "ROLE")
 
@@ -55,7 +58,7 @@ func (l *link) checks(e *entry, frame, b []byte) bool {
 	if word == "NOSCRIPT" && pw.isSilent(frame) {
 		return pw.scriptRefused(e, frame, b, l)
 	}
-	if word == "" || pw.w.sessionOf(e) == nil || e.marks.has(toReplica) || pw.hearsayBytes+int64(len(frame)) > pw.opt.HoldBytes {
+	if word == "" || pw.w.sessionOf(e) == nil || e.marks.has(toReplica) || pw.hearsayBytes+int64(len(frame)+2*len(b)) > pw.opt.HoldBytes {
 		return false
 	}
 	question := pw.questionFor(word, e, frame)
@@ -70,7 +73,7 @@ func (l *link) checks(e *entry, frame, b []byte) bool {
 		pw.hearsay = map[hearsayID]hearsay{}
 	}
 	pw.hearsay[hearsayOf(e)] = h
-	pw.hearsayBytes += int64(len(frame))
+	pw.hearsayBytes += h.bytes()
 	ask := *e
 	ask.marks, ask.sent = confirms, pw.w.now
 	l.send(question, ask)
@@ -184,7 +187,7 @@ func (pw *poolWorker) dropHearsay(e *entry) (h hearsay, ok bool) {
 	id := hearsayOf(e)
 	if h, ok = pw.hearsay[id]; ok {
 		delete(pw.hearsay, id)
-		pw.hearsayBytes -= int64(len(h.frame))
+		pw.hearsayBytes -= h.bytes()
 	}
 	return h, ok
 }

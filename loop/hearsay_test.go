@@ -185,6 +185,26 @@ func TestHearsayWithoutAnswer(t *testing.T) {
 	}
 }
 
+// TestHearsayIsBounded: short scripts that make long errors are kept in bounds too; what does
+// not fit is the client's to see unasked.
+func TestHearsayIsBounded(t *testing.T) {
+	const scripts, most = 64, 256 << 10
+	opt := pairOptions(t)
+	opt.HoldBytes = most
+	st := newTestWorker(t, opt)
+	server, c := st.linkTo(0, 0, 0), st.client(0, 0)
+	for range scripts {
+		c.say("EVAL", "return 1", "1", "k")
+	}
+	st.run()
+	server.take()
+	server.arrive(strings.Repeat("-READONLY "+strings.Repeat("x", 32<<10)+"\r\n", scripts))
+	pw := st.e.workers[0].pools[0]
+	if n := len(pw.hearsay); n == 0 || n > most>>16 || pw.hearsayBytes > most {
+		t.Errorf("got %d kept, of %d bytes; want some, and at most %d bytes", n, pw.hearsayBytes, most)
+	}
+}
+
 // passed lets time pass for the links.
 func passed(st *stage, d time.Duration) {
 	w := st.e.workers[0]

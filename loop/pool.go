@@ -139,7 +139,7 @@ type poolWorker struct {
 	errands      map[int32]*errand   // by server ID
 	polls        map[int32]*poll     // likewise
 	hearsay      map[hearsayID]hearsay
-	hearsayBytes int64 // of the requests in it
+	hearsayBytes int64 // that are kept in it
 	pause        pause
 	pace         pace
 	inquiries    []*inquiry
