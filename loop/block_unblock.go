@@ -59,31 +59,22 @@ func answerUnblock(s *session, dst []byte, r *codec.Request) []byte {
 // been heard. The slot is taken at once.
 func (s *session) unblockOther(id uint64, reason string) {
 	home, p := s.w, s.pw.pool
-	who := entry{session: s.index, gen: s.gen, seq: s.expect(slot{join: noJoin})}
-	s.stop(stopGather)
+	answer := s.answerLater(s.expect(slot{join: noJoin}))
 	missing, sum := len(home.engine.workers), woken{}
 	hear := func(part woken) {
 		sum.clients += part.clients
 		if part.text != "" {
 			sum.text = part.text
 		}
-		if missing--; missing > 0 {
-			return
+		if missing--; missing == 0 {
+			answer(func(_ *session, dst []byte) []byte { return sum.append(dst) })
 		}
-		home.begin()
-		if s := home.sessionOf(&who); s != nil {
-			s.settleLocal(who.seq, sum.append(home.scratch[:0]))
-			s.release(stopGather)
-		}
-		home.end()
 	}
 	for _, w := range home.engine.workers {
-		w.post(func() {
-			w.begin()
+		w.postEvent(func() {
 			w.unblock(p, id, unblock{reason: reason, heard: func(part woken) {
-				home.post(func() { hear(part) })
+				home.postEvent(func() { hear(part) })
 			}})
-			w.end()
 		})
 	}
 }

@@ -70,13 +70,9 @@ func (pw *poolWorker) tickInquiries() {
 // inquireFor is inquire for a request of a session, which waits meanwhile: a client has one
 // inquiry at a time. finish makes the reply, unless the session has gone.
 func (s *session) inquireFor(finish func(s *session, dst []byte, replies [][]byte) []byte, args ...string) {
-	w, who := s.w, entry{session: s.index, gen: s.gen, seq: s.expect(slot{join: noJoin})}
-	s.stop(stopGather)
+	answer := s.answerLater(s.expect(slot{join: noJoin}))
 	s.pw.inquire(func(replies [][]byte) {
-		if s := w.sessionOf(&who); s != nil {
-			s.settleLocal(who.seq, finish(s, w.scratch[:0], replies))
-			s.release(stopGather)
-		}
+		answer(func(s *session, dst []byte) []byte { return finish(s, dst, replies) })
 	}, args...)
 }
 

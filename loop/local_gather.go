@@ -45,17 +45,12 @@ const sessionsPerPiece = 128
 
 // gatherWith has every worker do the chore that begin makes, which fills its part.
 func gatherWith[T any](s *session, seq uint32, begin func(*worker, *T) chore, finish func(s *session, dst []byte, parts []T) []byte) {
-	s.stop(stopGather)
-	home := s.w
-	who := entry{session: s.index, gen: s.gen, seq: seq}
+	home, answer := s.w, s.answerLater(seq)
 	workers := home.engine.workers
 	parts := make([]T, len(workers))
 	missing := len(workers)
-	answer := func() bool {
-		if s := home.sessionOf(&who); s != nil {
-			s.settleLocal(who.seq, finish(s, home.scratch[:0], parts))
-			s.release(stopGather)
-		}
+	last := func() bool {
+		answer(func(s *session, dst []byte) []byte { return finish(s, dst, parts) })
 		return true
 	}
 	for id, w := range workers {
@@ -66,13 +61,27 @@ func gatherWith[T any](s *session, seq uint32, begin func(*worker, *T) chore, fi
 				if done {
 					home.postEvent(func() {
 						if missing--; missing == 0 {
-							home.addChore(answer)
+							home.addChore(last)
 						}
 					})
 				}
 				return done
 			})
 		})
+	}
+}
+
+// answerLater has the session take no more requests until the function is called that it
+// returns, in an event of the session's worker, with what makes the reply for slot seq. The
+// session may be gone by then, and the reply is not made.
+func (s *session) answerLater(seq uint32) (answer func(reply func(s *session, dst []byte) []byte)) {
+	w, who := s.w, entry{session: s.index, gen: s.gen, seq: seq}
+	s.stop(stopGather)
+	return func(reply func(s *session, dst []byte) []byte) {
+		if s := w.sessionOf(&who); s != nil {
+			s.settleLocal(who.seq, reply(s, w.scratch[:0]))
+			s.release(stopGather)
+		}
 	}
 }
 

@@ -156,3 +156,24 @@ func (pw *poolWorker) relocateAll(e *entry, frame []byte) (why *fault) {
 	}
 	return faultMoved
 }
+
+// eachElement calls f with each request of a transaction and its element of b, the reply to
+// EXEC, and returns where in b the last of them ends. frame is all that was sent in one piece:
+// before MULTI scripts are loaded for it.
+func eachElement(frame, b []byte, f func(one, reply []byte)) (end int) {
+	at := codec.ArrayHeader(b)
+	for begun := false; len(frame) > 0 && at < len(b); {
+		size, got := codec.Size(frame), codec.Size(b[at:])
+		if size == 0 || got == 0 {
+			break
+		}
+		one := frame[:size]
+		frame = frame[size:]
+		if begun {
+			f(one, b[at:at+got])
+			at += got
+		}
+		begun = begun || string(one) == string(frameMulti)
+	}
+	return at
+}

@@ -143,26 +143,9 @@ func (l *link) counted(dst, frame, b []byte) []byte {
 
 // countedAll appends the reply to a transaction, with the true counts of each PUBLISH in it.
 func (l *link) countedAll(dst, frame, b []byte) []byte {
-	kind, _, at, ok := codec.Header(b)
-	if !ok || kind != '*' {
-		return append(dst, b...)
-	}
-	dst = append(dst, b[:at]...)
-	begun := false // before it scripts are loaded for it
-	for len(frame) > 0 && at < len(b) {
-		size, got := codec.Size(frame), codec.Size(b[at:])
-		if size == 0 || got == 0 {
-			break
-		}
-		one := frame[:size]
-		frame = frame[size:]
-		if begun {
-			dst = l.counted(dst, one, b[at:at+got])
-			at += got
-		}
-		begun = begun || string(one) == string(frameMulti)
-	}
-	return append(dst, b[at:]...)
+	dst = append(dst, b[:codec.ArrayHeader(b)]...)
+	end := eachElement(frame, b, func(one, reply []byte) { dst = l.counted(dst, one, reply) })
+	return append(dst, b[end:]...)
 }
 
 // surplusFor returns what is to be added to the count in the reply to a request; 0 when it is

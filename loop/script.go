@@ -300,25 +300,7 @@ func (pw *poolWorker) scriptAnswered(e *entry, frame, b []byte) {
 // when b says that they were compiled. What it has flushed was forgotten when it was sent;
 // what came before that, in the transaction and from others, is forgotten now.
 func (pw *poolWorker) transactionAnswered(frame, b []byte) {
-	kind, _, at, ok := codec.Header(b)
-	if !ok || kind != '*' {
-		return
-	}
-	begun := false // before it scripts are loaded for it
-	for len(frame) > 0 && at < len(b) {
-		size, got := codec.Size(frame), codec.Size(b[at:])
-		if size == 0 || got == 0 {
-			return
-		}
-		one, reply := frame[:size], b[at:at+got]
-		frame = frame[size:]
-		if !begun {
-			begun = string(one) == string(frameMulti)
-			continue
-		}
-		at += got
-		pw.learnScript(pw.commandOf(one), one, reply)
-	}
+	eachElement(frame, b, func(one, reply []byte) { pw.learnScript(pw.commandOf(one), one, reply) })
 }
 
 // learnScript takes in what one request of a transaction has done to scripts. cmd may be nil.
