@@ -14,7 +14,8 @@ import (
 // So the server is asked first, at once and on the same link, something that no client has a
 // say in, to which it must answer with the same refusal if that was its own:
 //
-//	READONLY                            ROLE: a replica
+//	READONLY                            ROLE: a replica. No server says so to a read, and one that
+//	                                    serves reads is a replica: of a read it is not believed
 //	LOADING MASTERDOWN CLUSTERDOWN      EXISTS of the request's keys: refused with the same code
 //	MOVED ASK TRYAGAIN                  likewise
 //	NOSCRIPT                            SCRIPT EXISTS: it is not there
@@ -88,7 +89,12 @@ func (l *link) claim(e *entry, b []byte) (word string) {
 		code, _, _ = bytes.Cut([]byte(l.leadText), []byte(" "))
 	}
 	switch word = string(code); word {
-	case "READONLY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN":
+	case "READONLY":
+		if e.marks.has(viaRead) {
+			return ""
+		}
+		return word
+	case "LOADING", "MASTERDOWN", "CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN":
 		return word
 	case "NOSCRIPT":
 		if bytes.HasPrefix(b, replyNoScript) && byDigest(e.cmd) && !e.marks.has(isMany) {

@@ -43,7 +43,7 @@ func (o *witness) talk(st *stage) {
 
 func (o *witness) reply(words []string) string {
 	switch name := words[2]; name {
-	case "EVAL", "EVALSHA", "FCALL":
+	case "EVAL", "EVALSHA", "FCALL", "EVAL_RO", "EVALSHA_RO", "FCALL_RO":
 		o.ran++
 		return o.scripts
 	case "ROLE", "EXISTS":
@@ -95,6 +95,33 @@ func TestScriptsWordIsNoServers(t *testing.T) {
 			pw := st.e.workers[0].pools[0]
 			if pw.holds[0] != nil || pw.link(0, 0).shunned > 0 || len(pw.hearsay) > 0 || pw.hearsayBytes != 0 || pw.counters.Retried+pw.counters.Held > 0 {
 				t.Errorf("%s, %q: something is held, shunned, sent again or kept; want nothing", what, refusal)
+			}
+		}
+	}
+}
+
+// TestReadingScriptsWordIsNoServers: a replica that serves reads says truly that it is one. That
+// a script on it has said READONLY is still the script's word.
+func TestReadingScriptsWordIsNoServers(t *testing.T) {
+	const body = "return redis.error_reply(ARGV[1])"
+	for _, refusal := range refusals {
+		for _, request := range [][]string{{"EVAL_RO", body, "1", "k"}, {"EVALSHA_RO", sha(body), "1", "k"}, {"FCALL_RO", "f", "1", "k"}} {
+			st := newTestWorker(t, pairOptions(t))
+			o := newWitness(st, st.linkTo(0, 0, 1), ":1\r\n")
+			o.answers["ROLE"] = slaveRole
+			c := st.client(0, 0)
+			c.say("EVAL_RO", body, "1", "k")
+			o.talk(st)
+			c.take()
+			o.ran, o.scripts = 0, refusal
+			c.say(request...)
+			o.talk(st)
+			if got := c.take(); got != refusal || o.ran != 1 {
+				t.Errorf("%s: got %q after %d runs; want %q after one", request[0], got, o.ran, refusal)
+			}
+			pw := st.e.workers[0].pools[0]
+			if pw.holds[0] != nil || pw.link(1, 0).shunned > 0 || len(pw.hearsay) > 0 || pw.counters.Retried+pw.counters.Held > 0 {
+				t.Errorf("%s, %q: something is held, shunned, sent again or kept; want nothing", request[0], refusal)
 			}
 		}
 	}

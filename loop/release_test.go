@@ -368,3 +368,48 @@ func TestReadBehindRefusedWrite(t *testing.T) {
 		}
 	}
 }
+
+// TestWritesDoNotWaitForReads: replicas that refuse every read, and are thought well of all the
+// same because other connections to them do better, delay writes of others by no more than one
+// look at what is held.
+func TestWritesDoNotWaitForReads(t *testing.T) {
+	const refusal, steps, most = "-LOADING Redis is loading the dataset in memory\r\n", 300, 3
+	opt := PoolOptions{ReadPolicy: shard.ReplicaOnly, HoldTimeout: time.Minute, Table: testTable(t, withReplicas(2))}
+	st := newTestWorker(t, opt)
+	w, pw := st.e.workers[0], st.e.workers[0].pools[0]
+	var servers []*memWire
+	for id := range int32(3) {
+		servers = append(servers, st.linkTo(0, 0, id))
+	}
+	reader, writer := st.client(0, 0), st.client(0, 0)
+	reader.say("GET", "k")
+	refused, written, longest, waits := 0, 0, 0, 0
+	writer.say("SET", "k", "v")
+	for range steps {
+		for id := 1; id < 3; id++ {
+			l := pw.link(int32(id), 0)
+			l.shunned = 0
+			l.rate()
+			if servers[id].take() != "" {
+				refused++
+				servers[id].arrive(refusal)
+			}
+		}
+		for n := strings.Count(servers[0].take(), "SET"); n > 0; n-- {
+			servers[0].arrive("+OK\r\n")
+		}
+		w.begin()
+		w.now += int64(probePause)
+		pw.tickHolds()
+		w.end()
+		st.run()
+		if waits++; writer.take() == "" {
+			continue
+		}
+		written, longest, waits = written+1, max(longest, waits), 0
+		writer.say("SET", "k", "v")
+	}
+	if longest = max(longest, waits); refused == 0 || written < steps/most || longest > most {
+		t.Errorf("got %d writes, one after %d looks, beside %d refused reads; want %d and at most %d looks", written, longest, refused, steps/most, most)
+	}
+}

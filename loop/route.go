@@ -159,6 +159,12 @@ func (pw *poolWorker) steady(g *shard.Group, e *entry) int32 {
 	return g.Master
 }
 
+// isMaster reports whether a link's server is the master of a group.
+func (pw *poolWorker) isMaster(l *link, ref groupRef) bool {
+	g := pw.groupAt(ref)
+	return g != nil && g.Master == l.server.ID
+}
+
 // again routes a request that provably was not executed.
 func (pw *poolWorker) again(e *entry, frame []byte) {
 	pw.landed(e)
@@ -180,7 +186,8 @@ func (pw *poolWorker) lostInFlight(e *entry, frame []byte, l *link, f *fault) {
 }
 
 // refused looks at an error reply. It returns true when the reply says that the command
-// did not run and the request has been routed again or held.
+// did not run and the request has been routed again or held. What a replica says to a read is
+// no word about the group's master, so nobody's writes wait for the read to be taken.
 func (pw *poolWorker) refused(e *entry, frame, b []byte, l *link) bool {
 	s := pw.w.sessionOf(e)
 	if s == nil || e.marks.has(isPrivate|toReplica) {
@@ -189,13 +196,21 @@ func (pw *poolWorker) refused(e *entry, frame, b []byte, l *link) bool {
 	code := notNow
 	switch string(codec.ErrorCode(b)) {
 	case "READONLY":
+		if e.marks.has(viaRead) {
+			return false // no server says so to a read
+		}
 		code = demoted
 		pw.w.engine.report.Demoted(pw.opt.Name, l.server.ID)
 	case "LOADING", "MASTERDOWN":
 		l.shunned = pw.w.now + int64(shunTime)
 		l.rate()
-		if e.marks.has(viaRead) && !e.marks.has(retried) {
+		switch {
+		case !e.marks.has(viaRead):
+		case !e.marks.has(retried):
 			pw.again(e, frame)
+			return true
+		case !pw.isMaster(l, e.group):
+			pw.postpone(s, e, frame, nil)
 			return true
 		}
 	case "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN":
