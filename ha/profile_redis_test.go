@@ -85,6 +85,8 @@ func TestProfileOfRights(t *testing.T) {
 	if found := Profile(t.Context(), p); slices.ContainsFunc(found, func(f Finding) bool { return strings.Contains(f.Is, "may not") }) {
 		t.Errorf("an observer: got %+v; want no right missing", found)
 	}
+	m.must("ACL", "SETUSER", "watcher", "-echo")
+	finds(t, Profile(t.Context(), p), Doubtful, "watcher may not ECHO")
 	m.must("ACL", "SETUSER", "watcher", "-ping")
 	finds(t, Profile(t.Context(), p), Doubtful, "watcher may not PING")
 	m.must("ACL", "SETUSER", "watcher", "-info")

@@ -100,9 +100,9 @@ func TestProfileFinds(t *testing.T) {
 		{"a loading replica", failing(1, "LOADING", vital.FaultLoading), Doubtful, "10.0.0.2:6379", "loading", ""},
 		{"a dead replica", failing(1, "refused", vital.FaultRefused), Doubtful, "10.0.0.2:6379", "refused", ""},
 		{"a missing right", func(_ *shard.Group, all []*testimony) {
-			all[1].user, all[1].lacks = "watcher", []*right{&rights[3]}
+			all[1].user, all[1].lacks = "watcher", []*right{&rights[4]}
 		}, Fatal, "10.0.0.2:6379", "watcher may not REPLICAOF NO ONE", "ACL SETUSER watcher +replicaof"},
-		{"a command that was renamed away", func(_ *shard.Group, all []*testimony) { all[1].unknown = []*right{&rights[3]} }, Fatal,
+		{"a command that was renamed away", func(_ *shard.Group, all []*testimony) { all[1].unknown = []*right{&rights[4]} }, Fatal,
 			"10.0.0.2:6379", "knows no command REPLICAOF", ""},
 		{"INFO that was renamed away", func(g *shard.Group, all []*testimony) {
 			failing(1, "", vital.FaultOther)(g, all)

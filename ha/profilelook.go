@@ -95,7 +95,7 @@ func commandLine(addr string, words ...string) string {
 	return strings.Join(line, " ")
 }
 
-// A right is a command that the monitor sends, and what fails without it.
+// A right is a command that the proxy sends of its own accord, and what fails without it.
 type right struct {
 	args   []string // as ACL DRYRUN takes them
 	name   string   // as ACL SETUSER spells it
@@ -107,6 +107,7 @@ type right struct {
 var rights = []right{
 	{[]string{"info"}, "info", "observe local sentinel cluster", Fatal, "probes ask INFO replication"},
 	{[]string{"ping"}, "ping", "observe local sentinel", Doubtful, "probes see by it that a server loads, is stale or cannot save"},
+	{[]string{"echo", "huntaway:"}, "echo", "observe local sentinel cluster", Doubtful, "scripts, functions and modules are refused without: it delimits their replies"},
 	{[]string{"command"}, "command", "observe local sentinel cluster", Doubtful, "commands that Huntaway's own table lacks are learnt so"},
 	{[]string{"replicaof", "no", "one"}, "replicaof", "local", Fatal, "nobody can be promoted without"},
 	{[]string{"multi"}, "multi", "local", Fatal, "a promotion is one transaction"},
