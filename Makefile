@@ -71,7 +71,7 @@ failover: build ## measure failovers and switchovers against the targets, FAILOV
 	$(GOBUILD) -o .bench/chaos ./perf/bench/chaos
 	.bench/chaos -measure $(FAILOVER)
 
-bench: build ## measure against no proxy and nutcracker, write .bench/report.md (up to 25 minutes)
+bench: build ## measure against no proxy and nutcracker, write .bench/report.md (up to 25 minutes; BENCH='-before OLD/bin/huntaway' compares)
 	$(GOBUILD) -o .bench/bench ./perf/bench
 	.bench/bench $(BENCH)
 

@@ -66,6 +66,35 @@ const fewestCalls = 2.5
 // ofDirect is the least throughput with a pipeline of 100, times that of no proxy.
 const ofDirect = 0.8
 
+// worse is how much more CPU time a request may cost than with an earlier build.
+const worse = 1.02
+
+// judgeBefore compares the matrix with that of an earlier build, if there is one.
+func (b *bench) judgeBefore() {
+	for _, l := range loads {
+		ours, was := filter{load: l.name, subject: "huntaway1"}, filter{load: l.name, subject: "before1"}
+		if cpu := ratios(b.samples, ours, was, cpuOf); cpu != (spread{}) {
+			b.goals = append(b.goals, atMost(l.title+": CPU per request, x before", "%.3f", cpu.median, worse))
+		}
+	}
+}
+
+// beforeSection shows the matrix beside that of an earlier build, false without one.
+func (b *bench) beforeSection() (s section, any bool) {
+	s = section{
+		title: "Against the build before",
+		notes: []string{"Medians (min-max) of the ratios, pair by pair within a round; one event loop."},
+		head:  []string{"load", "requests/s, x before", "CPU per request, x before"},
+	}
+	for _, l := range loads {
+		ours, was := filter{load: l.name, subject: "huntaway1"}, filter{load: l.name, subject: "before1"}
+		if cpu := ratios(b.samples, ours, was, cpuOf); cpu != (spread{}) {
+			s.rows = append(s.rows, []string{l.title, ratios(b.samples, ours, was, rateOf).ratio(), cpu.ratio()})
+		}
+	}
+	return s, len(s.rows) > 0
+}
+
 // judgeMatrix compares the matrix with the floors, where both subjects were measured.
 func (b *bench) judgeMatrix() {
 	for _, t := range floors {

@@ -26,6 +26,7 @@ type settings struct {
 	idle     int            // connections in mode idle
 	budget   time.Duration  // of the whole run; what is measured by then is reported
 	huntaway string         // path of the program
+	before   string         // path of an earlier one to compare with, or ""
 	out      string         // directory of report.md and raw.json
 	report   io.Writer      // takes the report as well
 	progress io.Writer      // takes a line for each measurement
@@ -105,6 +106,7 @@ func parse(args []string) (settings, error) {
 	f.IntVar(&s.idle, "idle", 10000, "connections in mode idle")
 	f.DurationVar(&s.budget, "budget", 25*time.Minute, "longest time for everything; what is measured by then is reported")
 	f.StringVar(&s.huntaway, "huntaway", "bin/huntaway", "the program under test")
+	f.StringVar(&s.before, "before", "", "an earlier build of it, measured in turn with it as subject before1")
 	f.StringVar(&s.out, "out", ".bench", "directory for report.md and raw.json")
 	if err := f.Parse(args); err != nil {
 		return s, err
@@ -123,7 +125,7 @@ func (s *settings) complete(loads, subjects string) (err error) {
 	if s.mode != "all" && !strings.Contains(" "+modeNames()+",", " "+s.mode+",") {
 		return fmt.Errorf("-mode %q is unknown; want all, %s", s.mode, modeNames())
 	}
-	s.subjects, err = subjectsNamed(subjects, s.huntaway)
+	s.subjects, err = subjectsNamed(subjects, s.huntaway, s.before)
 	return err
 }
 

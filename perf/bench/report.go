@@ -57,7 +57,11 @@ func (b *bench) markdown() string {
 	all := b.sections
 	if len(b.samples) > 0 {
 		b.judgeMatrix()
+		b.judgeBefore()
 		all = append([]section{b.matrixSection()}, all...)
+		if s, any := b.beforeSection(); any {
+			all = append(all, s)
+		}
 	}
 	if len(b.goals) > 0 {
 		all = append(all, goalSection(b.goals))

@@ -37,12 +37,22 @@ type subject struct {
 // the kernel for the client's address (getpeername) with every request.
 var peers = map[string][]string{"nutcracker": {"-v", "4"}, "nutcracker-v5": nil}
 
-// subjectsNamed reads a list such as "direct,nutcracker,huntaway2".
-func subjectsNamed(list, program string) ([]subject, error) {
+// subjectsNamed reads a list such as "direct,nutcracker,huntaway2". program is Huntaway, before
+// Huntaway as it was, which is measured as before1, before2, ...; "" for none.
+func subjectsNamed(list, program, before string) ([]subject, error) {
 	var all []subject
+	if before != "" && !strings.Contains(list, "before") {
+		list += ",before1"
+	}
 	for name := range strings.SplitSeq(list, ",") {
 		s := subject{name: name, program: program}
 		loops, ours := strings.CutPrefix(name, "huntaway")
+		if was, is := strings.CutPrefix(name, "before"); is {
+			if s.program = before; before == "" {
+				return nil, fmt.Errorf("subject %q: want -before with the program to compare with", name)
+			}
+			loops, ours = was, true
+		}
 		options, theirs := peers[name]
 		switch {
 		case name == "direct":
@@ -56,12 +66,12 @@ func subjectsNamed(list, program string) ([]subject, error) {
 			if err != nil || n < 1 {
 				return nil, fmt.Errorf("subject %q: want huntaway1, huntaway2, ...: the number of event loops", name)
 			}
-			if _, err := os.Stat(program); err != nil {
+			if _, err := os.Stat(s.program); err != nil {
 				return nil, fmt.Errorf("subject %q: %w (make build puts it there)", name, err)
 			}
 			s.kind, s.loops = huntaway, n
 		default:
-			return nil, fmt.Errorf("subject %q is unknown; want direct, nutcracker, nutcracker-v5 or huntawayN", name)
+			return nil, fmt.Errorf("subject %q is unknown; want direct, nutcracker, nutcracker-v5, huntawayN or beforeN", name)
 		}
 		all = append(all, s)
 	}
