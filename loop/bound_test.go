@@ -10,7 +10,7 @@ import (
 // flood has a server say n MiB of what has no end, and returns how much a link has kept of it
 // at most.
 func flood(m *memWire, l *link, n int) (most int) {
-	megabyte := strings.Repeat("$3\r\nabc\r\n", 1<<20/9)
+	megabyte := strings.Repeat("$1015\r\n"+strings.Repeat("x", 1015)+"\r\n", 1<<10)
 	for range n {
 		if m.closed {
 			break

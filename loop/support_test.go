@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"testing"
@@ -102,6 +103,9 @@ func (st *stage) server(c *call, addr string) *memWire {
 	return m
 }
 
+// stale is what bytes are overwritten with that must not be read any more.
+var stale = bytes.Repeat([]byte{0xDB}, 64<<10)
+
 // A memWire is a wire in memory. The fields may be read and set between events.
 type memWire struct {
 	owner   endpoint
@@ -163,8 +167,8 @@ func (m *memWire) addresses() (remote, local string) { return m.remote, m.local 
 func (m *memWire) arrive(in string) {
 	b := []byte(m.echo.weave(in))
 	m.owner.arrived(b)
-	for i := range b {
-		b[i] = 0xDB
+	for rest := b; len(rest) > 0; {
+		rest = rest[copy(rest, stale):]
 	}
 }
 
