@@ -12,7 +12,8 @@ import "bytes"
 // What is left to remember is 8 bytes for each one that has more elements behind it, which
 // took its server 8 bytes or more to say.
 type ReplyScanner struct {
-	RESP3 bool // maps, sets, doubles, pushes … are welcome; otherwise only RESP2's five types
+	RESP3 bool  // maps, sets, doubles, pushes … are welcome; otherwise only RESP2's five types
+	Most  int64 // what one reply may announce, in bytes, for readers that make room for it; 0: anything
 
 	state  replyState
 	kind   byte  // type byte of the element that is being read
@@ -21,6 +22,7 @@ type ReplyScanner struct {
 	digits uint8 // of its number, so far
 	number int64 // its number, so far
 	left   int64 // bytes of a bulk still to come, CRLF included; or signs of a number
+	told   int64 // what the reply has announced so far, where Most is set
 	open   openCounts
 }
 
@@ -138,7 +140,7 @@ func (s *ReplyScanner) step(buf []byte) (n int, end bool, err error) {
 // begin takes a type byte.
 func (s *ReplyScanner) begin(kind byte) error {
 	if s.open.rest == 0 {
-		s.outer = kind
+		s.outer, s.told = kind, 0
 	}
 	s.open.begun()
 	s.kind, s.number, s.digits, s.minus, s.left = kind, 0, 0, false, 0
@@ -236,8 +238,23 @@ func (s *ReplyScanner) bulkBegins() (end bool, err error) {
 		return true, s.nullOnly()
 	}
 	s.state, s.left = inBulk, s.number+2
-	return false, nil
+	return false, s.announced(s.number, 1)
 }
+
+// announced adds a number of things, of so many bytes each, to what the reply announces.
+func (s *ReplyScanner) announced(n, each int64) error {
+	switch {
+	case s.Most == 0:
+	case n > (s.Most-s.told)/each:
+		return errReplyTold
+	default:
+		s.told += n * each
+	}
+	return nil
+}
+
+// roomForElement is what a reader needs for an element before it has come.
+const roomForElement = 16
 
 // aggregateBegins acts on the count line of an aggregate. A map counts pairs; an attribute
 // precedes the element it describes, so it counts one more.
@@ -254,6 +271,9 @@ func (s *ReplyScanner) aggregateBegins() (end bool, err error) {
 	}
 	if n == 0 {
 		return true, nil
+	}
+	if err := s.announced(n, roomForElement); err != nil {
+		return false, err
 	}
 	if !s.open.push(n) {
 		return false, errReplyDepth

@@ -283,3 +283,31 @@ func obviousPayload(b []byte, at int, line string, inner func([]byte) (int, bool
 	}
 	return at, false
 }
+
+func TestReplyScannerBoundsWhatIsAnnounced(t *testing.T) {
+	for _, tc := range []struct {
+		in   string
+		most int64
+		well bool
+	}{
+		{"$100\r\n", 100, true}, {"$101\r\n", 100, false}, {"$999999999999999999\r\n", 100, false}, {"$999999999999999999\r\n", 0, true},
+		{"*6\r\n", 100, true}, {"*7\r\n", 100, false}, {"*999999999999999999\r\n", 100, false}, {"*999999999999999999\r\n", 0, true},
+		{"%3\r\n", 100, true}, {"%4\r\n", 100, false}, {"~7\r\n", 100, false}, {">7\r\n", 100, false}, {"|4\r\n", 100, false},
+		{"*2\r\n*2\r\n*2\r\n", 96, true}, {"*2\r\n*2\r\n*2\r\n*1\r\n", 96, false},
+		{"*2\r\n$60\r\n" + strings.Repeat("a", 60) + "\r\n$8\r\n", 100, true},
+		{"*2\r\n$60\r\n" + strings.Repeat("a", 60) + "\r\n$100\r\n", 100, false},
+		{"*5\r\n:1\r\n:1\r\n:1\r\n:1\r\n:1\r\n*5\r\n", 100, true}, // a new reply, a new count
+		{"=101\r\n", 100, false}, {"!101\r\n", 100, false}, {":999999\r\n", 100, true},
+	} {
+		s := ReplyScanner{RESP3: true, Most: tc.most}
+		var err error
+		for rest := []byte(tc.in); len(rest) > 0 && err == nil; {
+			var n int
+			n, _, err = s.Next(rest[:1])
+			rest = rest[n:]
+		}
+		if (err == nil) != tc.well {
+			t.Errorf("%.40q of at most %d: got %v, want it taken: %v", tc.in, tc.most, err, tc.well)
+		}
+	}
+}

@@ -58,4 +58,5 @@ var (
 	errReplyLength = &SyntaxError{"", "reply length"}
 	errReplyDepth  = &SyntaxError{"", "reply nested too deep"}
 	errReplyCRLF   = &SyntaxError{"", "reply without CRLF"}
+	errReplyTold   = &SyntaxError{"", "reply announces too much"}
 )

@@ -442,7 +442,7 @@ func (a Access) options(network, addr string) *redis.Options {
 		PipelinePoolSize:         -1,
 		MaxRetries:               -1,
 		DialerRetries:            1,
-		Dialer:                   a.Dial,
+		Dialer:                   a.dial,
 		DialTimeout:              a.Timeout,
 		ReadTimeout:              a.Timeout,
 		WriteTimeout:             a.Timeout,
