@@ -2,6 +2,7 @@ package ha
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -45,5 +46,30 @@ func TestDecisionLog(t *testing.T) {
 		if !strings.Contains(out.String(), "level="+level+" ") || said != lost {
 			t.Errorf("%v -> %v, loss %d: got %q; want %s", c.from, c.to, c.loss, out.String(), c.want)
 		}
+	}
+}
+
+// TestOdditiesAreLoud: what a client does to the monitors' keys is a warning, once a minute however often
+// it is found and in whatever words, and an alarm in the newest ones.
+func TestOdditiesAreLoud(t *testing.T) {
+	var out bytes.Buffer
+	m := NewMonitor(Options{Logger: slog.New(slog.NewTextHandler(&out, nil))})
+	w := &watch{o: PoolOptions{Name: "p"}, note: m.note}
+	s := &steward{group: "g"}
+	w.stewards = []*steward{s}
+	for i := range 1000 {
+		w.wonder(s, oddity{key: "a", text: fmt.Sprint("a is odd ", i)})
+		w.wonder(s, oddity{key: "b", text: fmt.Sprint("b is odd ", i)})
+	}
+	if got := strings.Count(out.String(), "\n"); got != 1 || !strings.Contains(out.String(), "level=WARN ") || !strings.Contains(out.String(), "a is odd 0") {
+		t.Errorf("got %d lines, %.300q; want one warning", got, out.String())
+	}
+	if len(s.odd) != 2 || s.odd[0].text != "a is odd 999" || s.odd[1].text != "b is odd 999" {
+		t.Errorf("got the alarms %+v; want the newest of both", s.odd)
+	}
+	s.oddNote -= oddFor + 1
+	w.wonder(s, oddity{key: "a", text: "a is odd"})
+	if got := strings.Count(out.String(), "\n"); got != 2 {
+		t.Errorf("got %d lines after a minute; want another one", got)
 	}
 }

@@ -35,16 +35,26 @@
 // Watch until its machine has found out who is master, for the configured one may have been
 // replaced in an earlier life.
 //
-// In mode local monitors find out about each other by a key on the master, huntaway:monitor:
-// and the group's name, which lasts 10 s and is renewed every 3 s while the group is well. Who
-// finds another's name there leaves its own out and promotes nobody. A group gets its machine
-// after the first look. Two monitors that start while the master is dead do not find each other.
+// In mode local the active monitor wears a badge at the master: a connection named
+// huntaway:monitor:GROUP:NAME, used every 3 s while the group is well. A monitor that sees another's
+// takes its own off and promotes nobody; two that put one on together both take it off. A badge that was
+// not used for 10 s is none. A group gets its machine after the first look. Two monitors that start while
+// the master is dead do not find each other.
+//
+// The heartbeat is a key on the master, huntaway:monitor: and the group's name, which lasts 10 s and is
+// renewed with the badge's use. It tells older versions, which know nothing else, and names the badge's
+// connection, so that CLIENT LIST ID finds it. Clients can write and delete it, so who wears a badge
+// puts it right and believes nothing of it; who wears none believes one in the right form that expires
+// within 10 s, for 6 s while it could put its own there, and otherwise for as long as it is renewed. An
+// older version that has the key stands down when a newer one puts its own there. Where a
+// server refuses to name or to list connections the key decides alone, and Status says so. The mark,
+// huntaway:epoch:, is put right as well, by who has seen it right while he wore the badge.
 //
 // # What is on disk
 //
 // A vault keeps, in the state directory, a file POOL@GROUP.json for each group, with the intent
 // and its SHA-256, written to a temporary file, synced and renamed; and POOL.lock, which one
-// process holds and which contains the name that its heartbeats bear, the same after a restart. A
+// process holds and which contains the name that its badges and heartbeats bear, the same after a restart. A
 // file that is damaged is reported and treated as absent. Who decides by himself may not begin
 // a failover that he cannot write down; the other modes go on. A disk may hang: a write that it
 // has not answered after 1.9 s has failed, for its group alone, and ends whenever the disk lets it;

@@ -128,6 +128,7 @@ func (w *watch) status() (all []ServerStatus) {
 // run is the watch's goroutine: one event at a time, until ctx ends and all that it started
 // with it.
 func (w *watch) run(ctx context.Context) {
+	defer w.disrobe()
 	defer w.working.Wait()
 	w.ctx = ctx
 	if w.arbiter != nil {
@@ -156,6 +157,13 @@ func (w *watch) run(ctx context.Context) {
 			w.step(ctx, Event{Kind: Tick})
 		}
 		timer.Reset(time.Duration(w.next() - perf.Now()))
+	}
+}
+
+// disrobe gives all badges back.
+func (w *watch) disrobe() {
+	for _, s := range w.stewards {
+		s.heart.doff()
 	}
 }
 

@@ -71,6 +71,7 @@ type Transition struct {
 
 	Time     time.Time            // At on the calendar; filled in by the driver
 	Failover *failover.Transition // what the group's failover machine reports; nil: it is not from there
+	Loud     bool                 // with Failover: it is a warning in every state
 }
 
 // String returns the transition as one line of a script's answer.

@@ -321,26 +321,35 @@ func TestFilesAfterSwitchover(t *testing.T) {
 	}
 }
 
-// TestRival: while another monitor's heartbeat is heard, a dead master is left to that one.
+// TestRival: of two monitors one acts, and a dead master is left to that one.
 func TestRival(t *testing.T) {
-	master := launch(t)
-	master.must("SET", beatKey("g"), "elsewhere/x")
-	one, two := launch(t).follows(master), launch(t).follows(master)
-	tr := castOf(t, []*instance{master, one, two}, nil)
-	tr.settled(0, "[1 2]")
-	master.kill()
-	tr.await("it is forbidden to act", func() bool { return strings.Contains(tr.state().Forbidden, "elsewhere/x") })
-	if len(tr.masters) != 1 {
-		t.Errorf("masters: got %v; want the first only", tr.masters)
+	one := cast(t, 2, nil)
+	one.settled(0, "[1 2]")
+	one.await("a heartbeat", func() bool { return one.all[0].Client.Exists(context.Background(), beatKey("g")).Val() == 1 })
+	two := castOf(t, one.all, nil)
+	two.settled(0, "[1 2]")
+	two.await("that it has heard the other", func() bool {
+		return slices.ContainsFunc(two.state().Alarms, func(a string) bool {
+			return strings.HasPrefix(a, "another monitor is active: ") && strings.HasSuffix(a, ", by its connection to "+one.all[0].addr())
+		})
+	})
+	one.all[0].kill()
+	one.await("another master", func() bool { return one.Table().Groups[0].Master > 0 })
+	two.await("the same master", func() bool { return two.Table().Groups[0].Master == one.Table().Groups[0].Master })
+	for _, e := range two.m.Events() {
+		if e.Failover != nil && e.Failover.To == failover.Freezing {
+			t.Errorf("got %v; want it to follow", e)
+		}
 	}
 }
 
 // TestHeartbeat: the monitor says that it is active, under a name that a restart keeps.
 func TestHeartbeat(t *testing.T) {
 	tr := cast(t, 1, nil)
-	name := func() (s string) {
-		s, _ = tr.all[0].Client.Get(context.Background(), beatKey("g")).Result()
-		return s
+	name := func() string {
+		s, _ := tr.all[0].Client.Get(context.Background(), beatKey("g")).Result()
+		name, _, _ := strings.Cut(s, beatClient)
+		return name
 	}
 	tr.await("a heartbeat", func() bool { return name() != "" })
 	first := name()
@@ -348,6 +357,9 @@ func TestHeartbeat(t *testing.T) {
 		t.Errorf("the heartbeat lasts %v; want at most %v", ttl, beatLasts)
 	}
 	tr.stop()
+	eventually(t, "end of the named connection", func() bool {
+		return !strings.Contains(tr.all[0].Client.ClientList(context.Background()).Val(), "huntaway:")
+	})
 	tr.all[0].must("DEL", beatKey("g"))
 	tr.begin()
 	tr.await("a heartbeat", func() bool { return name() != "" })

@@ -2,9 +2,9 @@ package ha
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -14,14 +14,53 @@ import (
 	"huntaway/perf"
 )
 
-// The heartbeat by which monitors of mode local find out about each other: a key on the
-// master, which its replicas have as well.
+// How monitors of mode local find out about each other: the active one holds a connection to the
+// master that bears its name, its badge, and keeps a key there, its heartbeat. Clients can write and
+// delete any key, and none can name a connection to a server: so who sees a badge believes that,
+// and who wears one believes no key. The heartbeat is for monitors of older versions, which know nothing
+// else, for servers that do not tell their connections, and for the replicas of a master that is dead.
 const (
 	beatEvery = int64(3 * time.Second)
 	beatLasts = 10 * time.Second
+
+	// badgeTrust is how long after its last answer a badge is still taken for what all others can
+	// see; they see it for beatLasts.
+	badgeTrust = 2 * beatEvery
+
+	// beatProves is for how long a heartbeat that no badge stands for is believed. An older
+	// version stands down when ours is put in its place, and never puts its own there again.
+	beatProves = 2 * beatEvery
 )
 
 func beatKey(group string) string { return "huntaway:monitor:" + group }
+
+// A heart is what a monitor knows of its own activity in one group, and of others'.
+//
+// Owner: the goroutine of a look while there is one, else the group's steward.
+type heart struct {
+	badge      *badge // nil: this monitor does not say that it is active
+	stoodAt    int64  // when our heartbeat was last written; 0: never
+	unprovenAt int64  // since when a heartbeat is there that no badge stands for; 0: none is
+	marked     uint64 // the epoch that the mark on the badge's server was last seen with; 0: not seen right
+}
+
+// doff says no longer that this monitor is active.
+func (h *heart) doff() {
+	if h.badge != nil {
+		h.badge.close()
+	}
+	h.badge, h.marked = nil, 0
+}
+
+// holds tells whether the badge is at that server, and can have been seen there all the time.
+func (h *heart) holds(addr string) bool {
+	return h.badge != nil && h.badge.addr == addr && perf.Now()-h.badge.seenAt <= badgeTrust
+}
+
+// stood tells whether our own heartbeat was written so lately that no monitor has put another there.
+func (h *heart) stood() bool {
+	return h.stoodAt != 0 && perf.Now()-h.stoodAt <= int64(beatLasts)
+}
 
 // beatDue returns when to look for other monitors next.
 func (s *steward) beatDue() int64 {
@@ -35,7 +74,7 @@ func (s *steward) beatDue() int64 {
 // nobody else is heard, says that this one is active.
 func (w *watch) beat(s *steward) {
 	s.beating = true
-	l := look{group: s.group, id: w.vault.name(), access: w.o.Access}
+	l := look{group: s.group, id: w.vault.name(), access: w.o.Access, heart: s.heart}
 	g := &w.seen.Groups[w.index(s.group)]
 	for i := range g.Servers {
 		if each := &g.Servers[i]; each.ID == g.Master {
@@ -45,8 +84,9 @@ func (w *watch) beat(s *steward) {
 		}
 	}
 	if s.machine != nil && !w.o.Failover.DryRun {
-		state := s.machine.Status().State
-		l.claim = state == failover.Healthy || state == failover.Settling
+		status := s.machine.Status()
+		l.claim = status.State == failover.Healthy || status.State == failover.Settling
+		l.epoch = status.Epoch
 	}
 	ctx := w.ctx
 	w.working.Go(func() {
@@ -54,6 +94,7 @@ func (w *watch) beat(s *steward) {
 		if rival := l.take(ctx); rival != "" {
 			o.ev = failover.Event{Kind: failover.Rival, Text: rival}
 		}
+		o.odd, o.heart = l.odd, l.heart
 		select {
 		case <-ctx.Done():
 		case w.outcomes <- o:
@@ -61,11 +102,15 @@ func (w *watch) beat(s *steward) {
 	})
 }
 
-// beaten takes the end of a look. After the first one the group gets its machine.
+// beaten takes the end of a look. After the first one the group gets its machine. Monitors that
+// started together do not go on looking together.
 func (w *watch) beaten(s *steward, o outcome) {
-	s.beating, s.beatAt = false, perf.Now()+beatEvery
+	s.beating, s.beatAt = false, perf.Now()+beatEvery+rand.Int64N(beatEvery/6)
 	if s.machine == nil {
 		w.install(s)
+	}
+	for _, odd := range o.odd {
+		w.wonder(s, odd)
 	}
 	w.consult(s, o.ev)
 }
@@ -77,6 +122,10 @@ type look struct {
 	master    string   // its address; "" when there is none
 	others    []string // those of the other members
 	claim     bool     // say that this monitor is active, if no other is
+	epoch     uint64   // with claim: of the group
+	heart     *heart   // the steward's
+
+	odd []oddity // what was found that no monitor has written
 }
 
 // take returns the name of another monitor that is active, "" when none was heard. When the
@@ -86,15 +135,17 @@ func (l *look) take(ctx context.Context) (rival string) {
 	defer cancel()
 	if l.master != "" {
 		if rival, err := l.ask(ctx, l.master); err == nil {
+			if rival != "" {
+				l.heart.doff()
+			}
 			return rival
 		}
 	}
-	l.claim = false
 	var mu sync.Mutex // guards rival
 	var asked sync.WaitGroup
 	for _, addr := range l.others {
 		asked.Go(func() {
-			if heard, err := l.ask(ctx, addr); err == nil && heard != "" {
+			if heard := l.overhear(ctx, addr); heard != "" {
 				mu.Lock()
 				rival = heard
 				mu.Unlock()
@@ -105,31 +156,167 @@ func (l *look) take(ctx context.Context) (rival string) {
 	return rival
 }
 
-// ask looks at one server, and leaves our own name there when it may.
+// overhear looks at a server that may have what the master had: no badge stands for that here.
+// What expires as nobody can renew it is not worth a quarrel about clocks.
+func (l *look) overhear(ctx context.Context, addr string) (rival string) {
+	c := l.access.open("tcp", addr)
+	defer c.Close()
+	b, err := l.read(ctx, c, 3*beatLasts)
+	if err != nil || b.holder == "" || b.holder == l.id || l.heart.stood() {
+		return ""
+	}
+	return b.by(addr)
+}
+
+// ask looks at the master, and says there that this monitor is active when it may.
 func (l *look) ask(ctx context.Context, addr string) (rival string, err error) {
 	c := l.access.open("tcp", addr)
 	defer c.Close()
-	holder, err := c.Get(ctx, beatKey(l.group)).Result()
-	switch {
-	case errors.Is(err, redis.Nil) && l.claim:
-		return l.seize(ctx, c, addr)
-	case errors.Is(err, redis.Nil):
-		return "", nil
-	case err != nil:
+	b, err := l.read(ctx, c, beatLasts)
+	if err != nil {
 		return "", err
-	case holder != l.id:
-		return fmt.Sprintf("%s, by its heartbeat on %s", holder, addr), nil
-	case l.claim:
-		return "", c.Set(ctx, beatKey(l.group), l.id, beatLasts).Err()
 	}
-	return "", nil
+	if l.claim && l.heart.holds(addr) && l.renew(ctx, b) == nil {
+		l.disown(addr, b)
+		l.guard(ctx, c, addr, b.mark)
+		return "", nil
+	}
+	who, err := l.present(ctx, c, b.client)
+	switch {
+	case err != nil && !answeredBy(err):
+		return "", err
+	case err != nil:
+		return l.askKey(ctx, c, addr, b, err)
+	case who != "":
+		return who + ", by its connection to " + addr, nil
+	case l.believes(b):
+		return b.by(addr), nil
+	}
+	if l.heart.stood() || b.holder == "" {
+		l.disown(addr, b)
+	}
+	if !l.claim {
+		return "", nil
+	}
+	return l.don(ctx, c, addr, b)
 }
 
-// seize leaves our name where there is none, unless somebody is quicker.
-func (l *look) seize(ctx context.Context, c *redis.Client, addr string) (rival string, err error) {
-	won, err := c.SetNX(ctx, beatKey(l.group), l.id, beatLasts).Result()
-	if err != nil || won {
+// believes tells whether a heartbeat that no badge stands for may be an older version's, or
+// that of one whose connection has just been lost.
+func (l *look) believes(b beat) bool {
+	now := perf.Now()
+	switch {
+	case b.what == "" && (b.holder == "" || b.holder == l.id):
+		l.heart.unprovenAt = 0
+		return false
+	case b.holder == "" || l.heart.stood():
+		return false
+	case l.heart.unprovenAt == 0:
+		l.heart.unprovenAt = now
+	}
+	return !l.claim || now-l.heart.unprovenAt < beatProves
+}
+
+// don has this monitor say that it is active. It says so before it looks who else does: of two that
+// begin together one at least sees the other.
+func (l *look) don(ctx context.Context, c *redis.Client, addr string, b beat) (rival string, err error) {
+	l.heart.doff()
+	v, err := l.open(ctx, addr)
+	if err != nil {
+		if answeredBy(err) {
+			return l.askKey(ctx, c, addr, b, err)
+		}
 		return "", err
 	}
-	return fmt.Sprintf("another monitor, which was quicker to say so on %s", addr), nil
+	l.heart.badge = v
+	who, err := l.present(ctx, v.conn, 0)
+	switch {
+	case err != nil:
+		l.heart.doff()
+		return "", err
+	case who != "":
+		return who + ", by its connection to " + addr + ", which was quicker", nil
+	}
+	v.seenAt = perf.Now()
+	return "", l.renew(ctx, b)
+}
+
+// renew renews our badge, and our heartbeat where b was found. That a server writes nothing now
+// does not take the badge off.
+func (l *look) renew(ctx context.Context, b beat) error {
+	v := l.heart.badge
+	err := l.write(ctx, v.conn, b, v.words(l.id))
+	if err != nil && !answeredBy(err) {
+		l.heart.doff()
+		return err
+	}
+	v.seenAt = perf.Now()
+	return nil
+}
+
+// write puts our heartbeat where b was found. What may be large is not freed while the server waits.
+func (l *look) write(ctx context.Context, c commander, b beat, words string) error {
+	if b.what != "" {
+		if err := c.Do(ctx, "UNLINK", beatKey(l.group)).Err(); err != nil && !answeredBy(err) {
+			return err
+		}
+	}
+	err := c.Do(ctx, "SET", beatKey(l.group), words, "PX", beatLasts.Milliseconds()).Err()
+	if err == nil {
+		l.heart.stoodAt, l.heart.unprovenAt = perf.Now(), 0
+	}
+	return err
+}
+
+// askKey goes by the key alone, at a server that does not tell its connections, and why not.
+func (l *look) askKey(ctx context.Context, c *redis.Client, addr string, b beat, why error) (rival string, err error) {
+	switch {
+	case b.holder != "" && b.holder != l.id:
+		return fmt.Sprintf("%s, which may be a client's work, since the server does not tell its connections (%s)", b.by(addr), brief(why)), nil
+	case !l.claim:
+		l.disown(addr, b)
+		return "", nil
+	case b.holder == "" && b.what == "":
+		won, err := c.SetNX(ctx, beatKey(l.group), l.id, beatLasts).Result()
+		if err == nil && !won {
+			return "another monitor, which was quicker to say so on " + addr, nil
+		}
+		return "", err
+	}
+	l.disown(addr, b)
+	l.guard(ctx, c, addr, b.mark)
+	return "", l.write(ctx, c, b, l.id)
+}
+
+// disown notes that what was found is no monitor's heartbeat.
+func (l *look) disown(addr string, b beat) {
+	what := b.what
+	if what == "" && b.holder != "" && b.holder != l.id {
+		what = fmt.Sprintf("%s stands where ours stood, and no connection there bears that name", brief(b.holder))
+	}
+	if what != "" {
+		l.odd = append(l.odd, oddity{key: beatKey(l.group),
+			text: fmt.Sprintf("%s on %s is not a heartbeat of a monitor: %s; ignored", beatKey(l.group), addr, what)})
+	}
+}
+
+// guard keeps the group's mark on the master what it was made, once it has been seen so: who alone is
+// active is the only one to change it. An older one is raised, as at a start.
+func (l *look) guard(ctx context.Context, c *redis.Client, addr string, m mark) {
+	h := l.heart
+	switch {
+	case m.is == l.epoch && m.what == "":
+		h.marked = l.epoch
+		return
+	case h.marked != l.epoch && m.is > l.epoch: // of another process, for the machine to take
+		return
+	}
+	if err := writeMark(ctx, c, l.group, l.epoch, m); err != nil {
+		return // looked at again soon
+	}
+	if h.marked == l.epoch || m.what != "" {
+		l.odd = append(l.odd, oddity{key: markerKey(l.group),
+			text: fmt.Sprintf("%s on %s is not the mark of epoch %d that was left there: %s; put right", markerKey(l.group), addr, l.epoch, m)})
+	}
+	h.marked = l.epoch
 }

@@ -216,7 +216,11 @@ func (m *Monitor) Change(pool string, change func(*shard.Table) *shard.Table) bo
 func (m *Monitor) note(t Transition) {
 	t.Time = time.Now().Add(time.Duration(t.At - perf.Now()))
 	if t.Failover != nil {
-		m.log.Log(context.Background(), weigh(t.Failover), t.What, t.decisionKeys()...)
+		level := weigh(t.Failover)
+		if t.Loud {
+			level = slog.LevelWarn
+		}
+		m.log.Log(context.Background(), level, t.What, t.decisionKeys()...)
 		m.decisions.add(t)
 		return
 	}

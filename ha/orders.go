@@ -173,17 +173,14 @@ func (t *task) identify() error {
 	pipe := t.c.Pipeline()
 	text := pipe.Info(t.ctx, "keyspace")
 	own := pipe.Exists(t.ctx, markerKey(t.order.group), beatKey(t.order.group))
-	marker := pipe.Get(t.ctx, markerKey(t.order.group))
 	_, _ = pipe.Exec(t.ctx) // each has its own error
 	if err := text.Err(); err != nil {
 		return err
 	}
 	t.ev.Mark.Keys = keysIn(text.Val()) - own.Val()
-	err := marker.Err()
-	if err == nil {
-		t.ev.Mark.Epoch, _ = strconv.ParseUint(marker.Val(), 10, 64) // what is no number is no marker
-	}
-	if errors.Is(err, redis.Nil) || redis.IsMasterDownError(err) || beginsWith(err, "WRONGTYPE ") {
+	m, err := readMark(fetch(t.ctx, t.c, markerKey(t.order.group), markMost))
+	t.ev.Mark.Epoch = m.is
+	if redis.IsMasterDownError(err) {
 		return nil
 	}
 	return err
@@ -290,13 +287,15 @@ func (t *task) verify() error {
 	if want, got := t.order.RunID, t.ev.Repl.RunID; want != "" && got != "" && want != got {
 		return replyError("another process answers: run id " + got + " instead of " + want)
 	}
-	key := markerKey(t.order.group)
-	was, _ := t.c.Get(t.ctx, key).Uint64() // what is no number is no mark
-	if was >= failover.EpochMost {
-		was = 0
+	was, err := readMark(fetch(t.ctx, t.c, markerKey(t.order.group), markMost))
+	if err != nil {
+		return err
 	}
-	t.ev.Mark.Epoch = max(was, t.order.Epoch)
-	return t.c.Do(t.ctx, "SET", key, t.ev.Mark.Epoch).Err()
+	t.ev.Mark.Epoch = t.order.Epoch
+	if failover.Credible(was.is, t.order.Epoch) {
+		t.ev.Mark.Epoch = max(was.is, t.order.Epoch)
+	}
+	return writeMark(t.ctx, t.c, t.order.group, t.ev.Mark.Epoch, was)
 }
 
 // rewrite has a server that was made a replica write that into its redis.conf, or it would start

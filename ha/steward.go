@@ -3,6 +3,7 @@ package ha
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -23,13 +24,29 @@ type steward struct {
 
 	beatAt  int64 // when to look for other monitors next; only in mode local
 	beating bool  // a look is under way
+	heart   *heart
+
+	odd     []oddity // what looks have found lately that no monitor has written
+	oddNote int64    // when that was last noted; 0: never
 }
+
+// An oddity is that a key that monitors write is not as one has left it.
+type oddity struct {
+	key, text string
+	at        int64 // when it was last found
+}
+
+// oddFor is how long an oddity is an alarm, and how long at least from one line about any to the next:
+// clients cause them, and may do so without end.
+const oddFor = int64(time.Minute)
 
 // An outcome is how something that was begun for a machine ended.
 type outcome struct {
 	group string
 	ev    failover.Event // Done, or Rival when another monitor was heard
 	beat  bool           // it is a look for other monitors; without a rival ev is a Tick
+	heart *heart         // of a look: the steward's
+	odd   []oddity       // of a look: what it found that no monitor has written
 	note  string         // what is worth a line in the log all the same; "" for nothing
 	addr  string         // with note: the server's
 }
@@ -58,9 +75,14 @@ func (w *watch) muster() {
 		}
 		s := stewardOf(old, g.Name)
 		if s == nil {
-			s = &steward{group: g.Name, pending: map[uint64]struct{}{}, waiting: map[uint64]chan<- answer{}}
+			s = &steward{group: g.Name, pending: map[uint64]struct{}{}, waiting: map[uint64]chan<- answer{}, heart: &heart{}}
 		}
 		w.stewards = append(w.stewards, s)
+	}
+	for _, s := range old {
+		if !s.beating && stewardOf(w.stewards, s.group) == nil {
+			s.heart.doff()
+		}
 	}
 	for _, s := range w.stewards {
 		w.acquaint(s)
@@ -107,12 +129,28 @@ func (w *watch) install(s *steward) {
 
 // remark notes something about a group that its machine did not say.
 func (w *watch) remark(group, what, why string) {
+	w.note(w.remarked(group, what, why))
+}
+
+func (w *watch) remarked(group, what, why string) Transition {
 	t := failover.Transition{At: perf.Now(), What: what, Why: why, Loss: 0}
 	if s := stewardOf(w.stewards, group); s != nil && s.machine != nil {
 		t.From = s.machine.Status().State
 		t.To = t.From
 	}
-	w.note(Transition{At: t.At, What: "failover", Pool: w.o.Name, Group: group, Failover: &t})
+	return Transition{At: t.At, What: "failover", Pool: w.o.Name, Group: group, Failover: &t}
+}
+
+// wonder makes an oddity an alarm for a while, and notes it if none was noted for as long.
+func (w *watch) wonder(s *steward, o oddity) {
+	o.at = perf.Now()
+	s.odd = append(slices.DeleteFunc(s.odd, func(was oddity) bool { return was.key == o.key }), o)
+	if s.oddNote == 0 || o.at-s.oddNote > oddFor {
+		s.oddNote = o.at
+		t := w.remarked(s.group, o.text, "clients can write that key, and somebody has")
+		t.Loud = true
+		w.note(t)
+	}
 }
 
 // inherit takes over the stewards of the watch that w replaces: what their machines know, and
@@ -234,6 +272,9 @@ func (w *watch) consult(s *steward, ev failover.Event) {
 func (w *watch) conclude(o outcome) {
 	s := stewardOf(w.stewards, o.group)
 	if s == nil {
+		if o.heart != nil {
+			o.heart.doff()
+		}
 		return
 	}
 	if o.note != "" {
@@ -266,6 +307,11 @@ func (w *watch) groupStatus(g *shard.Group, servers []ServerStatus, now int64) G
 	st := GroupStatus{Pool: w.o.Name, Mode: w.o.Failover.Mode, Cluster: w.o.Cluster}
 	if s := stewardOf(w.stewards, g.Name); s != nil && s.machine != nil {
 		st.Status = s.machine.Status()
+		for _, o := range s.odd {
+			if now-o.at <= oddFor {
+				st.Alarms = append(st.Alarms, o.text)
+			}
+		}
 	} else {
 		st.Status = w.plainStatus(g, servers, now)
 	}

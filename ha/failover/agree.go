@@ -52,7 +52,7 @@ func (m *Machine) vouched(b *member) (string, bool) {
 
 // later tells whether a server has a mark of a later epoch than this process knows of.
 func (m *Machine) later(b *member) bool {
-	return b.looked && b.mark.Epoch > m.epoch && b.mark.Epoch < EpochMost
+	return b.looked && b.mark.Epoch > m.epoch && Credible(b.mark.Epoch, m.epoch)
 }
 
 // agreed returns the one server that says it is master and is vouched for.

@@ -123,7 +123,7 @@ func (m *Machine) better(b, c *member, x, y vital.Replication) bool {
 // last master was given, and nobody with more has come for DownSilence. What starts from an
 // append-only file is like that: it may lack little, and is better than nobody.
 func (m *Machine) bearsMark(b *member) bool {
-	return b.looked && b.mark.Epoch >= m.epoch && b.mark.Epoch < EpochMost && m.now-m.doubtAt >= m.o.DownSilence
+	return b.looked && b.mark.Epoch >= m.epoch && Credible(b.mark.Epoch, m.epoch) && m.now-m.doubtAt >= m.o.DownSilence
 }
 
 // byGap prefers the secondary, 1 for b and -1 for c, while what it lacks of the other

@@ -145,7 +145,7 @@ func (m *Machine) catchUp(a await, ev Event) {
 	if a.op == Verify {
 		was = a.epoch
 	}
-	if mark := ev.Mark.Epoch; ev.Err == nil && !ev.Repl.Replica && mark > was && mark < EpochMost {
+	if mark := ev.Mark.Epoch; ev.Err == nil && !ev.Repl.Replica && mark > was && Credible(mark, was) {
 		m.epoch += mark - was
 		m.note(fmt.Sprintf("the epoch is %d", m.epoch), m.name(a.server)+" has that mark, and the state file does not know of it")
 	}
@@ -153,3 +153,10 @@ func (m *Machine) catchUp(a await, ev Event) {
 
 // EpochMost is above every epoch that can have been reached: what is higher is no mark of ours.
 const EpochMost = 1 << 48
+
+// epochJump is more than a process can have missed: a failover every minute for two years. Clients can
+// write marks too, and none shall use the epochs up.
+const epochJump = 1 << 20
+
+// Credible tells whether a mark can be of this group's by an epoch of it that is known.
+func Credible(mark, epoch uint64) bool { return mark < EpochMost && mark <= epoch+epochJump }

@@ -61,3 +61,28 @@ func TestExits(t *testing.T) {
 		}
 	}
 }
+
+// TestCredible: no mark that a client may have written uses up the epochs.
+func TestCredible(t *testing.T) {
+	for _, c := range []struct {
+		mark, epoch uint64
+		want        bool
+	}{
+		{0, 1, true}, {1, 1, true}, {5000, 1, true}, {epochJump + 1, 1, true}, {epochJump + 2, 1, false}, {3, 4, true},
+		{EpochMost - 1, EpochMost - 2, true}, {EpochMost, EpochMost - 1, false}, {1<<64 - 1, 1, false}, {EpochMost - 1, 1, false},
+	} {
+		if got := Credible(c.mark, c.epoch); got != c.want {
+			t.Errorf("mark %d by epoch %d: got %v; want %v", c.mark, c.epoch, got, c.want)
+		}
+	}
+	m := New(Options{Mode: Local}, Layout{Group: "g", Master: -1, Epoch: 1, Members: []Member{{ID: 0, Addr: "a"}}}, Intent{}, 1e9)
+	b := m.members[0]
+	b.looked, b.mark.Epoch = true, EpochMost-1
+	if m.later(b) || m.bearsMark(b) {
+		t.Errorf("got a later one %v, our mark %v; want neither by a mark that cannot be", m.later(b), m.bearsMark(b))
+	}
+	m.catchUp(await{op: Verify, epoch: 1}, Event{Mark: Mark{Epoch: EpochMost - 1}})
+	if m.epoch != 1 {
+		t.Errorf("got epoch %d; want 1", m.epoch)
+	}
+}
