@@ -86,8 +86,6 @@ func (s *session) endLease() {
 func (s *session) regulate(n int64) {
 	switch l := s.lease; {
 	case l == nil:
-	case s.parted > 0:
-		l.undam() // what is said is only collected: it never becomes less
 	case n > handOver:
 		l.dam()
 	case n <= handOver/2:

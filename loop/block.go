@@ -61,7 +61,7 @@ func (s *session) block(cmd *codec.Command, r *codec.Request) {
 	switch {
 	case s.stepAside(r):
 		return
-	case s.parted > 0:
+	case s.parted:
 		s.lastWord(endPeer) // a client that is gone is not waited for
 		return
 	case cmd.Name == "wait":

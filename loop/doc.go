@@ -43,7 +43,6 @@
 //	                 [Pool.Serve]      listener
 //	ticker           [Engine.Start]    [Engine.Stop]    nothing; posts ticks
 //	dialer           [Engine.dial]     its timeout      the connection until it is enrolled
-//	farewell         [newFarewell]     its deadline     a half-closed client's descriptor
 //
 // Bytes: a frame and a reply alias the loop's read buffer and are dead when the event
 // ends. A request is copied once, into the log of its link, where it stays until it is

@@ -1,68 +1,109 @@
 package loop
 
 import (
-	"net"
-	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"huntaway/perf"
 )
 
-// A farewell is the wire of a session whose client has closed its half of the connection:
-// what is said is collected, and close writes it on a duplicate of the descriptor.
+// A farewell is the wire of a session whose client has closed its half of the connection: a
+// duplicate of the descriptor. No event loop watches it, because the end that has been read
+// would be an event for ever. What the kernel does not take at once is offered again whenever
+// somebody looks at the backlog, which every tick does while there is one.
+//
+// Owner: the worker.
 type farewell struct {
 	owner endpoint
-	fd    int
-	said  []byte
+	fd    int    // -1 once closed
+	left  buffer // what the kernel has not taken when it was first offered
+	taken int    // bytes of left that it has taken since
+	moved int64  // perf.Now when it last took some of left, or left was empty
+	mute  bool   // nothing more can be said: the client has gone, or reads nothing
 }
 
-// farewellTime bounds how long a half-closed client may take to read a piece of its last
-// replies: who reads slowly gets them all.
-const (
-	farewellTime  = 10 * time.Second
-	farewellPiece = 64 << 10
-)
+// farewellTime is how long a half-closed client may take nothing of its last replies: who reads
+// slowly gets them all.
+const farewellTime = 10 * time.Second
 
 // newFarewell takes over a descriptor.
 func newFarewell(fd int, owner endpoint) *farewell { return &farewell{owner: owner, fd: fd} }
 
-func (f *farewell) write(b []byte)     { f.said = append(f.said, b...) }
-func (f *farewell) writev(a, b []byte) { f.said = append(append(f.said, a...), b...) }
-func (f *farewell) backlog() int       { return 0 }
-func (f *farewell) untaken() int       { return 0 }
 func (f *farewell) pause()             {}
 func (f *farewell) await()             {}
 func (f *farewell) resume()            {}
 func (f *farewell) waiting() int       { return 0 }
 func (f *farewell) shut() bool         { return false }
 func (f *farewell) linger() wire       { return nil }
+func (f *farewell) untaken() int       { return queued(f.fd, unix.TIOCOUTQ) }
+func (f *farewell) writev(a, b []byte) { f.write(a); f.write(b) }
 
 func (f *farewell) addresses() (remote, local string) { return "", "" }
 
-// close writes what was said, on a goroutine of its own because the client may be slow, and
-// closes the connection.
+// write implements wire.
+func (f *farewell) write(b []byte) {
+	if f.backlog() == 0 {
+		b = b[f.offer(b):]
+		f.moved = perf.Now()
+	}
+	switch {
+	case f.mute:
+		f.close()
+	case len(b) > 0:
+		f.left.add(b)
+	}
+}
+
+// offer gives bytes to the kernel and returns how many it took.
+func (f *farewell) offer(b []byte) int {
+	if f.fd < 0 || f.mute || len(b) == 0 {
+		return 0
+	}
+	n, err := unix.SendmsgN(f.fd, b, nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
+	if err != nil {
+		f.mute = err != unix.EAGAIN && err != unix.EINTR
+		return 0
+	}
+	return n
+}
+
+// backlog implements wire. With nobody who would take it there is none.
+func (f *farewell) backlog() int {
+	if f.left.len() == 0 {
+		return 0
+	}
+	n := f.offer(f.left.bytes()[f.taken:])
+	f.taken += n
+	now := perf.Now()
+	if n > 0 {
+		f.moved = now
+	}
+	f.mute = f.mute || now-f.moved > int64(farewellTime)
+	switch {
+	case f.mute || f.taken == f.left.len():
+		f.left.release()
+		f.taken = 0
+	case f.taken > keepAnswered && f.taken > f.left.len()/2:
+		f.left.cut(f.taken)
+		f.taken = 0
+	}
+	return f.left.len() - f.taken
+}
+
+// close implements wire.
 func (f *farewell) close() {
-	said, fd := f.said, f.fd
-	f.said = nil
-	go sayFarewell(fd, said)
+	if f.fd < 0 {
+		return
+	}
+	_ = unix.Close(f.fd)
+	f.fd = -1
+	f.left.release()
 	f.owner.closed(nil, false)
 }
 
-func (f *farewell) abort() { f.close() }
-
-// sayFarewell owns fd.
-func sayFarewell(fd int, said []byte) {
-	file := os.NewFile(uintptr(fd), "farewell")
-	defer file.Close()
-	conn, err := net.FileConn(file)
-	if err != nil {
-		return
-	}
-	defer conn.Close()
-	for len(said) > 0 {
-		_ = conn.SetDeadline(time.Now().Add(farewellTime))
-		n, err := conn.Write(said[:min(len(said), farewellPiece)])
-		if err != nil {
-			return // the client may have gone altogether: nobody is left to tell
-		}
-		said = said[n:]
-	}
+// abort implements wire.
+func (f *farewell) abort() {
+	_ = unix.SetsockoptLinger(f.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) // a unix socket has nothing on its way
+	f.close()
 }

@@ -327,7 +327,12 @@ func (s *socket) queued(which uint) int {
 	if s.conn == nil {
 		return 0
 	}
-	n, err := unix.IoctlGetInt(s.conn.Fd(), which)
+	return queued(s.conn.Fd(), which)
+}
+
+// queued returns the length of one of the kernel's queues of a descriptor.
+func queued(fd int, which uint) int {
+	n, err := unix.IoctlGetInt(fd, which)
 	if err != nil {
 		return 0 // only when closed
 	}

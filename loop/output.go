@@ -140,23 +140,18 @@ func (s *session) unread() int64 {
 	if s.wire != nil {
 		n += s.wire.backlog()
 	}
-	if s.parted > 0 {
-		n += int(s.bytesOut - s.parted + 1)
-	}
 	return int64(n)
 }
 
 // overLimit stops a session that does not read, and closes it over the hard limit.
 func (s *session) overLimit() {
-	if s.out.len()+s.parkedLive < handOver && !s.isSlow && s.stops&stopOutput == 0 && s.parted == 0 {
+	if s.out.len()+s.parkedLive < handOver && !s.isSlow && s.stops&stopOutput == 0 {
 		return // the ordinary case costs a few loads
 	}
 	l, n := &s.pw.opt.Limits, s.unread()
 	switch {
 	case n > l.OutputBytes || s.sub != nil && n > mostMessages:
 		s.cutOff(endOutput)
-	case s.parted > 0:
-		s.release(stopOutput) // what is said is only collected: it never becomes less
 	case n > pauseOutput || s.wire != nil && s.wire.backlog() > 0:
 		s.stop(stopOutput)
 		s.lag()

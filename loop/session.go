@@ -60,7 +60,7 @@ type session struct {
 	active     int64  // when bytes last came or went
 	strange    int64  // since when it has to authenticate
 	turn       int64  // when the password it waits with is looked at; 0: it waits with none
-	parted     uint64 // bytesOut, plus one, when the client closed its half; 0: it has not
+	parted     bool   // its client has closed its half
 	spentIn    uint64 // the event in which it last made work
 	spent      int    // how much in that event, see spend
 	charged    int64  // bytes it held at the last tick, while it is on worker.burdens
@@ -246,7 +246,7 @@ func (s *session) goOn() {
 		if s.w.draining {
 			s.stopWaiting()
 		}
-	case s.parted > 0:
+	case s.parted:
 		s.lastWord(endPeer) // that was all it had sent
 	default:
 		s.wire.resume()
@@ -322,7 +322,7 @@ func (s *session) lost(cause error, polite bool) {
 	if polite && s.state == sessionOpen && s.owed() && s.blocked() == nil {
 		if last := old.linger(); last != nil {
 			s.wire = last
-			s.parted = s.bytesOut + 1
+			s.parted = true
 			s.w.burden(s)
 			s.w.touch(s)
 			if s.stops == 0 {

@@ -118,8 +118,8 @@ type memWire struct {
 	aborted bool // by abort
 	remote  string
 	local   string
-	last    *memWire // what linger returns; nil: nothing
-	echo    *echoer  // answers canaries; nil: the test does
+	last    wire    // what linger returns; nil: nothing
+	echo    *echoer // answers canaries; nil: the test does
 }
 
 func (m *memWire) write(b []byte) {
