@@ -196,7 +196,7 @@ func (pw *poolWorker) refused(e *entry, frame, b []byte, l *link) bool {
 	code := notNow
 	switch string(codec.ErrorCode(b)) {
 	case "READONLY":
-		if e.marks.has(viaRead) {
+		if e.marks.has(viaRead) && pw.groupAt(e.group) != nil {
 			return false // no server says so to a read
 		}
 		code = demoted
@@ -209,7 +209,7 @@ func (pw *poolWorker) refused(e *entry, frame, b []byte, l *link) bool {
 		case !e.marks.has(retried):
 			pw.again(e, frame)
 			return true
-		case !pw.isMaster(l, e.group):
+		case pw.groupAt(e.group) != nil && !pw.isMaster(l, e.group):
 			pw.postpone(s, e, frame, nil)
 			return true
 		}
