@@ -40,15 +40,16 @@ func (pw *poolWorker) newErrand(server *shard.Server) *errand {
 }
 
 // hear gives a reply to who asked.
-func (er *errand) hear(reply []byte) {
+func (er *errand) hear(reply []byte) (taken bool) {
 	if er.waiting.len() == 0 {
 		er.link.stray(reply)
-		return
+		return true
 	}
 	er.link.take()
 	heard := *er.waiting.front()
 	er.waiting.pop()
 	heard(reply)
+	return true
 }
 
 // tickErrands closes links on which nothing has been asked for long.

@@ -148,6 +148,12 @@
 // has left. A server that answers nothing is waited for no longer than it may take to answer a
 // request (timeout): then SUBSCRIBE has failed, and UNSUBSCRIBE is confirmed.
 //
+// A message costs its members' worker as much as there are members, and a feed may do no more
+// work per event than a client: what is more is put off, in order and with all that comes behind
+// it, and the feed is not read from meanwhile. A server gives up a feed that is too far behind
+// (client-output-buffer-limit pubsub), so whoever publishes through this process waits while more
+// is published than can be passed on.
+//
 // What PUBLISH counts is what its server says, less our feeds, plus their members on all
 // workers: see [crowd].
 //
@@ -175,6 +181,8 @@
 //	client     what masters say              one question, inquiryTime      what they do not tell is left out ([session.inquireFor])
 //	client     words of what is answered here mostWords, mostWordBytes       refused ([session.local])
 //	clients    the same, all of them         piecesPerTurn per turn         chores stand in line ([worker.addChore])
+//	server     messages to pass on           mostWork per event             what it says waits for a turn ([feed.goOn])
+//	clients    to publish more than that     a read's worth                 PUBLISH waits ([session.waitsForFeeds])
 //	client     answers that it does not read pauseOutput                    it is not read from
 //	client     replies of servers            allowedBytes in flight         later requests wait ([session.weigh])
 //	client     those, and reads slowly       pauseOutput, and one reply     reads in flight are taken back ([session.recall]), it

@@ -19,6 +19,10 @@ var errSilent = errors.New("the server has been silent for too long")
 // errDesync is the cause when a server's bytes match no request, or are no RESP.
 var errDesync = errors.New("the server's replies do not match the requests")
 
+// errBehind is the cause when a server has said more than can be kept until it is heard, and
+// reading cannot be suspended.
+var errBehind = errors.New("the server has said more than can be kept")
+
 // errFenced is the cause when we have fenced the server off.
 var errFenced = errors.New("fenced off")
 

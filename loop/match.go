@@ -23,6 +23,10 @@ func (l *link) readable(in []byte) {
 	l.progress.came += int64(len(in))
 	l.count.ReplyBytes += uint64(len(in))
 	for len(in) > 0 && l.wire != nil {
+		if l.tap != nil && l.dammed {
+			l.putMore(in)
+			break
+		}
 		if l.canary.doubting {
 			in = l.settleDoubt(in)
 			continue
@@ -153,14 +157,18 @@ func (l *link) tapped(b []byte) {
 		return
 	}
 	if l.partial.len() == 0 {
-		l.tap(b)
+		if !l.tap(b) {
+			l.putOff(b)
+		}
 		return
 	}
 	l.partial.add(b)
 	whole := l.partial
 	l.partial = buffer{}
 	l.w.orphans = append(l.w.orphans, whole)
-	l.tap(whole.bytes())
+	if !l.tap(whole.bytes()) {
+		l.putOff(whole.bytes())
+	}
 }
 
 // leads swallows a reply that comes before the one the client gets: the QUEUED of a

@@ -29,6 +29,10 @@ type Pool struct {
 
 	rejected atomic.Int64 // perf.Now of the last of rejects
 
+	// Written by workers, see waitsForFeeds.
+	lagging    atomic.Int64 // feeds to which more is said than they can pass on
+	publishers atomic.Int64 // sessions that wait for them
+
 	guesses guesses // has a lock of its own
 	crowd   crowd   // has a lock of its own, which only PUBLISH and subscribing take
 	scripts scripts // has a lock of its own, which only commands about scripts take
@@ -144,6 +148,7 @@ type poolWorker struct {
 	pace         pace
 	inquiries    []*inquiry
 	board        *switchboard         // subscriptions; nil until there was one
+	publishers   []waiter             // sessions that wait to publish, see waitsForFeeds
 	cost         []uint64             // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
 	holds        []*hold              // by group; nil while nothing is held
 	astray       map[uint32]*wanderer // sessions of which requests are put off, by their index

@@ -15,8 +15,9 @@ type switchboard struct {
 	oracles  map[int32]*oracle // by server ID
 	pledges  []*pledge         // the oldest first
 	frame    []byte            // a command to a server, while it is made
-	pushes   buffer            // see asPush
+	pushes   buffer            // see copies
 	pushesOf uint64            // the event that pushes is of
+	lasting  *buffer           // see copies
 }
 
 // switchboard returns the worker's subscriptions.
@@ -120,6 +121,7 @@ func (x *switchboard) feedOf(id int32) *feed {
 	f := x.feeds[id]
 	if f == nil {
 		f = &feed{x: x, server: id, strands: make(map[*topic]*strand)}
+		f.more = f.goOn
 		x.feeds[id] = f
 	}
 	return f

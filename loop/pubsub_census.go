@@ -190,15 +190,16 @@ func (x *switchboard) ask(id int32, frame []byte, answer func([]byte)) {
 }
 
 // hear takes the reply to the oldest question.
-func (o *oracle) hear(reply []byte) {
+func (o *oracle) hear(reply []byte) (taken bool) {
 	o.l.uttered()
 	if o.answer.len() == 0 {
 		o.l.breakUp(faultReply)
-		return
+		return true
 	}
 	answer := *o.answer.front()
 	o.answer.pop()
 	answer(reply)
+	return true
 }
 
 // lost answers nothing to every question.

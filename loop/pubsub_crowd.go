@@ -102,6 +102,9 @@ func (c *crowd) surplus(server int32, kind topicKind, channel []byte) int {
 
 // publish sends PUBLISH and SPUBLISH to the group of their channel.
 func (s *session) publish(cmd *codec.Command, r *codec.Request) {
+	if s.waitsForFeeds(r) {
+		return
+	}
 	s.launch(cmd, r.Frame, s.pw.table.Locate(r.Arg(1)), isWrite|countOf(cmd))
 }
 

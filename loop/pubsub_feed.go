@@ -30,6 +30,9 @@ type feed struct {
 	barred  bool      // the server refused our credentials the last time
 	astray  bool      // the server has refused something that it may take later
 	unended []*strand // whose end it has refused
+	effort  effort    // of messages
+	more    chore     // f.goOn, made once
+	passage
 }
 
 // A strand is a topic on one of the feeds that carry it. Owner: the feed, and the asks that
@@ -78,6 +81,7 @@ func (f *feed) carry(t *topic) {
 // topic's changes are to begin anew.
 func (st *strand) cut() {
 	delete(st.f.strands, st.t)
+	st.stopWalk()
 	st.tell()
 	if st.t.wants > 0 {
 		st.end()
@@ -208,42 +212,29 @@ func (f *feed) utter(a ask) {
 	f.l.utter(frame)
 }
 
-// hear takes one frame of the server.
-func (f *feed) hear(b []byte) {
+// hear takes one frame of the server; see tap.
+func (f *feed) hear(b []byte) (taken bool) {
 	f.pause = 0
 	f.l.uttered()
 	if b == nil {
-		return // a message so long that every subscriber would be cut off for it
+		return true // a message so long that every subscriber would be cut off for it
 	}
 	if b[0] != '*' {
 		f.answered(b, nil, nil) // an error, or +PONG while nothing is subscribed to
-		return
+		return true
 	}
 	what, at := word(b, codec.ArrayHeader(b))
 	name, _ := word(b, at)
 	switch string(what) {
 	case "message":
-		f.pass(channelTopic, name, b)
+		return f.pass(channelTopic, name, b)
 	case "pmessage":
-		f.pass(patternTopic, name, b)
+		return f.pass(patternTopic, name, b)
 	case "smessage":
-		f.pass(shardTopic, name, b)
-	default:
-		f.answered(b, what, name)
+		return f.pass(shardTopic, name, b)
 	}
-}
-
-// pass gives a message to the members of its topic, if this feed carries it.
-func (f *feed) pass(kind topicKind, name, b []byte) {
-	t := f.x.topics[kind][string(name)]
-	if t == nil {
-		return
-	}
-	if st := f.strands[t]; st != nil && st.open {
-		if b = f.x.outward(t, b); b != nil {
-			t.deliver(st, b)
-		}
-	}
+	f.answered(b, what, name)
+	return true
 }
 
 // answered takes the answer to the oldest ask. what and name are the words of one that is no
@@ -365,6 +356,9 @@ func (f *feed) takenAway(how string, name []byte) bool {
 // for its members, as they are to any subscriber of a server whose connection breaks.
 func (f *feed) lost() {
 	f.barred = f.l != nil && f.l.why == faultAuth
+	f.holdLater()
+	f.newBatch() // who has been written to may be handed what the next connection brings
+	f.walk = walk{}
 	asks := f.asks
 	f.l, f.asks, f.astray = nil, ring[ask]{}, false
 	f.pause = min(max(2*f.pause, int64(firstPause)), int64(lastPause))
@@ -421,7 +415,7 @@ func (f *feed) tick() (needed bool) {
 	case f.l == nil || f.l.state != linkReady || f.l.wire == nil:
 	case f.asks.len() > 0 && now-max(f.l.heard, f.asked) > f.x.pw.silence():
 		f.l.breakUp(faultTimeout)
-	case len(f.strands) == 0 && f.asks.len() == 0 && now-f.l.heard > int64(quietTime):
+	case len(f.strands) == 0 && f.asks.len() == 0 && !f.on && now-f.l.heard > int64(quietTime):
 		f.l.discard()
 		return false
 	case f.astray && f.asks.len() == 0 && now-f.asked > mostWait:
@@ -457,7 +451,7 @@ func (pw *poolWorker) silence() int64 {
 // openTapped makes a private link of the worker's own, not lent to anybody, and dials it.
 // tap gets every reply behind the handshake, lost is called once when the link is gone. nil
 // when the server is not in the table.
-func (pw *poolWorker) openTapped(id int32, tap func([]byte), lost func()) *link {
+func (pw *poolWorker) openTapped(id int32, tap tap, lost func()) *link {
 	server := pw.table.Server(id)
 	if server == nil {
 		return nil

@@ -108,6 +108,7 @@ type listener struct {
 	asked []int             // when they were said
 	heard map[string][]int  // messages, by kind and name
 	in    string            // what was said to it and is not a frame yet
+	goOn  func()            // lets things happen
 }
 
 // A span is one membership: messages after it was said to have begun and before it was asked
@@ -128,7 +129,7 @@ func (l *listener) order(now int, how string, names ...string) {
 		}
 	}
 	l.arrive(string(codec.AppendCommand(nil, append([]string{how}, names...)...)))
-	l.st.run()
+	l.goOn()
 }
 
 // kindOf returns the first letter of a verb's kind, "" for channels.
@@ -142,6 +143,9 @@ func (l *listener) listen(t *testing.T, now int) {
 	t.Helper()
 	for l.in += l.take(); l.in != ""; {
 		words, n := wordsIn(l.in)
+		if n == 0 || len(words) == 0 {
+			t.Fatalf("got %.200q; want a message or a confirmation", l.in)
+		}
 		l.in = l.in[n:]
 		if what, message := strings.CutSuffix(words[0], "message"); message {
 			at, _ := strconv.Atoi(words[len(words)-1])
@@ -208,7 +212,8 @@ func (l *listener) judge(t *testing.T, published map[string][]int, lossy bool) {
 }
 
 // Whatever sessions do, and however late the server executes and what it says arrives, each
-// hears exactly what it has to. In the end the server has what they have together, once; and
+// hears exactly what it has to, also where an event does so little for messages that they stand
+// still between any two members. In the end the server has what they have together, once; and
 // nothing is left when they are gone.
 func TestSubscriptionsMatchServer(t *testing.T) {
 	for seed := range uint64(300) {
@@ -233,20 +238,41 @@ type model struct {
 	now       int
 	published map[string][]int
 	lossy     bool
+	put       bool // messages are put off
 }
 
 func newModel(t *testing.T, seed uint64) *model {
 	m := &model{t: t, rnd: rand.New(rand.NewPCG(seed, seed)), st: newTestWorker(t, PoolOptions{HoldTimeout: 1e12}),
-		server: &subscribedServer{has: make(map[string]bool)}, published: make(map[string][]int), lossy: seed%3 == 0}
+		server: &subscribedServer{has: make(map[string]bool)}, published: make(map[string][]int), lossy: seed%3 == 0, put: seed%2 == 1}
 	m.x = m.st.e.workers[0].pools[0].switchboard()
-	for range 3 {
+	clients := 3
+	if m.put {
+		m.st.e.workers[0].mostWork = 1
+		clients = 5
+	}
+	for range clients {
 		m.clients = append(m.clients, m.client())
 	}
 	return m
 }
 
 func (m *model) client() *listener {
-	return &listener{memClient: m.st.client(0, 0), spans: make(map[string][]span), heard: make(map[string][]int)}
+	c := &listener{memClient: m.st.client(0, 0), spans: make(map[string][]span), heard: make(map[string][]int), goOn: m.goOn}
+	if m.put && m.rnd.IntN(2) == 0 {
+		c.s.resp = 3
+	}
+	return c
+}
+
+// goOn lets everything happen that is due, or not all of it.
+func (m *model) goOn() {
+	if !m.put {
+		m.st.run()
+		return
+	}
+	for range m.rnd.IntN(4) {
+		m.st.step()
+	}
 }
 
 // step does one thing.
@@ -272,7 +298,7 @@ func (m *model) step() {
 	case 10:
 		if m.server.wire != nil {
 			m.server.send(m.rnd.IntN(len(m.server.out) + 1))
-			m.st.run()
+			m.goOn()
 		}
 	case 11:
 		m.end(m.rnd.IntN(len(m.clients)))
@@ -291,7 +317,7 @@ func (m *model) end(which int) {
 	case m.rnd.IntN(6) > 0:
 	case m.lossy && m.server.wire != nil && m.rnd.IntN(2) == 0:
 		m.server.wire.close()
-		m.st.run()
+		m.goOn()
 		m.server = &subscribedServer{has: make(map[string]bool)}
 		f := m.x.feeds[0]
 		f.retryAt = 0
@@ -303,7 +329,7 @@ func (m *model) end(which int) {
 		c := m.clients[which]
 		c.judge(m.t, m.published, true) // what is on the way is lost to it
 		c.close()
-		m.st.run()
+		m.goOn()
 		m.clients[which] = m.client()
 	}
 }
@@ -314,8 +340,7 @@ func (m *model) finish() {
 	if m.server.wire == nil {
 		t.Skip("nobody has subscribed")
 	}
-	m.server.finish(t)
-	m.st.run()
+	m.settle()
 	wantSame(t, m.server, m.clients)
 	for _, c := range m.clients {
 		c.listen(t, m.now)
@@ -325,10 +350,19 @@ func (m *model) finish() {
 		}
 		c.close()
 	}
-	m.st.run()
-	m.server.finish(t)
+	m.settle()
 	wantSame(t, m.server, nil)
 	wantNothingLeft(t, m.x)
+}
+
+// settle lets everything happen.
+func (m *model) settle() {
+	for m.st.run(); ; m.st.run() {
+		m.server.finish(m.t)
+		if m.server.take(m.t); len(m.st.tasks)+len(m.server.todo) == 0 {
+			return
+		}
+	}
 }
 
 // wantSame compares what the server has with what the clients have together.

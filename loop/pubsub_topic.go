@@ -1,10 +1,6 @@
 package loop
 
-import (
-	"slices"
-
-	"huntaway/codec"
-)
+import "huntaway/codec"
 
 // A topic is a channel or a pattern that some session of a worker's pool is subscribed to,
 // or about to be, or about to leave. Owner: the worker. The servers know of one subscription
@@ -152,46 +148,24 @@ func (s *session) leaveTopic(at *stake) {
 		return
 	}
 	t := at.t
-	last := len(t.members) - 1
-	t.members[last].at.place = at.place
-	t.members[at.place-1], t.members[last] = t.members[last], member{}
-	t.members = t.members[:last]
+	t.vacate(at.place - 1)
 	at.place, at.deaf = 0, nil
 	s.sub.counts[t.kind]--
 	s.pw.counters.Subscriptions--
 	t.tell()
 }
 
-// deliver gives a message that has come on a strand to every member. b lives until the end of this event, so those
-// who speak its protocol are written to from where it lies.
-func (t *topic) deliver(st *strand, b []byte) {
-	t.x.pw.counters.Messages += uint64(len(t.members))
-	var push []byte
-	for _, who := range t.members {
-		if who.at.deaf != nil && slices.Contains(who.at.deaf, st) {
-			continue
-		}
-		m := b
-		if who.s.resp == 3 {
-			if push == nil {
-				push = t.x.asPush(b)
-			}
-			m = push
-		}
-		who.receive(m)
-	}
-}
-
-// receive puts a message into the member's output: at once, or in a slot of its own behind
-// what is in flight. Messages that follow each other share one.
-func (who member) receive(m []byte) {
+// receive puts a message into the member's output, and reports whether there is something to
+// write: or in a slot of its own behind what is in flight. Messages that follow each other share
+// one.
+func (who member) receive(m []byte) (said bool) {
 	s := who.s
 	if s.wire == nil || s.state != sessionOpen {
-		return
+		return false
 	}
 	if s.interjects(who.at) {
-		s.say(m)
-		return
+		s.next(m)
+		return true
 	}
 	win := &s.window
 	at := uint32(s.parked.len())
@@ -204,6 +178,7 @@ func (who member) receive(m []byte) {
 	s.parked.add(m)
 	s.parkedLive += len(m)
 	s.overLimit()
+	return false
 }
 
 // interjects reports whether a message may be said now. It must not overtake the reply to
@@ -225,19 +200,24 @@ func (s *session) interjects(at *stake) bool {
 	return s.held > 0 || s.blocked() != nil
 }
 
-// asPush returns a copy of a message for those who speak RESP3; it lives until the end of
-// this event. Copies of one event lie behind each other, so that they leave in one piece.
+// asPush returns a copy of a message for those who speak RESP3; it lives as long as the
+// message. Copies of one event lie behind each other, so that they leave in one piece.
 func (x *switchboard) asPush(b []byte) []byte {
-	at := x.copies().len()
-	x.pushes.add(b) // when it grows, what was handed out stays where it was
-	push := x.pushes.bytes()[at:]
+	made := x.copies()
+	at := made.len()
+	made.add(b) // when it grows, what was handed out stays where it was
+	push := made.bytes()[at:]
 	push[0] = '>'
 	return push
 }
 
-// copies returns the buffer for what is made of messages in this event.
+// copies returns the buffer for what is made of messages in this event, or of those that a
+// feed has put off.
 func (x *switchboard) copies() *buffer {
 	w := x.pw.w
+	if x.lasting != nil {
+		return x.lasting
+	}
 	if x.pushesOf != w.events {
 		x.pushesOf = w.events
 		x.pushes = buffer{slabs.Get()}

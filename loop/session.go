@@ -61,8 +61,8 @@ type session struct {
 	strange    int64  // since when it has to authenticate
 	turn       int64  // when the password it waits with is looked at; 0: it waits with none
 	parted     bool   // its client has closed its half
-	spentIn    uint64 // the event in which it last made work
-	spent      int    // how much in that event, see spend
+	effort     effort // the work that it makes, see spend
+	batch      uint64 // of the messages that it was last handed some of, and gets with others; see feed
 	charged    int64  // bytes it held at the last tick, while it is on worker.burdens
 	allowed    int    // requests it may have in flight
 	largest    int    // the largest reply since that was last changed; 0: none worth weighing

@@ -112,6 +112,7 @@ type memWire struct {
 	said    []byte // written and not taken by the test
 	writes  int    // system calls it would have cost
 	kept    int    // what backlog says
+	unread  int    // what waiting says
 	paused  bool
 	awaits  bool // paused, but for the peer's end
 	closed  bool
@@ -150,7 +151,7 @@ func (m *memWire) abort() {
 	m.close()
 }
 
-func (m *memWire) waiting() int { return 0 }
+func (m *memWire) waiting() int { return m.unread }
 func (m *memWire) shut() bool   { return false }
 
 func (m *memWire) linger() wire {

@@ -110,9 +110,15 @@ func (s *session) compact() {
 	}
 }
 
-// say puts b next in the output. A run that continues the last one is only made longer, so
-// that replies which lie together in a link's read buffer leave without a copy.
+// say puts b next in the output, which is written at the end of this event.
 func (s *session) say(b []byte) {
+	s.next(b)
+	s.w.touch(s)
+}
+
+// next puts b next in the output. A run that continues the last one is only made longer, so
+// that replies which lie together in a link's read buffer leave without a copy.
+func (s *session) next(b []byte) {
 	switch {
 	case len(s.run) == 0:
 		s.run = b
@@ -122,7 +128,6 @@ func (s *session) say(b []byte) {
 		s.out.add(s.run)
 		s.run = b
 	}
-	s.w.touch(s)
 }
 
 // sayOwn puts b next in the output and copies it, because it lies in scratch memory.

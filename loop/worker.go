@@ -22,6 +22,7 @@ type worker struct {
 	flush     func()       // w.flushQueued, made once
 	postFlush func()       // posts flush
 	log       *slog.Logger
+	mostWork  int // that of one event for one party: the constant, or less in tests
 	owner     invariant.Owner
 
 	// Owned by the worker.
@@ -48,10 +49,12 @@ type worker struct {
 	free      []uint32   // indexes to use again
 	joins     []join     // by index
 	freeJoin  []int32
-	touched   []*session    // have something to write
-	hungry    []*session    // stopped taking requests and may go on
-	tired     []waiter      // sessions that go on in another turn, see spend
-	chores    []chore       // in the order of their next pieces
+	touched   []*session // have something to write
+	hungry    []*session // stopped taking requests and may go on
+	tired     []waiter   // sessions that go on in another turn, see spend
+	chores    line
+	passing   line          // chores of feeds: they are not to stand behind those of clients
+	batches   uint64        // how many there have been, see feed
 	turnDue   bool          // a turn has been asked for and has not begun
 	pressed   []*link       // got requests while idle: written at the end of this event
 	queued    []*link       // got requests while busy: written by the posted flush
@@ -84,7 +87,7 @@ type worker struct {
 
 // newWorker makes a worker whose tasks are posted through post.
 func newWorker(e *Engine, id int, post func(func())) *worker {
-	w := &worker{engine: e, id: id, post: post, log: e.opt.Logger.With("worker", id)}
+	w := &worker{engine: e, id: id, post: post, log: e.opt.Logger.With("worker", id), mostWork: mostWork}
 	w.flush = w.flushQueued
 	w.postFlush = func() { post(w.flush) }
 	w.beat.Store(perf.Now())

@@ -1,0 +1,285 @@
+package loop
+
+import (
+	"slices"
+
+	"huntaway/codec"
+)
+
+// How much a message costs its members' worker is chosen by who publishes and by who has
+// subscribed, and by nobody else: so a feed may do no more work per event than a client. What
+// is more is put off. It stays in the feed's link, in order and with all that comes behind it,
+// marks and confirmations, and the link is not read from meanwhile, so that the server bounds
+// what is kept there. In later turns the feed takes it up, for a piece of work each: first all
+// messages are handed to their members, who point to where they lie, and then the members are
+// written to, each once for all of them. Who publishes through this process waits while that is
+// not enough.
+
+// A passage is what a feed has put off. Owner: the feed.
+type passage struct {
+	on    bool       // there is something, and the feed stands in the worker's line
+	lags  bool       // counts in Pool.lagging
+	walk  walk       // the message that is being handed out
+	batch uint64     // of those that have been, among the worker's
+	due   []*session // who has been handed some and is to be written to; those who wrote anyway have nothing
+	wrote int        // of them, how many were
+	held  []buffer   // where the messages lie
+	made  buffer     // copies of them, see copies
+}
+
+// A walk is a message on its way to the members of its topic. While it stands still members
+// come and go, see vacate: those who come do not get it.
+type walk struct {
+	st   *strand // nil: there is none
+	b    []byte  // for those who speak RESP2
+	push []byte  // for those who speak RESP3; nil as long as nobody does
+	left int     // members that have yet to get it: the first so many
+}
+
+// pass gives a message to the members of its topic, if this feed carries it, and reports
+// whether all have it.
+func (f *feed) pass(kind topicKind, name, b []byte) (done bool) {
+	if f.walk.st != nil {
+		return f.walkOn() // it is the same message
+	}
+	t := f.x.topics[kind][string(name)]
+	if t == nil {
+		return true
+	}
+	st := f.strands[t]
+	if st == nil || !st.open {
+		return true
+	}
+	if !f.l.behind() && f.isTooMuch(len(t.members), len(b)) {
+		f.standInLine()
+		return false
+	}
+	if b = f.x.outward(t, b); b == nil {
+		return true
+	}
+	f.x.pw.counters.Messages += uint64(len(t.members))
+	f.walk = walk{st: st, b: b, left: len(t.members)}
+	return f.walkOn()
+}
+
+// isTooMuch reports whether a message has to be put off: this event has done its work, or the
+// message alone may be more than that.
+func (f *feed) isTooMuch(members, size int) bool {
+	w := f.x.pw.w
+	return f.effort.spend(w, 0) || members*(workHand+workWrite+size/bytesPerWork) > w.mostWork
+}
+
+// walkOn hands the message out, and reports whether all have it. One that was put off stands
+// still when that was work enough.
+func (f *feed) walkOn() (done bool) {
+	at, later, w := &f.walk, f.l.behind(), f.x.pw.w
+	for at.left > 0 {
+		if later && f.effort.spend(w, 0) {
+			return false
+		}
+		at.left--
+		f.effort.spend(w, f.hand(at.st.t.members[at.left], later))
+	}
+	*at = walk{}
+	return true
+}
+
+// hand gives the message to a member and returns how much work that was. b lives as long as the
+// member may have to be written to from there.
+func (f *feed) hand(who member, later bool) (work int) {
+	at, s := &f.walk, who.s
+	if who.at.deaf != nil && slices.Contains(who.at.deaf, at.st) {
+		return workHand
+	}
+	m := at.b
+	if s.resp == 3 {
+		if at.push == nil {
+			at.push = f.x.asPush(at.b)
+			work = len(m) / bytesPerWork
+		}
+		m = at.push
+	}
+	before := s.out.len() + s.parked.len()
+	said := who.receive(m)
+	switch {
+	case !said || later:
+		work += (s.out.len() + s.parked.len() - before) / bytesPerWork
+	case s.touched:
+		work += len(m) / bytesPerWork
+	default:
+		work += len(m)/bytesPerWork + workWrite
+	}
+	switch {
+	case !said:
+	case !later:
+		s.w.touch(s)
+	case s.batch != f.batch:
+		s.batch = f.batch
+		f.due = append(f.due, s)
+	}
+	return work + workHand
+}
+
+// standInLine has the feed go on in later turns.
+func (f *feed) standInLine() {
+	if f.on {
+		return
+	}
+	f.on = true
+	w := f.x.pw.w
+	f.newBatch()
+	w.passing = append(w.passing, f.more)
+	w.awaitTurn()
+}
+
+// newBatch lets every member be due again.
+func (f *feed) newBatch() {
+	w := f.x.pw.w
+	w.batches++
+	f.batch = w.batches
+}
+
+// goOn is the feed's chore: a piece of what it has put off.
+func (f *feed) goOn() (done bool) {
+	all := (len(f.held) > 0 || f.handOut()) && f.writeOut()
+	f.judge()
+	switch {
+	case !all || f.l != nil && f.l.behind(): // that has come since
+		return false
+	case f.l != nil:
+		f.l.undam()
+	}
+	f.on = f.lags // it is judged again until it does not
+	return !f.on
+}
+
+// judge notes whether the server has more to say than the feed hears. It would give the feed up
+// if that went on (client-output-buffer-limit pubsub), and nobody would hear anything.
+func (f *feed) judge() {
+	lags := f.l != nil && f.l.wire != nil && f.l.wire.waiting() >= readBuffer
+	if lags == f.lags {
+		return
+	}
+	f.lags = lags
+	p := f.x.pw.pool
+	switch {
+	case lags:
+		p.lagging.Add(1)
+	case p.lagging.Add(-1) == 0 && p.publishers.Load() > 0:
+		for _, w := range f.x.pw.w.engine.workers {
+			w.postEvent(w.pools[p.index].publishOn)
+		}
+	}
+}
+
+// waitsForFeeds has a request to publish wait while feeds of the pool have more to hear than
+// they can pass on: who publishes more than can be passed on is no faster than that. It reports
+// whether the request waits.
+func (s *session) waitsForFeeds(r *codec.Request) bool {
+	p := s.pw.pool
+	if p.lagging.Load() == 0 || s.mode.has(modeMedley) || s.stops&stopTurn != 0 {
+		return false
+	}
+	s.putBack(r)
+	s.stop(stopTurn)
+	s.pw.publishers = append(s.pw.publishers, waiter{s.index, s.gen})
+	p.publishers.Add(1)
+	return true
+}
+
+// publishOn lets those go on who wanted to publish, a few per turn.
+func (pw *poolWorker) publishOn() {
+	pw.pool.publishers.Add(-int64(len(pw.publishers)))
+	pw.w.tired = append(pw.w.tired, pw.publishers...)
+	pw.publishers = pw.publishers[:0]
+	if len(pw.w.tired) > 0 {
+		pw.w.awaitTurn()
+	}
+}
+
+// handOut hands out what was put off, and reports whether that was all.
+func (f *feed) handOut() (all bool) {
+	if f.l != nil {
+		f.x.lasting = &f.made
+		f.l.takeUp()
+		f.x.lasting = nil
+	}
+	if f.l != nil && f.l.wire != nil && f.l.behind() {
+		return false
+	}
+	f.holdLater()
+	return true
+}
+
+// writeOut has those written to who have been handed messages, and reports whether those were
+// all. Then the messages are forgotten.
+func (f *feed) writeOut() (all bool) {
+	w := f.x.pw.w
+	for ; f.wrote < len(f.due); f.wrote++ {
+		if f.effort.spend(w, 0) {
+			return false
+		}
+		if s := f.due[f.wrote]; len(s.run) > 0 && !s.touched {
+			f.effort.spend(w, workWrite+(s.out.len()+len(s.run))/bytesPerWork)
+			w.touch(s)
+		}
+	}
+	w.orphans = append(append(w.orphans, f.held...), f.made)
+	clear(f.due)
+	clear(f.held)
+	f.due, f.held, f.made, f.wrote = f.due[:0], f.held[:0], buffer{}, 0
+	if cap(f.due) > mostDue {
+		f.due = nil
+	}
+	f.newBatch()
+	return true
+}
+
+// mostDue is for how many members a feed keeps the room in its list.
+const mostDue = 4096
+
+// holdLater keeps what was put off until all have been written to from there.
+func (f *feed) holdLater() {
+	if f.l != nil && f.l.later.len() > 0 {
+		f.held = append(f.held, f.l.dropLater())
+	}
+}
+
+// stopWalk forgets the message that is being handed out, when its strand is cut or its feed
+// lost: it is not heard by those who have not heard it yet.
+func (st *strand) stopWalk() {
+	if st.f.walk.st == st {
+		st.f.walk = walk{}
+	}
+}
+
+// vacate takes the member at a place out of the topic's list. Whom a message has yet to reach
+// stays among those, and whom it has reached among the others.
+func (t *topic) vacate(hole int) {
+	for {
+		var next *walk // of those that have yet to come here, the one that ends first
+		for _, st := range t.strands {
+			if at := &st.f.walk; at.st == st && at.left > hole && (next == nil || at.left < next.left) {
+				next = at
+			}
+		}
+		if next == nil {
+			break
+		}
+		next.left--
+		t.move(next.left, hole)
+		hole = next.left
+	}
+	last := len(t.members) - 1
+	t.move(last, hole)
+	t.members[last] = member{}
+	t.members = t.members[:last]
+}
+
+// move puts the member at a place into a hole, which may be that place.
+func (t *topic) move(from, hole int) {
+	if from != hole {
+		t.members[from].at.place = hole + 1
+		t.members[hole] = t.members[from]
+	}
+}

@@ -1,0 +1,182 @@
+package loop
+
+import (
+	"strings"
+	"testing"
+)
+
+// crowdOf makes workers, the first with clients that are all subscribed by the same order, and the
+// wire of the feed that carries it.
+func crowdOf(t *testing.T, workers, clients, resp int, order ...string) (st *stage, all []*memClient, feed *memWire) {
+	t.Helper()
+	st = newStage(t, workers, PoolOptions{Limits: Limits{Subscriptions: 1 << 20}})
+	for range clients {
+		c := st.client(0, 0)
+		c.s.resp = uint8(resp)
+		all = append(all, c)
+		c.arrive(frame("*", order...))
+	}
+	st.run()
+	feed = st.feedOf(0)
+	server := &subscribedServer{wire: feed, has: make(map[string]bool)}
+	server.finish(t)
+	st.run()
+	for i, c := range all {
+		if n := len(c.s.sub.topics); n != len(order)-1 || c.s.window.len() > 0 {
+			t.Fatalf("client %d has %d topics; want %d, confirmed", i, n, len(order)-1)
+		}
+		c.take()
+	}
+	return st, all, feed
+}
+
+// handed returns how often clients have been handed a message of a size, and how many bytes and
+// writes they have been sent.
+func handed(all []*memClient, size int) (messages, bytes, writes int) {
+	for _, c := range all {
+		messages += (len(c.said) + len(c.s.run) + c.s.out.len() + c.s.parkedLive) / size
+		bytes += len(c.said)
+		writes += c.writes
+	}
+	return messages, bytes, writes
+}
+
+// TestMessagesPerEventAreBounded: whatever is published to however many, one event does no more
+// of it than a budget allows, others are served between any two, the server is not read from
+// meanwhile, and in the end everybody has heard everything, once and in order.
+func TestMessagesPerEventAreBounded(t *testing.T) {
+	many := []string{"PSUBSCRIBE"}
+	for i := range 3000 {
+		many = append(many, "c*"+decimal(i))
+	}
+	for _, k := range []struct {
+		name    string
+		clients int
+		resp    int
+		order   []string
+		size    int // of a message's text
+		n       int // of messages in a read
+	}{
+		{"small ones to many", 900, 2, []string{"SUBSCRIBE", "c"}, 10, 500},
+		{"one to many", 900, 3, []string{"SUBSCRIBE", "c"}, 10, 1},
+		{"large ones", 100, 2, []string{"SUBSCRIBE", "c"}, 100_000, 3},
+		{"large ones in RESP3", 100, 3, []string{"SSUBSCRIBE", "c"}, 100_000, 3},
+		{"one that is more than a turn's work", 4, 3, []string{"SUBSCRIBE", "c"}, 5 << 20, 1},
+		{"patterns", 300, 2, []string{"PSUBSCRIBE", "c*"}, 20, 300},
+		{"many patterns of one client", 1, 2, many, 20, 1},
+		{"different topics in turn", 400, 3, []string{"SUBSCRIBE", "c", "d", "e"}, 50, 200},
+	} {
+		t.Run(k.name, func(t *testing.T) { testMessages(t, k.clients, k.resp, k.order, k.size, k.n) })
+	}
+}
+
+func testMessages(t *testing.T, clients, resp int, order []string, size, n int) {
+	st, all, feed := crowdOf(t, 1, clients, resp, order...)
+	victim := st.client(0, 0)
+	w := st.e.workers[0]
+	var in, want strings.Builder
+	verb, text := strings.TrimSuffix(strings.ToLower(order[0]), "subscribe")+"message", strings.Repeat("x", size)
+	for i := range n {
+		for _, name := range order[1:] {
+			words := []string{verb, name, decimal(i) + text}
+			if verb == "pmessage" {
+				words = []string{verb, name, strings.Replace(name, "*", "", 1), decimal(i) + text}
+			}
+			in.WriteString(frame("*", words...))
+			want.WriteString(frame(map[int]string{2: "*", 3: ">"}[resp], words...))
+		}
+	}
+	one := want.Len() / (n * (len(order) - 1))
+	turns := 0
+	step := func(do func()) {
+		messages, bytes, writes := handed(all, one)
+		do()
+		m, b, wr := handed(all, one)
+		// The budget may be exceeded by what was begun within it.
+		if most := 2*w.mostWork/workHand + 1; m-messages > most {
+			t.Fatalf("one event handed out %d messages; want at most %d", m-messages, most)
+		}
+		if most := 2*w.mostWork*bytesPerWork + 2*(one+readBuffer); b-bytes > most {
+			t.Fatalf("one event wrote %d bytes; want at most %d", b-bytes, most)
+		}
+		if most := 2*w.mostWork/workWrite + 1; wr-writes > most {
+			t.Fatalf("one event made %d writes; want at most %d", wr-writes, most)
+		}
+		if got := victim.ask1(t, "PING\r\n"); got != "+PONG\r\n" {
+			t.Fatalf("the other client got %q; want a PONG between two turns", got)
+		}
+		turns++
+	}
+	for rest := in.String(); rest != ""; {
+		piece := rest[:min(len(rest), readBuffer)]
+		rest = rest[len(piece):]
+		step(func() { feed.arrive(piece) })
+		for feed.paused {
+			if len(st.tasks) == 0 {
+				t.Fatal("the feed is not read from, and nothing is under way")
+			}
+			step(st.step)
+		}
+	}
+	for i, c := range all {
+		if got := c.take(); got != want.String() {
+			t.Fatalf("client %d got %d bytes, %.200q; want all of %d messages", i, len(got), got, n)
+		}
+	}
+	if len(st.tasks)+len(w.passing) != 0 {
+		t.Errorf("%d tasks and %d feeds are left; want none", len(st.tasks), len(w.passing))
+	}
+	t.Logf("%d turns", turns)
+}
+
+// TestPublishersWaitForFeeds: while a server has more to say than its feed passes on nobody of
+// the pool publishes, on whatever worker, others are served, and then all goes on in order.
+func TestPublishersWaitForFeeds(t *testing.T) {
+	st, _, feed := crowdOf(t, 2, 900, 2, "SUBSCRIBE", "c")
+	servers := []*memWire{st.linkTo(0, 0, 0), st.linkTo(0, 1, 0)}
+	publish := frame("*", "PUBLISH", "c", "m")
+	clients := []*memClient{st.client(0, 0), st.client(0, 1)}
+	feed.unread = readBuffer
+	feed.arrive(frame("*", "message", "c", "m"))
+	for turn := 0; feed.paused; turn++ {
+		st.step()
+	}
+	for i, c := range clients {
+		c.arrive(publish + publish + frame("*", "GET", "k"))
+		other := st.client(0, i)
+		other.arrive(frame("*", "GET", "v"))
+		for range 20 {
+			st.step()
+		}
+		wantSaid(t, "the server, while its feed lags", servers[i].take(), frame("*", "GET", "v"))
+		servers[i].arrive("$1\r\nv\r\n")
+		wantSaid(t, "another client", other.take(), "$1\r\nv\r\n")
+	}
+	gone := st.client(0, 1)
+	gone.arrive(publish)
+	gone.close()
+	feed.unread = 0
+	st.run()
+	for i, c := range clients {
+		wantSaid(t, "the server, then", servers[i].take(), publish+publish+frame("*", "GET", "k"))
+		servers[i].arrive(":1\r\n:1\r\n$-1\r\n")
+		wantSaid(t, "the client", c.take(), ":900\r\n:900\r\n$-1\r\n")
+	}
+	if p := st.e.pools[0]; p.lagging.Load() != 0 || p.publishers.Load() != 0 {
+		t.Errorf("%d feeds lag and %d publishers wait; want none", p.lagging.Load(), p.publishers.Load())
+	}
+	feed.unread = readBuffer
+	feed.arrive(frame("*", "message", "c", "m"))
+	st.step()
+	clients[0].arrive(publish)
+	feed.close()
+	st.run()
+	wantSaid(t, "the server, when the feed is lost", servers[0].take(), publish)
+}
+
+// ask1 is an event with bytes from the client; it returns what that one wrote.
+func (c *memClient) ask1(t *testing.T, in string) string {
+	t.Helper()
+	c.arrive(in)
+	return c.take()
+}
