@@ -64,7 +64,9 @@ func TestDrainAnswersThePaused(t *testing.T) {
 			if _, err := c.reply(); !errors.Is(err, io.EOF) {
 				t.Errorf("behind the last reply: got %v; want the connection closed", err)
 			}
-			if err := <-drained; err != nil && row.drain != time.Millisecond {
+			// Whether all have gone before the time is over, which is told a quarter of it before, is
+			// the machine's word where the pause does not end by itself.
+			if err := <-drained; err != nil && (row.drain == 0 || row.drain == patience) {
 				t.Errorf("Drain = %v after %v; want nil", err, time.Since(began))
 			}
 			if got := straight(t, server).must(t, "GET", "paused"); got != row.value {
