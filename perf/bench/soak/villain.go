@@ -52,6 +52,9 @@ func (v *villain) attack() {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	var frames []byte
+	if v.random.IntN(3) == 0 {
+		frames = rig.AppendCommand(frames, "HELLO", "3")
+	}
 	for range 1 + v.random.IntN(mostAttacks) {
 		frames = v.append(frames)
 	}
@@ -111,7 +114,15 @@ var bodies = []string{
 	"return redis.error_reply('READONLY x')", "return redis.error_reply('LOADING x')", "return redis.error_reply('MASTERDOWN x')",
 	"return redis.error_reply('CLUSTERDOWN x')", "return redis.error_reply('TRYAGAIN x')", "return redis.error_reply('MOVED 1 127.0.0.1:1')",
 	"return redis.error_reply('NOSCRIPT No matching script. Please use EVAL.')", "return redis.error_reply('NOREPLICAS x')",
+	"redis.setresp(3) return {map={a={double=1.5}}}", "redis.setresp(3) return {big_number='1' .. string.rep('0', 5000)}", "redis.setresp(3) return {true, false, {set={a=true}}}",
 }
+
+// dear is what costs a proxy, or may confuse it: answers that it makes itself or collects from
+// all its clients and servers, frames that are no reply, modes, and waits that nobody ends.
+var dear = [][]string{{"COMMAND"}, {"COMMAND", "DOCS"}, {"CLIENT", "LIST"}, {"INFO", "everything"}, {"KEYS", "evil:*"}, {"PUBSUB", "CHANNELS"},
+	{"DEBUG", "PROTOCOL", "push"}, {"MONITOR"}, {"SYNC"}, {"CLIENT", "TRACKING", "ON"}, {"SUBSCRIBE", "evil"}, {"UNSUBSCRIBE"}, {"PUBLISH", "evil", lines[0]},
+	{"BLPOP", "evil:none", "0.05"}, {"WAIT", "9", "20"}, {"WATCH", "evil:1"}, {"RESET"}, {"DISCARD"}, {"OBJECT", "FREQ", "evil:1"},
+	{"COMMAND", "LIST", "FILTERBY", "PATTERN", "*[" + strings.Repeat("b", 100)}, {"SCAN", "18446744073709551615"}, {"RESTORE", "evil:r", "0", lines[0]}}
 
 // append appends one attack, in a transaction now and then.
 func (v *villain) append(dst []byte) []byte {
@@ -129,7 +140,7 @@ func (v *villain) append(dst []byte) []byte {
 func (v *villain) words() []string {
 	key := fmt.Sprint("evil:", v.random.IntN(100))
 	line := lines[v.random.IntN(len(lines))]
-	switch v.random.IntN(8) {
+	switch v.random.IntN(9) {
 	case 0:
 		return []string{"SCRIPT", "LOAD", shebang(line)}
 	case 1:
@@ -140,6 +151,8 @@ func (v *villain) words() []string {
 		return v.evaluation("EVAL_RO", key)
 	case 4:
 		return []string{"GET", key}
+	case 5:
+		return dear[v.random.IntN(len(dear))]
 	}
 	return v.evaluation("EVAL", key)
 }
