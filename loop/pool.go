@@ -149,6 +149,7 @@ type poolWorker struct {
 	inquiries    []*inquiry
 	board        *switchboard         // subscriptions; nil until there was one
 	publishers   []waiter             // sessions that wait to publish, see waitsForFeeds
+	matcher      matcher              // what is known of who hears of channels
 	cost         []uint64             // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
 	holds        []*hold              // by group; nil while nothing is held
 	astray       map[uint32]*wanderer // sessions of which requests are put off, by their index

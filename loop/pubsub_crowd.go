@@ -19,10 +19,11 @@ import (
 // It is the one thing about subscriptions that workers share. Only PUBLISH and orders take the
 // lock, and PUBLISH only while some topic has a surplus. The zero value is ready.
 type crowd struct {
-	uneven atomic.Int64 // topics that have a surplus
-	mu     sync.RWMutex // guards the following
-	seats  [topicKinds]map[seat]int
-	globs  map[int32]map[string]int // the surpluses of patterns, by server
+	uneven  atomic.Int64  // topics that have a surplus
+	version atomic.Uint64 // changes whenever globs has
+	mu      sync.RWMutex  // guards the following
+	seats   [topicKinds]map[seat]int
+	globs   map[int32]map[string]int // the surpluses of patterns, by server
 }
 
 // A seat is a topic at a server.
@@ -61,6 +62,7 @@ func (c *crowd) add(server int32, t *topic, n int) {
 
 // addGlob keeps the patterns of a server where PUBLISH looks through them. The lock is held.
 func (c *crowd) addGlob(at seat, now int) {
+	defer c.version.Add(1)
 	if now == 0 {
 		delete(c.globs[at.server], at.name)
 		return
@@ -71,26 +73,77 @@ func (c *crowd) addGlob(at seat, now int) {
 	c.globs[at.server][at.name] = now
 }
 
-// mostGlobbing bounds what one PUBLISH may cost here, in steps of comparing a channel with
-// patterns: a server compares with all of them, but harms nobody but its own clients. What is
-// over it is counted as the server counts it.
+// mostGlobbing bounds what the counts of all PUBLISHes that one event sees answered may cost, in
+// steps of comparing a channel with patterns: a server compares with all of them, but harms
+// nobody but its own clients. What is over it is counted as the server counts it.
 const mostGlobbing = 1 << 20
+
+// What a worker remembers of the channels that were published on lately.
+const (
+	mostChannels = 256
+	mostChannel  = 256 // bytes of a name
+)
+
+// A matcher is how many hear of channels through patterns, as far as a worker has found out.
+// Owner: the worker.
+type matcher struct {
+	version uint64       // of the crowd's patterns
+	known   map[seat]int // nil until there was one
+	in      uint64       // the event that steps is of
+	steps   int          // that were taken in it
+}
+
+// seated returns by how many a server counts the sessions too few that have subscribed to a
+// channel by its name, and whether it has patterns that may fit it.
+func (c *crowd) seated(server int32, kind topicKind, channel []byte) (n int, patterns bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.seats[kind][seat{server, string(channel)}], kind == channelTopic && len(c.globs[server]) > 0
+}
 
 // surplus returns by how many a server counts the sessions too few that hear of a message
 // on a channel.
-func (c *crowd) surplus(server int32, kind topicKind, channel []byte) int {
-	if c.uneven.Load() == 0 {
+func (pw *poolWorker) surplus(server int32, kind topicKind, channel []byte) int {
+	n, patterns := pw.pool.crowd.seated(server, kind, channel)
+	if !patterns {
+		return n
+	}
+	m := &pw.matcher
+	if v := pw.pool.crowd.version.Load(); v != m.version {
+		m.version = v
+		clear(m.known)
+	}
+	if more, known := m.known[seat{server, string(channel)}]; known {
+		return n + more
+	}
+	if m.in != pw.w.events {
+		m.in, m.steps = pw.w.events, 0
+	}
+	more := pw.pool.crowd.matched(server, channel, &m.steps)
+	if m.steps <= mostGlobbing && len(channel) <= mostChannel {
+		m.keep(seat{server, string(channel)}, more)
+	}
+	return n + more
+}
+
+// keep remembers how many hear of a channel.
+func (m *matcher) keep(at seat, n int) {
+	if m.known == nil || len(m.known) >= mostChannels {
+		m.known = make(map[seat]int)
+	}
+	m.known[at] = n
+}
+
+// matched returns by how many a server counts the sessions too few that hear of a channel
+// through patterns. It adds to steps what that took, and stops when that is too much.
+func (c *crowd) matched(server int32, channel []byte, steps *int) (n int) {
+	if *steps > mostGlobbing {
 		return 0
 	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	n := c.seats[kind][seat{server, string(channel)}]
-	if kind == shardTopic {
-		return n
-	}
-	cost := 0
 	for pattern, more := range c.globs[server] {
-		if cost += (len(pattern) + 1) * (len(channel) + 1); cost > mostGlobbing {
+		if *steps += (len(pattern) + 1) * (len(channel) + 1); *steps > mostGlobbing {
 			break
 		}
 		if globs(pattern, channel) {
@@ -163,9 +216,9 @@ func (l *link) surplusFor(frame []byte) int {
 	case cmd == nil:
 		return 0
 	case cmd.ID == publishID:
-		return l.pw.pool.crowd.surplus(l.server.ID, channelTopic, r.Arg(1))
+		return l.pw.surplus(l.server.ID, channelTopic, r.Arg(1))
 	case cmd.ID == spublishID:
-		return l.pw.pool.crowd.surplus(l.server.ID, shardTopic, r.Arg(1))
+		return l.pw.surplus(l.server.ID, shardTopic, r.Arg(1))
 	}
 	return 0
 }

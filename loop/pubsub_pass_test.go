@@ -180,3 +180,40 @@ func (c *memClient) ask1(t *testing.T, in string) string {
 	c.arrive(in)
 	return c.take()
 }
+
+// TestCountsPerEventAreBounded: counting who hears of what is published costs an event no more
+// than a budget, however many patterns there are; for channels that are published on again and
+// again, and in every later event, the count is true.
+func TestCountsPerEventAreBounded(t *testing.T) {
+	order := []string{"PSUBSCRIBE"}
+	for i := range 1000 {
+		order = append(order, "c*"+strings.Repeat("x", 50)+decimal(i))
+	}
+	st, _, feed := crowdOf(t, 1, 3, 2, append(order, "c*")...)
+	server := st.linkTo(0, 0, 0)
+	c := st.client(0, 0).known()
+	publish := func(n int, channel func(i int) string) (said string) {
+		for i := range n {
+			c.arrive(frame("*", "PUBLISH", channel(i), "m"))
+		}
+		st.run()
+		server.take()
+		server.arrive(strings.Repeat(":1\r\n", n))
+		return c.take()
+	}
+	m := &st.e.workers[0].pools[0].matcher
+	others := publish(100, func(i int) string { return "channel" + decimal(i) })
+	if most := mostGlobbing + 100*100; m.steps > most {
+		t.Errorf("100 channels took %d steps in one event; want at most %d", m.steps, most)
+	}
+	if others[:4] != ":3\r\n" {
+		t.Errorf("the first of them: got %q; want 3 who hear", others[:4])
+	}
+	same := func(int) string { return "channel" }
+	for range 2 {
+		wantSaid(t, "one channel", publish(100, same), strings.Repeat(":3\r\n", 100))
+	}
+	st.client(0, 0).say("PSUBSCRIBE", "c*")
+	(&subscribedServer{wire: feed, has: make(map[string]bool)}).finish(t)
+	wantSaid(t, "one more subscriber", publish(100, same), strings.Repeat(":4\r\n", 100))
+}
