@@ -15,7 +15,7 @@ const (
 // Size returns the length of the complete reply at the beginning of buf, or 0 when there is
 // none. It accepts RESP3's types too.
 func Size(buf []byte) int {
-	if n := whole(buf); n > 0 {
+	if n := whole(buf, true); n > 0 {
 		return n
 	}
 	s := ReplyScanner{RESP3: true}

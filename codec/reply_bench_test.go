@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -31,4 +32,34 @@ func BenchmarkReplyArray100(b *testing.B) {
 }
 func BenchmarkReplyPairs100(b *testing.B) {
 	benchmarkReply(b, "*100\r\n"+strings.Repeat("*2\r\n$3\r\nabc\r\n:1\r\n", 100))
+}
+
+// BenchmarkReplyTiny is 64 KiB, which is what a link takes in one event, of the smallest elements
+// of each kind: the most work that a server can make.
+func BenchmarkReplyTiny(b *testing.B) {
+	for _, tiny := range []string{"*1\r\n", "*2\r\n", "*0\r\n", "_\r\n", "-\r\n", "+\r\n", "#t\r\n", ":1\r\n", ":-1\r\n", "$0\r\n\r\n",
+		"%0\r\n", "|0\r\n", "=0\r\n\r\n", ">1\r\n+\r\n", "\r"} {
+		b.Run(strconv.Quote(tiny), func(b *testing.B) {
+			in, begin := []byte(strings.Repeat(tiny, 64<<10/len(tiny))), []byte("*1000000000\r\n")
+			if tiny == "\r" {
+				begin = []byte("+")
+			}
+			b.SetBytes(int64(len(in)))
+			b.ReportAllocs()
+			var s ReplyScanner
+			for b.Loop() {
+				s = ReplyScanner{RESP3: true, open: openCounts{far: s.open.far[:0]}}
+				if _, _, err := s.Next(begin); err != nil {
+					b.Fatal(err)
+				}
+				for rest := in; len(rest) > 0; {
+					n, _, err := s.Next(rest)
+					if err != nil {
+						b.Fatal(err)
+					}
+					rest = rest[n:]
+				}
+			}
+		})
+	}
 }
