@@ -1,5 +1,7 @@
 package loop
 
+import "errors"
+
 // A server, too, may say more than anybody can keep: a reply without an end, in a handshake
 // or to a question of our own as well. What is collected of a reply is bounded by who asked
 // for it, who is cut off alone; what is passed on as it comes is bounded by who reads it.
@@ -7,6 +9,7 @@ const (
 	mostGreeting  = 64 << 10 // of a reply in a handshake
 	mostTapped    = 64 << 20 // of a message, or of the answer to a question of our own
 	mostForNobody = 1 << 30  // of a reply whose client is gone: more than a server's largest value
+	mostUnasked   = 1 << 20  // of push frames in a row that are for nobody
 )
 
 // collect keeps bytes of a reply that cannot be passed on yet. e is its entry.
@@ -54,33 +57,72 @@ func (l *link) collectOwn(b []byte) {
 
 // pushed takes what belongs to a push frame, and returns the rest; false: in belongs to none.
 // A push is never a reply, whatever is in flight. Nobody has asked for one on a shared link:
-// it goes to the client whose guarded request it comes before, and otherwise to nobody.
+// it goes to the client whose guarded request it comes before, and otherwise to nobody, and
+// then nothing of it is kept, for a server can say a great many.
 func (l *link) pushed(in []byte) (rest []byte, is bool, err error) {
 	if !l.pushing {
 		if in[0] != '>' || l.dialect.resp != 3 || l.tap != nil || !l.scan.Fresh() {
 			return in, false, nil
 		}
-		l.pushing = true
+		l.pushing, l.hearsPush = true, l.greets == 0 && l.owes() && l.fifo.front().marks.has(guarded)
 	}
 	n, done, err := l.scan.Next(in)
-	l.partial.add(in[:min(n, passOn+1-l.partial.len())])
-	if !done {
+	if err == nil && !l.hearsPush {
+		err = l.unasked.add(l, n)
+	}
+	if err != nil {
 		return nil, true, err
 	}
+	whole := done && l.partial.len() == 0
+	if l.hearsPush && !whole {
+		l.partial.add(in[:min(n, passOn+1-l.partial.len())])
+	}
+	if !done {
+		return nil, true, nil
+	}
 	l.pushing = false
-	l.passPush(l.partial.bytes())
-	l.w.orphan(&l.partial)
+	switch {
+	case !l.hearsPush:
+	case whole:
+		l.passPush(in[:n])
+	default:
+		l.passPush(l.partial.bytes())
+		l.w.orphan(&l.partial)
+	}
 	return in[n:], true, nil
 }
 
-// passPush gives a push frame to the client whose reply is awaited, if that is guarded and
-// next in order.
+// passPush gives a push frame to the client whose reply is awaited, if that is next in order.
 func (l *link) passPush(b []byte) {
-	if l.greets > 0 || !l.owes() || len(b) > passOn || !l.fifo.front().marks.has(guarded) {
+	if len(b) > passOn {
 		return
 	}
 	e := l.fifo.front()
 	if s := l.w.sessionOf(e); s != nil && e.seq == s.window.head && !e.marks.has(isPart) {
 		s.say(s.heard(e.seq, b))
 	}
+}
+
+// unasked counts what nobody has asked for. It is no sign that the server does what it has been
+// asked: requests wait no longer for it. Owner: the link.
+type unasked struct {
+	event int    // bytes in this event
+	row   int    // bytes since the last reply
+	since uint32 // position in the FIFO then
+}
+
+// errUnasked ends a link whose server says too much that nobody has asked for.
+var errUnasked = errors.New("push frames without an end")
+
+// add counts n more bytes.
+func (u *unasked) add(l *link, n int) error {
+	if u.since != l.fifo.head {
+		u.since, u.row = l.fifo.head, 0
+	}
+	u.event += n
+	l.progress.came -= int64(n)
+	if u.row += n; u.row > mostUnasked {
+		return errUnasked
+	}
+	return nil
 }

@@ -33,48 +33,50 @@ type link struct {
 	count     *perf.ServerCounters
 
 	// Owned by the worker.
-	wire     wire // nil unless there is a connection
-	state    linkState
-	fifo     ring[entry]
-	log      buffer
-	base     int // bytes of log that were answered
-	sent     int // bytes of log that were given to the wire
-	scan     codec.ReplyScanner
-	partial  buffer      // the beginning of a reply that cannot be passed on yet
-	flowed   int         // bytes of it that have come
-	pushing  bool        // what is arriving is a push frame, see pushed
-	flows    bool        // the reply that is arriving is passed on piece by piece
-	eager    bool        // is on worker.pressed
-	isQueued bool        // is on worker.queued
-	wholly   bool        // is of no use before the server takes everything: see bears
-	again    bool        // the handshake that is under way has to be repeated
-	words    []byte      // those of a server that is too busy to let us in; nil: it is not
-	why      *fault      // as which it turned us away the last time; nil: it did not
-	moved    bool        // its connection is to be renewed, see renew
-	noEcho   bool        // its server does not answer canaries, see probe
-	unlisted bool        // its family is closed: what it would cost is of no interest
-	expired  int         // sinks at the front of the FIFO
-	steps    []greetStep // of the handshake
-	occupied bool        // its server runs a script that came over it, see sidestep
-	greets   int         // replies of it still to come
-	heard    int64       // when bytes last came, or the first request went out after silence
-	stalled  int64       // what heard was when the last stall was reported
-	progress progress
-	written  ring[stamp] // when what is in flight was written
-	retryAt  int64       // when it may be dialed again
-	pause    int64       // how long it rests after the next failure
-	downAt   int64       // since when it cannot carry requests; 0 while it can
-	backAt   int64       // when it was last dialed at once after it was lost; 0 if never
-	shunned  int64       // until when no read is sent here: the server said it is not ready, or is silent
-	remindAt int64       // when the first read that was diverted to it must be answered; 0: none was
-	latency  int64       // moving average of the time from write to reply, ns
-	waiters  []waiter    // sessions stopped because the queue is too long
-	leadsAll int         // of the oldest entry, where it has mostLeads or more; 0: not counted yet
-	lead     int         // replies of the oldest entry that were swallowed, where it has several
-	canary   canary
-	leadCode refusalCode // what the last error among them says; 0: nothing about the server
-	leadText string      // the first error among them; "": there was none
-	loaded   *loaded     // the scripts that it has loaded; nil: none
+	wire      wire // nil unless there is a connection
+	state     linkState
+	fifo      ring[entry]
+	log       buffer
+	base      int // bytes of log that were answered
+	sent      int // bytes of log that were given to the wire
+	scan      codec.ReplyScanner
+	partial   buffer // the beginning of a reply that cannot be passed on yet
+	flowed    int    // bytes of it that have come
+	pushing   bool   // what is arriving is a push frame, see pushed
+	hearsPush bool   // and there is somebody for it
+	unasked   unasked
+	flows     bool        // the reply that is arriving is passed on piece by piece
+	eager     bool        // is on worker.pressed
+	isQueued  bool        // is on worker.queued
+	wholly    bool        // is of no use before the server takes everything: see bears
+	again     bool        // the handshake that is under way has to be repeated
+	words     []byte      // those of a server that is too busy to let us in; nil: it is not
+	why       *fault      // as which it turned us away the last time; nil: it did not
+	moved     bool        // its connection is to be renewed, see renew
+	noEcho    bool        // its server does not answer canaries, see probe
+	unlisted  bool        // its family is closed: what it would cost is of no interest
+	expired   int         // sinks at the front of the FIFO
+	steps     []greetStep // of the handshake
+	occupied  bool        // its server runs a script that came over it, see sidestep
+	greets    int         // replies of it still to come
+	heard     int64       // when bytes last came, or the first request went out after silence
+	stalled   int64       // what heard was when the last stall was reported
+	progress  progress
+	written   ring[stamp] // when what is in flight was written
+	retryAt   int64       // when it may be dialed again
+	pause     int64       // how long it rests after the next failure
+	downAt    int64       // since when it cannot carry requests; 0 while it can
+	backAt    int64       // when it was last dialed at once after it was lost; 0 if never
+	shunned   int64       // until when no read is sent here: the server said it is not ready, or is silent
+	remindAt  int64       // when the first read that was diverted to it must be answered; 0: none was
+	latency   int64       // moving average of the time from write to reply, ns
+	waiters   []waiter    // sessions stopped because the queue is too long
+	leadsAll  int         // of the oldest entry, where it has mostLeads or more; 0: not counted yet
+	lead      int         // replies of the oldest entry that were swallowed, where it has several
+	canary    canary
+	leadCode  refusalCode // what the last error among them says; 0: nothing about the server
+	leadText  string      // the first error among them; "": there was none
+	loaded    *loaded     // the scripts that it has loaded; nil: none
 
 	// Of private links.
 	lendable bool // was made to be lent, and counts in Engine.private

@@ -141,7 +141,7 @@ func (l *link) settleAll(f *fault) {
 	l.log, l.base, l.sent, l.expired, l.greets, l.lead, l.leadsAll = buffer{}, 0, 0, 0, 0, 0, 0
 	l.loaded = nil
 	l.canary.forgetCanaries()
-	l.pushing = false
+	l.pushing, l.unasked = false, unasked{}
 	l.scan.Reset()
 	l.partial.release()
 	flowed := l.flows

@@ -19,9 +19,10 @@ const keepAnswered = 64 << 10
 
 // readable takes what has arrived from the server. in is dead when it returns.
 func (l *link) readable(in []byte) {
-	l.heard = l.w.now
-	l.progress.came += int64(len(in))
-	l.count.ReplyBytes += uint64(len(in))
+	heard, came := l.heard, len(in)
+	l.heard, l.unasked.event = l.w.now, 0
+	l.progress.came += int64(came)
+	l.count.ReplyBytes += uint64(came)
 	for len(in) > 0 && l.wire != nil {
 		if l.tap != nil && l.dammed {
 			l.putMore(in)
@@ -64,6 +65,9 @@ func (l *link) readable(in []byte) {
 		}
 		l.whole(in[:n])
 		in = in[n:]
+	}
+	if l.unasked.event == came {
+		l.heard = heard
 	}
 	l.after()
 }
