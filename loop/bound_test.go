@@ -168,3 +168,30 @@ func TestPushOfAnOperator(t *testing.T) {
 		t.Errorf("the other got %q, link closed %v; want its own reply", got, m.closed)
 	}
 }
+
+// TestRestAfterNonsense: a link whose server is out of step as soon as it is up rests longer and
+// longer, as one that cannot be dialed; when it has been in step for a while that is forgotten.
+func TestRestAfterNonsense(t *testing.T) {
+	for what, nonsense := range map[string]string{"surplus": "+OK\r\n+OK\r\n", "no RESP": "?\r\n"} {
+		st := newTestWorker(t, PoolOptions{})
+		l, c := st.e.workers[0].pools[0].link(0, 0), st.client(0, 0)
+		fail := func() {
+			l.retryAt = 0
+			l.w.tick()
+			m := st.connect(l)
+			c.say("INCR", "k")
+			if m.arrive(nonsense); !m.closed {
+				t.Fatalf("%s: the link is open", what)
+			}
+		}
+		for want := int64(firstPause); want < int64(lastPause); want *= 2 {
+			if fail(); l.pause != want {
+				t.Fatalf("%s: it rests for %d ns, want %d", what, l.pause, want)
+			}
+		}
+		l.strayed -= 2 * int64(strayTime)
+		if fail(); l.pause != int64(firstPause) {
+			t.Errorf("%s: after a while in step it rests for %d ns, want %d", what, l.pause, int64(firstPause))
+		}
+	}
+}

@@ -65,6 +65,7 @@ type link struct {
 	written   ring[stamp] // when what is in flight was written
 	retryAt   int64       // when it may be dialed again
 	pause     int64       // how long it rests after the next failure
+	strayed   int64       // when its server was last out of step; 0: never
 	downAt    int64       // since when it cannot carry requests; 0 while it can
 	backAt    int64       // when it was last dialed at once after it was lost; 0 if never
 	shunned   int64       // until when no read is sent here: the server said it is not ready, or is silent
@@ -312,7 +313,10 @@ func (l *link) relieve() {
 // ready begins to carry requests.
 func (l *link) ready() {
 	l.welcome()
-	l.pause, l.downAt, l.moved, l.words, l.why = 0, 0, false, nil, nil
+	if l.strayed == 0 || l.w.now-l.strayed > int64(strayTime) {
+		l.pause = 0
+	}
+	l.downAt, l.moved, l.words, l.why = 0, false, nil, nil
 	l.rate()
 	l.w.engine.report.LinkUp(l.pw.opt.Name, l.server.ID)
 	if l.sent < l.log.len() {

@@ -13,6 +13,11 @@ const (
 	lastPause  = 2 * time.Second
 )
 
+// strayTime is how long a server must keep in step before its link is dialed as soon as others
+// after a failure: one that greets well and then says what nobody has asked for would make as
+// much work of it as it likes.
+const strayTime = 10 * time.Second
+
 // errSilent is the cause when a server answered nothing for too long.
 var errSilent = errors.New("the server has been silent for too long")
 
@@ -61,7 +66,7 @@ func (l *link) breakUp(f *fault) {
 	var cause error
 	switch f {
 	case faultReply:
-		cause = errDesync
+		cause, l.strayed = errDesync, l.w.now
 		l.count.Desyncs++
 	case faultTimeout:
 		cause = errSilent
