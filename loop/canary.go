@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -192,8 +193,7 @@ func (l *link) hush(reply []byte) {
 	}
 	if forGood {
 		l.canary.next = l.w.now + int64(canaryRest)
-		l.w.log.Warn("server refuses ECHO: cannot check that its replies are in step", "server", l.server.Addr,
-			"pool", l.pw.opt.Name, "reply", string(reply[1:len(reply)-len(codec.CRLF)]))
+		l.complain(slog.LevelWarn, "server refuses ECHO: cannot check that its replies are in step", "reply", wordsOf(reply))
 	}
 	l.heardOut()
 }
@@ -216,7 +216,6 @@ func (c *canary) forgetCanaries() {
 
 // outOfStep closes a link whose replies belong to other requests than they seem to.
 func (l *link) outOfStep(key, what string) {
-	l.w.log.Error("replies are out of step, clients may have got wrong ones", "server", l.server.Addr,
-		"pool", l.pw.opt.Name, "unanswered", l.fifo.len(), key, what)
+	l.complain(slog.LevelError, "replies are out of step, clients may have got wrong ones", "unanswered", l.fifo.len(), key, what)
 	l.breakUp(faultReply)
 }

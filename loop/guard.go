@@ -5,7 +5,6 @@ import (
 	"log/slog"
 
 	"huntaway/codec"
-	"huntaway/perf/repeat"
 )
 
 // # Who chooses the bytes of a reply
@@ -271,6 +270,5 @@ func (l *link) mend() {
 // tellMended counts and logs that a link was mended.
 func (l *link) tellMended() {
 	l.count.Mended++
-	l.w.engine.often.Say(slog.LevelWarn, repeat.Subject{What: "a reply did not end where it should, and was cut out", Whom: l.pw.opt.Name},
-		"server", l.server.Addr, "pool", l.pw.opt.Name, "surplus", l.canary.surplus)
+	l.complain(slog.LevelWarn, "a reply did not end where it should, and was cut out", "surplus", l.canary.surplus)
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"huntaway/codec"
-	"huntaway/perf/repeat"
 	"huntaway/shard"
 )
 
@@ -130,8 +129,7 @@ func (l *link) bears(at greetStep, reply []byte) bool {
 	w, f := at.judge(reply)
 	switch {
 	case w == turnsAway:
-		l.w.engine.often.Say(slog.LevelWarn, repeat.Subject{What: "server refused the handshake", Whom: l.pw.opt.Name + " " + l.server.Addr},
-			"server", l.server.Addr, "pool", l.pw.opt.Name, "reply", string(reply[1:len(reply)-2]))
+		l.complain(slog.LevelWarn, "server refused the handshake", "reply", wordsOf(reply))
 		l.giveUp(fmt.Errorf("%w: %s", errRefused, shown(reply)), f)
 		return false
 	case w == later, l.wholly && codeIs(reply, "BUSY"):
@@ -143,11 +141,14 @@ func (l *link) bears(at greetStep, reply []byte) bool {
 	return true
 }
 
-// shown returns the words of an error reply for a log.
-func shown(reply []byte) string {
+// wordsOf returns the words of an error reply for a log, cut short: it may be very long.
+func wordsOf(reply []byte) string {
 	const most = 200
-	return strconv.Quote(string(reply[1:min(len(reply)-len(codec.CRLF), most)]))
+	return string(reply[1:min(len(reply)-len(codec.CRLF), most)])
 }
+
+// shown is wordsOf where others stand around them.
+func shown(reply []byte) string { return strconv.Quote(wordsOf(reply)) }
 
 // greetLater has the handshake repeated on the same connection, and gives the server's own
 // words to those who wait for it.

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"log/slog"
 	"math"
 
 	"huntaway/codec"
@@ -79,8 +80,7 @@ func (l *link) owes() bool {
 
 // stray closes a link on which bytes came that belong to no request or are no reply.
 func (l *link) stray(in []byte) {
-	l.w.log.Error("server out of step", "server", l.server.Addr, "pool", l.pw.opt.Name,
-		"state", l.state, "unanswered", l.fifo.len(), "bytes", len(in))
+	l.complain(slog.LevelError, "server out of step", "state", l.state, "unanswered", l.fifo.len(), "bytes", len(in))
 	l.breakUp(faultReply)
 }
 

@@ -24,3 +24,10 @@ func (l *link) welcome() {
 	l.w.engine.often.Over(l.outage(), "server", l.server.Addr, "pool", l.pw.opt.Name)
 	l.w.log.Debug("link ready", "server", l.server.Addr, "pool", l.pw.opt.Name)
 }
+
+// complain logs what a server has said to one of its links. It chooses how often: lines about one
+// server are counted together.
+func (l *link) complain(level slog.Level, what string, args ...any) {
+	l.w.engine.often.Say(level, repeat.Subject{What: what, Whom: l.pw.opt.Name + " " + l.server.Addr},
+		append([]any{"server", l.server.Addr, "pool", l.pw.opt.Name}, args...)...)
+}

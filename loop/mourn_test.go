@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -87,4 +88,82 @@ func TestLostLinksAreLoggedTogether(t *testing.T) {
 			t.Errorf("it is back: got %q; want one line", lines)
 		}
 	})
+}
+
+// TestNonsenseIsLoggedTogether: whatever a server says that is a line of the log, a thousand times
+// of it are a few lines, which count.
+func TestNonsenseIsLoggedTogether(t *testing.T) {
+	for what, tc := range map[string]struct {
+		greet, ask, say string // what the handshake, a client and the server say
+		line            string
+	}{
+		"surplus":     {"+OK\r\n", "GET", "+OK\r\n+OK\r\n", "server out of step"},
+		"no RESP":     {"+OK\r\n", "GET", "?\r\n", "server out of step"},
+		"canary":      {"+OK\r\n", "ECHO", "$3\r\nabc\r\n", "replies are out of step"},
+		"no ECHO":     {"+OK\r\n", "ECHO", "-NOPERM no\r\n", "server refuses ECHO"},
+		"refused":     {"-NOAUTH no\r\n", "", "", "server refused the handshake"},
+		"long refuse": {"-NOAUTH " + strings.Repeat("x", 60000) + "\r\n", "", "", "server refused the handshake"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const times = 1000
+				st := newStage(t, 1, PoolOptions{})
+				log, w := journalOf(t, st.e), st.e.workers[0]
+				w.log = slog.New(slog.NewTextHandler(log, nil))
+				l := w.pools[0].link(0, 0)
+				for range times {
+					if l.state == linkCooling {
+						l.on(evRested)
+					}
+					w.begin()
+					l.downAt = 0
+					l.warm()
+					w.end()
+					m := &memWire{owner: &call{l: l}}
+					m.owner.(*call).opened(m)
+					m.arrive(tc.greet)
+					c := st.client(0, 0)
+					switch tc.ask {
+					case "GET":
+						c.say("GET", "k")
+					case "ECHO":
+						w.begin()
+						l.putCanary(0)
+						l.press()
+						w.end()
+						st.run()
+					}
+					m.arrive(tc.say)
+					c.close()
+					if l.wire != nil {
+						w.begin()
+						l.breakUp(faultReply)
+						w.end()
+					}
+					st.run()
+					time.Sleep(time.Millisecond)
+				}
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				lines, counted, bytes := 0, 0, 0
+				all := log.take()
+				for _, line := range all {
+					bytes += len(line)
+					if !strings.Contains(line, `msg="`+tc.line) {
+						continue
+					}
+					var again int
+					if _, more, found := strings.Cut(line, " again="); found {
+						fmt.Sscan(more, &again)
+					} else {
+						again = 1
+					}
+					lines, counted = lines+1, counted+again
+				}
+				if lines > 4 || counted != times || bytes > 8<<10 {
+					t.Errorf("got %d lines that count %d, all of %d bytes; want at most 4 that count %d", lines, counted, bytes, times)
+				}
+			})
+		})
+	}
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"huntaway/codec"
-	"huntaway/perf/repeat"
 )
 
 // pingFeed is how long a feed may be silent before it is asked whether it is alive: for
@@ -323,9 +322,7 @@ func (f *feed) proven(claims []claim) {
 
 // refused hands the server's error on to those who wait for the topic.
 func (f *feed) refused(st *strand, b []byte) {
-	pw, text := f.x.pw, string(b[1:len(b)-2])
-	about := repeat.Subject{What: "server refused a subscription", Whom: pw.opt.Name + " " + f.l.server.Addr}
-	pw.w.engine.often.Say(slog.LevelWarn, about, "server", f.l.server.Addr, "pool", pw.opt.Name, "reply", text)
+	f.l.complain(slog.LevelWarn, "server refused a subscription", "reply", wordsOf(b))
 	st.refused = true
 	reply := append([]byte(nil), b...)
 	for _, c := range st.t.pending.waiting() {
