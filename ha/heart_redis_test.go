@@ -470,7 +470,7 @@ func TestForgerStopsNoFailover(t *testing.T) {
 	master.must("SET", beatKey("g"), "x")
 	tr := castOf(t, []*instance{master, one, two}, nil)
 	tr.settled(0, "[1 2]")
-	tr.await("our heartbeat", func() bool { return strings.Contains(fmt.Sprint(master.must("GET", beatKey("g"))), " client=") })
+	tr.await("our heartbeat", func() bool { return strings.Contains(master.Client.Get(t.Context(), beatKey("g")).Val(), beatClient) })
 	ctx, cancel := context.WithCancel(t.Context())
 	var forger sync.WaitGroup
 	defer forger.Wait()

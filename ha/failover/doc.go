@@ -16,6 +16,8 @@
 //   - No server is told to copy another one that is not known to have everything that the first has:
 //     the new master of a switchover is believed when the same process, or its lineage, shows that it has
 //     what the old one had when nothing was in flight there any more, and before that nobody follows it.
+//     Likewise after a failover: its siblings follow the new master when it says that it is one with all that it
+//     had, and the state file says which lineage it has begun. Nobody is pointed at an address where nobody answers.
 //   - Everything that was begun ends in a publication or in a release, and no state is without
 //     an exit: who is refused is looked at again, is followed once nothing newer can exist, or Status
 //     says who would have to agree, and what an operator can choose from. What is intended is persisted before a server is touched; a machine that starts
@@ -46,11 +48,11 @@
 //	Freezing   it is dead, we may act: intent persisted, connections closed, both awaited
 //	Revoking   the last look at the old master; then all replicas are detached from it
 //	Selecting  the frozen offsets are read, the best candidate is chosen
-//	Chaining   its siblings are pointed at it
 //	Promoting  it is made master
-//	Verifying  it says so itself, with the lineage that it must have, and takes a write
+//	Chaining   it says so itself, with the lineage that it must have; its siblings are pointed at it
+//	Verifying  it takes a write; after a switchover it has to say so here
 //	Settling   it is published; siblings are brought in line, one full copy at a time
-//	Stuck      there is no candidate: replication to the old address is restored, writes fail
+//	Stuck      there is no candidate: who was detached stays so until the old master answers, writes fail
 //	Ambiguous  two masters and no proof: writes wait and fail, an operator or the arbiter decides
 //	Following  sentinel or observe: another master was named; it is looked at before it is published
 //	Draining   switchover: writes are held, what is in flight is awaited
@@ -64,7 +66,7 @@
 //
 // A master is dead when it refuses connections, or is silent, or loads its data, for as long
 // as Options say, and a majority of the replicas that answer say that they hear nothing from
-// it either, in answers that were asked for since. MISCONF and BUSY need no witnesses, since
+// it either, in answers that were asked for since. Who was detached from it in the same silence has said so. MISCONF and BUSY need no witnesses, since
 // the server itself complains; a rejected password never counts. A process that answers at
 // its address without its data, while a replica has them, is not the master: that replica is
 // promoted at once, before it is made to copy nothing; if no replica that answers has them, whoever
@@ -86,8 +88,8 @@
 //
 // The master by the state file is the one that is looked at, whatever the table names; the
 // one that the table names is fenced off before another is published. A candidate that is
-// master already, and lacks nothing that others have, is published; replicas that were detached follow the old master again, and
-// are its witnesses, before anything else is decided.
+// master already, and lacks nothing that others have, is published. Replicas that were detached follow the old
+// master again when it answers with all that it had; if it does not, that they were being detached speaks against it.
 //
 // Without a usable state file several servers may say that they are master. They are asked what
 // they hold: whose data another one carries on and who holds nothing are left out, then it is the

@@ -332,19 +332,34 @@ func (b *member) hearsNothing() bool { return b.linkDown() || b.repl.Silence >= 
 
 // witnessed tells whether a majority of the replicas that can be reached testify against the
 // master b. A replica testifies that follows it, in an answer that was asked for after the
-// master's silence began.
+// master's silence began. One that was detached from it in that silence has done so, and likewise if the
+// state file says that it was being done when this process began. Of others is not known when a master was found
+// dead for whose sake they were detached; they are believed when b is silent for DownSilence.
 func (m *Machine) witnessed(b *member, testifies func(*member) bool) (bool, string) {
-	asked, against := 0, 0
+	asked, against, apart := 0, 0, 0
 	for _, r := range m.members {
 		if r == b || !m.fresh(r) || !r.repl.Replica {
 			continue
 		}
 		asked++
-		if r.sent >= b.failSince && m.follows(r, b) && testifies(r) {
+		switch {
+		case r.sent < b.failSince:
+		case m.follows(r, b) && testifies(r):
 			against++
+		case r.repl.Master == nowhere && (m.revoked(r, b) || m.now-b.failSince >= m.o.DownSilence):
+			apart++
 		}
 	}
-	return against > 0 && against*2 > asked, fmt.Sprintf("%d of %d replicas hear nothing of it either", against, asked)
+	why := fmt.Sprintf("%d of %d replicas hear nothing of it either", against, asked)
+	if apart > 0 {
+		why += fmt.Sprintf(", and %d were detached from it", apart)
+	}
+	return against+apart > 0 && (against+apart)*2 > asked, why
+}
+
+// revoked tells whether a server that follows nobody was detached in the silence of the master b.
+func (m *Machine) revoked(r, b *member) bool {
+	return r.detachedAt != 0 && r.detachedAt >= b.failSince || m.intent.Begun == "freezing" || m.intent.Begun == "promoting"
 }
 
 // follows tells whether r says that it follows b, by the address that we know b by or by one

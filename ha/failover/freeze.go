@@ -21,6 +21,8 @@ type round struct {
 	from      int32  // with handed: who was master before
 	handed    bool   // it is a switchover by FAILOVER, which leaves the servers' files as they were
 	deposes   bool   // it is one without: the old master says that it is master until it is told otherwise
+	proven    bool   // the candidate has said that it is master with what it must have
+	chained   bool   // its siblings were pointed at the candidate
 	misfiled  int    // how often their files could not be rewritten
 	refileAt  int64  // when that is tried again; 0: it is not
 	stand     past   // in a switchover: as in hand
@@ -100,7 +102,7 @@ func (m *Machine) detachAll() {
 	for _, b := range m.members {
 		b.frozen, b.declined = false, ""
 		if m.detachable(b) {
-			b.detached = true
+			b.detachedAt = m.now
 			if b.repl.Failover == inProgress { // it refuses REPLICAOF until then
 				m.loose(Abort, b.ID, -1)
 			}
@@ -178,7 +180,8 @@ func (m *Machine) quorum(replicas int) int {
 	return max(1, replicas-m.o.WaitK+1)
 }
 
-// stick gives up after replicas were touched: they are pointed at the old address again.
+// stick gives up after replicas were touched: they are pointed at the old master again if it answers, and
+// else when it does.
 func (m *Machine) stick(why string) {
 	m.on(failed, Transition{What: "nobody can be promoted", Why: why, Loss: -1})
 	m.takeBack()

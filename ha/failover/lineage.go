@@ -1,7 +1,10 @@
 package failover
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 
 	"huntaway/ha/vital"
 )
@@ -40,6 +43,37 @@ func (m *Machine) descends(lineage string, from descent) {
 		m.descents = descents{}
 	}
 	m.descents[lineage] = from
+}
+
+// heirsMost is how many heirs are remembered in the state file.
+const heirsMost = 4
+
+// spellDescents returns what the state file says of descents: a process that begins anew may find nobody who can
+// tell it which lineage the last master's has carried on.
+func (m *Machine) spellDescents() string {
+	var all []string
+	for _, lineage := range append([]string{m.known.Lineage}, m.heirs...) {
+		for _, d := range m.line(lineage, endless) {
+			if at, is := m.descents[d.from]; is {
+				all = append(all, fmt.Sprintf("%s %s %d", d.from, at.from, at.upTo))
+			}
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(slices.Compact(all), ";")
+}
+
+// readDescents is the reverse, and leaves out what is none.
+func (m *Machine) readDescents(text string) {
+	for each := range strings.SplitSeq(text, ";") {
+		words := strings.Fields(each)
+		if len(words) != 3 {
+			continue
+		}
+		if upTo, err := strconv.ParseInt(words[2], 10, 64); err == nil {
+			m.descends(words[0], descent{words[1], upTo})
+		}
+	}
 }
 
 // share returns how much of a lineage's stream is in the data of a server, up to which offset; -1

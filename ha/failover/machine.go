@@ -48,8 +48,9 @@ type Machine struct {
 	held     bool   // as the table has it
 	known    past   // what the master is as far as it has been accepted
 	descents descents
-	former   []past // masters before it, newest last
-	forsook  past   // what the master had when it came back without that and was taken all the same; zero: it did not
+	heirs    []string // the lineages of who was made master since the last publication, newest last
+	former   []past   // masters before it, newest last
+	forsook  past     // what the master had when it came back without that and was taken all the same; zero: it did not
 
 	nextID   uint64
 	awaits   []await   // what was begun and has not ended, in the order of IDs
@@ -106,6 +107,7 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	for _, lineage := range strings.Fields(intent.Former) {
 		m.former = append(m.former, past{Lineage: lineage})
 	}
+	m.readDescents(intent.Descents)
 	m.announced.accepted, m.announced.bound = intent.Arbiter, intent.Master != ""
 	m.heir.id, m.heir.refused, m.round.candidate, m.round.force = -1, -1, -1, -1
 	return m
@@ -160,7 +162,7 @@ func (m *Machine) dismiss(addr string) {
 
 // bereft tells whether a server that something was begun for is no member any more.
 func (m *Machine) bereft() bool {
-	promoting := m.state >= Chaining && m.state <= Verifying && m.member(m.round.candidate) == nil
+	promoting := m.state >= Selecting && m.state <= Verifying && m.round.candidate >= 0 && m.member(m.round.candidate) == nil
 	return promoting || m.state == Following && m.member(m.heir.id) == nil || m.hand.at != 0 && m.member(m.hand.wish.To) == nil
 }
 
@@ -237,7 +239,7 @@ func init() {
 	reviewers = [15]func(*Machine){
 		Init: (*Machine).reviewInit, Healthy: (*Machine).reviewHealthy, Suspect: (*Machine).reviewSuspect,
 		Freezing: (*Machine).reviewFreezing, Revoking: (*Machine).reviewRevoking, Selecting: (*Machine).reviewSelecting,
-		Chaining: (*Machine).reviewChaining, Promoting: (*Machine).reviewPromoting, Verifying: (*Machine).reviewVerifying,
+		Promoting: (*Machine).reviewPromoting, Chaining: (*Machine).reviewChaining, Verifying: (*Machine).reviewVerifying,
 		Settling: (*Machine).reviewSettling, Stuck: (*Machine).reviewStuck, Ambiguous: (*Machine).reviewAmbiguous,
 		Following: (*Machine).reviewFollowing, Draining: (*Machine).reviewDraining, Handing: (*Machine).reviewHanding,
 	}

@@ -53,14 +53,14 @@ type member struct {
 	lacksAt int64  // when it was first seen
 
 	// The failover being made.
-	frozen   bool              // has acknowledged Detach
-	stand    vital.Replication // and said this then
-	before   vital.Replication // its answer before anything was touched
-	beforeOK bool              // whether there was one
-	excluded bool              // was tried as candidate
-	why      string            // why it cannot be promoted
-	detached bool              // was told to follow nobody, and not seen to follow since
-	declined string            // what it said when it refused to stand still
+	frozen     bool              // has acknowledged Detach
+	stand      vital.Replication // and said this then
+	before     vital.Replication // its answer before anything was touched
+	beforeOK   bool              // whether there was one
+	excluded   bool              // was tried as candidate
+	why        string            // why it cannot be promoted
+	detachedAt int64             // when it was told to follow nobody, if it was not seen to follow since; 0: it was not
+	declined   string            // what it said when it refused to stand still
 
 	refusal string // what it said to the last order to change that it refused; "" once it has obeyed
 

@@ -8,8 +8,8 @@ import (
 	"huntaway/ha/vital"
 )
 
-// reviewSelecting chooses among the servers that stand still. After a candidate failed
-// the others were detached anew, and that is awaited first.
+// reviewSelecting chooses among the servers that stand still, and waits until the state file says who was
+// chosen. After a candidate failed the others were detached anew, and that is awaited first.
 func (m *Machine) reviewSelecting() {
 	if m.waiting() {
 		return
@@ -18,19 +18,31 @@ func (m *Machine) reviewSelecting() {
 		m.stick("the old master could not be fenced off: " + err.Error())
 		return
 	}
-	best := m.choose()
-	if best == nil {
-		m.stick(strings.TrimPrefix(m.refusals(), "; "))
-		return
-	}
-	m.round.candidate = best.ID
-	m.on(ready, Transition{What: best.Addr + " is chosen", Why: m.comparison(best), Loss: -1})
-	m.begin("promoting", best.ID)
-	for _, b := range m.members {
-		if b != best && b.frozen {
-			m.orderTo(Follow, b.ID, best.ID, m.o.Chain)
+	if m.round.candidate < 0 {
+		best := m.choose()
+		if best == nil {
+			m.stick(strings.TrimPrefix(m.refusals(), "; "))
+			return
 		}
+		m.round.candidate = best.ID
+		m.begin("promoting", best.ID)
 	}
+	switch err := m.unsavable(); {
+	case err != nil:
+		m.stick("the state file cannot be written: " + err.Error())
+	case m.isSaved():
+		m.elevate(m.member(m.round.candidate))
+	}
+}
+
+// elevate has the chosen one be made master.
+func (m *Machine) elevate(best *member) {
+	m.on(ready, Transition{What: best.Addr + " is chosen", Why: m.comparison(best), Loss: -1})
+	if !m.round.counted {
+		m.round.counted = true
+		m.recent = append(m.recent, m.now)
+	}
+	m.order(Promote, best.ID, m.o.Promote)
 }
 
 // refusals says of every server why it was not chosen.
@@ -56,23 +68,6 @@ func (m *Machine) comparison(best *member) string {
 	return all.String() + m.refusals()
 }
 
-// reviewChaining waits for the siblings, none of which must succeed, and for the state file.
-func (m *Machine) reviewChaining() {
-	if err := m.unsavable(); err != nil {
-		m.stick("the state file cannot be written: " + err.Error())
-		return
-	}
-	if m.waiting() || !m.isSaved() {
-		return
-	}
-	m.on(ready, Transition{What: "its siblings follow " + m.name(m.round.candidate), Why: "the intent is on disk", Loss: -1})
-	if !m.round.counted {
-		m.round.counted = true
-		m.recent = append(m.recent, m.now)
-	}
-	m.order(Promote, m.round.candidate, m.o.Promote)
-}
-
 // reviewPromoting waits for the candidate to be master.
 func (m *Machine) reviewPromoting() {
 	ev, over := m.outcome(Promote, m.round.candidate)
@@ -86,6 +81,61 @@ func (m *Machine) reviewPromoting() {
 	}
 }
 
+// reviewChaining waits until the new master has said what it is, and the state file says which lineage it
+// has begun; then for its siblings, none of which must succeed. A sibling that has gone over to that lineage does
+// not tell itself how much of the one before it has.
+func (m *Machine) reviewChaining() {
+	ev, over := m.outcome(Inspect, m.round.candidate)
+	if !over {
+		return
+	}
+	if !m.round.proven {
+		if wrong := m.disproved(ev); wrong != nil {
+			m.verifyFailed(wrong)
+			return
+		}
+		m.round.proven = true
+		m.recordHeir(&ev.Repl)
+	}
+	if !m.isSaved() && m.unsavable() == nil {
+		return
+	}
+	what, why := "its siblings follow "+m.name(m.round.candidate), "it says that it is master, with all that it had"
+	if err := m.unsavable(); err != nil {
+		what, why = "its siblings follow nobody yet", "the state file cannot be written: "+err.Error()
+	} else if !m.round.chained {
+		m.round.chained = true
+		m.chain(m.round.candidate)
+	}
+	if m.waiting() {
+		return
+	}
+	m.on(ready, Transition{What: what, Why: why, Loss: -1})
+	m.reverify()
+}
+
+// chain points those at the new master that stand still.
+func (m *Machine) chain(master int32) {
+	for _, b := range m.members {
+		if b.ID != master && b.frozen {
+			m.orderTo(Follow, b.ID, master, m.o.Chain)
+		}
+	}
+}
+
+// recordHeir has the state file say which lineage the new master's carries on, and how much of it.
+func (m *Machine) recordHeir(r *vital.Replication) {
+	stand := m.stoodAt(m.member(m.round.candidate))
+	if r.ID == stand.Lineage || stand.Lineage == "" {
+		return
+	}
+	m.descends(r.ID, descent{stand.Lineage, m.share(r, stand.Lineage)})
+	m.heirs = append(m.heirs, r.ID)
+	m.heirs = m.heirs[max(0, len(m.heirs)-heirsMost):]
+	m.intent = m.standing()
+	m.save()
+}
+
 // nextCandidate goes back to choosing, without the one that failed. The others are
 // detached anew, for they may follow that one by now.
 func (m *Machine) nextCandidate(what, why string) {
@@ -94,6 +144,7 @@ func (m *Machine) nextCandidate(what, why string) {
 		b.excluded, b.frozen = true, false
 	}
 	m.on(failed, Transition{What: m.name(m.round.candidate) + " " + what, Why: why, Loss: -1})
+	m.round.candidate, m.round.proven, m.round.chained = -1, false, false
 	m.detachAll()
 }
 
@@ -107,7 +158,7 @@ func (m *Machine) reverify() {
 		RunID: m.member(m.round.candidate).repl.RunID, Within: m.o.Promote})
 }
 
-// reviewVerifying waits until the new master has proved itself.
+// reviewVerifying waits until the new master has proved itself: in a switchover it says first what it is.
 func (m *Machine) reviewVerifying() {
 	ev, over := m.outcome(Verify, m.round.candidate)
 	if !over && !m.waiting() {

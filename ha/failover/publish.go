@@ -23,7 +23,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 		m.announced.accepted, m.announced.bound = max(m.announced.accepted, m.announced.epoch), true
 	}
 	m.do(Action{Kind: Publish, Server: id, Epoch: m.epoch})
-	m.intent.Begun, m.intent.Candidate = "", ""
+	m.intent.Begun, m.intent.Candidate, m.heirs = "", "", nil
 	m.record()
 	m.on(ready, Transition{What: fmt.Sprintf("%s is master, epoch %d, after %s", m.name(id), m.epoch, m.name(before)),
 		Why: why, Loss: loss})
@@ -47,7 +47,7 @@ func (m *Machine) published(id int32) {
 		b.again = 0
 		if b.ID == id {
 			b.clearEvidence()
-			b.detached, b.strange = false, false
+			b.detachedAt, b.strange = 0, false
 		}
 	}
 	m.grantWish(id)

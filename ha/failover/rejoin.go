@@ -20,7 +20,7 @@ func (m *Machine) realign() {
 		}
 		switch {
 		case b.repl.Replica && m.inLine(b):
-			b.detached, b.strange = false, false
+			b.detachedAt, b.strange = 0, false
 		case b.strange:
 		case !b.looked && (!b.repl.Replica || !m.ours(b)):
 			m.rejoin(Identify, b, -1)
@@ -36,21 +36,30 @@ func (m *Machine) realign() {
 // has detached or is promoting is told nothing by this one.
 func (m *Machine) stoodDown() bool { return m.rivalAt != 0 && m.now-m.rivalAt < rivalFor }
 
-// restore points what was detached at the table's master again, while that is in
-// question: they are its witnesses, and are found linked when it returns.
+// restore points what was detached at the table's master again, while that is in question and answers
+// with everything that it had. At its address alone anybody may answer next, and is copied.
 func (m *Machine) restore() {
 	b := m.member(m.master)
-	if m.o.Mode != Local || m.o.DryRun || m.stoodDown() || b == nil || m.isReplica(b) || m.lacks(b) || m.replaced(b) {
+	if m.o.Mode != Local || m.o.DryRun || m.stoodDown() || b == nil || !m.present(b) {
 		return
 	}
 	for _, r := range m.members {
 		if r == b || r.busy || m.now < r.again || !m.current(r) || !r.repl.Replica || !m.ours(r) {
 			continue
 		}
-		if r.repl.Master == nowhere || m.memberAt(r.repl.Master) != nil && r.repl.Master != b.Addr || r.detached && r.repl.Master != b.Addr {
+		if r.repl.Master == nowhere || m.memberAt(r.repl.Master) != nil && r.repl.Master != b.Addr || r.detachedAt != 0 && r.repl.Master != b.Addr {
 			m.rejoin(Follow, r, b.ID)
 		}
 	}
+}
+
+// present tells whether the table's master answers, as a master and with all that it is known to have had,
+// or complains of what only a living one does and cannot have become another process meanwhile.
+func (m *Machine) present(b *member) bool {
+	if m.lacks(b) || m.replaced(b) {
+		return false
+	}
+	return m.isMaster(b) || b.sent != 0 && !b.repl.Replica && b.fault != vital.FaultNone && b.fault.Alive() && !b.ended && !m.exchanged(b)
 }
 
 // ours tells whether a server's data are this group's, by lineage, or because the process was our

@@ -121,7 +121,7 @@ func (m *Machine) standing() Intent {
 			before = append(before, f.Lineage)
 		}
 	}
-	i.Former = strings.Join(before, " ")
+	i.Former, i.Descents = strings.Join(before, " "), m.spellDescents()
 	return i
 }
 

@@ -10,9 +10,9 @@ import "huntaway/perf/invariant"
 //	suspect    -         healthy  -        freezing  -         -         following ambiguous -         init
 //	freezing   -         suspect  -        -         revoking  suspect   -         -         -         init
 //	revoking   -         suspect  -        -         selecting stuck     -         -         -         init
-//	selecting  -         -        -        -         chaining  stuck     -         -         -         init
-//	chaining   -         -        -        -         promoting stuck     -         -         -         init
-//	promoting  -         -        -        -         verifying selecting -         -         -         init
+//	selecting  -         -        -        -         promoting stuck     -         -         -         init
+//	promoting  -         -        -        -         chaining  selecting -         -         -         init
+//	chaining   -         -        -        -         verifying selecting -         -         -         init
 //	verifying  -         -        suspect  -         settling  selecting -         -         -         init
 //	settling   -         -        suspect  -         healthy   healthy   following ambiguous -         init
 //	stuck      -         healthy  -        freezing  -         -         following -         -         init
@@ -38,8 +38,8 @@ const (
 	Freezing
 	Revoking
 	Selecting
-	Chaining
 	Promoting
+	Chaining
 	Verifying
 	Settling
 	Stuck
@@ -51,8 +51,8 @@ const (
 	never = State(255) // in nextState: cannot happen
 )
 
-var stateNames = [...]string{"init", "healthy", "suspect", "freezing", "revoking", "selecting", "chaining",
-	"promoting", "verifying", "settling", "stuck", "ambiguous", "following", "draining", "handing"}
+var stateNames = [...]string{"init", "healthy", "suspect", "freezing", "revoking", "selecting", "promoting",
+	"chaining", "verifying", "settling", "stuck", "ambiguous", "following", "draining", "handing"}
 
 // String returns the state's name.
 func (s State) String() string { return stateNames[s] }
@@ -80,9 +80,9 @@ var nextState = [15][10]State{
 	Suspect:   {never, Healthy, never, Freezing, never, never, Following, Ambiguous, never, Init},
 	Freezing:  {never, Suspect, never, never, Revoking, Suspect, never, never, never, Init},
 	Revoking:  {never, Suspect, never, never, Selecting, Stuck, never, never, never, Init},
-	Selecting: {never, never, never, never, Chaining, Stuck, never, never, never, Init},
-	Chaining:  {never, never, never, never, Promoting, Stuck, never, never, never, Init},
-	Promoting: {never, never, never, never, Verifying, Selecting, never, never, never, Init},
+	Selecting: {never, never, never, never, Promoting, Stuck, never, never, never, Init},
+	Promoting: {never, never, never, never, Chaining, Selecting, never, never, never, Init},
+	Chaining:  {never, never, never, never, Verifying, Selecting, never, never, never, Init},
 	Verifying: {never, never, Suspect, never, Settling, Selecting, never, never, never, Init},
 	Settling:  {never, never, Suspect, never, Healthy, Healthy, Following, Ambiguous, never, Init},
 	Stuck:     {never, Healthy, never, Freezing, never, never, Following, never, never, Init},

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"huntaway/ha/vital"
 )
 
 // TestStateTable compares the table in the comment of State with nextState.
@@ -84,5 +86,34 @@ func TestCredible(t *testing.T) {
 	m.catchUp(await{op: Verify, epoch: 1}, Event{Mark: Mark{Epoch: EpochMost - 1}})
 	if m.epoch != 1 {
 		t.Errorf("got epoch %d; want 1", m.epoch)
+	}
+}
+
+// TestDescentsKept: what a process has written down of lineages the next one knows: a replica that went over to a
+// new lineage far behind has all of the old one that the new one has, and who stayed with an old one is worth what he has of it.
+func TestDescentsKept(t *testing.T) {
+	l := Layout{Group: "g", Master: 0, Epoch: 1, Members: []Member{{ID: 0, Addr: "a"}, {ID: 1, Addr: "b"}}}
+	m := New(Options{Mode: Local}, l, Intent{Master: "a", Lineage: "A", Offset: 305}, 1e9)
+	m.descends("A", descent{"Z", 50})
+	m.round.candidate, m.round.stand = 1, past{Lineage: "A", Offset: 305}
+	for _, id := range []string{"L1", "L2", "L3", "L4", "L5"} {
+		m.recordHeir(&vital.Replication{ID: id, Offset: 306, SecondID: "A", SecondOffset: 306})
+	}
+	if want := "A Z 50;L2 A 305;L3 A 305;L4 A 305;L5 A 305"; m.intent.Descents != want {
+		t.Errorf("got %q; want the newest, %q", m.intent.Descents, want)
+	}
+	in := m.intent
+	in.Descents += ";x;A B c;"
+	m = New(Options{Mode: Local}, l, in, 1e9)
+	late := vital.Replication{ID: "L5", Offset: 400, SecondID: "A", SecondOffset: 101, Replica: true}
+	m.trace(&late)
+	if got := m.share(&late, "A"); got != 305 {
+		t.Errorf("got a share of %d; want 305", got)
+	}
+	if got := m.share(&vital.Replication{ID: "L1", Offset: 400, SecondID: "A", SecondOffset: 101}, "A"); got != 100 {
+		t.Errorf("got a share of %d of what nobody remembers; want what it says itself, 100", got)
+	}
+	if got, want := m.worthOf(&vital.Replication{ID: "Z", Offset: 60}), (worth{-1, 50, -1, -1}); got != want {
+		t.Errorf("got a worth of %v; want %v", got, want)
 	}
 }

@@ -50,7 +50,7 @@ func (m *Machine) alarms() (all []string) {
 		when(m.dissents(b) && m.richer(b), fmt.Sprintf("%s has data that the master came back without; huntaway resolve --group %s --master %s makes it master (if it is a replica, after REPLICAOF NO ONE), and with %s it is overwritten",
 			b.Addr, m.group, b.Addr, m.name(m.master)))
 		when(m.unruly(b), b.Addr+" refuses orders: "+b.refusal)
-		when(b.detached && m.fresh(b) && m.state == Healthy, b.Addr+" follows nobody yet")
+		when(b.detachedAt != 0 && m.fresh(b) && m.state == Healthy, b.Addr+" follows nobody yet")
 		when(b.ID == m.master && b.fault != 0 && b.fault.Alive(), b.Addr+", the master, answers "+b.fault.String())
 	}
 	return append(all, m.remarks...)

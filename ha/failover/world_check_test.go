@@ -85,8 +85,13 @@ func (w *world) checkCopy(b, up *box) {
 }
 
 // checkFollow holds that no server is told to copy another of which the machine has seen that
-// it lacks what the first has.
+// it lacks what the first has, or of which it has not seen just now that it is master.
 func (w *world) checkFollow(b, up *box) {
+	known := w.m.member(up.id)
+	silent := known.fault == vital.FaultNone && w.now-known.sent > freshFor+second || known.fault != vital.FaultNone && (!known.fault.Alive() || known.ended)
+	if w.o.Mode == Local && (known.repl.Replica || silent) {
+		w.broken("s%d is told to copy s%d, which does not say that it is master: %+v, %v", b.id, up.id, known.repl, known.fault)
+	}
 	lost := w.lost(up.data).both(b.data)
 	current := w.sees(up) && w.sees(b) && w.m.worthOf(&w.m.member(b.id).repl) != worthless
 	if len(lost) > 0 && b.priority != 0 && up.up && b.up && current && w.promises() {

@@ -441,7 +441,7 @@ func (w *world) aspirant() int32 {
 	switch {
 	case w.m.hand.at != 0:
 		return w.m.hand.wish.To
-	case w.m.state >= Chaining && w.m.state <= Verifying:
+	case w.m.state >= Promoting && w.m.state <= Verifying:
 		return w.m.round.candidate
 	}
 	return -1
