@@ -315,7 +315,7 @@ var limitsSection = section{
 			doc: "Bytes that the clients of this pool together may make the process hold, as runtime.max_memory is for all pools. 0B: that alone decides."},
 		{name: "private_links", kind: kindNumber, at: ofLimits(func(l *Limits) any { return &l.PrivateLinks }),
 			least: 1, most: 1 << 20, initial: "10000", when: onReload,
-			doc: "Connections to servers, for each event loop, that are lent to one client at a time: for blocking commands, while keys are WATCHed, and for large replies to slow readers. No use takes more than three quarters of them, and all together no more than half of the open files that the process may have. A client that would need one more gets an error, or in the last case a shared connection."},
+			doc: "Connections to servers, for each event loop, that are lent to one client at a time: for blocking commands, while keys are WATCHed, and for large replies to slow readers. No use takes more than three quarters of them, and all together no more than two fifths of the open files that are left for clients, so that there is always room for a client that needs none. A client that would need one more gets an error, or in the last case a shared connection."},
 		{name: "links_per_address", kind: kindNumber, at: ofLimits(func(l *Limits) any { return &l.LinksPerAddress }),
 			most: 1 << 20, initial: "0", when: onReload,
 			doc: "Of private_links, what the clients of one address may have lent together. 0: half. Lower it where clients that do not trust each other come from different addresses."},

@@ -20,9 +20,6 @@ const (
 	lastAcceptPause  = time.Second
 )
 
-// reservedDescriptors are kept for links, logs and admin pages.
-const reservedDescriptors = 64
-
 // Serve accepts clients on ln and hands each to the worker with the fewest. It returns nil
 // when ln is closed by Drain, Stop or its owner. Running out of descriptors makes it wait,
 // not fail.
@@ -59,7 +56,7 @@ func (p *Pool) admit(c net.Conn) error {
 	e := p.engine
 	p.accepts.Add(1)
 	all, ours := int(e.clients.Add(1)), int(p.clients.Add(1))
-	if all > e.opt.MaxClients || p.full(ours) || e.crowded(all) {
+	if all > e.MaxClients() || p.full(ours) || e.crowded(all) {
 		p.clients.Add(-1)
 		e.clients.Add(-1)
 		p.turnAway(c)
@@ -89,9 +86,9 @@ func (p *Pool) full(n int) bool {
 // Room is how many clients the pool takes: its own limit, or that of all pools together.
 func (p *Pool) Room() int {
 	if most := p.options().ClientConnections; most > 0 {
-		return min(most, p.engine.opt.MaxClients)
+		return min(most, p.engine.MaxClients())
 	}
-	return p.engine.opt.MaxClients
+	return p.engine.MaxClients()
 }
 
 // TurnedAway returns how many clients found no room, and how long ago the last one did.
@@ -104,7 +101,7 @@ func (p *Pool) turnAway(c net.Conn) {
 	p.rejects.Add(1)
 	p.rejected.Store(perf.Now())
 	p.engine.often.Say(slog.LevelWarn, repeat.Subject{What: "client turned away", Whom: p.opt.Name}, "pool", p.opt.Name,
-		"client_connections", p.options().ClientConnections, "max_clients", p.engine.opt.MaxClients)
+		"client_connections", p.options().ClientConnections, "max_clients", p.engine.MaxClients(), "clients", p.engine.clients.Load(), "lent_links", p.engine.private.Load())
 	_ = c.SetWriteDeadline(time.Now().Add(time.Second))
 	_, _ = c.Write(codec.AppendError(nil, textMaxClients)) // whether it hears us or not
 	c.Close()
@@ -151,15 +148,6 @@ func (e *Engine) rest(d time.Duration) bool {
 	case <-e.done:
 		return false
 	}
-}
-
-// spareDescriptors leaves some descriptors for everything that is not a client's.
-func spareDescriptors() int {
-	var lim unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) != nil {
-		return 1024
-	}
-	return int(min(max(int64(lim.Cur)-reservedDescriptors, 1), 1<<20))
 }
 
 // An arrival is a session on its way to its worker: the endpoint of its socket.

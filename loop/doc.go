@@ -194,8 +194,10 @@
 //	client     a request                     RequestBytes, BulkBytes, Args  an error that names the key, and it is closed
 //	client     a transaction                 QueuedBytes                    an error that names the key
 //	clients    all of these together         MaxMemory, of a pool and all   who holds most is closed ([worker.balance])
-//	clients    links of their own            PrivateLinks, half of the      an error, or a shared link ([poolWorker.borrow])
-//	                                         descriptors
+//	clients    links of their own            PrivateLinks, two fifths of    an error, or a shared link ([poolWorker.borrow])
+//	                                         their descriptors
+//	clients    connections                   MaxClients, and descriptors    turned away ([Pool.admit])
+//	                                         less those that are lent
 //	clients    those of one address          LinksPerAddress                likewise
 //	clients    those for one use             three quarters                 likewise
 //	anybody    a slab                        mostPooled                     it does not go back to the pool

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -61,16 +62,81 @@ func TestFewDescriptors(t *testing.T) {
 	served.want(t, "v", "GET", "k")
 }
 
+// TestFewDescriptorsAreSharedOut has more clients wait than there are descriptors for: those beyond
+// are told so, and others come in, ask and are answered; a crowd that takes all that is left is
+// turned away, and when it has gone others are taken.
+func TestFewDescriptorsAreSharedOut(t *testing.T) {
+	if addr := os.Getenv(childEnv); addr != "" {
+		serveWithFewDescriptors(t, addr)
+		return
+	}
+	const limit = 64
+	st := &stage{t: t}
+	log := st.playInChild(startServers(t, 1)[0].Addr)
+	var crowd []*client
+	come := func(request, want string) {
+		t.Helper()
+		c := st.dial()
+		crowd = append(crowd, c)
+		if err := c.send([]byte(request)); err != nil {
+			t.Fatal(err)
+		}
+		if want == "" {
+			return
+		}
+		if got, err := c.reply(); err != nil || !strings.HasPrefix(string(got), want) {
+			t.Fatalf("client %d: %s: got %q, %v; want %q", len(crowd), request, got, err, want)
+		}
+	}
+	const waits = (limit - limit/2) * 2 / 5
+	for range waits {
+		come("BLPOP q 0\r\n", "")
+	}
+	come("SET k v\r\n", "+OK")
+	eventually(t, "all of them wait", func() bool {
+		return strings.Contains(crowd[waits].must(t, "INFO", "clients"), "blocked_clients:"+strconv.Itoa(waits)+"\r\n")
+	})
+	come("BLPOP q 0\r\n", "-ERR max number of blocked clients reached")
+	for len(crowd) < limit-limit/2-waits {
+		come("GET k\r\n", "$1\r\nv")
+	}
+	for range 100 {
+		come("GET k\r\n", "-ERR max number of clients reached")
+	}
+	log.await(t, "client turned away")
+	for _, c := range crowd[waits+1:] {
+		c.conn.Close()
+	}
+	eventually(t, "newcomers are served", func() bool {
+		c, err := st.connect()
+		if err != nil {
+			return false
+		}
+		defer c.conn.Close()
+		got, err := c.do("GET", "k")
+		return err == nil && got == "v"
+	})
+}
+
 // serveWithFewDescriptors is the child: it tells its address and serves until its standard
-// input ends.
+// input ends. When it serves more clients than it has descriptors for, that is by surprise.
 func serveWithFewDescriptors(t *testing.T, server string) {
-	limit := unix.Rlimit{Cur: 64, Max: 64}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
+	few := func() {
+		limit := unix.Rlimit{Cur: 64, Max: 64}
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	surprise := t.Name() == "TestFewDescriptors"
+	if !surprise {
+		few()
 	}
 	sc := scene{groups: one(group("g", server))}
 	sc.engine = loop.Options{Workers: 1, MaxClients: 10_000, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	st := play(t, sc)
+	if surprise {
+		few()
+	}
 	fmt.Fprintln(os.Stderr, "listening on", st.addr)
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }

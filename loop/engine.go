@@ -25,7 +25,7 @@ type Engine struct {
 	// Fixed when made.
 	opt         Options
 	report      Reporter
-	descriptors int         // for clients, and for links that are lent to them
+	descriptors int         // for clients, and for links that are lent to them; fixed by the last AddPool
 	often       *repeat.Log // for lines that clients and servers can cause
 
 	// Fixed by Start.
@@ -68,21 +68,15 @@ func New(opt Options) (*Engine, error) {
 			return d.DialContext(ctx, network, addr)
 		}
 	}
-	descriptors := spareDescriptors()
-	if opt.MaxClients <= 0 {
-		opt.MaxClients = descriptors
-	}
 	e := &Engine{opt: opt, report: opt.Reporter, often: repeat.New(opt.Logger), done: make(chan struct{}), stirred: make(chan struct{}, 1),
-		listeners: make(map[net.Listener]struct{}), descriptors: descriptors}
+		listeners: make(map[net.Listener]struct{})}
+	e.descriptors = e.forClients(limitOfDescriptors())
 	e.dialing, e.stopDial = context.WithCancel(context.Background())
 	return e, nil
 }
 
 // Workers is how many event loops the engine has.
 func (e *Engine) Workers() int { return e.opt.Workers }
-
-// MaxClients is how many clients find room, over all pools.
-func (e *Engine) MaxClients() int { return e.opt.MaxClients }
 
 // deaf is the Reporter of an engine that nobody listens to.
 type deaf struct{}
@@ -103,6 +97,7 @@ func (e *Engine) AddPool(opt PoolOptions) (*Pool, error) {
 	}
 	p := newPool(e, len(e.pools), opt)
 	e.pools = append(e.pools, p)
+	e.descriptors = e.forClients(limitOfDescriptors())
 	return p, nil
 }
 

@@ -52,20 +52,3 @@ func (of *loans) end(l loan) {
 		delete(of.hosts, l.host)
 	}
 }
-
-// mayOpen counts one more link that is to be lent, and reports whether there are descriptors for
-// it: half of them are for clients whatever those borrow.
-func (e *Engine) mayOpen() bool {
-	if int(e.private.Add(1)) <= max(e.descriptors/2, 1) {
-		return true
-	}
-	e.private.Add(-1)
-	return false
-}
-
-// crowded reports whether so many clients and what was lent to them leave too few descriptors
-// for links, logs and admin pages.
-func (e *Engine) crowded(clients int) bool {
-	private := int(e.private.Load())
-	return private > 0 && clients+private > e.descriptors
-}

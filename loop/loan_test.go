@@ -3,6 +3,8 @@ package loop
 import (
 	"strings"
 	"testing"
+
+	"huntaway/shard"
 )
 
 // from makes the client one of another address.
@@ -86,8 +88,8 @@ func TestLoansEnd(t *testing.T) {
 	}
 }
 
-// TestLoansLeaveDescriptors: of few descriptors half are for clients, whatever those borrow, and
-// clients and loans together leave the reserve alone.
+// TestLoansLeaveDescriptors: of few descriptors those who borrow leave a fifth to clients that do
+// not, and clients and loans together leave the reserve alone.
 func TestLoansLeaveDescriptors(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{})
 	st.e.descriptors = 40
@@ -98,12 +100,33 @@ func TestLoansLeaveDescriptors(t *testing.T) {
 			n++
 		}
 	}
-	if n != 20 {
-		t.Errorf("got %d clients that wait; want half of 40", n)
+	if n != 16 {
+		t.Errorf("got %d clients that wait; want two fifths of 40", n)
 	}
-	for clients, want := range map[int]bool{19: false, 20: false, 21: true} {
+	for clients, want := range map[int]bool{16: false, 24: false, 25: true} {
 		if got := st.e.crowded(clients); got != want {
-			t.Errorf("%d clients beside 20 loans: got crowded %v; want %v", clients, got, want)
+			t.Errorf("%d clients beside 16 loans: got crowded %v; want %v", clients, got, want)
+		}
+	}
+}
+
+// TestDescriptorsForClients: what the process needs itself grows with its servers, and takes half
+// at most.
+func TestDescriptorsForClients(t *testing.T) {
+	groups := func(n int) PoolOptions {
+		var all []shard.Group
+		for i := range n {
+			all = append(all, shard.Group{Name: "g" + decimal(i), Servers: []shard.Server{{Addr: "127.0.0.1:" + decimal(7000+i), Role: shard.Master, Weight: 1}}})
+		}
+		return PoolOptions{Table: testTable(t, all...)}
+	}
+	for _, tc := range []struct{ workers, groups, limit, want int }{
+		{1, 1, 256, 256 - 64}, {1, 4, 256, 256 - 64}, {1, 10, 256, 256 - 40 - 50}, {1, 20, 256, 128}, {2, 10, 256, 256 - 40 - 80}, {4, 100, 256, 128},
+		{4, 100, 20000, 20000 - 40 - 1400}, {1, 1, 64, 32}, {1, 1, 10, 5},
+	} {
+		st := newStage(t, tc.workers, groups(tc.groups))
+		if got := st.e.forClients(tc.limit); got != tc.want {
+			t.Errorf("%+v: got %d", tc, got)
 		}
 	}
 }

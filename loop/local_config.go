@@ -58,9 +58,9 @@ func keepaliveSeconds(o *PoolOptions) string {
 // mostClients is how many sessions the pool may have.
 func (p *Pool) mostClients() int {
 	if n := p.options().ClientConnections; n > 0 {
-		return min(n, p.engine.opt.MaxClients)
+		return min(n, p.engine.MaxClients())
 	}
-	return p.engine.opt.MaxClients
+	return p.engine.MaxClients()
 }
 
 // answerConfigGet answers CONFIG GET pattern ...: every setting that a pattern fits, once.

@@ -14,7 +14,7 @@ import (
 // Options are what an Engine needs to know. The zero value of a field means its default.
 type Options struct {
 	Workers    int          // event loops; default one fewer than GOMAXPROCS, at least one
-	MaxClients int          // sessions over all pools; default: what the descriptor limit allows
+	MaxClients int          // sessions over all pools; default, and at most: what the descriptor limit allows
 	MaxMemory  int64        // bytes that all sessions together may hold, see budget; 0: any
 	Logger     *slog.Logger // default: discards
 	Version    string       // for INFO and HELLO

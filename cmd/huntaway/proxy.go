@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -248,9 +249,9 @@ func (p *proxy) announce() {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		p.log.Warn("limit of open files unknown", "err", err)
 	}
-	if most := p.engine.MaxClients(); p.cfg.Runtime.MaxClients == 0 && most < fewClients {
+	if most, want := p.engine.MaxClients(), cmp.Or(p.cfg.Runtime.MaxClients, fewClients); most < want {
 		p.log.Warn("the limit of open files leaves room for few clients: raise it (ulimit -n, LimitNOFILE)",
-			"clients_at_most", most, "open_files_limit", files.Cur)
+			"clients_at_most", most, "max_clients", p.cfg.Runtime.MaxClients, "open_files_limit", files.Cur)
 	}
 	b := build()
 	p.log.Info("ready", "version", b.Version, "go", b.Go, "config", p.cfg.Path,
