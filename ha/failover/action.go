@@ -75,7 +75,7 @@ type Intent struct {
 	Former    string `json:"former,omitempty"`    // replication ids before Lineage, newest last, separated by spaces
 	Begun     string `json:"begun,omitempty"`     // "": nothing; else the state that was entered: freezing, promoting
 	Candidate string `json:"candidate,omitempty"` // whom Begun is about to make master
-	Descents  string `json:"descents,omitempty"`  // which lineages carry on which, Lineage's and those of who was made master since: each, the one before it and the last offset of that; these three after a semicolon
+	Descents  string `json:"descents,omitempty"`  // which lineages carry on which, Lineage's and those of who was made master since: each, the one before it, the last offset of that, and "least" when it may be more; these after a semicolon
 	Arbiter   uint64 `json:"arbiter,omitempty"`   // the arbiter's epoch of the last publication
 	Latched   string `json:"latched,omitempty"`   // why automatic failover is off; "": it is on
 	Recent    string `json:"recent,omitempty"`    // when servers were promoted, newest last, separated by spaces

@@ -76,9 +76,9 @@
 //
 // # What is promoted
 //
-// Who has most of the last master's stream, whatever his lineage is called. If nobody has any, who has
-// most of a stream that it carries on: such a server lacks what was written since, which is better
-// than no server, and the loss is reported. A server that has started from an append-only file has a
+// Who has most of the last master's stream, whatever his lineage is called; what that one carries on of the
+// streams before it is part of it. Of two that have as much for all that is known, who may have more. Who has
+// only older parts lacks what was written since, which is better than no server, and the loss is reported. A server that has started from an append-only file has a
 // lineage that nobody knows, and is last: when it has the last master's mark, and nobody with more has
 // come for DownSilence. With each publication the bytes that are
 // known to be lost are told, and told again, exactly, when the old master returns and is

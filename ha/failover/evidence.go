@@ -198,7 +198,7 @@ func (m *Machine) accept() {
 	switch has := m.share(&b.repl, was.Lineage); {
 	case was.Lineage == "":
 	case b.repl.RunID == was.RunID && b.repl.SecondID == "" && has < 0: // its first replica begins a lineage
-		m.descends(b.repl.ID, descent{was.Lineage, was.Offset})
+		m.descends(b.repl.ID, descent{was.Lineage, was.Offset, true})
 		m.bury(was)
 	case b.repl.RunID != was.RunID && has < was.Offset:
 		m.bewail(b, has)
@@ -304,8 +304,8 @@ func (m *Machine) refusedLimit() int64 {
 // not been linked to a master since it started, and lacks what the master is known to have had, or
 // cannot be shown to have it.
 func (m *Machine) outdated(b *member) bool {
-	w := m.worthOf(&b.repl)
-	return b.linkedAs != b.repl.RunID && w[0] < m.known.Offset && (w[0] >= 0 || m.precedes(&b.repl) || m.bearsMark(b))
+	has := m.share(&b.repl, m.known.Lineage)
+	return b.linkedAs != b.repl.RunID && has < m.known.Offset && (has >= 0 || m.precedes(&b.repl) || m.bearsMark(b))
 }
 
 // usurped returns why the master, who says that it is a replica, is to be relieved at once, "" when

@@ -135,12 +135,14 @@ func (m *Machine) acceptable(b *member) bool {
 }
 
 // premature tells whether b, who says that it is master and carries on the group's data, is to
-// wait all the same: its redis.conf made it master when it started, not a decision, and the old
-// one may be back in a moment with everything. It is given DownSilence for that. A state file
-// says what the master had when it was written, so that no claimant is measured by it.
+// wait all the same: it lacks something that the old one had, since its redis.conf made it master when it started,
+// or a switchover that came to nothing, and the old one may be back in a moment with everything. It is given
+// DownSilence for that. A state file says what the master had when it was written, so that no claimant is
+// measured by it.
 func (m *Machine) premature(b *member) bool {
 	unknown := m.known.at == 0 && m.known.Lineage != "" && b.linkedAs != b.repl.RunID
-	if m.o.Mode != Local || !unknown && !m.outdated(b) {
+	has := m.share(&b.repl, m.known.Lineage)
+	if m.o.Mode != Local || !unknown && !m.outdated(b) && !(has >= 0 && has < m.known.Offset) {
 		return false
 	}
 	return m.state != Suspect && m.state != Stuck || m.now-m.doubtAt < m.o.DownSilence
@@ -224,8 +226,8 @@ func (m *Machine) acknowledge(ev Event) {
 		m.refuse("another process answers, which lacks the data")
 		return
 	}
-	if b := m.member(m.heir.id); !m.heir.vouched && m.hand.at == 0 && b != nil && m.lesser(b) {
-		m.refuse(m.holder(b).Addr + " answers, and has more")
+	if r := m.outdoes(m.member(m.heir.id)); r != nil {
+		m.refuse(r.Addr + " answers, and has more")
 		return
 	}
 	m.heir.fencing, m.heir.repl = true, ev.Repl
@@ -289,9 +291,19 @@ func (m *Machine) inherit() {
 	case !over || !m.isSaved() && m.unsavable() == nil && m.o.Mode != Observe:
 	case err != nil:
 		m.refuse("the old master could not be fenced off: " + err.Error())
+	case m.outdoes(m.member(m.heir.id)) != nil: // it has answered meanwhile
+		m.refuse(m.outdoes(m.member(m.heir.id)).Addr + " answers, and has more")
 	default:
 		m.publish(m.heir.id, m.heir.repl, m.heir.why)
 	}
+}
+
+// outdoes returns a server that answers and has more than the heir b, for whom nobody stands; nil when there is none.
+func (m *Machine) outdoes(b *member) *member {
+	if b == nil || m.heir.vouched || m.hand.at != 0 || !m.lesser(b) {
+		return nil
+	}
+	return m.holder(b)
 }
 
 // refuse gives the heir up; the group stays held.

@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,8 +17,9 @@ type descents map[string]descent
 
 // A descent is where a lineage has left the one before it.
 type descent struct {
-	from string
-	upTo int64 // the last offset that it has of that one
+	from  string
+	upTo  int64 // the last offset that it has of that one
+	least bool  // as far as is known: it may have more
 }
 
 // descentsMost is how many are remembered, and how many a way back may lead through.
@@ -25,14 +27,14 @@ const descentsMost = 64
 
 // trace takes what a server says of its lineage. A replica that has gone over from one lineage to the
 // next names the offset at which it did so itself, which is not above the one at which the
-// lineages part: the highest is nearest to the truth.
+// lineages part: the highest is nearest to the truth, and a master's word is it.
 func (m *Machine) trace(r *vital.Replication) {
 	if r.SecondID == "" || r.SecondID == r.ID {
 		return
 	}
-	at := descent{r.SecondID, r.SecondOffset - 1}
-	if was, is := m.descents[r.ID]; is && was.from == at.from {
-		at.upTo = max(at.upTo, was.upTo)
+	at := descent{r.SecondID, r.SecondOffset - 1, r.Replica}
+	if was, is := m.descents[r.ID]; is && was.from == at.from && at.least && (!was.least || was.upTo > at.upTo) {
+		at = was
 	}
 	m.descends(r.ID, at)
 }
@@ -48,14 +50,17 @@ func (m *Machine) descends(lineage string, from descent) {
 // heirsMost is how many heirs are remembered in the state file.
 const heirsMost = 4
 
+// orMore marks a descent in the state file of which the least is known.
+const orMore = "least"
+
 // spellDescents returns what the state file says of descents: a process that begins anew may find nobody who can
 // tell it which lineage the last master's has carried on.
 func (m *Machine) spellDescents() string {
 	var all []string
 	for _, lineage := range append([]string{m.known.Lineage}, m.heirs...) {
-		for _, d := range m.line(lineage, endless) {
-			if at, is := m.descents[d.from]; is {
-				all = append(all, fmt.Sprintf("%s %s %d", d.from, at.from, at.upTo))
+		for _, p := range m.line(lineage) {
+			if at, is := m.descents[p.of]; is {
+				all = append(all, strings.TrimRight(fmt.Sprintf("%s %s %d %s", p.of, at.from, at.upTo, map[bool]string{true: orMore}[at.least]), " "))
 			}
 		}
 	}
@@ -67,11 +72,11 @@ func (m *Machine) spellDescents() string {
 func (m *Machine) readDescents(text string) {
 	for each := range strings.SplitSeq(text, ";") {
 		words := strings.Fields(each)
-		if len(words) != 3 {
+		if len(words) < 3 {
 			continue
 		}
 		if upTo, err := strconv.ParseInt(words[2], 10, 64); err == nil {
-			m.descends(words[0], descent{words[1], upTo})
+			m.descends(words[0], descent{words[1], upTo, len(words) > 3 && words[3] == orMore})
 		}
 	}
 }
@@ -79,21 +84,31 @@ func (m *Machine) readDescents(text string) {
 // share returns how much of a lineage's stream is in the data of a server, up to which offset; -1
 // for nothing, as far as is known.
 func (m *Machine) share(r *vital.Replication, lineage string) int64 {
-	id, upTo := r.ID, r.Offset
+	least, _ := m.shares(r, lineage)
+	return least
+}
+
+// shares returns how much of a lineage's stream is in the data of a server at least, and at most.
+func (m *Machine) shares(r *vital.Replication, lineage string) (least, most int64) {
+	id := r.ID
+	least, most = r.Offset, r.Offset
 	for range descentsMost {
 		if id == lineage {
-			return upTo
+			return least, most
 		}
 		at, is := m.descents[id]
 		if id == r.ID && r.SecondID != "" && (!is || at.from != r.SecondID) {
-			at, is = descent{r.SecondID, r.SecondOffset - 1}, true
+			at, is = descent{r.SecondID, r.SecondOffset - 1, r.Replica}, true
 		}
 		if !is {
-			return -1
+			return -1, -1
 		}
-		id, upTo = at.from, min(upTo, at.upTo)
+		id, least = at.from, min(least, at.upTo)
+		if !at.least {
+			most = min(most, at.upTo)
+		}
 	}
-	return -1
+	return -1, -1
 }
 
 // carriesOn tells whether the data of a server are the master's or carry them on, as far as is known.
@@ -101,19 +116,28 @@ func (m *Machine) carriesOn(r *vital.Replication) bool {
 	return m.known.Lineage == "" || m.share(r, m.known.Lineage) >= 0
 }
 
+// A part is how much of a lineage is in the ones that follow it, at least and at most.
+type part struct {
+	of          string
+	least, most int64
+}
+
 // line returns the lineages that one carries on, itself first, each with how much of it is in the
 // ones that follow.
-func (m *Machine) line(lineage string, upTo int64) (all []descent) {
+func (m *Machine) line(lineage string) (all []part) {
+	p := part{lineage, endless, endless}
 	for range generations {
-		if lineage == "" {
+		if p.of == "" {
 			break
 		}
-		all = append(all, descent{lineage, upTo})
-		at, is := m.descents[lineage]
+		all = append(all, p)
+		at, is := m.descents[p.of]
 		if !is {
 			break
 		}
-		lineage, upTo = at.from, min(upTo, at.upTo)
+		if p.of, p.least = at.from, min(p.least, at.upTo); !at.least {
+			p.most = min(p.most, at.upTo)
+		}
 	}
 	return all
 }
@@ -121,12 +145,15 @@ func (m *Machine) line(lineage string, upTo int64) (all []descent) {
 // generations is how many lineages back a server's data are compared.
 const generations = 4
 
-// A worth is how much of the group's data a server has: of the last master's stream, and of each of
-// those that it carries on as far as it does. -1 for nothing.
-type worth [generations]int64
+// A worth is how much of the group's data a server has: up to which offset its data are those of the
+// last master's stream, to which belongs what that one's lineage has of those before it. -1 for nothing.
+type worth struct {
+	least int64
+	most  int64 // it may be as much: nobody has said where one of the lineages in between began
+}
 
 // worthless is the worth of data of which nothing shows that they are the group's.
-var worthless = worth{-1, -1, -1, -1}
+var worthless = worth{-1, -1}
 
 // worthOf returns what can be shown of r.
 func (m *Machine) worthOf(r *vital.Replication) worth { return m.worthFor(r, m.known) }
@@ -134,8 +161,9 @@ func (m *Machine) worthOf(r *vital.Replication) worth { return m.worthFor(r, m.k
 // worthFor is worthOf with what a master had that need not be the last one.
 func (m *Machine) worthFor(r *vital.Replication, of past) worth {
 	w := worthless
-	for i, d := range m.line(of.Lineage, endless) {
-		w[i] = min(m.share(r, d.from), d.upTo)
+	for _, p := range m.line(of.Lineage) {
+		least, most := m.shares(r, p.of)
+		w.least, w.most = max(w.least, min(least, p.least)), max(w.most, min(most, p.most))
 	}
 	return w
 }
@@ -151,7 +179,9 @@ func (m *Machine) precedes(r *vital.Replication) bool {
 }
 
 // compare orders by what is worth more.
-func (w worth) compare(o worth) int { return slices.Compare(w[:], o[:]) }
+func (w worth) compare(o worth) int {
+	return cmp.Or(cmp.Compare(w.least, o.least), cmp.Compare(w.most, o.most))
+}
 
 // outmarks tells whether a server of whose lineage nothing is known has the last master's mark, and b
 // is of an earlier time.
@@ -176,7 +206,7 @@ func (m *Machine) holder(b *member) (best *member) {
 			continue
 		}
 		w := m.worthOf(&r.repl)
-		if w.compare(most) > 0 && (w[0] >= 0 || !obscure) || best == nil && w == worthless && m.outmarks(r, b) {
+		if w.compare(most) > 0 && (m.share(&r.repl, m.known.Lineage) >= 0 || !obscure) || best == nil && w == worthless && m.outmarks(r, b) {
 			best, most = r, w
 		}
 	}

@@ -129,7 +129,7 @@ func (m *Machine) recordHeir(r *vital.Replication) {
 	if r.ID == stand.Lineage || stand.Lineage == "" {
 		return
 	}
-	m.descends(r.ID, descent{stand.Lineage, m.share(r, stand.Lineage)})
+	m.descends(r.ID, descent{stand.Lineage, m.share(r, stand.Lineage), false})
 	m.heirs = append(m.heirs, r.ID)
 	m.heirs = m.heirs[max(0, len(m.heirs)-heirsMost):]
 	m.intent = m.standing()
@@ -247,7 +247,7 @@ func (m *Machine) disproved(ev Event) error {
 func (m *Machine) continues(r *vital.Replication, stood past) bool {
 	itself := stood.RunID != "" && r.RunID == stood.RunID && r.Offset >= stood.Offset
 	if itself && m.share(r, stood.Lineage) < 0 {
-		m.descends(r.ID, descent{stood.Lineage, stood.Offset})
+		m.descends(r.ID, descent{stood.Lineage, stood.Offset, true})
 	}
 	return stood.Lineage == "" || itself || m.share(r, stood.Lineage) >= stood.Offset
 }

@@ -130,12 +130,8 @@ func (m *Machine) bearsMark(b *member) bool {
 // is at most MaxGap.
 func (m *Machine) byGap(b, c *member, x, y vital.Replication) int {
 	gap := func(x, y vital.Replication) int64 {
-		lacks := y.Offset - x.Offset
 		w, o := m.worthOf(&x), m.worthOf(&y)
-		for i := range w {
-			lacks = max(lacks, o[i]-w[i])
-		}
-		return lacks
+		return max(y.Offset-x.Offset, o.least-w.least, o.most-w.most)
 	}
 	switch {
 	case b.Role == 'n' && c.Role != 'n' && gap(x, y) <= m.o.MaxGap:

@@ -94,12 +94,12 @@ func TestCredible(t *testing.T) {
 func TestDescentsKept(t *testing.T) {
 	l := Layout{Group: "g", Master: 0, Epoch: 1, Members: []Member{{ID: 0, Addr: "a"}, {ID: 1, Addr: "b"}}}
 	m := New(Options{Mode: Local}, l, Intent{Master: "a", Lineage: "A", Offset: 305}, 1e9)
-	m.descends("A", descent{"Z", 50})
+	m.descends("A", descent{"Z", 50, true})
 	m.round.candidate, m.round.stand = 1, past{Lineage: "A", Offset: 305}
 	for _, id := range []string{"L1", "L2", "L3", "L4", "L5"} {
 		m.recordHeir(&vital.Replication{ID: id, Offset: 306, SecondID: "A", SecondOffset: 306})
 	}
-	if want := "A Z 50;L2 A 305;L3 A 305;L4 A 305;L5 A 305"; m.intent.Descents != want {
+	if want := "A Z 50 least;L2 A 305;L3 A 305;L4 A 305;L5 A 305"; m.intent.Descents != want {
 		t.Errorf("got %q; want the newest, %q", m.intent.Descents, want)
 	}
 	in := m.intent
@@ -113,7 +113,42 @@ func TestDescentsKept(t *testing.T) {
 	if got := m.share(&vital.Replication{ID: "L1", Offset: 400, SecondID: "A", SecondOffset: 101}, "A"); got != 100 {
 		t.Errorf("got a share of %d of what nobody remembers; want what it says itself, 100", got)
 	}
-	if got, want := m.worthOf(&vital.Replication{ID: "Z", Offset: 60}), (worth{-1, 50, -1, -1}); got != want {
+	if got, want := m.worthOf(&vital.Replication{ID: "Z", Offset: 60}), (worth{50, 60}); got != want {
 		t.Errorf("got a worth of %v; want %v", got, want)
+	}
+}
+
+// TestWorth: who has more of the last master's stream is worth more, under whatever name; of two that have as much for
+// all that is known, who may have more.
+func TestWorth(t *testing.T) {
+	m := New(Options{Mode: Local}, Layout{Group: "g", Master: -1, Epoch: 1}, Intent{}, 1e9)
+	m.known = past{Lineage: "C", Offset: 300}
+	m.descends("C", descent{"B", 239, false})
+	m.descends("B", descent{"A", 150, true})
+	r := func(id string, offset int64, second string, upTo int64, replica bool) vital.Replication {
+		return vital.Replication{ID: id, Offset: offset, SecondID: second, SecondOffset: upTo + 1, Replica: replica}
+	}
+	ascending := []struct {
+		what string
+		r    vital.Replication
+		want worth
+	}{
+		{"a stranger", r("X", 900, "", -1, true), worth{-1, -1}},
+		{"what was left first", r("A", 90, "", -1, true), worth{90, 90}},
+		{"the last one, far behind", r("C", 100, "B", 100, true), worth{100, 100}},
+		{"somebody's heir", r("D", 130, "A", 100, false), worth{100, 100}},
+		{"somebody's heir's replica", r("D", 130, "A", 100, true), worth{100, 130}},
+		{"what was left first, with all", r("A", 500, "", -1, true), worth{150, 239}},
+		{"the one before, with all", r("B", 500, "", -1, true), worth{239, 239}},
+		{"the last one", r("C", 240, "", -1, true), worth{240, 240}},
+	}
+	for i, c := range ascending {
+		got := m.worthOf(&c.r)
+		if got != c.want {
+			t.Errorf("%s: got a worth of %+v; want %+v", c.what, got, c.want)
+		}
+		if i > 0 && got.compare(m.worthOf(&ascending[i-1].r)) < 0 {
+			t.Errorf("%s: got less than %s; want at least as much", c.what, ascending[i-1].what)
+		}
 	}
 }

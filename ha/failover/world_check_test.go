@@ -68,7 +68,7 @@ func (w *world) eligible(b *box) bool {
 	known := w.m.member(b.id)
 	seen := w.sees(b) && known.fault == vital.FaultNone && w.now-known.sent < second
 	shown := seen && w.m.worthFor(&known.repl, w.knew) != worthless
-	return shown && b.ok() && !b.cut && b.fault == 0 && b.priority != 0 && !b.refuses && !b.foreign && !w.poor[b.id] && !w.tried[b.id] && (stood || len(w.promised) == 0)
+	return shown && b.ok() && !b.cut && b.fault == 0 && b.priority != 0 && !(known.repl.Replica && known.repl.Priority == 0) && !b.refuses && !b.foreign && !w.poor[b.id] && !w.tried[b.id] && (stood || len(w.promised) == 0)
 }
 
 // checkCopy holds that what the machine has told a server to copy is the group's master, if it
@@ -141,8 +141,9 @@ func (w *world) ordered(a Action) {
 			w.broken("%v of the stranger s%d", a.Op, a.Server)
 		}
 	}
-	if a.Op == Detach && b.priority == 0 {
-		w.poor[b.id] = true
+	if a.Op == Detach {
+		delete(w.promised, b.id) // until it has acknowledged that again
+		w.poor[b.id] = w.poor[b.id] || b.priority == 0
 	}
 	if a.Op == Promote {
 		w.checkPromote(b)
@@ -150,7 +151,7 @@ func (w *world) ordered(a Action) {
 	if (a.Op == Follow || a.Op == Demote) && a.Target >= 0 {
 		w.checkFollow(b, w.boxes[a.Target])
 	}
-	w.orders = append(w.orders, job2{a: a, at: max(w.now+w.latency, w.lastOf(a.Server)), until: w.now + a.Within, life: w.life})
+	w.orders = append(w.orders, job2{a: a, at: max(w.now+w.latency, w.lastOf(a.Server)), until: w.now + a.Within, life: w.life, fair: a.Target == w.reign})
 }
 
 // delegated has the arbiter do what the script says. It promotes 200 ms later, and names nobody.

@@ -147,6 +147,7 @@ func (w *world) runOrders() {
 	}
 	for _, b := range w.boxes {
 		for b.ok() && len(b.queue) > 0 {
+			w.teller, w.fair = b.queue[0].life, b.queue[0].fair
 			_ = w.carry(b, b.queue[0].a)
 			b.queue = b.queue[1:]
 		}
@@ -164,6 +165,7 @@ func (w *world) attempt(j *job2, i int) (error, bool) {
 		if b.hung && !j.lost && j.begun == 0 {
 			b.queue = append(b.queue, *j)
 		} else if !j.lost && b.up && !b.cut && j.begun == 0 {
+			w.teller, w.fair = j.life, j.fair
 			_ = w.carry(b, j.a) // it was slow, and comes all the same
 		}
 		return errors.New("timeout"), true
@@ -172,7 +174,7 @@ func (w *world) attempt(j *job2, i int) (error, bool) {
 	case j.begun != 0:
 		return w.handedOver(j, b, i)
 	}
-	w.teller = j.life
+	w.teller, w.fair = j.life, j.fair
 	err := w.carry(b, j.a)
 	w.spring(b)
 	if !b.up {

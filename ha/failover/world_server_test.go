@@ -305,9 +305,9 @@ func (w *world) carry(b *box, a Action) error {
 }
 
 // lifeUnless returns the life of the machine, 0 if the target is the group's master, whom everybody may
-// be told to follow.
+// be told to follow, or was it when that was said.
 func (w *world) lifeUnless(target int32) int {
-	if target == w.reign {
+	if target == w.reign || w.fair {
 		return 0
 	}
 	return w.teller

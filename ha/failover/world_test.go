@@ -16,6 +16,7 @@ type job2 struct {
 	at    int64 // when the server carries it out
 	until int64 // when the driver gives up
 	life  int   // of the machine that ordered it
+	fair  bool  // its target was the group's master then
 	lost  bool
 	begun int64 // a handover: when the server began with it; 0: it has not
 	stuck int64 // a handover: since when it is committed and not over
@@ -57,6 +58,7 @@ type world struct {
 	forgone   writes // of them, what may be lost for all that is promised, and was
 	knew      past   // what the machine took the group's data to be, before the event that it is taking
 	teller    int    // the life of the machine that has given the order being carried out
+	fair      bool   // that one's target was the group's master
 	switching bool   // a switchover is being made
 	byHand    bool   // somebody has promoted servers or had them follow others, by hand
 	wrenched  bool   // an operator has resolved the group
