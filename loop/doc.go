@@ -182,6 +182,7 @@
 //	client     words of what is answered here mostWords, mostWordBytes       refused ([session.local])
 //	clients    the same, all of them         piecesPerTurn per turn         chores stand in line ([worker.addChore])
 //	server     messages to pass on           mostWork per event             what it says waits for a turn ([feed.goOn])
+//	client     orders with many names        namesPerPiece per event         they are read, and confirmed, in pieces ([pledge])
 //	clients    to publish more than that     a read's worth                 PUBLISH waits ([session.waitsForFeeds])
 //	client     answers that it does not read pauseOutput                    it is not read from
 //	client     replies of servers            allowedBytes in flight         later requests wait ([session.weigh])

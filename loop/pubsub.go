@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,12 +34,13 @@ var orders = commandSet("subscribe", "unsubscribe", "psubscribe", "punsubscribe"
 // A subscriber is what a session is subscribed to, or about to be. Owner: the session; it
 // has none while it has no subscription and no order is unanswered.
 type subscriber struct {
-	topics  map[*topic]*stake
-	counts  [topicKinds]int // topics that it is a member of, by kind
-	wants   int             // topics that its orders so far ask for
-	pledges ring[*pledge]   // its unanswered orders, oldest first
-	named   int             // names in them
-	behind  uint32          // the slot behind the last messages that took one
+	topics    map[*topic]*stake
+	counts    [topicKinds]int // topics that it is a member of, by kind
+	wants     int             // topics that its orders so far ask for
+	pledges   ring[*pledge]   // its unanswered orders, oldest first
+	named     int             // names in them
+	answering bool            // they are being answered, now or by a chore
+	behind    uint32          // the slot behind the last messages that took one
 }
 
 // A stake is what a session has to do with a topic. Owner: the session.
@@ -129,11 +131,7 @@ func (s *session) subscribe(kind topicKind, r *codec.Request) {
 	}
 	p := s.pledge(kind)
 	p.joins = true
-	for i := 1; i < r.Len(); i++ {
-		t := x.topicOf(kind, x.pw.inward(kind, r.Arg(i)))
-		p.name(t, "")
-	}
-	p.begin(x)
+	p.read(r)
 }
 
 // subscribesTooMuch reports whether an order would bring the session over its limit.
@@ -167,32 +165,25 @@ func (s *session) asksFor(t *topic) bool {
 // unsubscribe serves UNSUBSCRIBE and its sisters: from the topics that are named, or from
 // all of the kind.
 func (s *session) unsubscribe(kind topicKind, r *codec.Request) {
-	x := s.pw.switchboard()
 	p := s.pledge(kind)
-	for i := 1; i < r.Len(); i++ {
-		name := x.pw.inward(kind, r.Arg(i))
-		if t := x.topics[kind][string(name)]; t != nil {
-			p.name(t, "")
-		} else {
-			p.name(nil, string(r.Arg(i)))
-		}
-	}
 	if r.Len() == 1 {
-		for _, t := range s.topicsOf(kind) {
-			p.name(t, "")
-		}
+		p.leave(s.topicsOf(kind))
+		return
 	}
-	p.begin(x)
+	p.read(r)
 }
 
-// topicsOf returns the topics of a kind that the session's orders so far ask for, by name.
+// topicsOf returns the topics of a kind that the session's orders so far ask for: by name, unless
+// there are so many that this would take long.
 func (s *session) topicsOf(kind topicKind) (some []*topic) {
 	for t, at := range s.sub.topics {
 		if t.kind == kind && at.wants {
 			some = append(some, t)
 		}
 	}
-	slices.SortFunc(some, func(a, b *topic) int { return strings.Compare(a.shown, b.shown) })
+	if len(some) <= s.w.namesPerPiece() {
+		slices.SortFunc(some, func(a, b *topic) int { return strings.Compare(a.shown, b.shown) })
+	}
 	return some
 }
 
@@ -239,13 +230,10 @@ func (s *session) takeLeave(r *codec.Request) bool {
 	s.stop(stopAlone)
 	p := s.pledge(channelTopic)
 	p.silent = true
-	for t := range s.sub.topics {
-		p.name(t, "")
-	}
 	if s.silence == skipping {
 		s.skipped = uint16(s.window.tail) // see skip: the slot was taken for the same request
 	}
-	p.begin(s.pw.switchboard())
+	p.leave(slices.Collect(maps.Keys(s.sub.topics)))
 	return true
 }
 
@@ -287,7 +275,8 @@ func (s *session) pong(cmd *codec.Command, r *codec.Request) (served bool) {
 	return true
 }
 
-// dropSubscriptions ends the session's subscriptions without a word to it: it is gone.
+// dropSubscriptions ends the session's subscriptions without a word to it: it is gone. Very many
+// end in later turns.
 func (s *session) dropSubscriptions() {
 	if s.sub == nil {
 		return
@@ -295,11 +284,23 @@ func (s *session) dropSubscriptions() {
 	for ; s.sub.pledges.len() > 0; s.sub.pledges.pop() {
 		(*s.sub.pledges.front()).drop()
 	}
+	if !s.dropSome() {
+		s.w.addChore(s.dropSome)
+	}
+}
+
+// dropSome ends some subscriptions, and reports whether those were the last.
+func (s *session) dropSome() (all bool) {
+	n := s.w.namesPerPiece()
 	for _, at := range s.sub.topics {
+		if n--; n < 0 {
+			return false
+		}
 		at.changes = 0
 		s.unwant(at)
 		s.leaveTopic(at)
 		s.settle(at)
 	}
 	s.endSubscribed()
+	return true
 }

@@ -214,3 +214,113 @@ func TestCountsPerEventAreBounded(t *testing.T) {
 	(&subscribedServer{wire: feed, has: make(map[string]bool)}).finish(t)
 	wantSaid(t, "one more subscriber", publish(100, same), strings.Repeat(":4\r\n", 100))
 }
+
+// TestNamesPerEventAreBounded: however many names an order has, one event reads no more of them
+// than a budget allows, and makes no more of them so; others are served between any two, and each
+// name is confirmed in the end, in order. Likewise when a client goes, and whoever else is there.
+func TestNamesPerEventAreBounded(t *testing.T) {
+	ends := map[string]func(c *memClient){
+		"close":           func(c *memClient) { c.close() },
+		"UNSUBSCRIBE":     func(c *memClient) { c.arrive(frame("*", "UNSUBSCRIBE")) },
+		"RESET":           func(c *memClient) { c.arrive(frame("*", "RESET")) },
+		"QUIT":            func(c *memClient) { c.arrive(frame("*", "QUIT")) },
+		"EXEC":            func(c *memClient) { c.arrive(frame("*", "MULTI") + frame("*", "UNSUBSCRIBE") + frame("*", "EXEC")) },
+		"UNSUBSCRIBE all": nil,
+	}
+	for end, how := range ends {
+		for _, shared := range []bool{false, true} {
+			t.Run(end+map[bool]string{true: ", shared"}[shared], func(t *testing.T) { testNames(t, end, how, shared) })
+		}
+	}
+}
+
+func testNames(t *testing.T, end string, how func(c *memClient), shared bool) {
+	const n = 1500
+	order, want := []string{"SUBSCRIBE"}, ""
+	for i := range n {
+		order = append(order, "c"+decimal(i))
+	}
+	st := newTestWorker(t, PoolOptions{HoldTimeout: 1e9})
+	w := st.e.workers[0]
+	victim, other, c := st.client(0, 0), st.client(0, 0), st.client(0, 0)
+	c.s.resp = 3
+	other.arrive(frame("*", "SUBSCRIBE", "x"))
+	st.run()
+	server := &subscribedServer{wire: st.feedOf(0), has: make(map[string]bool)}
+	server.finish(t)
+	x := w.pools[0].board
+	turns := 0
+	// settle lets everything happen, and looks at each event.
+	settle := func(do func()) {
+		for {
+			said, members := len(server.wire.said), x.pw.counters.Subscriptions
+			stakes := 0
+			if c.s.sub != nil {
+				stakes = len(c.s.sub.topics)
+			}
+			if do(); c.s.sub != nil {
+				stakes -= len(c.s.sub.topics)
+			}
+			most := 2*mostWork/workName + 2
+			if got := max(stakes, -stakes); got > most {
+				t.Fatalf("one event changed %d topics of a client; want at most %d", got, most)
+			}
+			if got := x.pw.counters.Subscriptions - members; max(got, -got) > int64(most) {
+				t.Fatalf("one event made %d members; want at most %d", got, most)
+			}
+			if got := strings.Count(string(server.wire.said[min(said, len(server.wire.said)):]), "\r\n") / 5; got > most {
+				t.Fatalf("one event said %d words to the server; want at most %d", got, most)
+			}
+			if got := victim.ask1(t, "PING\r\n"); got != "+PONG\r\n" {
+				t.Fatalf("the other client got %q; want a PONG between two turns", got)
+			}
+			turns++
+			do = st.step
+			if len(st.tasks) > 0 {
+				continue
+			}
+			if server.take(t); len(server.todo) == 0 {
+				return
+			}
+			do = func() {
+				server.work(min(len(server.todo), 100))
+				server.send(len(server.out))
+			}
+		}
+	}
+	if shared {
+		settle(func() { other.arrive(frame("*", order...)) })
+		other.take()
+	}
+	settle(func() { c.arrive(frame("*", order...)) })
+	for i := range n {
+		want += confirmation(">", "subscribe", "c"+decimal(i), i+1)
+	}
+	wantSaid(t, "SUBSCRIBE", c.take(), want)
+	if len(c.s.sub.topics) != n || c.s.stops != 0 {
+		t.Fatalf("got %d topics, stopped for %b; want %d, for nothing", len(c.s.sub.topics), c.s.stops, n)
+	}
+	if how == nil {
+		order[0], want = "UNSUBSCRIBE", ""
+		for i := range n {
+			want += confirmation(">", "unsubscribe", "c"+decimal(i), n-1-i)
+		}
+		settle(func() { c.arrive(frame("*", order...)) })
+		wantSaid(t, "UNSUBSCRIBE", c.take(), want)
+	} else if settle(func() { how(c) }); end == "RESET" {
+		wantSaid(t, "RESET", c.take(), "+RESET\r\n")
+	} else if end == "QUIT" {
+		wantSaid(t, "QUIT", c.take(), "+OK\r\n")
+	} else if end != "close" {
+		if got := strings.Count(c.take(), "unsubscribe\r\n"); got != n {
+			t.Errorf("%d topics are confirmed to be left; want %d", got, n)
+		}
+	}
+	if c.s.sub != nil {
+		t.Errorf("%d topics and %d orders are left; want none", len(c.s.sub.topics), c.s.sub.pledges.len())
+	}
+	settle(other.close)
+	wantSame(t, server, nil)
+	wantNothingLeft(t, x)
+	t.Logf("%d turns", turns)
+}

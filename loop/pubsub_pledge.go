@@ -1,12 +1,14 @@
 package loop
 
+import "huntaway/codec"
+
 // A pledge is an order that waits for servers: what it asks for has been told to the feeds,
 // and it is confirmed when their servers have answered, in the order of its session's orders.
 // Owner: the session, until it is over.
 type pledge struct {
 	s        *session
 	seq      uint32 // its slot
-	since    int64
+	since    int64  // when it had been read
 	kind     topicKind
 	joins    bool // it subscribes; false: it unsubscribes
 	silent   bool // it is not confirmed: what it does is part of another command
@@ -14,7 +16,13 @@ type pledge struct {
 	left     int  // changes that some server has not answered
 	mentions []mention
 	changes  []*change
-	broken   []byte // the error to answer with, and to take back what it did
+	rest     []byte   // names that have not been read, as bulk strings
+	leaving  []*topic // topics that have not been read
+	begun    int      // changes that have begun
+	broken   []byte   // the error to answer with, and to take back what it did
+	told     int      // once it is over: mentions that are confirmed
+	said     []byte   // of that, what has not been said
+	done     int      // changes that are in no book any more
 }
 
 // A mention is one name in an order.
@@ -47,7 +55,7 @@ func (s *session) pledge(kind topicKind) *pledge {
 		s.sub = &subscriber{topics: make(map[*topic]*stake)}
 		s.mode |= modeSubscribed
 	}
-	p := &pledge{s: s, kind: kind, since: s.w.now, seq: s.window.push(slot{join: noJoin})}
+	p := &pledge{s: s, kind: kind, seq: s.window.push(slot{join: noJoin})}
 	s.sub.pledges.push(p)
 	return p
 }
@@ -71,20 +79,99 @@ func (p *pledge) name(t *topic, name string) {
 	}
 }
 
-// begin makes an order that is complete wait for what its changes wait for. It is answered
-// at once when nothing is missing, or when what is missing cannot be had and nothing is held.
-func (p *pledge) begin(x *switchboard) {
+// namesPerPiece is how many names of an order are read in one event.
+func (w *worker) namesPerPiece() int { return max(1, w.mostWork/workName) }
+
+// read takes the names of an order, and makes it wait for what its changes wait for. Of very many
+// the others are read in later turns, and the session takes no more requests before.
+func (p *pledge) read(r *codec.Request) {
 	p.left = 1 // until all have begun
-	for _, c := range p.changes {
+	most := p.s.w.namesPerPiece()
+	for i := 1; i < r.Len(); i++ {
+		if i > most {
+			p.rest = codec.AppendBulk(p.rest, r.Arg(i))
+			continue
+		}
+		p.nameOne(r.Arg(i))
+	}
+	p.readOn()
+}
+
+// leave is read for an order to leave topics.
+func (p *pledge) leave(all []*topic) {
+	p.left = 1
+	p.leaving = all
+	p.readOn()
+}
+
+// readOn goes on reading the order, after the first piece of its names.
+func (p *pledge) readOn() {
+	s, w := p.s, p.s.w
+	all := p.readSome(w.namesPerPiece() - len(p.mentions))
+	s.spend(workName * len(p.mentions))
+	if all {
+		return
+	}
+	s.stop(stopOrder)
+	w.addChore(func() bool {
+		if !p.over && !p.readSome(w.namesPerPiece()) {
+			return false
+		}
+		s.release(stopOrder)
+		return true
+	})
+}
+
+// readSome reads at most n names, and has their changes begin. It reports whether those were
+// the last.
+func (p *pledge) readSome(n int) (all bool) {
+	x := p.s.pw.switchboard()
+	for ; n > 0 && len(p.rest) > 0; n-- {
+		name, size := word(p.rest, 0)
+		p.nameOne(name)
+		p.rest = p.rest[size:]
+	}
+	for ; n > 0 && len(p.leaving) > 0; n-- {
+		p.name(p.leaving[0], "")
+		p.leaving = p.leaving[1:]
+	}
+	for ; p.begun < len(p.changes); p.begun++ {
+		c := p.changes[p.begun]
 		c.t.namedBy = nil
 		p.left++
 		c.t.pending.add(c)
 		x.begin(c)
 	}
+	if len(p.rest)+len(p.leaving) > 0 {
+		return false
+	}
+	p.begin(x)
+	return true
+}
+
+// nameOne adds a name to the order, as a client says it.
+func (p *pledge) nameOne(said []byte) {
+	x := p.s.pw.switchboard()
+	name := x.pw.inward(p.kind, said)
+	if p.joins {
+		p.name(x.topicOf(p.kind, name), "")
+		return
+	}
+	if t := x.topics[p.kind][string(name)]; t != nil {
+		p.name(t, "")
+	} else {
+		p.name(nil, string(said))
+	}
+}
+
+// begin makes an order that has been read wait for its changes. It is answered at once when
+// nothing is missing, or when what is missing cannot be had and nothing is held.
+func (p *pledge) begin(x *switchboard) {
 	if reply := x.hopeless(p); reply != nil {
 		p.fail(reply)
 		return
 	}
+	p.since = p.s.w.now
 	x.pledges = append(x.pledges, p)
 	p.kept()
 }
@@ -151,61 +238,114 @@ func (c *change) forget() {
 }
 
 // answerPledges answers the session's oldest orders as far as nothing is missing. Only now
-// they take effect: to its member a topic begins and ends with the confirmation.
+// they take effect: to its member a topic begins and ends with the confirmation. What is too
+// much for one event, with what others are confirmed in it, is answered in later turns.
 func (s *session) answerPledges() {
+	if s.sub.answering || s.answerSome() {
+		return
+	}
+	s.w.addChore(func() bool { return s.state == sessionGone || s.answerSome() })
+}
+
+// answerSome answers orders, and reports whether no other can be answered.
+func (s *session) answerSome() (all bool) {
+	s.sub.answering = true
 	for s.sub.pledges.len() > 0 && (*s.sub.pledges.front()).over {
 		p := *s.sub.pledges.front()
+		if !p.conclude() {
+			return false
+		}
 		*s.sub.pledges.front() = nil
 		s.sub.pledges.pop()
 		s.sub.named -= len(p.mentions)
-		for _, c := range p.changes {
-			c.at.changes--
-		}
 		p.answer()
-		for _, c := range p.changes {
-			s.settle(c.at)
-		}
 	}
+	s.sub.answering = false
 	s.endSubscribed()
+	return true
 }
 
-// answer says how the order has ended, and makes it so.
+// conclude makes the order so, as far as this event has time for it, and says so for each of its
+// names; the last of that is left in p.said. It reports whether it is done.
+func (p *pledge) conclude() (done bool) {
+	s, orders := p.s, &p.s.w.orders
+	w := s.w
+	for ; p.told < len(p.mentions) && p.broken == nil && !p.silent; p.told++ {
+		if orders.spend(w, 0) {
+			p.sayPart()
+			return false
+		}
+		orders.spend(w, workName)
+		p.confirm(&p.mentions[p.told])
+	}
+	for ; p.done < len(p.changes); p.done++ {
+		if orders.spend(w, 0) {
+			p.sayPart()
+			return false
+		}
+		orders.spend(w, workName)
+		p.changes[p.done].conclude()
+	}
+	orders.spend(w, workWrite)
+	return true
+}
+
+// sayPart says what has been confirmed: messages may follow. Within a transaction none can, and
+// it is part of one reply.
+func (p *pledge) sayPart() {
+	if !p.s.mode.has(modeMedley) {
+		p.s.sayOwn(p.said)
+		p.said = p.said[:0]
+	}
+}
+
+// conclude takes a change from its session's books. One that has failed is undone, where no other
+// order asks for the same.
+func (c *change) conclude() {
+	p, s := c.p, c.p.s
+	c.at.changes--
+	switch {
+	case p.silent:
+		s.leaveTopic(c.at)
+	case p.broken != nil && c.at.place == 0 && c.at.changes == 0:
+		s.unwant(c.at)
+	}
+	s.settle(c.at)
+}
+
+// answer says how the order has ended.
 func (p *pledge) answer() {
 	s := p.s
 	switch {
 	case p.broken != nil:
-		p.takeBack()
 		s.pw.counters.ErrorReplies++
 		s.answer(p.seq, append(s.w.scratch[:0], p.broken...))
 	case p.silent:
-		for _, c := range p.changes {
-			s.leaveTopic(c.at)
-		}
 		s.reply(p.seq, nil)
 	default:
+		if len(p.mentions) == 0 {
+			p.confirm(&mention{})
+		}
 		s.pw.counters.Local++
-		s.answer(p.seq, p.confirm(s.w.scratch[:0]))
+		s.answer(p.seq, append(s.w.scratch[:0], p.said...))
 	}
 }
 
-// confirm makes the order's changes and appends their confirmations.
-func (p *pledge) confirm(dst []byte) []byte {
+// confirm makes the order's change of one topic and appends its confirmation.
+func (p *pledge) confirm(m *mention) {
 	s, how := p.s, verbs[p.kind].leave
 	if p.joins {
 		how = verbs[p.kind].join
 	}
-	for i := range p.mentions {
-		t, name := p.mentions[i].t, p.mentions[i].name
-		if t != nil {
-			name = t.shown
-			p.effect(s.sub.topics[t])
-		}
-		dst = appendConfirmation(dst, s, how, []byte(name), s.sub.confirmed(p.kind))
+	name := []byte(m.name)
+	switch {
+	case m.t != nil:
+		name = []byte(m.t.shown)
+		p.effect(s.sub.topics[m.t])
+	case len(p.mentions) == 0:
+		name = nil // there was nothing to leave
 	}
-	if len(p.mentions) == 0 {
-		dst = appendConfirmation(dst, s, how, nil, s.sub.confirmed(p.kind))
-	}
-	return dst
+	p.said = appendConfirmation(p.said, s, how, name, s.sub.confirmed(p.kind))
 }
 
 // effect makes the session a member of what it joins, and no member of what it leaves; at is
@@ -217,14 +357,5 @@ func (p *pledge) effect(at *stake) {
 		p.s.enrol(at, p.seq)
 	default:
 		p.s.leaveTopic(at)
-	}
-}
-
-// takeBack undoes what an order that has failed asked for, where no other asks for it.
-func (p *pledge) takeBack() {
-	for _, c := range p.changes {
-		if c.at.place == 0 && c.at.changes == 0 {
-			p.s.unwant(c.at)
-		}
 	}
 }

@@ -109,11 +109,12 @@ const (
 	stopParted                    // our half of the connection is closed, see part
 	stopTurn                      // what came so far was work enough for one event, see spend
 	stopGather                    // every worker is being asked for what one request wants
+	stopOrder                     // an order of very many names is being read, see pledge
 )
 
 // stopsBriefly are reasons that are our own. Reading is not suspended at once for them: most
 // are over by the end of the event, or leave room for what comes meanwhile.
-const stopsBriefly = stopAlone | stopTurn | stopGather
+const stopsBriefly = stopAlone | stopTurn | stopGather | stopOrder
 
 // ending is why a session ended.
 type ending uint8

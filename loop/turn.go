@@ -15,6 +15,7 @@ const (
 	workTable  = 64 << 10 // for going through the table of commands
 	workMatch  = 1 << 10  // for trying a pattern on every setting
 	workHand   = 8        // for handing a message to one member
+	workName   = 1 << 10  // for a name in an order (3 us), and again for its confirmation
 	workWrite  = 2 << 10  // for a system call that writes to a client
 )
 

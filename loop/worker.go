@@ -53,6 +53,7 @@ type worker struct {
 	hungry    []*session // stopped taking requests and may go on
 	tired     []waiter   // sessions that go on in another turn, see spend
 	chores    line
+	orders    effort        // of confirming orders
 	passing   line          // chores of feeds: they are not to stand behind those of clients
 	batches   uint64        // how many there have been, see feed
 	turnDue   bool          // a turn has been asked for and has not begun
