@@ -188,6 +188,7 @@ func (l *look) ask(ctx context.Context, addr string) (rival string, err error) {
 	case err != nil:
 		return l.askKey(ctx, c, addr, b, err)
 	case who != "":
+		l.heart.unprovenAt = 0
 		return who + ", by its connection to " + addr, nil
 	case l.believes(b):
 		return b.by(addr), nil

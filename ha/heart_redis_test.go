@@ -236,6 +236,30 @@ func TestBeatsReplayed(t *testing.T) {
 	a.down("after its own words were replayed", nameB)
 }
 
+// TestBadgeLost: a monitor whose connection breaks has the time that it needs for another one, each time anew.
+func TestBadgeLost(t *testing.T) {
+	i := launch(t)
+	a, b := listening(t, i, nameA), listening(t, i, nameB)
+	for range 3 {
+		a.active("with a new connection")
+		b.down("beside it", nameA+", by its connection to ")
+		i.must("CLIENT", "KILL", "ID", a.look.heart.badge.number)
+		if b.down("when it has lost it", nameA+", by its heartbeat on "); b.look.heart.unprovenAt == 0 {
+			t.Error("got no time since when the heartbeat is unproven; want one")
+		}
+		b.look.heart.unprovenAt -= beatProves / 2
+	}
+}
+
+// TestScriptsNameNothing: a script cannot give a connection a name, so that who can write keys wears no badge.
+func TestScriptsNameNothing(t *testing.T) {
+	i := launch(t)
+	err := i.Client.Do(t.Context(), "EVAL", "return redis.call('CLIENT', 'SETNAME', ARGV[1])", 0, badgeOf("g")+"x").Err()
+	if !answeredBy(err) {
+		t.Errorf("got %v; want a refusal", err)
+	}
+}
+
 // TestBeatsDeleted: of monitors at whose server keys are deleted without end no two are active.
 func TestBeatsDeleted(t *testing.T) {
 	i := launch(t)

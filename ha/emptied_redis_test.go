@@ -1,0 +1,66 @@
+package ha
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// alarmed tells whether an alarm of the group has these words.
+func (tr *troupe) alarmed(words string) bool {
+	return slices.ContainsFunc(tr.state().Alarms, func(a string) bool { return strings.Contains(a, words) })
+}
+
+// emptied kills a group that has writes, of which the first replica has kept everything on disk, and starts its
+// master again, which has kept nothing.
+func emptied(t *testing.T, patience time.Duration) *troupe {
+	tr := cast(t, 2, func(o *PoolOptions) { o.Failover.DownSilence = int64(patience) })
+	tr.settled(0, "[1 2]")
+	tr.all[0].must("RPUSH", "list", "a", "b", "c")
+	tr.all[0].replicated(2)
+	tr.all[1].must("SAVE")
+	for _, i := range []int{2, 1, 0} { // no link of a replica's is lost before the replica is
+		tr.all[i].kill()
+	}
+	tr.all[0].start()
+	return tr
+}
+
+// TestEmptiedMasterWaits: a master that comes back alone and without its data takes no write while who has them may
+// come back; when a replica does, that one becomes master.
+func TestEmptiedMasterWaits(t *testing.T) {
+	tr := emptied(t, time.Hour)
+	tr.await("an alarm", func() bool { return tr.alarmed("has come back as master without all that it had") })
+	if g := tr.Table().Groups[0]; !g.Held {
+		t.Errorf("got %+v; want writes held", g)
+	}
+	tr.all[1].start()
+	tr.await("the replica as master", func() bool { g := tr.Table().Groups[0]; return g.Master == 1 && !g.Held })
+	if got := tr.all[1].list(); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("got the list %v; want what was acknowledged", got)
+	}
+	tr.await("the old master's following", func() bool { return slices.Equal(tr.all[0].list(), []string{"a", "b", "c"}) })
+}
+
+// TestEmptiedMasterTaken: when nobody comes the empty master is taken, with a loud word that stays an alarm until an
+// operator resolves it.
+func TestEmptiedMasterTaken(t *testing.T) {
+	tr := emptied(t, time.Second)
+	const lost = "the master has come back without its data, and no server that answer"
+	tr.said(lost)
+	tr.await("writes", func() bool { return !tr.Table().Groups[0].Held })
+	for _, e := range tr.m.Events() {
+		if f := e.Failover; f != nil && strings.HasPrefix(f.What, lost) && (f.Loss <= 0 || weigh(f).String() != "WARN") {
+			t.Errorf("got %v with a loss of %d; want a warning that says how much", e, f.Loss)
+		}
+	}
+	if !tr.alarmed(lost) {
+		t.Errorf("got the alarms %q; want the loss", tr.state().Alarms)
+	}
+	if err := tr.m.Resolve(context.Background(), "p", "g", tr.all[0].addr(), "test"); err != nil {
+		t.Fatal(err)
+	}
+	tr.await("no alarm about it", func() bool { return !tr.alarmed(lost) })
+}
