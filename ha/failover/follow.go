@@ -222,12 +222,8 @@ func (m *Machine) acknowledge(ev Event) {
 		m.note(m.name(m.heir.id)+" is followed although its data are not the group's", why+"; "+m.heir.why)
 		m.remarks = append(m.remarks, m.name(m.heir.id)+" became master with data of another lineage")
 	}
-	if b := m.member(m.master); m.heir.id == m.master && b != nil && (m.replaced(b) || m.awaited(b)) {
-		m.refuse("another process answers, which lacks the data")
-		return
-	}
-	if r := m.outdoes(m.member(m.heir.id)); r != nil {
-		m.refuse(r.Addr + " answers, and has more")
+	if why := m.contested(); why != "" {
+		m.refuse(why)
 		return
 	}
 	m.heir.fencing, m.heir.repl = true, ev.Repl
@@ -291,19 +287,26 @@ func (m *Machine) inherit() {
 	case !over || !m.isSaved() && m.unsavable() == nil && m.o.Mode != Observe:
 	case err != nil:
 		m.refuse("the old master could not be fenced off: " + err.Error())
-	case m.outdoes(m.member(m.heir.id)) != nil: // it has answered meanwhile
-		m.refuse(m.outdoes(m.member(m.heir.id)).Addr + " answers, and has more")
+	case m.contested() != "": // somebody has answered meanwhile
+		m.refuse(m.contested())
 	default:
 		m.publish(m.heir.id, m.heir.repl, m.heir.why)
 	}
 }
 
-// outdoes returns a server that answers and has more than the heir b, for whom nobody stands; nil when there is none.
-func (m *Machine) outdoes(b *member) *member {
-	if b == nil || m.heir.vouched || m.hand.at != 0 || !m.lesser(b) {
-		return nil
+// contested returns why the heir is not to be published although it says that it is master: somebody who
+// answers has more, and nobody stands for the heir, or only the state file, which means the process before it. ""
+// when nothing speaks against it.
+func (m *Machine) contested() string {
+	b := m.member(m.heir.id)
+	switch {
+	case b == nil:
+	case b.ID == m.master && (m.replaced(b) || m.awaited(b)):
+		return "another process answers, which lacks the data"
+	case !m.heir.vouched && m.hand.at == 0 && m.lesser(b):
+		return m.holder(b).Addr + " answers, and has more"
 	}
-	return m.holder(b)
+	return ""
 }
 
 // refuse gives the heir up; the group stays held.
