@@ -183,6 +183,7 @@
 //	clients    the same, all of them         piecesPerTurn per turn         chores stand in line ([worker.addChore])
 //	server     messages to pass on           mostWork per event             what it says waits for a turn ([feed.goOn])
 //	client     orders with many names        namesPerPiece per event         they are read, and confirmed, in pieces ([pledge])
+//	server     to be asked for topics anew   the same                       in pieces ([feed.each], [poolWorker.resubscribe])
 //	clients    to publish more than that     a read's worth                 PUBLISH waits ([session.waitsForFeeds])
 //	client     answers that it does not read pauseOutput                    it is not read from
 //	client     replies of servers            allowedBytes in flight         later requests wait ([session.weigh])

@@ -14,6 +14,7 @@ type switchboard struct {
 	feeds    map[int32]*feed   // by server ID
 	oracles  map[int32]*oracle // by server ID
 	pledges  []*pledge         // the oldest first
+	table    uint32            // of those that topics have followed
 	frame    []byte            // a command to a server, while it is made
 	pushes   buffer            // see copies
 	pushesOf uint64            // the event that pushes is of
@@ -35,9 +36,10 @@ func (pw *poolWorker) switchboard() *switchboard {
 // topicOf returns a topic, by the name that the servers know it by.
 func (x *switchboard) topicOf(kind topicKind, name []byte) *topic {
 	if t := x.topics[kind][string(name)]; t != nil {
+		x.follow(t)
 		return t
 	}
-	t := &topic{x: x, kind: kind, name: string(name)}
+	t := &topic{x: x, kind: kind, name: string(name), table: x.table}
 	shown, _ := x.pw.outwardName(kind, name)
 	t.shown = string(shown)
 	x.topics[kind][t.name] = t
@@ -120,7 +122,7 @@ func mayBeKeyEvent(t *topic) bool {
 func (x *switchboard) feedOf(id int32) *feed {
 	f := x.feeds[id]
 	if f == nil {
-		f = &feed{x: x, server: id, strands: make(map[*topic]*strand)}
+		f = &feed{x: x, server: id, strands: make(map[*topic]*strand), nth: 1}
 		f.more = f.goOn
 		x.feeds[id] = f
 	}
@@ -149,16 +151,49 @@ func (x *switchboard) hopeless(p *pledge) []byte {
 // the former one that is still on the way is not heard, or those that the next one got by
 // replication would come twice; what waits for the servers' word waits for that of the new
 // ones.
+//
+// With very many topics that takes several turns. A topic that somebody joins or leaves is moved
+// at once: what is confirmed to him must be true of the master that messages go to now.
 func (pw *poolWorker) resubscribe() {
-	if pw.board == nil {
+	x := pw.board
+	if x == nil {
 		return
 	}
-	for kind := range pw.board.topics {
-		for _, t := range pw.board.topics[kind] {
-			if pw.board.place(t) {
-				pw.board.beginAnew(t)
+	x.table++
+	var all []*topic
+	for kind := range x.topics {
+		for _, t := range x.topics[kind] {
+			if t.pending.n > 0 {
+				x.follow(t)
+			} else {
+				all = append(all, t)
 			}
 		}
+	}
+	piece := func() (done bool) {
+		n := min(len(all), pw.w.namesPerPiece())
+		for _, t := range all[:n] {
+			if x.topics[t.kind][t.name] == t {
+				x.follow(t)
+			}
+		}
+		all = all[n:]
+		return len(all) == 0
+	}
+	if !piece() {
+		pw.w.passing = append(pw.w.passing, piece)
+		pw.w.awaitTurn()
+	}
+}
+
+// follow moves a topic to the masters of the present table, if it has not been.
+func (x *switchboard) follow(t *topic) {
+	if t.table == x.table {
+		return
+	}
+	t.table = x.table
+	if x.place(t) {
+		x.beginAnew(t)
 	}
 }
 

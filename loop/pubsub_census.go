@@ -93,7 +93,7 @@ func (pw *poolWorker) owns(kind topicKind, names []string) []own {
 		if t := pw.board.topics[kind][name]; t != nil {
 			all[i] = own{members: int64(len(t.members))}
 			for _, st := range t.strands {
-				if st.open {
+				if st.isOpen() {
 					all[i].feeds++
 				}
 			}

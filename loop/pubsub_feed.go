@@ -2,6 +2,8 @@ package loop
 
 import (
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"huntaway/codec"
@@ -22,6 +24,8 @@ type feed struct {
 	server  int32
 	l       *link // nil while it is not connected and not being dialed
 	strands map[*topic]*strand
+	nth     uint32    // of its connections, from 1: what was so on former ones is not so any more
+	carried int       // strands that are open
 	asks    ring[ask] // what the server has not answered yet
 	asked   int64     // when asks was last empty
 	pause   int64     // how long it rests after the next failure
@@ -39,8 +43,8 @@ type feed struct {
 type strand struct {
 	t       *topic
 	f       *feed
-	open    bool    // the server has confirmed, and has not confirmed the end
-	asked   bool    // the last that the server has been told is to carry it, and it has not answered
+	open    uint32  // the connection on which the server has confirmed, and has not confirmed the end; 0: none
+	asked   uint32  // the one on which the last that it has been told is to carry it, and it has not answered
 	refused bool    // the last answer was an error
 	told    int     // of its surplus, see crowd
 	waiting []claim // of those who join, until the server has been asked and has confirmed
@@ -94,7 +98,7 @@ func (st *strand) ask() {
 	if st.f.l == nil {
 		return
 	}
-	st.asked, st.refused = true, false
+	st.asked, st.refused = st.f.nth, false
 	st.f.utter(ask{what: askJoin, st: st, claims: st.waiting})
 	st.waiting = nil
 	if st.t.wants == 0 {
@@ -107,16 +111,23 @@ func (st *strand) needed() bool { return st.t.wants > 0 || len(st.waiting) > 0 }
 
 // end tells the server not to carry the strand any more.
 func (st *strand) end() {
-	st.asked = false
+	st.asked = 0
 	if st.f.l != nil {
 		st.f.utter(ask{what: askLeave, st: st})
 	}
 }
 
+// isOpen reports whether the server carries the strand.
+func (st *strand) isOpen() bool { return st.open == st.f.nth }
+
+// isAsked reports whether it has been asked to and has not answered.
+func (st *strand) isAsked() bool { return st.asked == st.f.nth }
+
 // opened notes that the server carries the strand.
 func (st *strand) opened() {
-	if !st.open {
-		st.open = true
+	if !st.isOpen() {
+		st.open = st.f.nth
+		st.f.carried++
 		st.f.x.pw.counters.Upstream++
 	}
 	st.tell()
@@ -124,8 +135,9 @@ func (st *strand) opened() {
 
 // shut notes that the server does not carry the strand, or not any more.
 func (st *strand) shut() {
-	if st.open {
-		st.open = false
+	if st.isOpen() {
+		st.open = 0
+		st.f.carried--
 		st.f.x.pw.counters.Upstream--
 	}
 	st.tell()
@@ -135,7 +147,7 @@ func (st *strand) shut() {
 // feed is one subscriber to it. A strand that was cut has none.
 func (st *strand) surplus() int {
 	switch {
-	case !st.open:
+	case !st.isOpen():
 		return 0
 	case st.f.strands[st.t] != st:
 		return -1
@@ -185,10 +197,34 @@ func (f *feed) connect() {
 		return // the server has just left the table: resubscribe comes
 	}
 	f.l.wholly = true // a SUBSCRIBE that is refused is not said again
-	for _, st := range f.strands {
-		if st.needed() {
+	f.askAll()
+}
+
+// askAll asks for everything that the server is to carry and does not.
+func (f *feed) askAll() {
+	nth := f.nth
+	f.each(slices.Collect(maps.Values(f.strands)), func(st *strand) {
+		if f.nth == nth && f.strands[st.t] == st && !st.isAsked() && !st.isOpen() && st.needed() {
 			st.ask()
 		}
+	})
+}
+
+// each does something about strands, in this event or, with very many, in pieces: they may have
+// changed by then.
+func (f *feed) each(all []*strand, do func(*strand)) {
+	w := f.x.pw.w
+	piece := func() (done bool) {
+		n := min(len(all), w.namesPerPiece())
+		for _, st := range all[:n] {
+			do(st)
+		}
+		all = all[n:]
+		return len(all) == 0
+	}
+	if !piece() {
+		w.passing = append(w.passing, piece)
+		w.awaitTurn()
 	}
 }
 
@@ -256,7 +292,7 @@ func (f *feed) answered(b, what, name []byte) {
 	case a.what == askLeave:
 		a.st.shut()
 	default:
-		a.st.asked = false
+		a.st.asked = 0
 		a.st.opened()
 		f.proven(a.st.waiting)
 		a.st.waiting = nil
@@ -277,7 +313,7 @@ func (st *strand) denied(what askKind, b []byte) {
 		}
 		return
 	}
-	st.asked = false
+	st.asked = 0
 	if moved {
 		f.x.pw.w.engine.report.Moved(f.x.pw.opt.Name)
 		return
@@ -306,9 +342,9 @@ func (f *feed) proven(claims []claim) {
 			continue
 		}
 		st := f.strands[k.c.t]
-		if k.c.p.joins && !st.open {
+		if k.c.p.joins && !st.isOpen() {
 			st.waiting = append(st.waiting, k)
-			if !st.asked && !f.astray {
+			if !st.isAsked() && !f.astray {
 				st.ask()
 			}
 			continue
@@ -340,7 +376,7 @@ func (f *feed) takenAway(how string, name []byte) bool {
 			continue
 		}
 		t := f.x.topics[kind][string(name)]
-		if st := f.strands[t]; st != nil && st.open && !st.asked && t.wants > 0 {
+		if st := f.strands[t]; st != nil && st.isOpen() && !st.isAsked() && t.wants > 0 {
 			st.shut()
 			st.ask()
 		}
@@ -360,22 +396,25 @@ func (f *feed) lost() {
 	f.l, f.asks, f.astray = nil, ring[ask]{}, false
 	f.pause = min(max(2*f.pause, int64(firstPause)), int64(lastPause))
 	f.retryAt = f.x.pw.w.now + f.pause
+	f.nth++
+	f.x.pw.counters.Upstream -= int64(f.carried)
+	f.carried = 0
+	told := f.unended // of those that are cut nobody else knows
 	for _, st := range f.strands {
-		st.shut()
-		st.asked = false
-	}
-	for _, st := range f.unended {
-		st.shut()
+		if st.told != 0 {
+			told = append(told, st)
+		}
 	}
 	f.unended = nil
 	var left []claim
 	for ; asks.len() > 0; asks.pop() {
 		a := asks.front()
-		if a.st != nil {
-			a.st.shut()
+		if a.st != nil && a.st.told != 0 {
+			told = append(told, a.st)
 		}
 		left = append(left, a.claims...)
 	}
+	f.each(told, (*strand).tell)
 	f.proven(left) // what is lost is left; who joins waits on
 	if f.x.pw.opt.HoldTimeout > 0 {
 		return // who waits may wait for the next attempts
@@ -429,15 +468,11 @@ func (f *feed) askAgain() {
 	ends := f.unended
 	f.unended = nil
 	for _, st := range ends {
-		if st.open && (f.strands[st.t] != st || st.t.wants == 0) {
+		if st.isOpen() && (f.strands[st.t] != st || st.t.wants == 0) {
 			st.end()
 		}
 	}
-	for _, st := range f.strands {
-		if !st.open && st.needed() {
-			st.ask()
-		}
-	}
+	f.askAll()
 }
 
 // silence is how long a server that owes answers may say nothing.

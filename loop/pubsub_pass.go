@@ -47,7 +47,7 @@ func (f *feed) pass(kind topicKind, name, b []byte) (done bool) {
 		return true
 	}
 	st := f.strands[t]
-	if st == nil || !st.open {
+	if st == nil || !st.isOpen() {
 		return true
 	}
 	if !f.l.behind() && f.isTooMuch(len(t.members), len(b)) {

@@ -3,6 +3,8 @@ package loop
 import (
 	"strings"
 	"testing"
+
+	"huntaway/shard"
 )
 
 // crowdOf makes workers, the first with clients that are all subscribed by the same order, and the
@@ -323,4 +325,97 @@ func testNames(t *testing.T, end string, how func(c *memClient), shared bool) {
 	wantSame(t, server, nil)
 	wantNothingLeft(t, x)
 	t.Logf("%d turns", turns)
+}
+
+// TestStrandsPerEventAreBounded: when a feed with very many topics is lost, or its group gets
+// another master, one event asks for no more of them than a budget allows, and in the end for all
+// that somebody wants by then. Who joins one meanwhile has it asked for before he is told so.
+func TestStrandsPerEventAreBounded(t *testing.T) {
+	for _, how := range []string{"lost", "moved"} {
+		t.Run(how, func(t *testing.T) { testStrands(t, how == "moved") })
+	}
+}
+
+func testStrands(t *testing.T, moved bool) {
+	const n = 1500
+	order := []string{"SUBSCRIBE"}
+	for i := range n {
+		order = append(order, "c"+decimal(i))
+	}
+	table := testTable(t, shard.Group{Name: "g", Servers: []shard.Server{
+		{Addr: "127.0.0.1:1", Role: shard.Master, Weight: 1}, {Addr: "127.0.0.1:2", Role: shard.Secondary, Weight: 1}}})
+	st := newTestWorker(t, PoolOptions{HoldTimeout: 1e12, Table: table})
+	w, other := st.e.workers[0], [2]*memClient{}
+	for i := range other { // so that servers count one of them too few
+		other[i] = st.client(0, 0)
+		other[i].arrive(frame("*", order...))
+	}
+	st.run()
+	x := w.pools[0].board
+	server := &subscribedServer{wire: st.feedOf(0), has: make(map[string]bool)}
+	finish := func() {
+		for server.finish(t); len(st.tasks) > 0; server.finish(t) {
+			st.run()
+		}
+	}
+	finish()
+	if got := w.pools[0].pool.crowd.uneven.Load(); got != n {
+		t.Fatalf("%d topics have a surplus; want %d", got, n)
+	}
+	do, id, former := st.step, int32(0), server
+	if moved {
+		id = 1
+		st.e.pools[0].Publish(table.WithMaster(0, 1))
+	} else {
+		server.wire.close()
+		for len(st.tasks) > 0 {
+			was := w.pools[0].pool.crowd.uneven.Load()
+			st.step()
+			if got := was - w.pools[0].pool.crowd.uneven.Load(); got > mostWork/workName+1 {
+				t.Fatalf("one event told of %d topics; want at most %d", got, mostWork/workName)
+			}
+		}
+		x.feeds[0].retryAt = 0
+		do = w.tick
+	}
+	last, joiner := "c"+decimal(n-1), st.client(0, 0)
+	for turn := 0; turn == 0 || len(st.tasks) > 0; turn++ {
+		was := 0
+		if f := x.feeds[id]; f != nil {
+			was = f.asks.len()
+		}
+		do()
+		do = st.step
+		if got := x.feeds[id].asks.len() - was; got > 2*mostWork/workName+2 {
+			t.Fatalf("one event asked for %d topics; want at most %d", got, 2*mostWork/workName)
+		}
+		if turn == 1 {
+			joiner.arrive(frame("*", "SUBSCRIBE", last))
+			other[0].arrive(frame("*", "UNSUBSCRIBE", "c0"))
+			other[1].arrive(frame("*", "UNSUBSCRIBE", "c0"))
+		}
+	}
+	server = &subscribedServer{wire: st.feedOf(id), has: make(map[string]bool)}
+	for joiner.said = joiner.said[:0]; len(joiner.said) == 0; st.run() {
+		server.take(t)
+		server.work(min(len(server.todo), 10))
+		server.send(len(server.out))
+	}
+	if !server.has[last] {
+		t.Errorf("%s is confirmed, and the server does not have it", last)
+	}
+	finish()
+	if len(server.has) != n-1 || server.has["c0"] {
+		t.Errorf("the server has %d topics, c0: %v; want %d others", len(server.has), server.has["c0"], n-1)
+	}
+	wantSame(t, server, []*listener{{memClient: other[0]}, {memClient: other[1]}, {memClient: joiner}})
+	for _, c := range append(other[:], joiner) {
+		c.close()
+	}
+	st.run()
+	finish()
+	if former.finish(t); moved && len(former.has) > 0 {
+		t.Errorf("the former master has %d topics; want none", len(former.has))
+	}
+	wantNothingLeft(t, x)
 }

@@ -13,6 +13,7 @@ type topic struct {
 	members []member
 	wants   int       // sessions whose orders so far ask for it
 	strands []*strand // one for each feed that carries it: one, or one per group
+	table   uint32    // that it has followed last, see resubscribe
 	orphan  bool      // some group that it needs has no master
 	pending underway
 	namedBy *pledge // the order that is being read and has named it
