@@ -38,7 +38,8 @@ type blocked struct {
 	pause    int64     // how long to wait after that
 	asks     []unblock // CLIENT UNBLOCKs that have no answer yet
 	spent    bool      // the server is about to close the link
-	called   bool      // a client has asked for the end of the wait, or the process goes down
+	called   string    // as what a client, or a process that goes down, wants the wait to end; "": nobody does
+	recalled *link     // where we have asked for its end, to wait elsewhere, see wakeDisplaced
 	quorum   *quorum   // what WAIT waits for; nil for all others
 	hops     int       // how often a cluster has sent it elsewhere without a pause
 	counted  bool      // among the blocked clients of INFO: it has come to a server

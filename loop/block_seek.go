@@ -77,12 +77,25 @@ func (pw *poolWorker) wakeDisplaced() {
 		case b.link == nil:
 			b.retryAt, b.pause = pw.w.now, 0
 		case pw.inPlace(b):
+		case b.link == b.recalled: // it has been asked, and has not answered
 		case b.link == b.s.pin || b.link.state == linkReady:
-			b.wake(unblock{reason: "ERROR", heard: func(woken) {}})
+			b.callBack()
 		default:
 			pw.recall(b)
 		}
 	}
+}
+
+// callBack has the server end a wait that is to go on elsewhere. Until it has answered nothing but
+// that may end the wait as if a client had asked: neither another table, nor a wait elsewhere.
+func (b *blocked) callBack() {
+	l := b.link
+	b.recalled = l
+	b.wake(unblock{reason: "ERROR", at: l, heard: func(how woken) {
+		if how != wasBlocked && b.recalled == l {
+			b.recalled = nil
+		}
+	}})
 }
 
 // recall takes a request back from the link it was given to, which did not send it.
@@ -171,10 +184,11 @@ func (pw *poolWorker) refusedPrivately(e *entry, frame, reply []byte, l *link) b
 		pw.w.engine.report.Demoted(pw.opt.Name, l.server.ID)
 	case "UNBLOCKED": // by us, or by a demotion: the server closes the connection behind it
 		b.spent = bytes.HasPrefix(reply, []byte("-UNBLOCKED force"))
-		if b.called {
+		ours := b.recalled == l && b.called != "ERROR"
+		if b.called != "" && !ours {
 			return false
 		}
-		if pw.masterAt(e.group) != l.server.ID { // there is another one already
+		if ours || pw.masterAt(e.group) != l.server.ID { // there is another one already, or was
 			pw.reissue(b, append([]byte(nil), asked(e, frame)...))
 			return true
 		}

@@ -15,6 +15,7 @@ const textNoNumber = "ERR huntaway: the server does not tell the number of the c
 // reaches the client.
 type unblock struct {
 	reason string      // "TIMEOUT" or "ERROR"
+	at     *link       // where the wait is to end; nil: wherever the client waits
 	tries  int         // how often the server has said that nobody waits there
 	heard  func(woken) // called once
 }
@@ -99,7 +100,7 @@ func (w *worker) unblock(p *Pool, id uint64, u unblock) {
 		u.heard(notBlocked)
 		return
 	}
-	b.called = true
+	b.called = u.reason
 	b.wake(u)
 }
 
@@ -118,8 +119,8 @@ func (b *blocked) wake(u unblock) {
 
 // stopWaiting ends the session's wait, if there is one, because the process goes down.
 func (s *session) stopWaiting() {
-	if b := s.blocked(); b != nil && b.waits() && !b.called {
-		b.called = true
+	if b := s.blocked(); b != nil && b.waits() && b.called == "" {
+		b.called = "ERROR"
 		b.wake(unblock{reason: "ERROR", heard: func(woken) {}})
 	}
 }
@@ -165,7 +166,7 @@ func (b *blocked) asked(u unblock, reply []byte) {
 		u.heard(woken{text: string(reply[1 : len(reply)-len(codec.CRLF)])})
 	case string(reply) == ":1\r\n":
 		u.heard(wasBlocked)
-	case b.waits() && b.link != nil && u.tries < mostAsks:
+	case b.waits() && b.link != nil && u.tries < mostAsks && u.concerns(b.link):
 		u.tries++
 		b.asks = append(b.asks, u)
 	default:
@@ -181,6 +182,13 @@ func (b *blocked) askAgain() {
 	asks := b.asks
 	b.asks = nil
 	for _, u := range asks {
-		b.ask(u)
+		if u.concerns(b.link) {
+			b.ask(u)
+		} else {
+			u.heard(notBlocked)
+		}
 	}
 }
+
+// concerns reports whether a wait on the link is one that is to end.
+func (u *unblock) concerns(l *link) bool { return u.at == nil || u.at == l }

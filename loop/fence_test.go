@@ -157,7 +157,7 @@ func TestBlockedWhileHeld(t *testing.T) {
 // who waits on; those that another client has asked for do.
 func TestUnblockedByDemotion(t *testing.T) {
 	const forced = "-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)\r\n"
-	for _, called := range []bool{false, true} {
+	for _, called := range []string{"", "TIMEOUT", "ERROR"} {
 		c := newCrisis(t, PoolOptions{})
 		cl := c.client(0, 0)
 		cl.ask(frames("BLPOP l 0"))
@@ -167,7 +167,7 @@ func TestUnblockedByDemotion(t *testing.T) {
 		b.called = called
 		old.arrive(forced)
 		c.run()
-		if called {
+		if called != "" {
 			got(t, "asked for", cl.take(), forced)
 			continue
 		}
