@@ -153,8 +153,12 @@ func (b *blocked) ask(u unblock) {
 		u.heard(woken{text: textNoNumber})
 		return
 	}
-	b.s.pw.ask(&b.link.server, func(reply []byte) { b.asked(u, reply) },
-		"CLIENT", "UNBLOCK", strconv.FormatInt(b.link.number, 10), u.reason)
+	l := b.link
+	l.hunted++
+	b.s.pw.ask(&l.server, func(reply []byte) {
+		l.hunted--
+		b.asked(u, reply)
+	}, "CLIENT", "UNBLOCK", strconv.FormatInt(l.number, 10), u.reason)
 }
 
 // asked takes the server's answer; nil when there is none.

@@ -182,3 +182,36 @@ func TestDisplacedAndUnblocked(t *testing.T) {
 		got(t, reason, r.c.take(), want)
 	}
 }
+
+// TestUnblockMeetsNobodyElse: a wait has ended by itself before the server has answered to CLIENT
+// UNBLOCK, a client's or our own. The next client that waits there waits on another connection,
+// where it cannot meet the one before.
+func TestUnblockMeetsNobodyElse(t *testing.T) {
+	for _, ours := range []bool{true, false} {
+		for _, answered := range []bool{false, true} {
+			r := newRemoval(t, true)
+			other := r.client(0, 0)
+			if ours {
+				r.publish(1)
+			} else {
+				other.say("CLIENT", "UNBLOCK", strconv.Itoa(int(r.c.s.id)))
+			}
+			er, _ := r.errand(0)
+			if answered {
+				er.arrive(":0\r\n")
+			}
+			r.old.arrive(poppedL)
+			r.run()
+			got(t, "the reply", r.c.take(), poppedL)
+			if r.old.closed == answered {
+				t.Errorf("ours: %v, answered: %v: the link is closed: %v; want it kept only when nothing is on its way", ours, answered, r.old.closed)
+			}
+			r.publish(0)
+			next := r.client(0, 0)
+			next.say(popL...)
+			if b := next.s.blocked(); b == nil || b.link == nil || (b.link.number == 17) != answered {
+				t.Errorf("ours: %v, answered: %v: got %+v; want the next client on the same link only then", ours, answered, b)
+			}
+		}
+	}
+}

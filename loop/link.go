@@ -87,6 +87,7 @@ type link struct {
 	dammed   bool   // is not read from, because the session it is lent to is behind
 	dropped  bool   // is being closed by us
 	patient  bool   // may take any time to answer
+	hunted   int    // CLIENT UNBLOCKs for it that its server has not answered
 	tainted  bool   // has carried what isGuarded is about: nobody else may read there
 	borrower waiter // the session it is lent to
 	tap      tap    // gets every reply instead of the FIFO's entries
