@@ -39,11 +39,20 @@ type hold struct {
 	since   int64 // when the outage began
 	mute    int64 // when its last replica was gone that could serve a read; 0: not yet noticed
 	queue   []held
-	bytes   int64 // of the frames in queue
-	shut    bool  // the table says that the group is held
+	of      map[waiter]*heldOf // what of it is whose
+	bytes   int64              // of the frames in queue
+	shut    bool               // the table says that the group is held
 	gates   []gate
 	nextTry int64 // when to look again
 	release release
+}
+
+// A heldOf is what a session has in a hold's queue: whether its requests have to be looked for
+// there is asked for each of its replies, and the queue may be long.
+type heldOf struct {
+	n      int      // its requests
+	top    uint32   // the latest slot that one of them had, or of one that was there before
+	writes []uint32 // the slots of its writes, in order
 }
 
 // A held request has its own copy of its frame.
@@ -163,14 +172,15 @@ func (pw *poolWorker) hold(s *session, e *entry, frame []byte, f *fault) {
 		return
 	}
 	at := len(h.queue)
-	if back || e.marks.has(retried) && s.held > 0 {
-		at = h.placeOf(e)
-	}
-	if back {
-		at = min(at, h.release.back)
+	switch {
+	case back:
+		at = h.placeOf(e, min(at, h.release.back))
 		h.release.back++
+	case e.marks.has(retried) && s.held > 0:
+		at = h.placeOf(e, at)
 	}
 	h.queue = slices.Insert(h.queue, at, held{*e, append([]byte(nil), frame...), f})
+	h.enter(e)
 	h.bytes += int64(len(frame))
 	s.held++
 	pw.counters.Held++
@@ -179,15 +189,58 @@ func (pw *poolWorker) hold(s *session, e *entry, frame []byte, f *fault) {
 
 // placeOf returns where in the queue a request belongs that was sent before: in front of
 // what its session sent later, which joined the queue while the server's refusal of this
-// one was on its way.
-func (h *hold) placeOf(e *entry) int {
-	for i := range h.queue {
+// one was on its way, and no further back than at most. Refusals come in the order of the
+// requests, so there is mostly nothing to look for: looking for each of fifty clients'
+// pipelines held an event loop up for seconds.
+func (h *hold) placeOf(e *entry, most int) int {
+	if all := h.of[waiter{e.session, e.gen}]; all == nil || int32(all.top-e.seq) <= 0 {
+		return most
+	}
+	for i := range h.queue[:most] {
 		o := &h.queue[i].e
 		if o.session == e.session && o.gen == e.gen && int32(o.seq-e.seq) > 0 {
 			return i
 		}
 	}
-	return len(h.queue)
+	return most
+}
+
+// enter notes a request that has come into the queue.
+func (h *hold) enter(e *entry) {
+	who := waiter{e.session, e.gen}
+	all := h.of[who]
+	if all == nil {
+		if h.of == nil {
+			h.of = make(map[waiter]*heldOf)
+		}
+		all = &heldOf{top: e.seq}
+		h.of[who] = all
+	}
+	all.n++
+	if int32(e.seq-all.top) > 0 {
+		all.top = e.seq
+	}
+	if !e.marks.has(isWrite) {
+		return
+	}
+	at := len(all.writes)
+	for at > 0 && int32(all.writes[at-1]-e.seq) > 0 {
+		at--
+	}
+	all.writes = slices.Insert(all.writes, at, e.seq)
+}
+
+// leave notes a request that has left the queue.
+func (h *hold) leave(e *entry) {
+	who := waiter{e.session, e.gen}
+	all := h.of[who]
+	if e.marks.has(isWrite) {
+		at := slices.Index(all.writes, e.seq) // the first: they leave in order
+		all.writes = slices.Delete(all.writes, at, at+1)
+	}
+	if all.n--; all.n == 0 {
+		delete(h.of, who)
+	}
 }
 
 // pop takes the oldest request out of the queue; there must be one.
@@ -196,6 +249,7 @@ func (h *hold) pop() held {
 	h.queue[0] = held{}
 	h.queue = h.queue[1:]
 	h.bytes -= int64(len(q.frame))
+	h.leave(&q.e)
 	return q
 }
 
@@ -250,9 +304,8 @@ func (pw *poolWorker) overtook(s *session, e *entry) bool {
 	case e.marks.has(viaRead) && pw.opt.ReadPolicy != shard.ReadMaster && !pw.opt.ReadYourWrites:
 		return false // replicas promise no order between a client's reads and writes
 	}
-	return slices.ContainsFunc(h.queue, func(q held) bool {
-		return q.e.session == s.index && q.e.gen == s.gen && q.e.marks.has(isWrite) && int32(q.e.seq-e.seq) < 0
-	})
+	all := h.of[waiter{s.index, s.gen}]
+	return all != nil && len(all.writes) > 0 && int32(all.writes[0]-e.seq) < 0
 }
 
 // holdBack has a read that overtook wait behind the write.
@@ -337,6 +390,7 @@ func (pw *poolWorker) letReadsGo(group int) {
 		if alone {
 			serve = append(serve, q)
 			h.bytes -= int64(len(q.frame))
+			h.leave(&q.e)
 			continue
 		}
 		behind[who] = true
