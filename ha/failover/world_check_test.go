@@ -151,7 +151,8 @@ func (w *world) ordered(a Action) {
 	if (a.Op == Follow || a.Op == Demote) && a.Target >= 0 {
 		w.checkFollow(b, w.boxes[a.Target])
 	}
-	w.orders = append(w.orders, job2{a: a, at: max(w.now+w.latency, w.lastOf(a.Server)), until: w.now + a.Within, life: w.life, fair: a.Target == w.reign})
+	fair := a.Target == w.reign || a.Op.changes() && w.m.worthOf(&w.m.member(a.Server).repl) == worthless // nobody can tell what he lacks
+	w.orders = append(w.orders, job2{a: a, at: max(w.now+w.latency, w.lastOf(a.Server)), until: w.now + a.Within, life: w.life, fair: fair})
 }
 
 // delegated has the arbiter do what the script says. It promotes 200 ms later, and names nobody.

@@ -16,7 +16,7 @@ type job2 struct {
 	at    int64 // when the server carries it out
 	until int64 // when the driver gives up
 	life  int   // of the machine that ordered it
-	fair  bool  // its target was the group's master then
+	fair  bool  // its target was the group's master then, or nothing showed that the server has the group's data
 	lost  bool
 	begun int64 // a handover: when the server began with it; 0: it has not
 	stuck int64 // a handover: since when it is committed and not over
