@@ -1,9 +1,11 @@
 package loop_test
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
+	"huntaway/codec"
 	"huntaway/loop"
 	"huntaway/perf/bench/rig"
 	"huntaway/shard"
@@ -50,4 +52,46 @@ func TestReloadUnderRefusal(t *testing.T) {
 			c.want(t, "1", "GET", key)
 		})
 	}
+}
+
+// TestReloadsUnderWaits: tables come one behind the other in which keys that clients wait for
+// belong to other groups, or groups are gone. Nobody hears of it: everybody gets what is
+// pushed to the key in the end, once, and nobody anything else.
+func TestReloadsUnderWaits(t *testing.T) {
+	const clients, tables = 200, 60
+	servers := startServers(t, 3)
+	st := play(t, scene{groups: alone(servers...)})
+	ids, order := new(shard.IDs), [][]*rig.Child{
+		servers, {servers[1], servers[0], servers[2]}, {servers[2], servers[0]}, {servers[0], servers[2], servers[1]}, {servers[1]},
+	}
+	var all []*shard.Table
+	for _, o := range order {
+		table, err := shard.Build(shard.Spec{Groups: alone(o...), HashTag: "{}", IDs: ids})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, table)
+	}
+	key := func(i int) string { return "k" + strconv.Itoa(i) }
+	var waiting []*client
+	for i := range clients {
+		c := st.dial()
+		c.begin(t, "BLPOP", key(i), "0")
+		waiting = append(waiting, c)
+	}
+	eventually(t, "all of them wait", func() bool { return st.counters().Blocked == clients })
+	pusher := st.dial()
+	random := newRand(t)
+	for i := range tables {
+		st.pool.Publish(all[(i+1)%len(all)])
+		for range random.IntN(20) {
+			pusher.want(t, "0", "EXISTS", "none")
+		}
+	}
+	for i, c := range waiting {
+		pusher.must(t, "RPUSH", key(i), "of "+key(i))
+		c.hears(t, string(codec.AppendBulk(codec.AppendBulk(codec.AppendArray(nil, 2), key(i)), "of "+key(i))))
+		c.want(t, "PONG", "PING")
+	}
+	eventually(t, "nobody waits", func() bool { return st.counters().Blocked == 0 })
 }
