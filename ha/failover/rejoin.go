@@ -59,7 +59,8 @@ func (m *Machine) present(b *member) bool {
 	if m.lacks(b) || m.replaced(b) {
 		return false
 	}
-	return m.isMaster(b) || b.sent != 0 && !b.repl.Replica && b.fault != vital.FaultNone && b.fault.Alive() && !b.ended && !m.exchanged(b)
+	same := b.sent > b.changedAt && !b.ended && !m.exchanged(b) // since it last said what it is
+	return m.isMaster(b) || same && !b.repl.Replica && b.fault != vital.FaultNone && b.fault.Alive()
 }
 
 // ours tells whether a server's data are this group's, by lineage, or because the process was our
