@@ -63,7 +63,6 @@
 //	                              file
 //	loop/accept.go             1  dials one link                   after its connect timeout
 //	loop/engine.go             1  the ticker                       with Engine.Stop
-//	loop/farewell.go           1  last replies to a half-closed    after ten seconds at most
 //	                              client
 //	perf/export/statsserver.go 1  answers one stats connection     after six seconds at most
 //
