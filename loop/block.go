@@ -204,7 +204,7 @@ func (l *link) wait(e entry, frame []byte) {
 		l.w.keepScratch(all)
 		frame = all
 	}
-	l.send(frame, e)
+	l.send(frame, &e)
 }
 
 // numbered takes the server's answer to frameNumber.

@@ -22,7 +22,7 @@ func (pw *poolWorker) ask(server *shard.Server, heard func(reply []byte), args .
 		er = pw.newErrand(server)
 	}
 	er.waiting.push(heard)
-	er.link.send(codec.AppendCommand(nil, args...), entry{sent: pw.w.now, marks: isSink | isPrivate})
+	er.link.send(codec.AppendCommand(nil, args...), &entry{sent: pw.w.now, marks: isSink | isPrivate})
 }
 
 // newErrand makes the link on which a server is asked.

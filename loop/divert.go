@@ -124,7 +124,7 @@ func (pw *poolWorker) sendElsewhere(e *entry, frame []byte) bool {
 	if again.marks.has(isScript) {
 		frame = pw.withScript(to, &again, frame)
 	}
-	to.send(frame, again)
+	to.send(frame, &again)
 	to.crowded(s)
 	to.remind(&again)
 	return true

@@ -188,7 +188,7 @@ func (pw *poolWorker) besides(s *session, e *entry, frame []byte) {
 	id := j.targets[e.part].server
 	if pw.table.Server(id) != nil {
 		if l := pw.linkFor(s, e, id); l.takes(e) {
-			l.send(frame, *e)
+			l.send(frame, e)
 			l.crowded(s)
 			return
 		}
@@ -208,7 +208,7 @@ func (pw *poolWorker) urgently(s *session, e *entry, frame []byte) {
 		pw.w.fail(e, faultConnect, l)
 		return
 	}
-	l.send(frame, *e)
+	l.send(frame, e)
 	l.crowded(s)
 }
 

@@ -76,14 +76,25 @@ func guardOf(cmd *codec.Command) marks {
 	return 0
 }
 
-// mayFollow reports whether e may stand behind the newest entry without a canary between
-// them: the newest is not guarded, or both are and of one session.
-func (l *link) mayFollow(e *entry) bool {
-	if !l.canary.owed {
-		return true
+// beforeGuarded is called before e is put behind something guarded, or is guarded itself. A canary
+// comes between them unless both are guarded and of one session.
+func (l *link) beforeGuarded(e *entry) {
+	if l.canary.owed {
+		last := l.fifo.at(l.fifo.tail - 1)
+		if !e.marks.has(guarded) || last.session != e.session || last.gen != e.gen {
+			l.guard()
+		}
 	}
-	last := l.fifo.at(l.fifo.tail - 1)
-	return e.marks.has(guarded) && last.session == e.session && last.gen == e.gen
+	switch {
+	case !e.marks.has(guarded):
+	case l.private:
+		l.tainted = true
+	default:
+		if !l.canary.probed {
+			l.probe()
+		}
+		l.canary.owed = true
+	}
 }
 
 // guard puts a canary behind what is guarded.

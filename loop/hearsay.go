@@ -77,7 +77,7 @@ func (l *link) checks(e *entry, frame, b []byte) bool {
 	pw.hearsayBytes += h.bytes()
 	ask := *e
 	ask.marks, ask.sent = confirms, pw.w.now
-	l.send(question, ask)
+	l.send(question, &ask)
 	return true
 }
 

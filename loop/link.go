@@ -204,7 +204,7 @@ func (l *link) warm() {
 
 // send takes a request: its frame is copied into the log and e into the FIFO. It goes out
 // at the end of this event when the link is idle, with the next posted flush when it is not.
-func (l *link) send(frame []byte, e entry) {
+func (l *link) send(frame []byte, e *entry) {
 	if l.state == linkIdle {
 		l.warm()
 	}
@@ -214,19 +214,13 @@ func (l *link) send(frame []byte, e entry) {
 	if l.state == linkReady {
 		l.press()
 	}
-	if !l.mayFollow(&e) {
-		l.guard()
+	if l.canary.owed || e.marks.has(guarded) {
+		l.beforeGuarded(e)
 	}
-	if e.marks.has(guarded) && !l.canary.probed && !l.private {
-		l.probe()
-	}
-	e.size = uint32(len(frame))
 	l.log.add(frame)
-	l.fifo.push(e)
-	if e.marks.has(guarded) {
-		l.canary.owed = !l.private
-		l.tainted = l.private
-	}
+	last := l.fifo.next()
+	*last = *e
+	last.size = uint32(len(frame))
 	l.count.Requests++
 	l.count.RequestBytes += uint64(len(frame))
 }

@@ -58,7 +58,7 @@ func (s *session) execPinned(cmd *codec.Command) {
 	if h := s.pw.holdAt(e.group); h != nil && h.waits(s, &e) {
 		s.pw.join(s, &e, frame, h)
 	} else {
-		s.pin.send(frame, e)
+		s.pin.send(frame, &e)
 	}
 	s.dropTransaction()
 }
@@ -75,7 +75,7 @@ func (pw *poolWorker) execHeld(s *session, e *entry, frame []byte) (served bool)
 		pw.w.fail(e, faultNoMaster, nil) // which EXEC hears as null
 		return true
 	}
-	l.send(frame, *e)
+	l.send(frame, e)
 	return true
 }
 

@@ -30,7 +30,7 @@ func (s *session) watch(cmd *codec.Command, r *codec.Request) {
 	e := entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: s.pw.refTo(group), marks: isPrivate}
 	e.seq = s.expect(slot{join: noJoin})
 	if s.mode.has(modePinned) {
-		s.pin.send(r.Frame, e)
+		s.pin.send(r.Frame, &e)
 		return
 	}
 	s.pw.dispatch(s, &e, r.Frame)
@@ -58,7 +58,7 @@ func (pw *poolWorker) pinDown(s *session, e *entry, frame []byte) (served bool) 
 		return true
 	}
 	s.mode |= modePinned
-	s.pin.send(frame, *e)
+	s.pin.send(frame, e)
 	return true
 }
 
@@ -108,7 +108,7 @@ func (s *session) unpin() {
 		l.burn()
 		return
 	}
-	l.send(frameUnwatch, entry{sent: s.w.now, cmd: unwatchID, marks: isSink | isPrivate})
+	l.send(frameUnwatch, &entry{sent: s.w.now, cmd: unwatchID, marks: isSink | isPrivate})
 }
 
 // letPinGo takes the pin from the session.

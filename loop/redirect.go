@@ -142,7 +142,7 @@ func (pw *poolWorker) chase(s *session, e *entry, frame []byte, r redirection, f
 		frame = to.askAhead(e, frame)
 	}
 	pw.counters.Retried++
-	to.send(frame, *e)
+	to.send(frame, e)
 	to.crowded(s)
 }
 
@@ -168,13 +168,13 @@ func (l *link) askAhead(e *entry, frame []byte) []byte {
 	load.marks |= e.marks & guarded
 	for e.marks.has(isMany) && !bytes.HasPrefix(frame, frameMulti) {
 		n := codec.Size(frame)
-		l.send(frame[:n], load)
+		l.send(frame[:n], &load)
 		frame = frame[n:]
 		if e.part--; e.part == 0 {
 			e.marks &^= isMany
 		}
 	}
-	l.send(frameAsking, ahead)
+	l.send(frameAsking, &ahead)
 	return frame
 }
 

@@ -16,12 +16,18 @@ func (r *ring[T]) len() int { return int(r.tail - r.head) }
 
 // push puts v behind the newest and returns its position.
 func (r *ring[T]) push(v T) uint32 {
+	*r.next() = v
+	return r.tail - 1
+}
+
+// next puts a value behind the newest that is to be filled in: it is what has stood there before.
+// A value that is large is so copied once, and not again as an argument (BenchmarkTrip).
+func (r *ring[T]) next() *T {
 	if r.len() == len(r.items) {
 		r.grow()
 	}
-	r.items[r.tail&uint32(len(r.items)-1)] = v
 	r.tail++
-	return r.tail - 1
+	return r.at(r.tail - 1)
 }
 
 // at returns the value at a position between head and tail.

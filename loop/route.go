@@ -110,17 +110,19 @@ func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
 		pw.postpone(s, e, frame, l)
 		return
 	}
-	if l.cannotGuard(e) {
-		pw.w.fail(e, faultNoEcho, l)
-		return
+	if e.marks.has(guarded|isScript) || s.mode.has(modeApart) {
+		if l.cannotGuard(e) {
+			pw.w.fail(e, faultNoEcho, l)
+			return
+		}
+		if s.mode.has(modeApart) {
+			l = pw.ownLink(s, e, l)
+		}
+		if e.marks.has(isScript) {
+			frame = pw.withScript(l, e, frame)
+		}
 	}
-	if s.mode.has(modeApart) {
-		l = pw.ownLink(s, e, l)
-	}
-	if e.marks.has(isScript) {
-		frame = pw.withScript(l, e, frame)
-	}
-	l.send(frame, *e)
+	l.send(frame, e)
 	l.crowded(s)
 }
 
