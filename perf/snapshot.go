@@ -54,7 +54,7 @@ type Care struct {
 
 // CareStates are the states of a group, as the failover machine names them.
 var CareStates = []string{"init", "healthy", "suspect", "freezing", "revoking", "selecting", "promoting",
-	"chaining", "verifying", "settling", "stuck", "ambiguous", "following", "draining", "handing"}
+	"proving", "verifying", "settling", "stuck", "ambiguous", "following", "draining", "handing"}
 
 // A ServerSnapshot is what was counted for one server.
 type ServerSnapshot struct {

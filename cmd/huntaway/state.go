@@ -129,7 +129,7 @@ func (p *statusPool) verdict() verdict {
 // underWay are the states that end in a master by themselves, within hold_timeout as a rule.
 var underWay = map[string]bool{
 	failover.Freezing.String(): true, failover.Revoking.String(): true, failover.Selecting.String(): true,
-	failover.Chaining.String(): true, failover.Promoting.String(): true, failover.Verifying.String(): true,
+	failover.Proving.String(): true, failover.Promoting.String(): true, failover.Verifying.String(): true,
 	failover.Settling.String(): true, failover.Draining.String(): true, failover.Handing.String(): true,
 }
 

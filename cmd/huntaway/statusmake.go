@@ -165,7 +165,7 @@ var remarks = map[string]remark{
 	failover.Revoking.String():  {severe, "a failover is under way", ""},
 	failover.Selecting.String(): {severe, "a failover is under way", ""},
 	failover.Promoting.String(): {severe, "a failover is under way", ""},
-	failover.Chaining.String():  {severe, "a failover is under way", ""},
+	failover.Proving.String():   {severe, "a failover is under way", ""},
 	failover.Verifying.String(): {severe, "a failover is under way", ""},
 	failover.Stuck.String():     {severe, "its master is dead and nobody can take its place; writes fail", "start the old master again, or a replica that followed it; or decide with huntaway resolve --group %s --master ADDRESS, and accept what that server lacks"},
 	failover.Ambiguous.String(): {severe, "it has more than one master, and which one is right cannot be told; writes fail", "compare their data, then huntaway resolve --group %s --master ADDRESS; what the others hold alone is lost by that"},

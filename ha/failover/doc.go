@@ -16,8 +16,10 @@
 //   - No server is told to copy another one that is not known to have everything that the first has:
 //     the new master of a switchover is believed when the same process, or its lineage, shows that it has
 //     what the old one had when nothing was in flight there any more, and before that nobody follows it.
-//     Likewise after a failover: its siblings follow the new master when it says that it is one with all that it
-//     had, and the state file says which lineage it has begun. Nobody is pointed at an address where nobody answers.
+//     Likewise after a failover: its siblings follow the new master when it is published, and until it takes a
+//     write at most as many as that needs, those with least to lose first, once it has said that it is master with
+//     all that it had and the state file says which lineage it has begun. Nobody is pointed at an address where
+//     nobody answers.
 //   - Everything that was begun ends in a publication or in a release, and no state is without
 //     an exit: who is refused is looked at again, is followed once nothing newer can exist, or Status
 //     says who would have to agree, and what an operator can choose from. What is intended is persisted before a server is touched; a machine that starts
@@ -49,8 +51,9 @@
 //	Revoking   the last look at the old master; then all replicas are detached from it
 //	Selecting  the frozen offsets are read, the best candidate is chosen
 //	Promoting  it is made master
-//	Chaining   it says so itself, with the lineage that it must have; its siblings are pointed at it
-//	Verifying  it takes a write; after a switchover it has to say so here
+//	Proving    it says so itself, with the lineage that it must have, and the state file knows that one
+//	Verifying  it takes a write, for which one sibling is pointed at it if it takes none without a replica;
+//	           after a switchover it has to say what it is here
 //	Settling   it is published; siblings are brought in line, one full copy at a time
 //	Stuck      there is no candidate: who was detached stays so until the old master answers, writes fail
 //	Ambiguous  two masters and no proof: writes wait and fail, an operator or the arbiter decides

@@ -22,7 +22,7 @@ type round struct {
 	handed    bool   // it is a switchover by FAILOVER, which leaves the servers' files as they were
 	deposes   bool   // it is one without: the old master says that it is master until it is told otherwise
 	proven    bool   // the candidate has said that it is master with what it must have
-	chained   bool   // its siblings were pointed at the candidate
+	chainedAt int64  // when a sibling was last pointed at the candidate; 0: none was
 	misfiled  int    // how often their files could not be rewritten
 	refileAt  int64  // when that is tried again; 0: it is not
 	stand     past   // in a switchover: as in hand

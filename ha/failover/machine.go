@@ -239,7 +239,7 @@ func init() {
 	reviewers = [15]func(*Machine){
 		Init: (*Machine).reviewInit, Healthy: (*Machine).reviewHealthy, Suspect: (*Machine).reviewSuspect,
 		Freezing: (*Machine).reviewFreezing, Revoking: (*Machine).reviewRevoking, Selecting: (*Machine).reviewSelecting,
-		Promoting: (*Machine).reviewPromoting, Chaining: (*Machine).reviewChaining, Verifying: (*Machine).reviewVerifying,
+		Promoting: (*Machine).reviewPromoting, Proving: (*Machine).reviewProving, Verifying: (*Machine).reviewVerifying,
 		Settling: (*Machine).reviewSettling, Stuck: (*Machine).reviewStuck, Ambiguous: (*Machine).reviewAmbiguous,
 		Following: (*Machine).reviewFollowing, Draining: (*Machine).reviewDraining, Handing: (*Machine).reviewHanding,
 	}

@@ -29,7 +29,7 @@ type Options struct {
 
 	LastLook int64 // how long the old master may take to prove itself before replicas are touched; 50 ms
 	Revoke   int64 // budget of Revoking and of Selecting, each; 200 ms
-	Chain    int64 // of Chaining; 300 ms
+	Chain    int64 // how long a sibling may take to follow a new master that takes no write without one; 300 ms
 	Promote  int64 // of Promoting and of Verifying, each; 300 ms
 	Writable int64 // how long a new master may answer NOREPLICAS before it is published all the same; 2 s
 	Settle   int64 // of Settling; 10 s

@@ -81,10 +81,9 @@ func (m *Machine) reviewPromoting() {
 	}
 }
 
-// reviewChaining waits until the new master has said what it is, and the state file says which lineage it
-// has begun; then for its siblings, none of which must succeed. A sibling that has gone over to that lineage does
-// not tell itself how much of the one before it has.
-func (m *Machine) reviewChaining() {
+// reviewProving waits until the new master has said what it is, and the state file says which lineage it
+// has begun: a sibling that has gone over to that lineage does not tell itself how much of the one before it has.
+func (m *Machine) reviewProving() {
 	ev, over := m.outcome(Inspect, m.round.candidate)
 	if !over {
 		return
@@ -100,26 +99,27 @@ func (m *Machine) reviewChaining() {
 	if !m.isSaved() && m.unsavable() == nil {
 		return
 	}
-	what, why := "its siblings follow "+m.name(m.round.candidate), "it says that it is master, with all that it had"
-	if err := m.unsavable(); err != nil {
-		what, why = "its siblings follow nobody yet", "the state file cannot be written: "+err.Error()
-	} else if !m.round.chained {
-		m.round.chained = true
-		m.chain(m.round.candidate)
-	}
-	if m.waiting() {
-		return
-	}
-	m.on(ready, Transition{What: what, Why: why, Loss: -1})
+	m.on(ready, Transition{What: m.name(m.round.candidate) + " has proved itself", Why: "it says that it is master, with all that it had", Loss: -1})
 	m.reverify()
 }
 
-// chain points those at the new master that stand still.
-func (m *Machine) chain(master int32) {
+// chain points one of those that stand still at the new master, which takes no write without a replica; the next
+// when that has not helped in Chain. It is the one with least to lose: what the new master has at its next look
+// is what it was proved to have, but it may fall in between and come back without, and its replicas ask it by
+// themselves. All others are told to follow it when it is published.
+func (m *Machine) chain() {
+	if m.round.chainedAt != 0 && m.now-m.round.chainedAt < m.o.Chain || !m.isSaved() {
+		return
+	}
+	var least *member
 	for _, b := range m.members {
-		if b.ID != master && b.frozen {
-			m.orderTo(Follow, b.ID, master, m.o.Chain)
+		if b.ID != m.round.candidate && b.frozen && (least == nil || m.better(least, b, least.stand, b.stand)) {
+			least = b
 		}
+	}
+	if least != nil {
+		m.round.chainedAt, least.frozen = m.now, false
+		m.orderTo(Follow, least.ID, m.round.candidate, m.o.Chain)
 	}
 }
 
@@ -137,14 +137,14 @@ func (m *Machine) recordHeir(r *vital.Replication) {
 }
 
 // nextCandidate goes back to choosing, without the one that failed. The others are
-// detached anew, for they may follow that one by now.
+// detached anew, for one may follow that one by now.
 func (m *Machine) nextCandidate(what, why string) {
 	b := m.member(m.round.candidate)
 	if b != nil {
 		b.excluded, b.frozen = true, false
 	}
 	m.on(failed, Transition{What: m.name(m.round.candidate) + " " + what, Why: why, Loss: -1})
-	m.round.candidate, m.round.proven, m.round.chained = -1, false, false
+	m.round.candidate, m.round.proven, m.round.chainedAt, m.round.waitsFor = -1, false, 0, 0
 	m.detachAll()
 }
 
@@ -178,6 +178,7 @@ func (m *Machine) reviewVerifying() {
 		m.publish(m.round.candidate, ev.Repl, wrong.Error())
 	case m.retryAt == 0:
 		m.round.waitsFor = first(m.round.waitsFor, m.now)
+		m.chain()
 		m.retryAt = m.now + askEvery
 	default:
 		m.outcomes, m.retryAt = nil, 0
@@ -219,7 +220,7 @@ func (m *Machine) verifyFailed(wrong error) {
 }
 
 // noReplicas tells whether a write was refused because min-replicas-to-write is not met, which
-// is so until the siblings have linked.
+// is so until siblings have linked.
 func noReplicas(err error) bool { return strings.Contains(err.Error(), "NOREPLICAS") }
 
 // disproved returns why the new master is not to be believed, nil when it is.

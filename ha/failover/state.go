@@ -11,8 +11,8 @@ import "huntaway/perf/invariant"
 //	freezing   -         suspect  -        -         revoking  suspect   -         -         -         init
 //	revoking   -         suspect  -        -         selecting stuck     -         -         -         init
 //	selecting  -         -        -        -         promoting stuck     -         -         -         init
-//	promoting  -         -        -        -         chaining  selecting -         -         -         init
-//	chaining   -         -        -        -         verifying selecting -         -         -         init
+//	promoting  -         -        -        -         proving   selecting -         -         -         init
+//	proving    -         -        -        -         verifying selecting -         -         -         init
 //	verifying  -         -        suspect  -         settling  selecting -         -         -         init
 //	settling   -         -        suspect  -         healthy   healthy   following ambiguous -         init
 //	stuck      -         healthy  -        freezing  -         -         following -         -         init
@@ -39,7 +39,7 @@ const (
 	Revoking
 	Selecting
 	Promoting
-	Chaining
+	Proving
 	Verifying
 	Settling
 	Stuck
@@ -52,7 +52,7 @@ const (
 )
 
 var stateNames = [...]string{"init", "healthy", "suspect", "freezing", "revoking", "selecting", "promoting",
-	"chaining", "verifying", "settling", "stuck", "ambiguous", "following", "draining", "handing"}
+	"proving", "verifying", "settling", "stuck", "ambiguous", "following", "draining", "handing"}
 
 // String returns the state's name.
 func (s State) String() string { return stateNames[s] }
@@ -81,8 +81,8 @@ var nextState = [15][10]State{
 	Freezing:  {never, Suspect, never, never, Revoking, Suspect, never, never, never, Init},
 	Revoking:  {never, Suspect, never, never, Selecting, Stuck, never, never, never, Init},
 	Selecting: {never, never, never, never, Promoting, Stuck, never, never, never, Init},
-	Promoting: {never, never, never, never, Chaining, Selecting, never, never, never, Init},
-	Chaining:  {never, never, never, never, Verifying, Selecting, never, never, never, Init},
+	Promoting: {never, never, never, never, Proving, Selecting, never, never, never, Init},
+	Proving:   {never, never, never, never, Verifying, Selecting, never, never, never, Init},
 	Verifying: {never, never, Suspect, never, Settling, Selecting, never, never, never, Init},
 	Settling:  {never, never, Suspect, never, Healthy, Healthy, Following, Ambiguous, never, Init},
 	Stuck:     {never, Healthy, never, Freezing, never, never, Following, never, never, Init},
