@@ -64,6 +64,7 @@ func (m *Machine) beware() {
 // calm ends that when a probe that was sent since has found the master well enough.
 func (m *Machine) calm() {
 	b := m.member(m.master)
+	m.needy = m.needy && (b == nil || len(b.repl.Followers) == 0)
 	looked := m.fresh(b) && b.sent > m.lostAt ||
 		b != nil && b.fault != vital.FaultNone && b.fault.Alive() && !b.ended && b.told > m.lostAt && !m.exchanged(b)
 	if m.wary && looked {

@@ -176,7 +176,7 @@ func (m *Machine) furthest(heirs []*member) (best *member, why string) {
 // follow looks at a server that was named as master.
 func (m *Machine) follow(b *member, why string) {
 	m.heir = heir{id: b.ID, at: m.now, why: why, refused: m.heir.refused, refusedAt: m.heir.refusedAt, unready: m.heir.unready}
-	m.remarks = nil
+	m.remarks, m.needy = nil, false
 	m.hold()
 	m.on(named, Transition{What: b.Addr + " is named as master", Why: why, Loss: -1})
 	m.order(Identify, b.ID, lookTime)

@@ -83,6 +83,7 @@ type Machine struct {
 	marked    bool     // the marker key has been written to the first master
 	copying   int32    // who is receiving a full copy by our order; -1: nobody
 	forbidden string   // see Status
+	needy     bool     // the new master refused writes for want of replicas when it was published, and has none yet
 	remarks   []string // of the last publication: what an operator should look at
 }
 

@@ -3,6 +3,7 @@ package failover
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"huntaway/ha/vital"
@@ -113,14 +114,32 @@ func (m *Machine) chain() {
 	}
 	var least *member
 	for _, b := range m.members {
-		if b.ID != m.round.candidate && b.frozen && (least == nil || m.better(least, b, least.stand, b.stand)) {
+		if m.idle(b) && (least == nil || m.better(least, b, least.has(), b.has())) {
 			least = b
 		}
 	}
 	if least != nil {
-		m.round.chainedAt, least.frozen = m.now, false
+		m.round.chainedAt, least.frozen, least.spare = m.now, false, false
 		m.orderTo(Follow, least.ID, m.round.candidate, m.o.Chain)
 	}
+}
+
+// idle tells whether a server may be pointed at the new master before that is published: it stands
+// still, or the old master, which is deposed after that, has all that it has.
+func (m *Machine) idle(b *member) bool { return b.ID != m.round.candidate && (b.frozen || b.spare) }
+
+// has returns what a server that is idle has.
+func (b *member) has() vital.Replication {
+	if b.frozen {
+		return b.stand
+	}
+	return b.repl
+}
+
+// unaided tells whether nobody can make the new master take writes before it is published: the
+// old one is the only other server.
+func (m *Machine) unaided() bool {
+	return m.round.deposes && m.round.chainedAt == 0 && !slices.ContainsFunc(m.members, m.idle)
 }
 
 // recordHeir has the state file say which lineage the new master's carries on, and how much of it.
@@ -173,8 +192,8 @@ func (m *Machine) reviewVerifying() {
 		m.publish(m.round.candidate, ev.Repl, m.round.why)
 	case !noReplicas(wrong):
 		m.verifyFailed(wrong)
-	case m.round.waitsFor != 0 && m.now-m.round.waitsFor >= m.o.Writable:
-		m.remarks = append(m.remarks, m.name(m.round.candidate)+" refuses writes for want of replicas")
+	case m.round.waitsFor != 0 && m.now-m.round.waitsFor >= m.o.Writable, m.unaided():
+		m.needy = true
 		m.publish(m.round.candidate, ev.Repl, wrong.Error())
 	case m.retryAt == 0:
 		m.round.waitsFor = first(m.round.waitsFor, m.now)

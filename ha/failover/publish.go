@@ -60,6 +60,8 @@ func (m *Machine) published(id int32) {
 // master's return.
 func (m *Machine) lossAgainst(r *vital.Replication, id int32) int64 {
 	switch {
+	case m.state == Verifying && (m.round.handed || m.round.deposes):
+		return 0 // it has all of what was there when nothing was in flight; the old one adds PINGs
 	case id == m.master || m.known.at == 0 && m.known.Offset == 0 || m.known.Lineage == "":
 		return -1
 	case r.ID == m.known.Lineage:

@@ -53,6 +53,7 @@ func (m *Machine) alarms() (all []string) {
 		when(b.detachedAt != 0 && m.fresh(b) && m.state == Healthy, b.Addr+" follows nobody yet")
 		when(b.ID == m.master && b.fault != 0 && b.fault.Alive(), b.Addr+", the master, answers "+b.fault.String())
 	}
+	when(m.needy, m.name(m.master)+" refuses writes for want of replicas")
 	return append(all, m.remarks...)
 }
 

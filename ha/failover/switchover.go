@@ -279,8 +279,9 @@ func (m *Machine) confirm() {
 	w := m.hand.wish
 	m.round = round{why: "switchover ordered by " + w.By, at: m.now, force: -1, candidate: w.To, from: m.master,
 		handed: !w.Fast, deposes: w.Fast, stand: m.hand.stand}
+	m.needy = false
 	for _, b := range m.members {
-		b.frozen = false
+		b.frozen, b.spare = false, w.Fast && b.ID != w.To && b.ID != m.master && m.fresh(b) && b.repl.Replica && m.inLine(b)
 	}
 	m.on(ready, Transition{What: m.name(w.To) + " has taken over", Why: m.name(m.master) + " has handed over", Loss: -1})
 	m.verify()
