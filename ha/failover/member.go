@@ -106,8 +106,8 @@ func (b *member) heard(ev Event) {
 func (m *Machine) heard(b *member, ev Event) {
 	b.heard(ev)
 	m.trace(&b.repl)
-	if b.repl.ID == m.known.Lineage && m.known.Lineage != "" {
-		m.known.Offset = max(m.known.Offset, b.repl.Offset) // whatever a replica has the master has had
+	if m.known.Lineage != "" { // whatever anybody has of the master's stream the master has had
+		m.known.Offset = max(m.known.Offset, m.share(&b.repl, m.known.Lineage))
 	}
 	switch lacks := b.ID == m.master && !b.repl.Replica && m.lacks(b); {
 	case !lacks:
