@@ -80,12 +80,12 @@
 // # What is promoted
 //
 // Who has most of the last master's stream, whatever his lineage is called; what that one carries on of the
-// streams before it is part of it. Of two that have as much for all that is known, who may have more. Who has
-// only older parts lacks what was written since, which is better than no server, and the loss is reported. A server that has started from an append-only file has a
-// lineage that nobody knows, and is last: when it has the last master's mark, and nobody with more has
-// come for DownSilence. With each publication the bytes that are
-// known to be lost are told, and told again, exactly, when the old master returns and is
-// looked at.
+// streams before it is part of it. Where one of the lineages in between began is not always known: who may have
+// more goes first, unless another one has all that the master has said it had. Who has only older parts lacks what
+// was written since, which is better than no server, and the loss is reported. A server that has started from an
+// append-only file has a lineage that nobody knows, and is last: when it has the last master's mark, and nobody
+// with more has come for DownSilence. With each publication the bytes that are known to be lost are told, and told
+// again, exactly, when the old master returns and is looked at.
 //
 // # After a restart
 //

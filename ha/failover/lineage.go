@@ -150,10 +150,11 @@ const generations = 4
 type worth struct {
 	least int64
 	most  int64 // it may be as much: nobody has said where one of the lineages in between began
+	whole bool  // the least is all that the last master has said it had
 }
 
 // worthless is the worth of data of which nothing shows that they are the group's.
-var worthless = worth{-1, -1}
+var worthless = worth{-1, -1, false}
 
 // worthOf returns what can be shown of r.
 func (m *Machine) worthOf(r *vital.Replication) worth { return m.worthFor(r, m.known) }
@@ -165,6 +166,7 @@ func (m *Machine) worthFor(r *vital.Replication, of past) worth {
 		least, most := m.shares(r, p.of)
 		w.least, w.most = max(w.least, min(least, p.least)), max(w.most, min(most, p.most))
 	}
+	w.whole = w.least >= of.said && w != worthless
 	return w
 }
 
@@ -178,9 +180,14 @@ func (m *Machine) precedes(r *vital.Replication) bool {
 	return !m.carriesOn(r) && m.worthOf(r) != worthless
 }
 
-// compare orders by what is worth more.
+// compare orders by what is worth more: first who lacks nothing that the last master has said it had, and then who
+// may have more. Whose lineage nobody has seen begin follows a later master, and mostly lacks nothing of the one
+// before: that one has started again, and handed it the rest; but it may have been behind too.
 func (w worth) compare(o worth) int {
-	return cmp.Or(cmp.Compare(w.least, o.least), cmp.Compare(w.most, o.most))
+	if w.whole != o.whole {
+		return map[bool]int{true: 1, false: -1}[w.whole]
+	}
+	return cmp.Or(cmp.Compare(w.most, o.most), cmp.Compare(w.least, o.least))
 }
 
 // outmarks tells whether a server of whose lineage nothing is known has the last master's mark, and b

@@ -104,7 +104,7 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	if b := m.memberAt(intent.Master); b != nil && intent.Lineage != "" {
 		m.master = b.ID
 	}
-	m.known = past{RunID: intent.RunID, Lineage: intent.Lineage, Offset: intent.Offset}
+	m.known = past{RunID: intent.RunID, Lineage: intent.Lineage, Offset: intent.Offset, said: intent.Offset}
 	for _, lineage := range strings.Fields(intent.Former) {
 		m.former = append(m.former, past{Lineage: lineage})
 	}

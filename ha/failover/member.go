@@ -13,6 +13,7 @@ type past struct {
 	RunID   string
 	Lineage string
 	Offset  int64
+	said    int64  // the part of it that it has named itself, or the state file
 	second  string // the lineage before, "" for none
 	upTo    int64  // the first offset that is not of that one any more
 	at      int64  // when it was asked; 0: by the state file
@@ -20,7 +21,7 @@ type past struct {
 
 // pastOf returns what a master says of itself.
 func pastOf(r *vital.Replication, at int64) past {
-	p := past{RunID: r.RunID, Lineage: r.ID, Offset: r.Offset, second: r.SecondID, upTo: r.SecondOffset, at: at}
+	p := past{RunID: r.RunID, Lineage: r.ID, Offset: r.Offset, said: r.Offset, second: r.SecondID, upTo: r.SecondOffset, at: at}
 	if p.second == "" {
 		p.upTo = 0
 	}

@@ -113,16 +113,16 @@ func TestDescentsKept(t *testing.T) {
 	if got := m.share(&vital.Replication{ID: "L1", Offset: 400, SecondID: "A", SecondOffset: 101}, "A"); got != 100 {
 		t.Errorf("got a share of %d of what nobody remembers; want what it says itself, 100", got)
 	}
-	if got, want := m.worthOf(&vital.Replication{ID: "Z", Offset: 60}), (worth{50, 60}); got != want {
+	if got, want := m.worthOf(&vital.Replication{ID: "Z", Offset: 60}), (worth{50, 60, false}); got != want {
 		t.Errorf("got a worth of %v; want %v", got, want)
 	}
 }
 
-// TestWorth: who has more of the last master's stream is worth more, under whatever name; of two that have as much for
-// all that is known, who may have more.
+// TestWorth: who has more of the last master's stream is worth more, under whatever name; who may have more than another one is
+// worth more, unless that one lacks nothing that the master has said.
 func TestWorth(t *testing.T) {
 	m := New(Options{Mode: Local}, Layout{Group: "g", Master: -1, Epoch: 1}, Intent{}, 1e9)
-	m.known = past{Lineage: "C", Offset: 300}
+	m.known = past{Lineage: "C", Offset: 300, said: 245}
 	m.descends("C", descent{"B", 239, false})
 	m.descends("B", descent{"A", 150, true})
 	r := func(id string, offset int64, second string, upTo int64, replica bool) vital.Replication {
@@ -133,14 +133,17 @@ func TestWorth(t *testing.T) {
 		r    vital.Replication
 		want worth
 	}{
-		{"a stranger", r("X", 900, "", -1, true), worth{-1, -1}},
-		{"what was left first", r("A", 90, "", -1, true), worth{90, 90}},
-		{"the last one, far behind", r("C", 100, "B", 100, true), worth{100, 100}},
-		{"somebody's heir", r("D", 130, "A", 100, false), worth{100, 100}},
-		{"somebody's heir's replica", r("D", 130, "A", 100, true), worth{100, 130}},
-		{"what was left first, with all", r("A", 500, "", -1, true), worth{150, 239}},
-		{"the one before, with all", r("B", 500, "", -1, true), worth{239, 239}},
-		{"the last one", r("C", 240, "", -1, true), worth{240, 240}},
+		{"a stranger", r("X", 900, "", -1, true), worth{-1, -1, false}},
+		{"what was left first", r("A", 90, "", -1, true), worth{90, 90, false}},
+		{"the last one, far behind", r("C", 100, "B", 100, true), worth{100, 100, false}},
+		{"somebody's heir", r("D", 130, "A", 100, false), worth{100, 100, false}},
+		{"what was left first, and that for sure", r("A", 120, "", -1, true), worth{120, 120, false}},
+		{"somebody's heir's replica", r("D", 130, "A", 100, true), worth{100, 130, false}},
+		{"what was left first, with all", r("A", 500, "", -1, true), worth{150, 239, false}},
+		{"the one before, with all", r("B", 500, "", -1, true), worth{239, 239, false}},
+		{"the last one", r("C", 240, "", -1, true), worth{240, 240, false}},
+		{"the last one's heir's replica", r("E", 500, "C", 240, true), worth{240, 500, false}},
+		{"the last one, with all that it said", r("C", 245, "", -1, true), worth{245, 245, true}},
 	}
 	for i, c := range ascending {
 		got := m.worthOf(&c.r)

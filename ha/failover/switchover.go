@@ -269,7 +269,7 @@ func (m *Machine) giveAway() {
 func (m *Machine) measured(r *vital.Replication) {
 	m.hand.stand.Lineage, m.hand.stand.Offset = r.ID, r.Offset
 	if r.ID == m.known.Lineage {
-		m.known.Offset = max(m.known.Offset, r.Offset)
+		m.known.Offset, m.known.said = max(m.known.Offset, r.Offset), r.Offset
 		m.begin("handing", m.hand.wish.To)
 	}
 }

@@ -46,7 +46,7 @@ func (w *world) checkLoss(b *box) {
 			w.broken("writes %v are lost in a switchover to s%d", lost, b.id)
 		}
 		for _, o := range w.boxes {
-			if kept := lost.both(o.data); len(kept) > 0 && w.eligible(o) {
+			if kept := lost.both(o.data); len(kept) > 0 && w.eligible(o) && !w.obscured(o, b) {
 				w.broken("writes %v are lost; s%d has %v", lost, o.id, kept)
 			}
 		}
@@ -59,6 +59,13 @@ func (w *world) checkLoss(b *box) {
 func (w *world) promises() bool {
 	w.forgetful = w.forgetful || w.disk.Lineage == ""
 	return w.o.Mode == Local && !w.wrenched && !w.byHand && !w.forgetful
+}
+
+// obscured tells whether nothing shows that o, who has more than b, has it: b has all that the last master has said, and
+// where the lineage began that o follows nobody can say who is left. It may as well have begun behind b.
+func (w *world) obscured(o, b *box) bool {
+	mine, others := w.m.worthFor(&w.m.member(b.id).repl, w.knew), w.m.worthFor(&w.m.member(o.id).repl, w.knew)
+	return mine.whole && !others.whole && others.most > others.least
 }
 
 // eligible tells whether a server could have been made master, for all that the machine knows: in a
