@@ -162,8 +162,10 @@ func (w *watch) run(ctx context.Context) {
 
 // disrobe gives all badges back.
 func (w *watch) disrobe() {
+	ctx, cancel := context.WithTimeout(context.Background(), withdrawTime)
+	defer cancel()
 	for _, s := range w.stewards {
-		s.heart.doff()
+		s.heart.withdraw(ctx, s.group)
 	}
 }
 

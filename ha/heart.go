@@ -44,6 +44,18 @@ type heart struct {
 	marked     uint64 // the epoch that the mark on the badge's server was last seen with; 0: not seen right
 }
 
+// withdrawTime is how long a monitor that ends may take to say so.
+const withdrawTime = 300 * time.Millisecond
+
+// withdraw says for good that this monitor is not active: whoever wears a badge has the heartbeat.
+// Another monitor need not wait then until that has expired.
+func (h *heart) withdraw(ctx context.Context, group string) {
+	if h.badge != nil {
+		_ = h.badge.conn.Do(ctx, "UNLINK", beatKey(group)).Err() // it expires by itself
+	}
+	h.doff()
+}
+
 // doff says no longer that this monitor is active.
 func (h *heart) doff() {
 	if h.badge != nil {
@@ -93,6 +105,8 @@ func (w *watch) beat(s *steward) {
 		o := outcome{group: s.group, beat: true, ev: failover.Event{Kind: failover.Tick}}
 		if rival := l.take(ctx); rival != "" {
 			o.ev = failover.Event{Kind: failover.Rival, Text: rival}
+		} else if l.heart.holds(l.master) {
+			o.ev = failover.Event{Kind: failover.Alone}
 		}
 		o.odd, o.heart = l.odd, l.heart
 		select {

@@ -251,6 +251,22 @@ func TestBadgeLost(t *testing.T) {
 	}
 }
 
+// TestWithdrawnBadge: nobody waits for a monitor that has ended in good order, and the key of one that is
+// not active stays.
+func TestWithdrawnBadge(t *testing.T) {
+	i := launch(t)
+	a, b := listening(t, i, nameA), listening(t, i, nameB)
+	a.active("at the start")
+	b.down("beside it", nameA+", by its connection to ")
+	b.look.heart.withdraw(t.Context(), "g")
+	a.active("when one that is not active has ended")
+	if words := fmt.Sprint(i.must("GET", beatKey("g"))); !strings.HasPrefix(words, nameA) {
+		t.Errorf("got the heartbeat %q; want that of the active one", words)
+	}
+	a.look.heart.withdraw(t.Context(), "g")
+	b.active("when the active one has ended")
+}
+
 // TestScriptsNameNothing: a script cannot give a connection a name, so that who can write keys wears no badge.
 func TestScriptsNameNothing(t *testing.T) {
 	i := launch(t)

@@ -17,6 +17,7 @@ const (
 	Announced                   // the arbiter names a master: Addr, Epoch
 	Objected                    // the arbiter says that the master is objectively down; with Source 0 that it is not any more
 	Rival                       // another active monitor was heard: Text says who
+	Alone                       // this monitor has said that it is active where all others look, and nobody else does
 	Commanded                   // an operator's wish: Wish
 )
 

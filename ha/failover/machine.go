@@ -17,7 +17,7 @@ const (
 	pollEvery  = second / 200  // between two looks at offsets or at FAILOVER's progress
 	freshFor   = 2 * second    // an answer is no witness when it is older
 	initFor    = second        // how long servers are waited for before a start goes on without them
-	rivalFor   = 15 * second   // how long another monitor counts as active after it was heard
+	rivalFor   = 15 * second   // how long another monitor counts as active after it was heard, unless this one finds itself Alone
 	unsure     = 5 * second    // how long a handover may be neither over nor undone
 	hour       = 3600 * second // the window of HourlyCap
 	formerMost = 16            // lineages that are remembered
@@ -228,6 +228,8 @@ func (m *Machine) take(ev Event) {
 		m.hearObjected(ev)
 	case Rival:
 		m.rivalAt, m.rival = m.now, ev.Text
+	case Alone:
+		m.rivalAt = 0
 	case Commanded:
 		m.command(ev.Wish)
 	}

@@ -36,7 +36,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	set 1 late=1, set 1 elsewhere=1 its master does not list it as online; lists it at another address
 //	crash, crash 3, begin           this process ends (after 3 more actions); is started again
 //	switchover 0 1 fast dryrun      by the operator; also resolve 1, latch, release
-//	announce 1 epoch=2 of=3/3       by the arbiter; also object, object 1, object off, rival, reach 1/4
+//	announce 1 epoch=2 of=3/3       by the arbiter; also object, object 1, object off, rival, norival, reach 1/4
 //	arbiter refuses                 what it does when it is asked for a switchover; also begins, promotes, silent
 //	disk full, disk ok, disk lost   the state file cannot be written; can; is gone when this process is started again
 //	mute on                         the driver does not say how orders end
@@ -123,7 +123,7 @@ func (s *script) say(words []string) {
 		s.w.feed(Event{Kind: Commanded, Wish: s.wish(words)})
 	case "trap":
 		s.w.trap = trap{int(s.number(rest[0])), rest[1], fallen(rest[2]), s.span(rest[3])}
-	case "announce", "object", "rival", "reach", "disk", "mute", "needs", "reload", "arbiter":
+	case "announce", "object", "rival", "norival", "reach", "disk", "mute", "needs", "reload", "arbiter":
 		s.outside(words)
 	default:
 		s.server(words[0], s.w.boxes[s.number(rest[0])], rest[1:])
@@ -233,6 +233,8 @@ func (s *script) outside(words []string) {
 		s.w.feed(ev)
 	case "rival":
 		s.w.feed(Event{Kind: Rival, Text: words[1]})
+	case "norival":
+		s.w.feed(Event{Kind: Alone})
 	case "reach":
 		if _, err := fmt.Sscanf(words[1], "%d/%d", &s.w.reached[0], &s.w.reached[1]); err != nil {
 			s.t.Fatalf("got %q; want reach 1/4", words[1])
