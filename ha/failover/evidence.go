@@ -153,15 +153,18 @@ func (m *Machine) exchanged(b *member) bool {
 	return m.o.Mode != Observe && m.known.Lineage != "" && b.repl.RunID != "" && b.repl.RunID != m.known.RunID
 }
 
-// unasked tells whether somebody who answers has not been asked since the process was first seen
-// that answers in the master's place: what he had before may be less than what the old one
-// has given him until its end.
+// unasked tells whether another process answers in the master's place, and somebody has not been asked since it
+// was first seen.
 func (m *Machine) unasked(b *member) bool {
-	if m.state == Init || !m.exchanged(b) {
-		return false
-	}
+	return m.state != Init && m.exchanged(b) && m.unheard(b, b.metAt)
+}
+
+// unheard tells whether somebody besides b who answers, or complains, has not been asked since: what he had before may be
+// less than what the master has given him until its end.
+func (m *Machine) unheard(b *member, since int64) bool {
 	return slices.ContainsFunc(m.members, func(r *member) bool {
-		return r != b && r.sent != 0 && r.fault == vital.FaultNone && r.sent < b.metAt
+		answers := r.sent != 0 && r.fault == vital.FaultNone || r.fault != vital.FaultNone && r.fault.Alive()
+		return r != b && answers && max(r.sent, r.told) < since
 	})
 }
 

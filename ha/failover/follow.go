@@ -138,9 +138,10 @@ func (m *Machine) acceptable(b *member) bool {
 // wait all the same: it lacks something that the old one had, since its redis.conf made it master when it started,
 // or a switchover that came to nothing, and the old one may be back in a moment with everything. It is given
 // DownSilence for that. A state file says what the master had when it was written, so that no claimant is
-// measured by it.
+// measured by it, nor by what a master had that goes on and only complains.
 func (m *Machine) premature(b *member) bool {
-	unknown := m.known.at == 0 && m.known.Lineage != "" && b.linkedAs != b.repl.RunID
+	old := m.member(m.master)
+	unknown := m.known.at == 0 && m.known.Lineage != "" && b.linkedAs != b.repl.RunID || old != nil && m.complains(old)
 	has := m.share(&b.repl, m.known.Lineage)
 	if m.o.Mode != Local || !unknown && !m.outdated(b) && !(has >= 0 && has < m.known.Offset) {
 		return false
@@ -180,6 +181,10 @@ func (m *Machine) follow(b *member, why string) {
 	m.hold()
 	m.on(named, Transition{What: b.Addr + " is named as master", Why: why, Loss: -1})
 	m.order(Identify, b.ID, lookTime)
+	if m.o.Mode == Local {
+		m.asked = 0
+		m.ask()
+	}
 }
 
 // reviewFollowing waits until the heir has proved itself, then until the old master is
@@ -200,6 +205,8 @@ func (m *Machine) reviewFollowing() {
 	case m.retryAt != 0:
 		m.outcomes, m.retryAt = nil, 0
 		m.order(Identify, m.heir.id, lookTime)
+	case ev.Err == nil && !ev.Repl.Replica && m.unwitnessed():
+		m.ask()
 	case ev.Err == nil && !ev.Repl.Replica:
 		m.acknowledge(ev)
 	case m.now-m.heir.at >= heirPatience:
@@ -232,6 +239,12 @@ func (m *Machine) acknowledge(ev Event) {
 		m.orderTo(Follow, m.master, m.heir.id, m.o.Promote)
 	}
 	m.inherit()
+}
+
+// unwitnessed tells whether somebody has yet to say what he has since the heir was named: nobody stands for it, and one who
+// has more contests it.
+func (m *Machine) unwitnessed() bool {
+	return m.o.Mode == Local && !m.heir.vouched && m.hand.at == 0 && m.now-m.heir.at < heirPatience && m.unheard(m.member(m.heir.id), m.heir.at)
 }
 
 // pausedByUs tells whether a switchover of ours that the arbiter carries out has paused writes

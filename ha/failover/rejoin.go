@@ -54,13 +54,16 @@ func (m *Machine) restore() {
 }
 
 // present tells whether the table's master answers, as a master and with all that it is known to have had,
-// or complains of what only a living one does and cannot have become another process meanwhile.
+// or complains.
 func (m *Machine) present(b *member) bool {
-	if m.lacks(b) || m.replaced(b) {
-		return false
-	}
-	same := b.sent > b.changedAt && !b.ended && !m.exchanged(b) // since it last said what it is
-	return m.isMaster(b) || same && !b.repl.Replica && b.fault != vital.FaultNone && b.fault.Alive()
+	return !m.lacks(b) && !m.replaced(b) && (m.isMaster(b) || m.complains(b))
+}
+
+// complains tells whether the table's master complains of what only a living one does, and cannot have become another
+// process meanwhile, nor anything else than it last said.
+func (m *Machine) complains(b *member) bool {
+	same := b.sent > b.changedAt && !b.ended && !m.exchanged(b)
+	return same && !b.repl.Replica && b.fault != vital.FaultNone && b.fault.Alive()
 }
 
 // ours tells whether a server's data are this group's, by lineage, or because the process was our
