@@ -307,13 +307,17 @@ func (m *Machine) inherit() {
 	}
 }
 
-// contested returns why the heir is not to be published although it says that it is master: somebody who
-// answers has more, and nobody stands for the heir, or only the state file, which means the process before it. ""
-// when nothing speaks against it.
+// contested returns why the heir is not to be published although it has said that it is master: it has ended since and
+// would be copied as whatever comes back, or somebody who answers has more, and nobody stands for the heir, or only the
+// state file, which means the process before it. "" when nothing speaks against it.
 func (m *Machine) contested() string {
 	b := m.member(m.heir.id)
 	switch {
 	case b == nil:
+	case m.o.Mode == Local && m.heir.fencing && b.ended:
+		return "it refuses connections"
+	case m.o.Mode == Local && m.heir.fencing && b.repl.RunID != m.heir.repl.RunID:
+		return "another process answers"
 	case b.ID == m.master && (m.replaced(b) || m.awaited(b)):
 		return "another process answers, which lacks the data"
 	case !m.heir.vouched && m.hand.at == 0 && m.lesser(b):
