@@ -226,7 +226,7 @@ var failoverRows = []row{
 		doc: "With local: no second failover of a group sooner than so long after the last."},
 	{name: "failovers_per_hour", kind: kindNumber, at: ofPool(func(p *Pool) any { return &p.FailoversPerHour }),
 		least: 1, initial: "3", when: onReload,
-		doc: "With local: after so many in an hour a group is left to the operator, until huntaway resolve."},
+		doc: "With local: after so many in an hour a group is left to the operator, until huntaway release."},
 	{name: "candidate_gap", kind: kindSize, at: ofPool(func(p *Pool) any { return &p.CandidateGap }),
 		initial: "0B", when: onReload,
 		doc: "With local: how much of the data that another replica has may be given up to promote the secondary (role n)."},

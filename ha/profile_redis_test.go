@@ -91,6 +91,9 @@ func TestProfileOfRights(t *testing.T) {
 	finds(t, Profile(t.Context(), p), Doubtful, "watcher may not PING")
 	m.must("ACL", "SETUSER", "watcher", "-info")
 	finds(t, Profile(t.Context(), p), Fatal, "watcher may not INFO")
+	open := profiled(t, "observe", launch(t))
+	open.Access.Password = "secret"
+	finds(t, Profile(t.Context(), open), Doubtful, "it has no password")
 	p.Access.Password = "wrong"
 	finds(t, Profile(t.Context(), p), Fatal, "WRONGPASS")
 }

@@ -56,6 +56,9 @@ func (j *judgement) server(s *testimony, n int) {
 	if s.told["rdb_last_bgsave_status"] == "err" || s.told["aof_last_write_status"] == "err" {
 		j.note(Doubtful, s, "its last save to disk failed", "a disk with room: such a server refuses writes with MISCONF", "")
 	}
+	if a := &j.pool.Access; a.Password != "" && a.User == "" && s.confErr == nil && s.conf["requirepass"] == "" {
+		j.note(Doubtful, s, "it has no password, and server_password gives it one", "requirepass there, or no server_password (redis_auth) here: it serves everybody", "")
+	}
 	if s.conf["requirepass"] != "" && s.conf["masterauth"] == "" && n > 1 {
 		j.note(Doubtful, s, "it has requirepass and no masterauth", "both: it could not follow another master", s.command("CONFIG", "SET", "masterauth", "PASSWORD"))
 	}

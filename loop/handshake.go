@@ -75,7 +75,7 @@ func (at greetStep) judge(reply []byte) (welcome, *fault) {
 	case bytes.HasPrefix(reply, []byte("-ERR max number of clients")):
 		return turnsAway, faultFull // it says so instead of a welcome, and hangs up
 	case code == "DENIED": // likewise
-	case at == stepPing, at == stepReplica:
+	case at == stepPing, at == stepReplica, at == stepAuth && wantsNoPassword(reply):
 		return isThere, nil
 	case code == "BUSY", code == "LOADING", code == "MASTERDOWN":
 		return later, nil
@@ -83,6 +83,13 @@ func (at greetStep) judge(reply []byte) (welcome, *fault) {
 		return turnsAway, faultAuth
 	}
 	return turnsAway, faultRefused
+}
+
+// wantsNoPassword reports whether a server says to AUTH that it has no password: it serves everybody, and what
+// gives it one more than it wants worked with twemproxy.
+func wantsNoPassword(reply []byte) bool {
+	return bytes.HasPrefix(reply, []byte("-ERR AUTH <password> called without any password configured")) ||
+		bytes.HasPrefix(reply, []byte("-ERR Client sent AUTH, but no password is set")) // before Redis 6
 }
 
 // open takes the connection over from the dialer and greets the server.

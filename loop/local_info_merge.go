@@ -214,9 +214,9 @@ var ownRanks = map[string]rank{
 var ownChapters = []string{"Commandstats", "Errorstats", "Keyspace"}
 
 // hides reports whether a line of a master is not for clients: who follows it, which is the
-// pool's business, and times of commands, where they are of several.
+// pool's business, how many of them are well, beside a connected_slaves of none, and times of commands, where they are of several.
 func hides(name string, alone bool) bool {
-	return strings.HasPrefix(name, "slave") && strings.Trim(name[len("slave"):], "0123456789") == "" ||
+	return strings.HasPrefix(name, "slave") && strings.Trim(name[len("slave"):], "0123456789") == "" || name == "min_slaves_good_slaves" ||
 		!alone && strings.HasPrefix(name, "latency_percentiles_usec_")
 }
 

@@ -252,14 +252,14 @@ func TestInfoOfOneMaster(t *testing.T) {
 	st.masterTold(0, 0, command("INFO", "all"), infoText("_#Server redis_version:9.9.9 x_new:1 tcp_port:1 uptime_in_seconds:77 "+
 		"_#Clients connected_clients:55 blocked_clients:44 client_recent_max_input_buffer:8 "+
 		"_#Memory used_memory:123 maxmemory_policy:allkeys-lru _#Stats migrate_cached_sockets:3 total_commands_processed:12345 slave_expires_tracked_keys:2 "+
-		"_#Replication role:slave connected_slaves:2 slave0:ip=10.0.0.1,port=1 slave17:ip=10.0.0.2 master_repl_offset:99 "+
+		"_#Replication role:slave connected_slaves:2 slave0:ip=10.0.0.1,port=1 slave17:ip=10.0.0.2 min_slaves_good_slaves:2 master_repl_offset:99 "+
 		"_#Commandstats cmdstat_replconf:calls=1 _#Strange strange:yes _#Keyspace db0:keys=4,expires=0,avg_ttl=0"))
 	titles, got := sectionsOf(t, c.take())
 	for name, want := range map[string]string{
 		"redis_version": "7.0.0", "x_new": "1", "tcp_port": "22121", "uptime_in_seconds": "77", "huntaway_pool": "alpha",
 		"connected_clients": "1", "blocked_clients": "0", "client_recent_max_input_buffer": "8", "used_memory": "123",
 		"maxmemory_policy": "allkeys-lru", "migrate_cached_sockets": "3", "total_commands_processed": "12345",
-		"slave_expires_tracked_keys": "2", "role": "master", "connected_slaves": "0", "slave0": "", "slave17": "",
+		"slave_expires_tracked_keys": "2", "role": "master", "connected_slaves": "0", "slave0": "", "slave17": "", "min_slaves_good_slaves": "",
 		"master_repl_offset": "99", "cmdstat_replconf": "", "strange": "yes", "db0": "keys=4,expires=0,avg_ttl=0",
 	} {
 		if got[name] != want {
