@@ -73,3 +73,38 @@ func greetAll(ln net.Listener) {
 		c.Close()
 	}
 }
+
+// TestSuccessorThatEndsFirst: who cannot start, or is taken back, gives a unix socket's place back to the
+// process that served it before, and nobody leaves a file behind.
+func TestSuccessorThatEndsFirst(t *testing.T) {
+	d := door{Listen: config.Listen{Network: "unix", Address: filepath.Join(t.TempDir(), "s")}, ReusePort: true}
+	old := opened(t, d)
+	go greetAll(old)
+	for range 2 {
+		next := opened(t, d)
+		if err := next.Close(); err != nil {
+			t.Fatal(err)
+		}
+		c := connected(t, d)
+		c.SetReadDeadline(time.Now().Add(patience))
+		if n, err := c.Read(make([]byte, 1)); n != 1 {
+			t.Fatalf("got %v; want the predecessor to serve again", err)
+		}
+	}
+	next := opened(t, d)
+	old.Close()
+	left := func() []string {
+		names, err := filepath.Glob(d.Address + "*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return names
+	}
+	if names := left(); len(names) != 1 {
+		t.Errorf("got %q when the predecessor had ended; want the successor's socket alone", names)
+	}
+	next.Close()
+	if names := left(); len(names) != 0 {
+		t.Errorf("got %q when both had ended; want nothing", names)
+	}
+}

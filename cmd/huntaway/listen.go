@@ -116,7 +116,12 @@ func (d door) openUnix() (net.Listener, error) {
 	return l, nil
 }
 
-// replaceUnix opens a unix socket beside a predecessor's and moves it to that one's place.
+// before is what the name of a predecessor's socket ends in while a successor has its place.
+const before = ".before"
+
+// replaceUnix opens a unix socket beside a predecessor's and moves it to that one's place. The
+// predecessor's keeps another name, by which it gets its place back when this process ends first:
+// because it cannot start, or an upgrade is taken back.
 func (d door) replaceUnix() (net.Listener, error) {
 	beside := d
 	beside.Address += ".next"
@@ -124,6 +129,8 @@ func (d door) replaceUnix() (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	os.Remove(d.Address + before)
+	_ = os.Link(d.Address, d.Address+before) // a file system without links has no way back
 	if err := os.Rename(beside.Address, d.Address); err != nil {
 		ln.Close()
 		return nil, fmt.Errorf("listening on %s: %w", d.Address, err)
@@ -182,11 +189,24 @@ type unixListener struct {
 // Addr returns where clients find it.
 func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
 
-// Close closes the socket and removes it.
+// Close closes the socket and removes it, or gives a predecessor that still serves its place back.
 func (l *unixListener) Close() error {
-	there, err := os.Lstat(l.path)
-	if err == nil && os.SameFile(there, l.made) && there.ModTime().Equal(l.made.ModTime()) {
-		os.Remove(l.path) // inode numbers are used again, hence the time
+	if l.isAt(l.path + before) {
+		os.Remove(l.path + before)
+	}
+	if l.isAt(l.path) && !reinstated(l.path) {
+		os.Remove(l.path)
 	}
 	return l.UnixListener.Close()
+}
+
+// isAt reports whether the socket at that path is this one. Inode numbers are used again, hence the time.
+func (l *unixListener) isAt(path string) bool {
+	there, err := os.Lstat(path)
+	return err == nil && os.SameFile(there, l.made) && there.ModTime().Equal(l.made.ModTime())
+}
+
+// reinstated gives path back to the process that served it before, if that still does.
+func reinstated(path string) bool {
+	return errors.Is(removeStale(path+before), errServed) && os.Rename(path+before, path) == nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"huntaway/config"
+	"huntaway/ha"
 	"huntaway/loop"
 	"huntaway/perf"
 	"huntaway/shard"
@@ -63,13 +64,19 @@ func (p *proxy) follow() error {
 	return nil
 }
 
+// nextWatch returns by what the monitor watches a pool that is in next: what only a restart changes, as
+// the password of the servers, is as the data path has it.
+func (p *proxy) nextWatch(next *config.Config, i int) ha.PoolOptions {
+	s := p.pools[i]
+	return s.watchOptions(liveOnly(*poolNamed(next, s.name), &p.cfg.Pools[i]))
+}
+
 // rewatch has the monitor watch the pools whose options change by the new ones. When that fails
 // for one, those before it are watched by the old ones again.
 func (p *proxy) rewatch(next *config.Config, options map[int]loop.PoolOptions) error {
 	var done []int
 	for i := range options {
-		s := p.pools[i]
-		err := p.monitor.Watch(s.watchOptions(poolNamed(next, s.name)))
+		err := p.monitor.Watch(p.nextWatch(next, i))
 		if err == nil {
 			done = append(done, i)
 			continue

@@ -73,3 +73,25 @@ func TestReloadChangesAllOrNothing(t *testing.T) {
 		t.Errorf("the next one: %v, %d groups, level %v; want all of it", err, len(p.pools[0].pool.Table().Groups), log.level.Level())
 	}
 }
+
+// TestReloadWatchesByWhatIsInForce: of a change that needs a restart neither the data path nor the monitor
+// takes over anything, whatever else changes with it.
+func TestReloadWatchesByWhatIsInForce(t *testing.T) {
+	file := func(interval, password, failover string) *config.Config {
+		cfg, err := config.Parse("a.toml", []byte("[admin]\nhttp = \"off\"\n[runtime]\nstate_dir = \""+t.TempDir()+"\"\n[pools.a]\nlisten = \"127.0.0.1:0\"\n"+
+			"probe_interval = \""+interval+"\"\nserver_password = \""+password+"\"\nfailover = \""+failover+"\"\n[[pools.a.groups]]\nname = \"g\"\nmaster = \"127.0.0.1:1\"\nreplicas = [\"127.0.0.1:2\"]\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cfg
+	}
+	for _, modes := range [][2]string{{"observe", "local"}, {"local", "observe"}} {
+		was, next := file("500ms", "old", modes[0]), file("200ms", "new", modes[1])
+		p := &proxy{cfg: was, pools: []*served{{name: "a"}}}
+		want := watchOptions(&was.Pools[0], nil)
+		got := p.nextWatch(next, 0)
+		if got.Access.Password != "old" || got.Failover.Mode != want.Failover.Mode || got.ProbeInterval != next.Pools[0].ProbeInterval {
+			t.Errorf("%v: got password %q, mode %v, interval %v; want those in force, and the new interval", modes, got.Access.Password, got.Failover.Mode, got.ProbeInterval)
+		}
+	}
+}
