@@ -55,6 +55,7 @@ type member struct {
 
 	// The failover being made.
 	frozen     bool              // has acknowledged Detach
+	lent       bool              // was pointed at a new master that is not published yet
 	spare      bool              // in a switchover without FAILOVER: a replica of the old master, beside the new one
 	stand      vital.Replication // and said this then
 	before     vital.Replication // its answer before anything was touched
@@ -168,7 +169,7 @@ func (b *member) froze(ev Event) {
 // snapshot keeps what the server was before anything was touched.
 func (b *member) snapshot() {
 	b.before, b.beforeOK = b.repl, b.sent != 0
-	b.frozen, b.spare, b.excluded, b.why, b.declined = false, false, false, "", ""
+	b.frozen, b.spare, b.lent, b.excluded, b.why, b.declined = false, false, false, false, "", ""
 }
 
 // refusalIn returns the words of a server that has refused an order, without the arguments that

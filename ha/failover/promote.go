@@ -119,8 +119,19 @@ func (m *Machine) chain() {
 		}
 	}
 	if least != nil {
-		m.round.chainedAt, least.frozen, least.spare = m.now, false, false
+		m.round.chainedAt, least.frozen, least.spare, least.lent = m.now, false, false, true
 		m.orderTo(Follow, least.ID, m.round.candidate, m.o.Chain)
+	}
+}
+
+// recall detaches the siblings that were pointed at a new master of a switchover, which has not proved itself and may
+// come back with less. They follow the old one again when that answers.
+func (m *Machine) recall() {
+	for _, b := range m.members {
+		if b.lent {
+			b.lent, b.detachedAt = false, m.now
+			m.loose(Detach, b.ID, -1)
+		}
 	}
 }
 
@@ -224,6 +235,7 @@ func (m *Machine) verifyFailed(wrong error) {
 	old := m.member(m.master)
 	switch why := m.name(m.round.candidate) + " took over and did not prove itself: " + wrong.Error(); {
 	case m.round.deposes, m.round.handed && (old == nil || !old.repl.Replica && m.hand.aborting):
+		m.recall()
 		m.loose(Unpause, m.master, -1)
 		m.suspect(why)
 	case m.round.handed:

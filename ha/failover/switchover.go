@@ -281,7 +281,7 @@ func (m *Machine) confirm() {
 		handed: !w.Fast, deposes: w.Fast, stand: m.hand.stand}
 	m.needy = false
 	for _, b := range m.members {
-		b.frozen, b.spare = false, w.Fast && b.ID != w.To && b.ID != m.master && m.fresh(b) && b.repl.Replica && m.inLine(b)
+		b.frozen, b.lent, b.spare = false, false, w.Fast && b.ID != w.To && b.ID != m.master && m.fresh(b) && b.repl.Replica && m.inLine(b)
 	}
 	m.on(ready, Transition{What: m.name(w.To) + " has taken over", Why: m.name(m.master) + " has handed over", Loss: -1})
 	m.verify()
