@@ -91,11 +91,11 @@ func (u woken) append(dst []byte) []byte {
 // unblock ends the wait of a client, if it is this worker's and waits.
 func (w *worker) unblock(p *Pool, id uint64, u unblock) {
 	var b *blocked
-	w.sessionsOf(p, func(s *session) {
-		if s.id == id {
-			b = s.blocked()
+	for _, waits := range w.pools[p.index].blocked { // of whom there are few; of clients there are many
+		if waits.s.id == id {
+			b = waits
 		}
-	})
+	}
 	if b == nil || !b.waits() {
 		u.heard(notBlocked)
 		return

@@ -290,3 +290,26 @@ func TestSwapCountsFromThePoolsDatabase(t *testing.T) {
 		t.Errorf("got %q; want OK", got)
 	}
 }
+
+// TestPartlyExecuted: what has changed one group and has not reached the other is not said to be not
+// executed; what only asks is.
+func TestPartlyExecuted(t *testing.T) {
+	const partly = "-ERR huntaway: parts of the command could not be sent (pool alpha); the command may have been executed\r\n"
+	for _, row := range []struct{ request, reply, want string }{
+		{"SCRIPT LOAD x", loadReply("x"), partly},
+		{"SCRIPT FLUSH", "+OK\r\n", partly},
+		{"FUNCTION FLUSH", "+OK\r\n", partly},
+		{"DBSIZE", ":1\r\n", "-TRYAGAIN huntaway: cannot connect to 127.0.0.1:7002 (group g2, pool alpha); not executed\r\n"},
+		{"SCRIPT EXISTS x", "*1\r\n:1\r\n", "-TRYAGAIN huntaway: cannot connect to 127.0.0.1:7002 (group g2, pool alpha); not executed\r\n"},
+	} {
+		st := newTestWorker(t, PoolOptions{Table: twoGroups(t)})
+		up, pw, c := st.linkTo(0, 0, 0), st.e.workers[0].pools[0], st.client(0, 0)
+		c.say(strings.Fields(row.request)...)
+		up.arrive(row.reply)
+		pw.link(1, 0).refuse()
+		st.run()
+		if got := c.take(); got != row.want {
+			t.Errorf("%s: got %q; want %q", row.request, got, row.want)
+		}
+	}
+}

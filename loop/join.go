@@ -33,6 +33,20 @@ func (w *worker) newJoin(cmd *codec.Command, sp *splitter) int32 {
 	return at
 }
 
+// changesServers are commands that change no data and leave something behind all the same, where they ran.
+var changesServers = serverChanges()
+
+func serverChanges() []bool {
+	set := make([]bool, codec.Default().Len())
+	for _, cmd := range codec.Default().All() {
+		switch cmd.Name {
+		case "script|load", "script|flush", "script|kill", "function|kill":
+			set[cmd.ID] = true
+		}
+	}
+	return set
+}
+
 // joinOf returns the index of a join for n parts of a command.
 func (w *worker) joinOf(cmd *codec.Command, n int) int32 {
 	var at int32
@@ -45,7 +59,7 @@ func (w *worker) joinOf(cmd *codec.Command, n int) int32 {
 	}
 	j := &w.joins[at]
 	j.how, j.left, j.sum, j.ran, j.ok = cmd.Join, n, 0, false, false
-	j.writes = cmd.Flags&codec.FlagWrite != 0
+	j.writes = cmd.Flags&codec.FlagWrite != 0 || inSet(changesServers, cmd)
 	j.owners, j.targets, j.counts, j.names = j.owners[:0], j.targets[:0], j.counts[:0], j.names[:0]
 	for len(j.parts) < n {
 		j.parts = append(j.parts, buffer{})
