@@ -47,12 +47,12 @@ func (a *admin) mux() http.Handler {
 	m.HandleFunc("GET /healthz", a.livez)
 	m.HandleFunc("GET /readyz", a.readyz)
 	m.HandleFunc("GET /{$}", index)
-	m.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, http.StatusOK, a.status()) })
-	m.HandleFunc("GET /events", func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, http.StatusOK, a.events()) })
+	m.Handle("GET /status", answered(func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, http.StatusOK, a.status()) }))
+	m.Handle("GET /events", answered(func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, http.StatusOK, a.events()) }))
 	for name, carry := range a.takers() {
 		m.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) { a.take(w, r, name, carry) })
 	}
-	m.HandleFunc("GET /debug/pprof/", pprof.Index)
+	m.Handle("GET /debug/pprof/", answered(pprof.Index))
 	m.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	m.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	m.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
@@ -69,10 +69,10 @@ func (a *admin) metrics() http.Handler {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	return &cached{page: promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+	return &cached{page: spare(promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		EnableOpenMetrics: true,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
-	})}
+	}))}
 }
 
 // livez is about this process alone: a dead server must not get a proxy restarted.

@@ -44,6 +44,50 @@ func (l *lobby) state(c net.Conn, s http.ConnState) {
 	}
 }
 
+// idleShare is how many times as long as it took to make a page nobody makes it again.
+const idleShare = 9
+
+// A spared page is made by one goroutine at a time, and for a tenth of the time: however many ask, and with
+// whatever query, the CPUs and locks that clients need are left alone. Who asks waits in line.
+type spared struct {
+	page   http.Handler
+	turn   chan struct{} // who has put something in makes the page, or waits for its time
+	freeAt time.Time     // when it may be made again; of who has the turn
+}
+
+func spare(page http.Handler) *spared { return &spared{page: page, turn: make(chan struct{}, 1)} }
+
+// ServeHTTP makes the page when its time has come, unless nobody waits for it any more.
+func (s *spared) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	select {
+	case s.turn <- struct{}{}:
+	case <-r.Context().Done():
+		return
+	}
+	defer func() { <-s.turn }()
+	free := time.NewTimer(time.Until(s.freeAt))
+	defer free.Stop()
+	select {
+	case <-free.C:
+	case <-r.Context().Done():
+		return
+	}
+	began := time.Now()
+	s.page.ServeHTTP(w, r)
+	s.freeAt = time.Now().Add(idleShare * time.Since(began))
+}
+
+// answered is a page that is made whole before it is written: how fast somebody reads is not how long it
+// takes to make.
+func answered(page http.HandlerFunc) http.Handler {
+	s := spare(page)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m := &made{status: http.StatusOK, header: http.Header{}}
+		s.ServeHTTP(m, r)
+		m.give(w)
+	})
+}
+
 // pageAge is how old a page may be that is dear to make.
 const pageAge = time.Second
 
@@ -78,7 +122,11 @@ func (m *made) Write(b []byte) (int, error) { return m.body.Write(b) }
 
 // ServeHTTP answers with a page that is young enough.
 func (c *cached) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	m := c.of(r)
+	c.of(r).give(w)
+}
+
+// give writes the page.
+func (m *made) give(w http.ResponseWriter) {
 	for name, values := range m.header {
 		w.Header()[name] = values
 	}

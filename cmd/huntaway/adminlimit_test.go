@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -169,4 +170,37 @@ func TestRefusalsAreCutAndCounted(t *testing.T) {
 	if lines := strings.Count(o.logged(), "\n"); lines > 20 || len(o.logged()) > 20*1000 {
 		t.Errorf("the log has %d lines, %d bytes; want a few short ones", lines, len(o.logged()))
 	}
+}
+
+// TestSparedPages: however many ask for a page that is dear, and with whatever query, it is not made again
+// before nine times as long has passed as it took; who has gone is not waited for.
+func TestSparedPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const takes = 10 * time.Millisecond
+		made := 0
+		page := answered(func(w http.ResponseWriter, _ *http.Request) { made++; time.Sleep(takes); fmt.Fprint(w, "ok") })
+		began := time.Now()
+		var all sync.WaitGroup
+		for i := range 20 {
+			all.Go(func() {
+				w := httptest.NewRecorder()
+				page.ServeHTTP(w, httptest.NewRequest("GET", fmt.Sprintf("/?%d", i), nil))
+				if w.Code != 200 || w.Body.String() != "ok" {
+					t.Errorf("got %d %q; want the page", w.Code, w.Body)
+				}
+			})
+		}
+		all.Wait()
+		if took, least := time.Since(began), 19*(idleShare+1)*takes; made != 20 || took < least {
+			t.Errorf("got the page made %d times in %v; want 20 in no less than %v", made, took, least)
+		}
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 20 { // a turn that is free may be taken first
+			page.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(gone))
+		}
+		if made != 20 {
+			t.Error("the page was made for somebody who had gone")
+		}
+	})
 }
