@@ -81,7 +81,8 @@ func (m *Machine) exceeds(b *member, r *vital.Replication) (more bool) {
 		if o == b || !m.isReplica(o) || at.Priority == 0 || m.aged(o, at) != "" || m.worthOf(at) == worthless {
 			continue
 		}
-		if m.worthOf(r).compare(m.worthOf(at)) <= 0 {
+		further := r.ID == at.ID && r.Offset > at.Offset // of what the last master has come back without
+		if c := m.worthOf(r).compare(m.worthOf(at)); c < 0 || c == 0 && !further {
 			return false
 		}
 		more = true
