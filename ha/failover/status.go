@@ -118,7 +118,14 @@ func (m *Machine) wayOut() string {
 		}
 		all = append(all, m.candidacy(b))
 	}
-	return fmt.Sprintf("huntaway resolve --group %s --master ADDRESS makes a server master, whatever it has: %s", m.group, strings.Join(all, "; "))
+	how := fmt.Sprintf("huntaway resolve --group %s --master ADDRESS makes a server master, whatever it has", m.group)
+	switch {
+	case m.o.DryRun:
+		how = "failover_dry_run is set, so whoever wants a master has to make one"
+	case m.o.Mode != Local:
+		how = fmt.Sprintf("whoever decides here has to make a server master; huntaway resolve --group %s --master ADDRESS has one followed that is", m.group)
+	}
+	return how + ": " + strings.Join(all, "; ")
 }
 
 // dissents tells whether a server that answers is not what it should be beside the master.
