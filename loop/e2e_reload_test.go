@@ -60,7 +60,7 @@ func TestReloadUnderRefusal(t *testing.T) {
 func TestReloadsUnderWaits(t *testing.T) {
 	const clients, tables = 200, 60
 	servers := startServers(t, 3)
-	st := play(t, scene{groups: alone(servers...)})
+	st := play(t, scene{groups: alone(servers...), options: loop.PoolOptions{HoldTimeout: patience}})
 	ids, order := new(shard.IDs), [][]*rig.Child{
 		servers, {servers[1], servers[0], servers[2]}, {servers[2], servers[0]}, {servers[0], servers[2], servers[1]}, {servers[1]},
 	}
