@@ -50,15 +50,7 @@ func TestFewDescriptors(t *testing.T) {
 	for _, c := range crowd {
 		c.conn.Close()
 	}
-	eventually(t, "newcomers are served", func() bool {
-		c, err := st.connect()
-		if err != nil {
-			return false
-		}
-		defer c.conn.Close()
-		got, err := c.do("GET", "k")
-		return err == nil && got == "v"
-	})
+	servesNewcomers(t, st)
 	served.want(t, "v", "GET", "k")
 }
 
@@ -107,6 +99,12 @@ func TestFewDescriptorsAreSharedOut(t *testing.T) {
 	for _, c := range crowd[waits+1:] {
 		c.conn.Close()
 	}
+	servesNewcomers(t, st)
+}
+
+// servesNewcomers waits until a client that comes is served; k is v.
+func servesNewcomers(t *testing.T, st *stage) {
+	t.Helper()
 	eventually(t, "newcomers are served", func() bool {
 		c, err := st.connect()
 		if err != nil {

@@ -55,18 +55,7 @@ import (
 
 // isGuarded says, by ID, which commands let their client choose the bytes of the reply.
 // Modules' commands do as well, known and learnt ones.
-var isGuarded = guardedCommands()
-
-func guardedCommands() []bool {
-	set := commandSet("eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro")
-	for _, cmd := range codec.Default().All() {
-		switch cmd.Name {
-		case "script|load", "function|load", "function|restore":
-			set[cmd.ID] = true
-		}
-	}
-	return set
-}
+var isGuarded = exactSet("eval", "eval_ro", "evalsha", "evalsha_ro", "fcall", "fcall_ro", "script|load", "function|load", "function|restore")
 
 // guardOf returns the mark of a command whose reply is to be guarded.
 func guardOf(cmd *codec.Command) marks {

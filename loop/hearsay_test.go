@@ -71,6 +71,23 @@ func pairOptions(t *testing.T) PoolOptions {
 		{Addr: "127.0.0.1:7001", Role: shard.Master, Weight: 1}, {Addr: "127.0.0.1:7002", Role: shard.Replica, Weight: 1}}})}
 }
 
+// refusesInVain has the script of a request say refusal, and wants its client told so after one run and
+// nothing held, shunned, sent again or kept.
+func (o *witness) refusesInVain(st *stage, c *memClient, refusal, what string, request []string) {
+	st.t.Helper()
+	o.ran, o.scripts = 0, refusal
+	c.say(request...)
+	o.talk(st)
+	if got := c.take(); got != refusal || o.ran != 1 {
+		st.t.Errorf("%s: got %q after %d runs; want %q after one", what, got, o.ran, refusal)
+	}
+	pw := st.e.workers[0].pools[0]
+	shunned := pw.link(0, 0).shunned > 0 || pw.link(1, 0).shunned > 0
+	if pw.holds[0] != nil || shunned || len(pw.hearsay) > 0 || pw.hearsayBytes != 0 || pw.counters.Retried+pw.counters.Held > 0 {
+		st.t.Errorf("%s, %q: something is held, shunned, sent again or kept; want nothing", what, refusal)
+	}
+}
+
 // TestScriptsWordIsNoServers: whatever error a script gives, it has run once, its client gets
 // the error, and nothing is held, shunned or thought about the server.
 func TestScriptsWordIsNoServers(t *testing.T) {
@@ -86,16 +103,7 @@ func TestScriptsWordIsNoServers(t *testing.T) {
 			c.say("EVALSHA", sha(body), "0")
 			o.talk(st)
 			c.take()
-			o.ran, o.scripts = 0, refusal
-			c.say(request...)
-			o.talk(st)
-			if got := c.take(); got != refusal || o.ran != 1 {
-				t.Errorf("%s: got %q after %d runs; want %q after one", what, got, o.ran, refusal)
-			}
-			pw := st.e.workers[0].pools[0]
-			if pw.holds[0] != nil || pw.link(0, 0).shunned > 0 || len(pw.hearsay) > 0 || pw.hearsayBytes != 0 || pw.counters.Retried+pw.counters.Held > 0 {
-				t.Errorf("%s, %q: something is held, shunned, sent again or kept; want nothing", what, refusal)
-			}
+			o.refusesInVain(st, c, refusal, what, request)
 		}
 	}
 }
@@ -113,16 +121,7 @@ func TestReadingScriptsWordIsNoServers(t *testing.T) {
 			c.say("EVAL_RO", body, "1", "k")
 			o.talk(st)
 			c.take()
-			o.ran, o.scripts = 0, refusal
-			c.say(request...)
-			o.talk(st)
-			if got := c.take(); got != refusal || o.ran != 1 {
-				t.Errorf("%s: got %q after %d runs; want %q after one", request[0], got, o.ran, refusal)
-			}
-			pw := st.e.workers[0].pools[0]
-			if pw.holds[0] != nil || pw.link(1, 0).shunned > 0 || len(pw.hearsay) > 0 || pw.counters.Retried+pw.counters.Held > 0 {
-				t.Errorf("%s, %q: something is held, shunned, sent again or kept; want nothing", request[0], refusal)
-			}
+			o.refusesInVain(st, c, refusal, request[0], request)
 		}
 	}
 }

@@ -34,18 +34,7 @@ func (w *worker) newJoin(cmd *codec.Command, sp *splitter) int32 {
 }
 
 // changesServers are commands that change no data and leave something behind all the same, where they ran.
-var changesServers = serverChanges()
-
-func serverChanges() []bool {
-	set := make([]bool, codec.Default().Len())
-	for _, cmd := range codec.Default().All() {
-		switch cmd.Name {
-		case "script|load", "script|flush", "script|kill", "function|kill":
-			set[cmd.ID] = true
-		}
-	}
-	return set
-}
+var changesServers = exactSet("script|load", "script|flush", "script|kill", "function|kill")
 
 // joinOf returns the index of a join for n parts of a command.
 func (w *worker) joinOf(cmd *codec.Command, n int) int32 {

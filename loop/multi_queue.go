@@ -27,6 +27,15 @@ func commandSet(names ...string) []bool {
 	return set
 }
 
+// exactSet says, by ID, which commands have one of these names, sub-commands by both words.
+func exactSet(names ...string) []bool {
+	set := make([]bool, codec.Default().Len())
+	for _, cmd := range codec.Default().All() {
+		set[cmd.ID] = slices.Contains(names, cmd.Name)
+	}
+	return set
+}
+
 // channelled are the commands whose first argument is a channel, which is placed as a key
 // is: who has subscribed listens to the master of its group, and hears no other.
 var channelled = commandSet("publish", "spublish")

@@ -161,12 +161,6 @@ func (pw *poolWorker) steady(g *shard.Group, e *entry) int32 {
 	return g.Master
 }
 
-// isMaster reports whether a link's server is the master of a group.
-func (pw *poolWorker) isMaster(l *link, ref groupRef) bool {
-	g := pw.groupAt(ref)
-	return g != nil && g.Master == l.server.ID
-}
-
 // again routes a request that provably was not executed.
 func (pw *poolWorker) again(e *entry, frame []byte) {
 	pw.landed(e)
@@ -211,7 +205,7 @@ func (pw *poolWorker) refused(e *entry, frame, b []byte, l *link) bool {
 		case !e.marks.has(retried):
 			pw.again(e, frame)
 			return true
-		case pw.groupAt(e.group) != nil && !pw.isMaster(l, e.group):
+		case pw.groupAt(e.group) != nil && pw.masterAt(e.group) != l.server.ID:
 			pw.postpone(s, e, frame, nil)
 			return true
 		}
