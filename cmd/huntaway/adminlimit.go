@@ -147,6 +147,9 @@ func (c *cached) of(r *http.Request) *made {
 	}
 	m := &made{status: http.StatusOK, header: http.Header{}}
 	c.page.ServeHTTP(m, r)
+	if r.Context().Err() != nil {
+		return m // it may not have been made for somebody who has gone, and is nobody else's
+	}
 	m.at = time.Now()
 	if len(c.forms) >= mostForms || c.forms == nil {
 		c.forms = map[string]*made{}

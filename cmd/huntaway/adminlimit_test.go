@@ -204,3 +204,25 @@ func TestSparedPages(t *testing.T) {
 		}
 	})
 }
+
+// TestPageOfSomebodyGone: what was not made because who asked has gone is given to nobody else.
+func TestPageOfSomebodyGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		page := &cached{page: spare(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(10 * time.Millisecond)
+			fmt.Fprint(w, "ok")
+		}))}
+		ask := func(ctx context.Context, query string) string {
+			w := httptest.NewRecorder()
+			page.ServeHTTP(w, httptest.NewRequest("GET", "/?"+query, nil).WithContext(ctx))
+			return w.Body.String()
+		}
+		ask(t.Context(), "a")
+		hasty, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		ask(hasty, "b")
+		if got := ask(t.Context(), "b"); got != "ok" {
+			t.Errorf("got %q; want the page", got)
+		}
+	})
+}
