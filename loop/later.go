@@ -1,11 +1,5 @@
 package loop
 
-// A tap gets every reply of a link, whole; nil stands for one that was too long to be kept. What
-// it gets is dead when it returns, unless it was put off. It reports whether it has taken the
-// reply: one that it has not is put off, with all that comes behind it, and the link is not read
-// from until it is undammed, when takeUp has given the tap all of it.
-type tap func(reply []byte) (taken bool)
-
 // putOff keeps a reply that the tap has not taken.
 func (l *link) putOff(b []byte) {
 	l.later.add(b)

@@ -51,26 +51,32 @@ func (l *link) readable(in []byte) {
 			in = l.guardedBytes(in)
 			continue
 		}
-		n, done, err := l.scan.Next(in)
-		if err != nil {
-			l.stray(in)
+		n, ok := l.one(in)
+		if !ok {
 			return
 		}
-		if !done {
-			l.piece(in)
-			return
-		}
-		if l.greets == 1 && n < len(in) {
-			l.stray(in) // nothing has been sent yet that the rest could answer
-			return
-		}
-		l.whole(in[:n])
 		in = in[n:]
 	}
 	if l.unasked.event == came {
 		l.heard = heard
 	}
 	l.after()
+}
+
+// one takes the reply that in begins with, and returns how long it was. It is not ok where the reply goes on behind
+// in, or where the link has been closed for it.
+func (l *link) one(in []byte) (n int, ok bool) {
+	n, done, err := l.scan.Next(in)
+	switch {
+	case err != nil, l.greets == 1 && done && n < len(in): // nothing has been sent yet that the rest could answer
+		l.stray(in)
+		return 0, false
+	case !done:
+		l.piece(in)
+		return 0, false
+	}
+	l.whole(in[:n])
+	return n, true
 }
 
 // owes reports whether the server has been sent a request that it has not answered.
@@ -149,29 +155,6 @@ func (l *link) whole(b []byte) {
 		l.w.orphan(&l.partial)
 	default:
 		l.match(&e, b)
-	}
-}
-
-// tapped gives a whole reply to whoever listens on a private link; nil for one that was too
-// long to be kept.
-func (l *link) tapped(b []byte) {
-	if l.flows {
-		l.flows = false
-		l.tap(nil)
-		return
-	}
-	if l.partial.len() == 0 {
-		if !l.tap(b) {
-			l.putOff(b)
-		}
-		return
-	}
-	l.partial.add(b)
-	whole := l.partial
-	l.partial = buffer{}
-	l.w.orphans = append(l.w.orphans, whole)
-	if !l.tap(whole.bytes()) {
-		l.putOff(whole.bytes())
 	}
 }
 

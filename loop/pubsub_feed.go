@@ -479,36 +479,3 @@ func (f *feed) askAgain() {
 func (pw *poolWorker) silence() int64 {
 	return max(int64(leastSilence), silences*int64(pw.opt.Timeout))
 }
-
-// openTapped makes a private link of the worker's own, not lent to anybody, and dials it.
-// tap gets every reply behind the handshake, lost is called once when the link is gone. nil
-// when the server is not in the table.
-func (pw *poolWorker) openTapped(id int32, tap tap, lost func()) *link {
-	server := pw.table.Server(id)
-	if server == nil {
-		return nil
-	}
-	l := newLink(pw, server, dialect{resp: 2})
-	l.private, l.tap, l.tapLost = true, tap, lost
-	pw.private.links = append(pw.private.links, l)
-	l.warm()
-	return l
-}
-
-// utter sends a frame on a tapped link, in order and with the writes of this event.
-func (l *link) utter(frame []byte) {
-	if l.state == linkReady {
-		l.press()
-	}
-	l.log.add(frame)
-	l.count.Requests++
-	l.count.RequestBytes += uint64(len(frame))
-}
-
-// uttered lets the log forget what has been given to the wire: nothing of it is ever sent
-// again, and no entry of the FIFO stands for it.
-func (l *link) uttered() {
-	if l.base != l.sent {
-		l.base, l.written = l.sent, ring[stamp]{}
-	}
-}

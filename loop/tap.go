@@ -1,0 +1,63 @@
+package loop
+
+// A tap gets every reply of a link, whole; nil stands for one that was too long to be kept. What
+// it gets is dead when it returns, unless it was put off. It reports whether it has taken the
+// reply: one that it has not is put off, with all that comes behind it, and the link is not read
+// from until it is undammed, when takeUp has given the tap all of it.
+type tap func(reply []byte) (taken bool)
+
+// openTapped makes a private link of the worker's own, not lent to anybody, and dials it.
+// tap gets every reply behind the handshake, lost is called once when the link is gone. nil
+// when the server is not in the table.
+func (pw *poolWorker) openTapped(id int32, tap tap, lost func()) *link {
+	server := pw.table.Server(id)
+	if server == nil {
+		return nil
+	}
+	l := newLink(pw, server, dialect{resp: 2})
+	l.private, l.tap, l.tapLost = true, tap, lost
+	pw.private.links = append(pw.private.links, l)
+	l.warm()
+	return l
+}
+
+// utter sends a frame on a tapped link, in order and with the writes of this event.
+func (l *link) utter(frame []byte) {
+	if l.state == linkReady {
+		l.press()
+	}
+	l.log.add(frame)
+	l.count.Requests++
+	l.count.RequestBytes += uint64(len(frame))
+}
+
+// uttered lets the log forget what has been given to the wire: nothing of it is ever sent
+// again, and no entry of the FIFO stands for it.
+func (l *link) uttered() {
+	if l.base != l.sent {
+		l.base, l.written = l.sent, ring[stamp]{}
+	}
+}
+
+// tapped gives a whole reply to whoever listens on a private link; nil for one that was too
+// long to be kept.
+func (l *link) tapped(b []byte) {
+	if l.flows {
+		l.flows = false
+		l.tap(nil)
+		return
+	}
+	if l.partial.len() == 0 {
+		if !l.tap(b) {
+			l.putOff(b)
+		}
+		return
+	}
+	l.partial.add(b)
+	whole := l.partial
+	l.partial = buffer{}
+	l.w.orphans = append(l.w.orphans, whole)
+	if !l.tap(whole.bytes()) {
+		l.putOff(whole.bytes())
+	}
+}
