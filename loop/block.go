@@ -39,6 +39,7 @@ type blocked struct {
 	asks     []unblock // CLIENT UNBLOCKs that have no answer yet
 	spent    bool      // the server is about to close the link
 	called   string    // as what a client, or a process that goes down, wants the wait to end; "": nobody does
+	leaving  bool      // it is the process that has called, and the session ends with the wait
 	recalled *link     // where we have asked for its end, to wait elsewhere, see wakeDisplaced
 	quorum   *quorum   // what WAIT waits for; nil for all others
 	hops     int       // how often a cluster has sent it elsewhere without a pause

@@ -107,10 +107,27 @@ func (pw *poolWorker) recall(b *blocked) {
 
 // reissue gives a request that was not executed to the master that its keys have now.
 func (pw *poolWorker) reissue(b *blocked, frame []byte) {
-	b.link.discard()
-	b.link, b.deadline = nil, 0
+	b.letLinkGo()
 	b.held, b.why = frame, cmp.Or(b.doubt, faultHoldTime)
 	pw.seekAt(b)
+}
+
+// letLinkGo takes b off the link on which it waits for nothing any more. If the session watches
+// over it, it goes on doing so where its master still is; what was watched elsewhere may have
+// changed, and EXEC will say that.
+func (b *blocked) letLinkGo() {
+	l, s := b.link, b.s
+	b.link, b.deadline = nil, 0
+	switch {
+	case l != s.pin:
+		l.discard()
+	case b.spent:
+		s.tx.lost = true
+		s.letPinGo().burn()
+	default:
+		l.patient = false
+		s.checkPin()
+	}
 }
 
 // waited returns a copy of the request that waits on the link.
@@ -175,20 +192,23 @@ func (pw *poolWorker) lostPrivately(e *entry, f *fault, l *link) {
 // refusedPrivately looks at an error reply on a private link. It returns true when the
 // reply says that the command did not run, and its session waits for a master that runs it.
 func (pw *poolWorker) refusedPrivately(e *entry, frame, reply []byte, l *link) bool {
-	b := pw.blockedOn(e, l)
-	if b == nil {
+	b, code := pw.waiterOn(e, l), string(codec.ErrorCode(reply))
+	if b == nil || l == b.s.pin && code != "UNBLOCKED" {
 		return false
 	}
-	switch string(codec.ErrorCode(reply)) {
+	switch code {
 	case "READONLY":
 		pw.w.engine.report.Demoted(pw.opt.Name, l.server.ID)
 	case "UNBLOCKED": // by us, or by a demotion: the server closes the connection behind it
 		b.spent = bytes.HasPrefix(reply, []byte("-UNBLOCKED force"))
 		ours := b.recalled == l && b.called != "ERROR"
-		if b.called != "" && !ours {
+		switch {
+		case b.leaving:
+			b.leave()
+			return true
+		case b.called != "" && !ours:
 			return false
-		}
-		if ours || pw.masterAt(e.group) != l.server.ID { // there is another one already, or was
+		case ours || pw.masterAt(e.group) != l.server.ID: // there is another one already, or was
 			pw.reissue(b, append([]byte(nil), asked(e, frame)...))
 			return true
 		}
@@ -199,16 +219,25 @@ func (pw *poolWorker) refusedPrivately(e *entry, frame, reply []byte, l *link) b
 	if len(frame) > mostSeek || !pw.holding(e, nil) {
 		return false
 	}
-	pw.adjourn(b, asked(e, frame), faultHoldTime, nil)
-	l.discard()
+	frame = append([]byte(nil), asked(e, frame)...)
+	b.letLinkGo()
+	pw.adjourn(b, frame, faultHoldTime, nil)
 	return true
 }
 
-// blockedOn returns who waits for e on a link that it borrowed only for that, or nil. A
-// session that waits on its pin cannot wait elsewhere.
+// blockedOn returns who waits for e on a link that it borrowed only for that, or nil. Who
+// waits on its pin hears what becomes of that, but for the end of a wait.
 func (pw *poolWorker) blockedOn(e *entry, l *link) *blocked {
+	if b := pw.waiterOn(e, l); b != nil && b.s.pin != l {
+		return b
+	}
+	return nil
+}
+
+// waiterOn returns who waits for e on a link, or nil.
+func (pw *poolWorker) waiterOn(e *entry, l *link) *blocked {
 	s := pw.w.sessionOf(e)
-	if s == nil || s.pin == l {
+	if s == nil {
 		return nil
 	}
 	if b := s.blocked(); b != nil && b.link == l {

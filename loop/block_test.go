@@ -306,19 +306,6 @@ func TestBlockedWaitIsNoLatency(t *testing.T) {
 	}
 }
 
-func TestDrainEndsWaits(t *testing.T) {
-	f := newVigil(t, PoolOptions{}, popL...)
-	f.w.begin()
-	f.w.drain(0)
-	f.w.end()
-	f.run()
-	got(t, "the last word", f.c.take(), "-"+textUnblocked+"\r\n")
-	if !f.c.closed {
-		t.Error("the connection is open; want it closed")
-	}
-	f.idle()
-}
-
 func TestPrivateLinksAreNotKeptForEver(t *testing.T) {
 	f := newVigil(t, PoolOptions{}, popL...)
 	private := f.connect(popL...)

@@ -100,7 +100,7 @@ func (w *worker) unblock(p *Pool, id uint64, u unblock) {
 		u.heard(notBlocked)
 		return
 	}
-	b.called = u.reason
+	b.called, b.leaving = u.reason, false
 	b.wake(u)
 }
 
@@ -117,12 +117,29 @@ func (b *blocked) wake(u unblock) {
 	}
 }
 
-// stopWaiting ends the session's wait, if there is one, because the process goes down.
+// stopWaiting ends the session's wait, if there is one, because the process goes down. It is
+// called again as long as the session is there: a server may have given the request back.
 func (s *session) stopWaiting() {
-	if b := s.blocked(); b != nil && b.waits() && b.called == "" {
-		b.called = "ERROR"
+	b := s.blocked()
+	switch {
+	case b == nil || !b.waits():
+	case b.leaving && b.link == nil:
+		b.leave()
+	case b.called == "":
+		b.called, b.leaving = "ERROR", true
 		b.wake(unblock{reason: "ERROR", heard: func(woken) {}})
 	}
+}
+
+// leave ends the session of a request that no server has executed, because the process goes
+// down. As at a Redis that goes down the end of the connection is the answer: clients connect
+// anew and wait on, where an error reply would be an error of the command to most of them.
+func (b *blocked) leave() {
+	s := b.s
+	s.mode |= modeMuted
+	s.window.at(b.e.seq).mute = true
+	s.lastWord(endDrain)
+	b.tell(codec.AppendError(s.w.scratch[:0], textUnblocked))
 }
 
 // release answers a request that no server has got, as if it had waited.
@@ -135,6 +152,8 @@ func (b *blocked) release(reason string) {
 	}
 	dst := b.s.w.scratch[:0]
 	switch {
+	case b.leaving:
+		b.leave()
 	case reason == "ERROR":
 		b.tell(codec.AppendError(dst, textUnblocked))
 	case b.quorum != nil:

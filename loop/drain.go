@@ -10,8 +10,9 @@ import (
 
 // drain makes the worker's sessions end as soon as they are at rest: what clients have sent is
 // still served and every reply that is owed is written; then the connection is closed, between
-// two replies. A request that comes behind that is never given to a server. Who waits at a
-// server is told so, in the words for a server that ceases to be the master. What CLIENT PAUSE
+// two replies. A request that comes behind that is never given to a server. A wait at a server
+// ends there; once it says that the client has got nothing, the end of the connection is the
+// answer, see [blocked.leave]. What CLIENT PAUSE
 // keeps waiting is owed too: it goes on when the pause is over, but is refused when it is not
 // over by then; then, too, ends who has not come to rest (perf.Now; 0: never).
 func (w *worker) drain(by int64) {

@@ -95,7 +95,7 @@ func (b *comeback) frame(conn net.Conn) net.Conn {
 // ended in the way that allows that.
 func (c *client) comesBack(err error, left []step) bool {
 	b := &c.back
-	if !b.on || !errors.Is(err, errUnblocked) && !(b.conn.ended && b.conn.scan.Fresh()) {
+	if !b.on || !b.conn.ended || !b.conn.scan.Fresh() {
 		return false
 	}
 	b.parted.Add(1)
@@ -114,18 +114,6 @@ func (c *client) comesBack(err error, left []step) bool {
 		}
 	}
 	return c.conn.Flush() == nil
-}
-
-// errUnblocked: the proxy is about to end the connection, and a client that waited was told so.
-var errUnblocked = errors.New("told to wait elsewhere")
-
-// unblocked turns that reply into the end of the connection.
-func (c *client) unblocked(s *step, err error) error {
-	if c.back.on && err == nil && strings.HasPrefix(s.op.Error, "UNBLOCKED ") {
-		s.op.Class, s.op.Error = history.OK, ""
-		return errUnblocked
-	}
-	return err
 }
 
 // restarts is how many times a run replaces the proxy.
