@@ -38,6 +38,7 @@ type quorum struct {
 
 // A standing is how far a group's replicas have come.
 type standing struct {
+	group  groupRef
 	master shard.Server
 	upTo   int64 // the offset to be acknowledged; -1: not known yet
 	acked  int64 // replicas that have
@@ -71,7 +72,7 @@ func (s *session) wait(cmd *codec.Command, r *codec.Request) {
 			s.w.fail(&b.e, faultNoMaster, nil)
 			return
 		}
-		q.groups = append(q.groups, standing{master: *master, upTo: -1})
+		q.groups = append(q.groups, standing{group: s.pw.refTo(g), master: *master, upTo: -1})
 	}
 	q.look(b)
 }
@@ -112,6 +113,7 @@ func (q *quorum) hear(b *blocked, g *standing, reply []byte) {
 	}
 	switch {
 	case reply == nil:
+		b.e.group = g.group
 		b.s.w.fail(&b.e, faultLostRead, nil)
 		return
 	case reply[0] == '-':

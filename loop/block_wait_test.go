@@ -180,3 +180,14 @@ func TestManyWaits(t *testing.T) {
 		t.Errorf("got %d polls, %d questions; want none", len(pw.polls), pw.errands[0].waiting.len())
 	}
 }
+
+// TestWaitNamesTheGroup: of several groups the one is named whose master was lost.
+func TestWaitNamesTheGroup(t *testing.T) {
+	for lost, group := range []string{"g1", "g2"} {
+		f := newVigil(t, PoolOptions{Table: twoGroups(t)}, "WAIT", "1", "0")
+		f.reconnect(f.w.pools[0].errands[int32(lost)].link).close()
+		f.run()
+		got(t, "the reply", f.c.take(), "-TRYAGAIN huntaway: connection lost while it waited (group "+group+", pool alpha); not executed\r\n")
+		f.idle()
+	}
+}
