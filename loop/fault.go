@@ -37,6 +37,7 @@ var (
 	faultRefused    = &fault{notExecuted, "the server refused the handshake", true}
 	faultLost       = &fault{unknown, "connection lost", true}
 	faultTimeout    = &fault{unknown, "timed out", true}
+	faultSilent     = &fault{unknown, "the server has been silent for too long", true}
 	faultReply      = &fault{unknown, "the server's reply makes no sense", true}
 	faultSplitReply = &fault{unknown, "the parts of the reply do not fit together", false}
 	faultPartly     = &fault{unknown, "parts of the command could not be sent", false}

@@ -164,3 +164,17 @@ func TestBlockedReplyArrives(t *testing.T) {
 	f.run()
 	got(t, "reply", f.c.take(), "*2\r\n$1\r\nl\r\n$5\r\nvalue\r\n")
 }
+
+// TestGivenUpIsNoTimeout: when a link is given up because its server is silent, those whose time
+// is not over hear that, and not that it is.
+func TestGivenUpIsNoTimeout(t *testing.T) {
+	x, k := twoWards(t)
+	old, young := x.client(0, 0), x.client(0, 0)
+	old.ask(frames("SET " + k[0] + " v"))
+	x.pass(silences*progressLimit - progressLimit/2)
+	got(t, "who has waited longer than the timeout", old.take()[:len(timedOut)], timedOut)
+	young.ask(frames("SET " + k[0] + " w"))
+	x.pass(progressLimit * 3 / 4)
+	got(t, "who has not", young.take(),
+		"-ERR huntaway: the server has been silent for too long on 127.0.0.1:7001 (group g1, pool alpha); the command may have been executed\r\n")
+}

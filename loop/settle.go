@@ -52,8 +52,10 @@ func (w *worker) fail(e *entry, f *fault, l *link) {
 		c.Unknown++
 	}
 	at := s.pw.place(e.group, l)
-	if f == faultTimeout {
-		at.afterMS = (w.now - e.sent) / 1e6
+	if waited := w.now - e.sent; f == faultTimeout && waited < int64(s.pw.opt.Timeout) {
+		f = faultSilent // its link was given up for those before it
+	} else if f == faultTimeout {
+		at.afterMS = waited / 1e6
 	}
 	unwatched := e.cmd == execID && e.marks.has(isPrivate) && f.class == notExecuted
 	if unwatched {
