@@ -79,6 +79,7 @@ type Intent struct {
 	Arbiter   uint64 `json:"arbiter,omitempty"`   // the arbiter's epoch of the last publication
 	Latched   string `json:"latched,omitempty"`   // why automatic failover is off; "": it is on
 	Recent    string `json:"recent,omitempty"`    // when servers were promoted, newest last, separated by spaces
+	Released  string `json:"released,omitempty"`  // likewise, but before an operator has released the group
 }
 
 // A Transition is one change worth a line in the log. Immutable.

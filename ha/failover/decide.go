@@ -149,9 +149,14 @@ func (m *Machine) prohibited() string {
 	return m.unseemly()
 }
 
+// lastHour returns what of times is not older than that.
+func (m *Machine) lastHour(times []int64) []int64 {
+	return slices.DeleteFunc(slices.Clone(times), func(at int64) bool { return m.now-at > hour })
+}
+
 // unseemly returns what forbids a failover so soon, or at all.
 func (m *Machine) unseemly() string {
-	m.recent = slices.DeleteFunc(m.recent, func(at int64) bool { return m.now-at > hour })
+	m.recent = m.lastHour(m.recent)
 	if n := len(m.recent); n > 0 && m.now-m.recent[n-1] < m.o.MinInterval {
 		return "the last failover was " + span(m.now-m.recent[n-1]) + " ago"
 	}

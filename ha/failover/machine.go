@@ -76,6 +76,7 @@ type Machine struct {
 	heir      heir     // who is looked at in Following
 	announced announce // by the arbiter
 	recent    []int64  // when failovers were begun
+	released  []int64  // likewise, but before an operator's release, so that they forbid nothing
 	planned   bool     // the dry run has been reported for this outage
 	hushed    bool     // held because the master has too few replicas
 	wary      bool     // held until a probe has seen who answers in the master's place
@@ -97,7 +98,7 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	}
 	m.intent = intent
 	m.intent.Group = l.Group
-	m.recent = readTimes(intent.Recent)
+	m.recent, m.released = readTimes(intent.Recent), readTimes(intent.Released)
 	m.enlist(l.Members)
 	m.tabled = l.Master
 	m.dismiss(intent.Master)

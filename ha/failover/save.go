@@ -113,7 +113,7 @@ func (m *Machine) standing() Intent {
 	if m.master >= 0 {
 		i.Master = m.name(m.master)
 	}
-	i.Recent = spellTimes(m.recent)
+	i.Recent, i.Released = spellTimes(m.recent), spellTimes(m.lastHour(m.released))
 	i.RunID, i.Lineage, i.Offset = m.known.RunID, m.known.Lineage, m.known.Offset
 	var before []string
 	for _, f := range m.former[max(0, len(m.former)-formerMost):] {
@@ -165,10 +165,12 @@ func readTimes(text string) (times []int64) {
 // Retimed returns the intent with its times as another clock has them: those of perf.Now mean
 // nothing outside the process.
 func (i Intent) Retimed(translate func(int64) int64) Intent {
-	times := readTimes(i.Recent)
-	for n := range times {
-		times[n] = translate(times[n])
+	for _, kept := range []*string{&i.Recent, &i.Released} {
+		times := readTimes(*kept)
+		for n := range times {
+			times[n] = translate(times[n])
+		}
+		*kept = spellTimes(times)
 	}
-	i.Recent = spellTimes(times)
 	return i
 }

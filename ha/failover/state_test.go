@@ -155,3 +155,35 @@ func TestWorth(t *testing.T) {
 		}
 	}
 }
+
+// TestReleaseForgetsNothing: a release allows failovers again, and what has happened within the
+// hour is still counted, by the next life of this process as well, until the hour is over.
+func TestReleaseForgetsNothing(t *testing.T) {
+	const minute = 60 * second
+	l := Layout{Group: "g", Master: 0, Epoch: 1, Members: []Member{{ID: 0, Addr: "a"}, {ID: 1, Addr: "b"}}}
+	now := int64(100 * minute)
+	m := New(Options{Mode: Local}, l, Intent{Recent: spellTimes([]int64{30 * minute, 90 * minute, 95 * minute, 99 * minute})}, now)
+	counted := func(when string, want int) {
+		t.Helper()
+		if n := len(m.Status().Recent); n != want {
+			t.Errorf("%s: got %d failovers within the hour; want %d", when, n, want)
+		}
+	}
+	counted("at the start", 3)
+	var kept Intent
+	for _, a := range m.Step(Event{Kind: Commanded, At: now, Wish: Wish{Kind: WishRelease, ID: 1, By: "op"}}, nil) {
+		if a.Kind == Persist {
+			kept = a.Intent
+		}
+	}
+	counted("after the release", 3)
+	if why := m.unseemly(); strings.Contains(why, "failover") || m.latched() != "" {
+		t.Errorf("after the release: got %q, latched %q; want that none of them forbids another", why, m.latched())
+	}
+	m = New(Options{Mode: Local}, l, kept.Retimed(func(at int64) int64 { return at + minute }), now+minute)
+	counted("in the next life", 3)
+	m.now = 154 * minute
+	counted("later", 2)
+	m.now = 161 * minute
+	counted("an hour later", 0)
+}

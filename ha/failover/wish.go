@@ -40,12 +40,12 @@ func (m *Machine) answer(w Wish, err error) {
 	m.do(Action{Kind: Answer, ID: w.ID, Server: w.To, Err: err})
 }
 
-// unlatch allows automatic failover again, and forgets those that were made.
+// unlatch allows automatic failover again; those that were made forbid no more.
 func (m *Machine) unlatch(w Wish) {
-	m.recent = nil
+	m.released, m.recent = append(m.lastHour(m.released), m.recent...), nil
 	latched := m.intent.Latched != ""
 	if latched || m.intent.Recent != "" {
-		m.intent.Latched, m.intent.Recent = "", ""
+		m.intent.Latched, m.intent.Recent, m.intent.Released = "", "", spellTimes(m.released)
 		m.save()
 	}
 	if latched {
