@@ -35,6 +35,7 @@ func (w *world) lost(data writes) writes {
 // checkLoss holds that b, who takes the group's writes, lacks only what README's table allows: nothing
 // after a switchover, and otherwise what no server has that could be asked and can be master.
 func (w *world) checkLoss(b *box) {
+	w.turned = w.turned || b.foreign
 	lost := w.lost(b.data)
 	if len(lost) == 0 {
 		return
@@ -144,7 +145,7 @@ func (w *world) ordered(a Action) {
 	}
 	switch a.Op {
 	case Follow, Demote, Detach, Promote:
-		if master := w.table.Master; b.foreign && (master < 0 || !w.boxes[master].foreign) && b.up && w.m.round.force != b.id && w.now-b.born > second { // it has been probed since
+		if b.foreign && !w.turned && b.up && w.m.round.force != b.id && w.now-b.born > second { // it has been probed since
 			w.broken("%v of the stranger s%d", a.Op, a.Server)
 		}
 	}

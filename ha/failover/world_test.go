@@ -62,6 +62,7 @@ type world struct {
 	switching bool   // a switchover is being made
 	byHand    bool   // somebody has promoted servers or had them follow others, by hand
 	wrenched  bool   // an operator has resolved the group
+	turned    bool   // a master with a stranger's data, which it had been made to copy by hand, was taken: they are the group's since
 	forgetful bool   // there is no state file, or an old one, so that nobody knows what the group had
 
 	ids       int
