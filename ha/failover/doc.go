@@ -17,7 +17,7 @@
 //     the new master of a switchover is believed when the same process, or its lineage, shows that it has
 //     what the old one had when nothing was in flight there any more, and before that nobody follows it.
 //     Likewise after a failover: its siblings follow the new master when it is published, and until it takes a
-//     write at most as many as that needs, those with least to lose first, once it has said that it is master with
+//     write at most as many as that needs, of those that have nothing that it lacks, once it has said that it is master with
 //     all that it had and the state file says which lineage it has begun. Nobody is pointed at an address where
 //     nobody answers.
 //   - Everything that was begun ends in a publication or in a release, and no state is without

@@ -31,7 +31,7 @@ type Options struct {
 	Revoke   int64 // budget of Revoking and of Selecting, each; 200 ms
 	Chain    int64 // how long a sibling may take to follow a new master that takes no write without one; 300 ms
 	Promote  int64 // of Promoting and of Verifying, each; 300 ms
-	Writable int64 // how long a new master may answer NOREPLICAS before it is published all the same; 2 s
+	Writable int64 // how long a new master that others are to follow may answer NOREPLICAS before it is published all the same; 2 s
 	Settle   int64 // of Settling; 10 s
 	Hold     int64 // writes may be held before they fail (hold_timeout): a switchover is decided sooner; 2.5 s
 	Drain    int64 // switchover: what is in flight may take; 2 s

@@ -135,9 +135,15 @@ func (m *Machine) recall() {
 	}
 }
 
-// idle tells whether a server may be pointed at the new master before that is published: it stands
-// still, or the old master, which is deposed after that, has all that it has.
-func (m *Machine) idle(b *member) bool { return b.ID != m.round.candidate && (b.frozen || b.spare) }
+// idle tells whether a server may be pointed at the new master before that is published: it stands still
+// with nothing that the new master lacks, or the old one, which is deposed after that, has all that it has.
+func (m *Machine) idle(b *member) bool {
+	best := m.member(m.round.candidate)
+	if b == best || best == nil {
+		return false
+	}
+	return b.spare || b.frozen && m.worthFor(&best.repl, past{Lineage: b.stand.ID, said: b.stand.Offset}).whole
+}
 
 // has returns what a server that is idle has.
 func (b *member) has() vital.Replication {
@@ -147,10 +153,10 @@ func (b *member) has() vital.Replication {
 	return b.repl
 }
 
-// unaided tells whether nobody can make the new master take writes before it is published: the
-// old one is the only other server.
+// unaided tells whether nobody can make the new master take writes before it is published: nobody may be
+// pointed at it, and it has no old one that follows it by itself, as after FAILOVER.
 func (m *Machine) unaided() bool {
-	return m.round.deposes && m.round.chainedAt == 0 && !slices.ContainsFunc(m.members, m.idle)
+	return !m.round.handed && m.round.chainedAt == 0 && !slices.ContainsFunc(m.members, m.idle)
 }
 
 // recordHeir has the state file say which lineage the new master's carries on, and how much of it.

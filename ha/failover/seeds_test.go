@@ -20,18 +20,24 @@ var seeds = []uint64{
 	11867651407828040015, 8529096996137668782, 18114009188405545260, 4040611534331288750, 13818586289042258554, 14016331257781345383,
 	6936040173013072859, 13397213833006968765, 14589904959766587984, 5015591014838716507, 8676847049337116637, 11220068711125993908, 3535782574431474800, 3674205448190401950,
 	12943194543209044876, 8951182279859538798, 3899986314319585126, 10677152010494373, 45511089715870572, 22961530218537906, 10148616956341678,
+	18514196156725195,
 }
+
+// needy are those of runs with min-replicas-to-write 1.
+var needy = []uint64{3988075155351980310, 4633560441892002196, 8968501989020482424, 13003146604800063278, 13761781929225917233}
 
 // TestSeeds is TestRandom with the seeds that are kept.
 func TestSeeds(t *testing.T) {
 	was := flag.Lookup("rapid.seed").Value.String()
 	defer func() { _ = flag.Set("rapid.seed", was) }() // it was a value of it
-	for _, seed := range seeds {
-		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+	again := func(seeds []uint64, what func(*testing.T)) {
+		for _, seed := range seeds {
 			if err := flag.Set("rapid.seed", strconv.FormatUint(seed, 10)); err != nil {
 				t.Fatal(err)
 			}
-			rapid.Check(t, randomly)
-		})
+			t.Run(strconv.FormatUint(seed, 10), what)
+		}
 	}
+	again(seeds, func(t *testing.T) { rapid.Check(t, func(t *rapid.T) { randomly(t, 0) }) })
+	again(needy, func(t *testing.T) { rapid.Check(t, func(t *rapid.T) { randomly(t, 1) }) })
 }

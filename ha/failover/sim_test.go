@@ -17,10 +17,13 @@ import (
 // switchover, nor otherwise while a server has it that could be master; nobody is told to copy
 // a server that lacks what he has. Then all is healed, and the group must be whole again within a
 // bounded time, or say whom an operator may resolve it to.
-func TestRandom(t *testing.T) { rapid.Check(t, randomly) }
+func TestRandom(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { randomly(t, rapid.SampledFrom([]int{0, 1}).Draw(t, "needs")) })
+}
 
-func randomly(t *rapid.T) {
+func randomly(t *rapid.T, needs int) {
 	w := newWorld(randomOptions(t), rapid.IntRange(2, 5).Draw(t, "servers"))
+	w.needs = needs
 	hands := rapid.IntRange(0, 2).Draw(t, "hands") == 0
 	for range rapid.IntRange(1, 25).Draw(t, "steps") {
 		w.disturb(t, hands)

@@ -79,7 +79,9 @@ func (w *world) client() {
 		w.stalled, w.lostSeen = 0, false
 		w.fenced[b.id] = false
 		w.linked = b.runID
-		w.acknowledge(b)
+		if len(w.info(b).Followers) >= w.needs {
+			w.acknowledge(b)
+		}
 	}
 }
 
