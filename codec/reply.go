@@ -49,6 +49,15 @@ func (s *ReplyScanner) Reset() {
 // Kind returns the type byte of the reply of which a part has been read.
 func (s *ReplyScanner) Kind() byte { return s.outer }
 
+// Rest returns how many bytes are still to come of the bulk string that is being read, as far as
+// its length has announced them; 0 between bulk strings.
+func (s *ReplyScanner) Rest() int64 {
+	if s.state != inBulk {
+		return 0
+	}
+	return s.left
+}
+
 // Next consumes bytes of the current reply from buf: all of buf, or up to the reply's end,
 // when done is true and the scanner is fresh again. A *SyntaxError is final.
 func (s *ReplyScanner) Next(buf []byte) (n int, done bool, err error) {

@@ -95,7 +95,8 @@
 //
 // A server that is busy, loads or cannot save its data is not a missing one: a link to it is up,
 // and its own words reach the clients ([link.bears]). While it runs a script over a shared link,
-// which it does not read meanwhile, a second one carries what others say ([session.sidestep]).
+// which it does not read meanwhile, or much is owed there to one session, a second one carries
+// what others say ([session.sidestep]).
 //
 // Should a server or a bug ever swallow a reply or add one, every later reply of the link
 // would be somebody else's. A busy shared link finds out within a second: see [canary]. Where
@@ -187,6 +188,8 @@
 //	clients    to publish more than that     a read's worth                 PUBLISH waits ([session.waitsForFeeds])
 //	client     answers that it does not read pauseOutput                    it is not read from
 //	client     replies of servers            allowedBytes in flight         later requests wait ([session.weigh])
+//	client     the same, over a shared link mostAhead                       others go over a second one, their reads that wait as well
+//	                                                                        ([link.lade]); writes that wait there wait
 //	client     those, and reads slowly       pauseOutput, and one reply     reads in flight are taken back ([session.recall]), it
 //	                                                                        gets a link of its own that is not read from
 //	                                                                        meanwhile ([session.fallBehind])

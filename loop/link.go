@@ -57,7 +57,9 @@ type link struct {
 	unlisted  bool        // its family is closed: what it would cost is of no interest
 	expired   int         // sinks at the front of the FIFO
 	steps     []greetStep // of the handshake
-	occupied  bool        // its server runs a script that came over it, see sidestep
+	occupied  bool        // others are better off on its relief, see sidestep
+	laden     bool        // large replies are owed on it, see lade
+	ladenTo   uint32      // up to that position in the FIFO
 	greets    int         // replies of it still to come
 	heard     int64       // when bytes last came, or the first request went out after silence
 	stalled   int64       // what heard was when the last stall was reported
@@ -320,6 +322,9 @@ func (l *link) ready() {
 	}
 	if !l.private {
 		l.pw.linkReady(l)
+	}
+	if l.isRelief() {
+		l.home.home.link(l.server.ID, l.nth).moveOthers()
 	}
 }
 

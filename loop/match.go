@@ -99,6 +99,7 @@ func (l *link) after() {
 		l.wire.pause() // gnet has resumed it because a backlog has drained
 	}
 	l.forget()
+	l.unlade()
 	l.rate()
 	if l.sent < l.log.len() && l.state != linkGreeting {
 		l.press()
@@ -283,6 +284,9 @@ func (l *link) match(e *entry, b []byte) {
 	if !e.marks.has(isPublish) || !l.attended(e, b) {
 		l.w.settle(e, b)
 	}
+	if len(b) >= worthWeighing {
+		l.lade(l.w.sessionOf(e), int64(len(b)))
+	}
 	l.pw.taken(e)
 }
 
@@ -330,6 +334,14 @@ func (l *link) piece(b []byte) {
 		return
 	}
 	s := l.w.sessionOf(e)
+	l.pieceFor(e, s, b)
+	if l.wire != nil {
+		l.lade(s, int64(max(l.flowed, l.partial.len()))+l.scan.Rest())
+	}
+}
+
+// pieceFor passes on or keeps bytes of a reply that is for s, or nil for nobody.
+func (l *link) pieceFor(e *entry, s *session, b []byte) {
 	if l.flows {
 		if s != nil {
 			s.say(s.heard(e.seq, b))

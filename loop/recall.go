@@ -38,12 +38,17 @@ func (s *session) recall() {
 	if first == len(all) {
 		return
 	}
+	s.takeBackAll(all[first:])
+}
+
+// takeBackAll takes back the newest requests of a session: those are all of them from some on.
+func (s *session) takeBackAll(those []recallable) {
 	t := s.w.newTail()
 	t.scan, t.used, t.born = codec.Scanner{}, 0, s.w.now
-	for _, one := range all[first:] {
+	for _, one := range those {
 		s.takeBack(one, t)
 	}
-	s.window.tail = s.window.head + uint32(first)
+	s.window.tail -= uint32(len(those))
 	if s.tail != nil {
 		t.buf.add(s.tail.buf.bytes()[s.tail.used:])
 		s.dropTail()

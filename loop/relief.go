@@ -1,12 +1,29 @@
 package loop
 
-// A server reads nothing from a connection while it runs a script that came over it, and says
-// BUSY on all others once the script has lasted for too long. Here others share that
-// connection, and it may be theirs for ever. So a shared link whose server has been silent
-// over a script for stallTime counts as occupied, and a second one is dialed, its relief: as
-// soon as the server speaks there, which it does only when it has time or says BUSY, sessions
-// that have nothing else in flight go over to it, and back when the first is free. What was
-// sent behind the script waits for its end: nobody can say that it will not run.
+// Others share a link, and what stands behind something long on it waits. Two things are long:
+//
+//   - A server reads nothing from a connection while it runs a script that came over it, and says
+//     BUSY on all others once the script has lasted for too long. So a link whose server has been
+//     silent over a script for stallTime counts as occupied.
+//   - A client may be owed many large replies at once, because nobody knew that they would be
+//     large, or one very large one. So does a link on which one session is owed more than
+//     mostAhead, until all has come that was in flight when that was last so: it is laden.
+//
+// A second link to the server is dialed then, its relief: as soon as the server speaks there, which
+// it does only when it has time or says BUSY, sessions that have nothing else in flight go over to
+// it, and back when the first is free. What was sent behind a script waits for its end: nobody
+// can say that it will not run. Behind large replies reads are taken back and sent over the relief,
+// where they are all that their session has in flight; a write waits.
+//
+// Who comes to a relief begins as if nobody knew the size of its replies, so that it cannot load
+// much on this link as well. When that has happened all the same there is a relief of the relief,
+// and no more.
+
+const (
+	mostAhead     = 4 << 20 // bytes of one session's replies that may be owed on a link for others to wait behind
+	reliefAllowed = 16      // requests in flight of a session that comes to a relief
+	mostReliefs   = 2       // in a row
+)
 
 // relieved returns the family of the same dialect whose links stand in for those of f.
 func (f *family) relieved() *family {
@@ -31,33 +48,145 @@ func (s *session) mayStep() bool {
 }
 
 // sidestep chooses anew between the links of the session's family to a server and their
-// relief. The session has nothing in flight but the request that is to be sent.
+// reliefs. The session has nothing in flight but the request that is to be sent.
 func (s *session) sidestep(id int32, k int) *link {
-	home := s.family
-	if home.home != nil {
-		home = home.home
+	f := s.family
+	for f.home != nil {
+		f = f.home
 	}
-	l, f := home.link(id, k), home
-	if l.occupied {
-		if r := home.relieved().link(id, k); r.state == linkReady || r.words != nil {
-			l, f = r, home.relief
+	l := f.link(id, k)
+	for l.occupied && f.relief != nil {
+		r := f.relief.link(id, k)
+		if r.state != linkReady && r.words == nil {
+			break
 		}
+		l, f = r, f.relief
 	}
 	if f != s.family {
 		s.attach(f)
+		if f.home != nil {
+			s.allowed = min(s.allowed, reliefAllowed)
+		}
 	}
 	return l
 }
 
 // lookOccupied notes whether the link is occupied, and dials its relief while it is.
 func (l *link) lookOccupied() {
+	l.unlade()
 	if l.home == nil || l.w.late {
 		return // nobody shares it, or it may be we who were silent
 	}
-	l.occupied = !l.aside && l.owes() && l.w.now-l.heard > int64(stallTime) && runs(l.fifo.front())
-	if l.occupied && l.pw.table.Server(l.server.ID) != nil {
+	l.occupied = l.laden || !l.aside && l.owes() && l.w.now-l.heard > int64(stallTime) && runs(l.fifo.front())
+	if l.occupied {
+		l.callRelief()
+	}
+}
+
+// callRelief dials the link's relief, where it may have one.
+func (l *link) callRelief() {
+	reliefs := 0
+	for f := l.home; f.home != nil; f = f.home {
+		reliefs++
+	}
+	if reliefs < mostReliefs && l.pw.table.Server(l.server.ID) != nil {
 		l.home.relieved().link(l.server.ID, l.nth).warm()
 	}
+}
+
+// lade learns that a reply to s, or nil for nobody, has or will have so many bytes. Those that s
+// still waits for may be as large.
+func (l *link) lade(s *session, size int64) {
+	n := int64(1)
+	if s != nil {
+		n = int64(max(1, s.window.len()))
+	}
+	if size <= mostAhead/n || l.home == nil || l.home.urgent() {
+		return
+	}
+	l.ladenTo = l.fifo.tail
+	if !l.laden {
+		l.laden, l.occupied = true, true
+		l.callRelief()
+		l.moveOthers()
+	}
+}
+
+// unlade ends that the link is laden, when what was in flight has come.
+func (l *link) unlade() {
+	if l.laden && int32(l.fifo.head-l.ladenTo) >= 0 {
+		l.laden, l.occupied = false, false
+	}
+}
+
+// moveOthers takes back the reads that wait on a laden link, whose relief is ready: now, or in
+// pieces where very much is in flight.
+func (l *link) moveOthers() {
+	if !l.mayMove() {
+		return
+	}
+	at := l.fifo.head
+	piece := func() (done bool) {
+		if !l.mayMove() {
+			return true
+		}
+		if int32(at-l.fifo.head) < 0 {
+			at = l.fifo.head
+		}
+		at = l.moveSome(at)
+		return int32(at-l.ladenTo) >= 0
+	}
+	if !piece() {
+		l.w.addChore(piece)
+	}
+}
+
+// mayMove reports whether what waits on the link may go over its relief.
+func (l *link) mayMove() bool {
+	if !l.laden || l.wire == nil || l.home.relief == nil {
+		return false
+	}
+	return l.home.relief.link(l.server.ID, l.nth).state == linkReady
+}
+
+// moveSome takes back reads from a position in the FIFO on, and returns the one behind the last
+// that it has looked at. A session moves with all that it has in flight, or stays: its requests
+// must not overtake each other.
+func (l *link) moveSome(from uint32) (to uint32) {
+	at := l.base
+	for p := l.fifo.head; p != from; p++ {
+		at += int(l.fifo.at(p).size)
+	}
+	var who []*session
+	theirs := map[*session][]recallable{}
+	p, work := from, 0
+	for ; p != l.fifo.tail && work < l.w.mostWork; p++ {
+		e := l.fifo.at(p)
+		work += workAnswer
+		if s := l.w.sessionOf(e); s != nil && p != l.fifo.head && l.mayTake(s, e) {
+			if theirs[s] == nil {
+				who = append(who, s)
+			}
+			theirs[s] = append(theirs[s], recallable{l, p, at})
+			work += int(e.size)
+		}
+		at += int(e.size)
+	}
+	for _, s := range who {
+		if len(theirs[s]) == s.window.len() {
+			s.takeBackAll(theirs[s])
+			s.hungry = true
+			l.w.hungry = append(l.w.hungry, s)
+		}
+	}
+	return p
+}
+
+// mayTake reports whether a request that waits on a laden link may be taken back for the sake of
+// its session, which is not who waits for much itself.
+func (l *link) mayTake(s *session, e *entry) bool {
+	return s.mode == 0 && s.stops == 0 && s.state == sessionOpen && !s.hungry && s.family == l.home &&
+		s.window.len() <= reliefAllowed && !e.marks.has(unrecallable) && asItCame(s.pw.opt.Commands.All()[e.cmd])
 }
 
 // isRelief reports whether the link stands in for another one. That it is down while the
