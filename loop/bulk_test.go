@@ -1,9 +1,11 @@
 package loop
 
 import (
+	"strings"
 	"testing"
 
 	"huntaway/codec"
+	"huntaway/shard"
 )
 
 // A crowding is clients that ask for large values in one pipeline and read them slowly, and what
@@ -123,5 +125,37 @@ func TestOthersDoNotWaitForLargeReplies(t *testing.T) {
 				t.Errorf("who came later: got %d bytes ahead; want at most %d", most, tc.most)
 			}
 		})
+	}
+}
+
+// TestLadenLinkThatLeaves: a server leaves the table while it gives a large reply, and other links
+// have had a relief. Its reply is passed on, and nobody is given a link to it.
+func TestLadenLinkThatLeaves(t *testing.T) {
+	ids := new(shard.IDs)
+	build := func(replicas int) *shard.Table {
+		g := withReplicas(replicas)
+		g.Weight = 1
+		table, err := shard.Build(shard.Spec{Groups: []shard.Group{g}, IDs: ids})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return table
+	}
+	x := newWard(t, 0, PoolOptions{Table: build(1), ReadPolicy: shard.ReplicaOnly})
+	c, id := x.reader(t, "GET a")
+	x.pw.plain.relieved()
+	x.e.pools[0].Publish(build(0))
+	x.run()
+	if x.pw.table.Server(int32(id)) != nil {
+		t.Fatal("the server is in the table; want it to have left")
+	}
+	reply := "$" + decimal(100<<20) + "\r\n" + strings.Repeat("x", passOn)
+	x.servers[id].arrive(reply)
+	x.run()
+	if got := c.take(); got != reply {
+		t.Errorf("got %d bytes; want %d", len(got), len(reply))
+	}
+	if l := x.pw.plain.relief.made(int32(id), 0); l != nil {
+		t.Errorf("got a relief in state %d; want none", l.state)
 	}
 }

@@ -104,6 +104,14 @@ func (f *family) link(id int32, k int) *link {
 	return l
 }
 
+// made returns the k-th link to a server, which may have left the table, or nil if it was never used.
+func (f *family) made(id int32, k int) *link {
+	if at := int(id)*f.pw.opt.ServerConnections + k; at < len(f.links) {
+		return f.links[at]
+	}
+	return nil
+}
+
 // everyLink calls do with every link of the worker's pool, the private ones included. do
 // must not make or drop links.
 func (pw *poolWorker) everyLink(do func(*link)) {

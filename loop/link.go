@@ -324,7 +324,7 @@ func (l *link) ready() {
 		l.pw.linkReady(l)
 	}
 	if l.isRelief() {
-		l.home.home.link(l.server.ID, l.nth).moveOthers()
+		l.home.home.made(l.server.ID, l.nth).moveOthers()
 	}
 }
 

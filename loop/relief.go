@@ -146,7 +146,8 @@ func (l *link) mayMove() bool {
 	if !l.laden || l.wire == nil || l.home.relief == nil {
 		return false
 	}
-	return l.home.relief.link(l.server.ID, l.nth).state == linkReady
+	r := l.home.relief.made(l.server.ID, l.nth)
+	return r != nil && r.state == linkReady
 }
 
 // moveSome takes back reads from a position in the FIFO on, and returns the one behind the last
