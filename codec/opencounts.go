@@ -57,6 +57,9 @@ func (o *openCounts) push(n int64) (ok bool) {
 	return true
 }
 
+// holds returns how many bytes of memory are taken for what is remembered.
+func (o *openCounts) holds() int64 { return int64(cap(o.far)) * 8 }
+
 // clear closes everything, and gives back what an unusually deep reply has needed.
 func (o *openCounts) clear() {
 	const usual = 1 << 10

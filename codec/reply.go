@@ -40,6 +40,10 @@ const (
 // Fresh reports whether the scanner stands between two replies.
 func (s *ReplyScanner) Fresh() bool { return s.state == atType && s.open.rest == 0 }
 
+// Holds returns how many bytes of memory the scanner takes besides itself: some for a reply that
+// is unusually deep.
+func (s *ReplyScanner) Holds() int64 { return s.open.holds() }
+
 // Reset makes the scanner stand at the beginning of a reply again.
 func (s *ReplyScanner) Reset() {
 	s.state = atType

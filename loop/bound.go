@@ -22,10 +22,28 @@ func (l *link) collect(e *entry, s *session, b []byte) {
 		e.marks |= isSink
 		l.flowOn(len(b))
 	default:
+		l.gather(e, s, b)
+	}
+}
+
+// gather adds bytes to the reply that is collected for a session, which may be nil.
+func (l *link) gather(e *entry, s *session, b []byte) {
+	if s == nil {
 		l.partial.add(b)
-		if s != nil && l.partial.holds() > worthCharging {
-			l.w.burden(s)
-		}
+		return
+	}
+	before := l.partial.holds()
+	switch l.w.foresee(s, &l.partial, len(b)); {
+	case l.wire == nil:
+		return
+	case s.wire == nil:
+		e.marks |= isSink
+		l.flowOn(len(b))
+		return
+	}
+	l.partial.add(b)
+	if after := l.partial.holds(); after > worthCharging {
+		l.w.burden(s, after-before)
 	}
 }
 
@@ -51,7 +69,9 @@ func (l *link) collectOwn(b []byte) {
 		l.flows = true
 		l.partial.release()
 	default:
+		before := l.partial.holds()
 		l.partial.add(b)
+		l.w.uncounted += l.partial.holds() - before
 	}
 }
 

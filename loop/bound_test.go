@@ -74,6 +74,78 @@ func TestEndlessReplies(t *testing.T) {
 	}
 }
 
+// TestEndlessOfEveryKind: a reply of any kind that does not end is charged to who asked for it,
+// who is closed alone when that is too much; what has no end there is given up at once.
+func TestEndlessOfEveryKind(t *testing.T) {
+	const most = 12 << 20
+	for _, tc := range []struct {
+		resp      uint8
+		kind      string
+		head, and string // and is said again and again
+		garbled   bool
+	}{
+		{2, "simple string", "+", "aaaa", false},
+		{2, "error", "-ERR ", "aaaa", false},
+		{2, "number", ":", "1111", true},
+		{2, "length of a bulk", "$", "1111", true},
+		{2, "count of an array", "*", "1111", true},
+		{2, "bulk", "$500000000\r\n", "aaaa", false},
+		{2, "array", "*400000000\r\n", ":1\r\n", false},
+		{2, "arrays in each other", "", "*1\r\n", false},
+		{2, "lines of an array", "*9\r\n+", "aaaa", false},
+		{3, "big number", "(", "1111", false},
+		{3, "double", ",", "1111", false},
+		{3, "null", "_", "aaaa", false},
+		{3, "boolean", "#", "tttt", false},
+		{3, "verbatim", "=500000000\r\ntxt:", "aaaa", false},
+		{3, "blob error", "!500000000\r\n", "aaaa", false},
+		{3, "map", "%400000000\r\n", ":1\r\n", false},
+		{3, "set", "~400000000\r\n", ":1\r\n", false},
+		{3, "attribute", "|400000000\r\n", ":1\r\n", false},
+		{3, "attributes", "", "|1\r\n+a\r\n+b\r\n", false},
+		{3, "maps in each other", "", "%1\r\n+a\r\n", false},
+	} {
+		t.Run(tc.kind, func(t *testing.T) {
+			st := newTestWorker(t, PoolOptions{Limits: Limits{MaxMemory: most}, Table: twoGroups(t)})
+			c, other := st.client(0, 0), st.client(0, 0)
+			if tc.resp == 3 {
+				c.say("HELLO", "3")
+				other.say("HELLO", "3")
+			}
+			f := st.e.workers[0].pools[0].familyOf(dialect{tc.resp, 0})
+			l := f.link(0, 0)
+			m := st.connect(l)
+			st.connect(f.link(1, 0))
+			c.take()
+			other.take()
+			c.say("MGET", keyIn(t, c.s.pw.table, 0), keyIn(t, c.s.pw.table, 1))
+			other.say("GET", keyIn(t, c.s.pw.table, 1))
+			m.arrive(tc.head)
+			chunk, kept := strings.Repeat(tc.and, readBuffer/4), int64(0)
+			for range 40 << 20 / len(chunk) {
+				if m.closed || c.closed {
+					break
+				}
+				m.arrive(chunk)
+				kept = max(kept, l.partial.holds()+l.scan.Holds())
+			}
+			if tc.garbled {
+				if !m.closed || kept > most {
+					t.Errorf("got link closed %v, %d bytes kept; want it closed", m.closed, kept)
+				}
+				return
+			}
+			if !c.closed || other.closed || m.closed || kept > most {
+				t.Errorf("got client closed %v, other closed %v, link closed %v, %d bytes kept; want true, false, false, at most %d",
+					c.closed, other.closed, m.closed, kept, most)
+			}
+			if got := l.partial.holds() + l.scan.Holds(); got > worthCharging {
+				t.Errorf("got %d bytes kept when the client is closed; want none", got)
+			}
+		})
+	}
+}
+
 // keyIn returns a key of a group.
 func keyIn(t *testing.T, table *shard.Table, group int) string {
 	for i := range 1000 {

@@ -1,34 +1,36 @@
 package loop
 
-import (
-	"sync/atomic"
+import "sync/atomic"
 
-	"huntaway/codec"
-)
-
-// What sessions make the process hold (unfinished requests, transactions, replies that are
+// What clients make the process hold (unfinished requests, transactions, replies that are
 // collected, joined, or wait to be read) is bounded for each pool and for all. It is charged as
 // it comes, never as it is announced, and counted at every tick, and before when much has come:
-// see due. Over a bound the session that holds most is closed, and so on.
+// see due. What of a link is for nobody any more the link is charged with. Who pays when there is
+// too much: see settleDebts.
 
-// worthCharging is how many bytes make a session one that is looked at. A hundred thousand with
-// less hold no more than a few large ones.
-const worthCharging = 256 << 10
+// worthCharging is how many bytes make a session one that is looked at. What holds less counts
+// among what a connection costs, whatever it does.
+const worthCharging = 32 << 10
 
-// A holding is what one worker's sessions of one pool hold. Written by the worker, read by all.
+// A holding is what one worker's sessions and links of one pool hold. Written by the worker, read
+// by all.
 type holding struct {
-	bytes   atomic.Int64
-	largest atomic.Int64 // of one session
+	bytes atomic.Int64
+	book  atomic.Pointer[book] // nil while there is far from too much
 }
 
-// leastUncounted is how many reads, of readBuffer each, may add to what large sessions hold
-// before it is counted again.
-const leastUncounted = 64
+// How much may be added to what large sessions hold before it is counted again: with many of
+// them more, so that counting stays cheap beside what it takes to read that, but never more than
+// a small part of what they hold.
+const (
+	leastUncounted = 4 << 20
+	eachUncounted  = 1 << 10
+)
 
-// burden puts a session on the list of those that may hold much. It is called whenever a read
-// may have added to that.
-func (w *worker) burden(s *session) {
-	w.uncounted++
+// burden puts a session on the list of those that may hold much. It is called whenever that may
+// have grown, with the number of bytes.
+func (w *worker) burden(s *session, n int64) {
+	w.uncounted += n
 	if !s.burdens {
 		s.burdens = true
 		w.burdens = append(w.burdens, s)
@@ -36,9 +38,10 @@ func (w *worker) burden(s *session) {
 }
 
 // due reports whether what is held is to be counted before the next tick, which may come when
-// the network has brought hundreds of megabytes. With many large sessions more may come until
-// then, but never more than half of what they hold.
-func (w *worker) due() bool { return w.uncounted >= max(leastUncounted, len(w.burdens)) }
+// the network has brought hundreds of megabytes.
+func (w *worker) due() bool {
+	return w.uncounted >= max(leastUncounted, eachUncounted*int64(len(w.burdens)))
+}
 
 // holds returns how many bytes the session holds by itself; see chargeLink for the rest.
 func (s *session) holds() int64 {
@@ -59,50 +62,97 @@ func (s *session) holds() int64 {
 	return n
 }
 
-// chargeLink charges what a link holds to whom it is for: the reply that is being collected,
-// and large requests that have not been answered.
+// chargeLink charges what a link holds to whom it is for: the reply that is arriving, with what
+// is remembered of how deep it is, and large requests that have not been answered. Where nobody
+// waits for that any more it is the link's own.
 func (w *worker) chargeLink(l *link) {
-	if n := l.partial.holds(); n > worthCharging && l.fifo.len() > 0 {
-		w.charge(w.sessionOf(l.fifo.front()), n)
+	l.charged = l.canary.kept.holds() + l.later.holds()
+	s := l.asker()
+	if s == nil {
+		l.forgo()
+	}
+	if n := l.partial.holds() + l.scan.Holds(); n > worthCharging {
+		w.chargeTo(s, l, n)
 	}
 	if l.log.holds() <= keepBusy {
 		return
 	}
 	for p := l.fifo.head; p != l.fifo.tail; p++ {
 		if e := l.fifo.at(p); e.size > passOn {
-			w.charge(w.sessionOf(e), int64(e.size))
+			n := int64(e.size) * l.log.holds() / int64(max(l.log.len(), 1)) // with the room that it has brought
+			w.chargeTo(w.sessionOf(e), l, n)
 		}
 	}
 }
 
-// charge adds to what a session holds. It may be nil: for nobody.
-func (w *worker) charge(s *session, n int64) {
+// asker returns the session that waits for the reply that is arriving or comes next, or nil.
+func (l *link) asker() *session {
+	if l.tap != nil || l.greets > 0 || l.fifo.len() == 0 {
+		return nil
+	}
+	return l.w.sessionOf(l.fifo.front())
+}
+
+// forgo forgets the beginning of a reply for which nobody waits any more, as flowOn would with
+// the next bytes: they may never come.
+func (l *link) forgo() {
+	if l.tap != nil || l.greets > 0 || l.pushing || l.flows || l.fifo.len() == 0 || l.partial.holds() <= worthCharging {
+		return
+	}
+	if e := l.fifo.front(); !e.marks.has(isCanary) && (!e.marks.has(isMany) || l.lead == l.leadsTo(e)) {
+		l.flows, l.flowed = true, l.partial.len()
+		l.partial.release()
+	}
+}
+
+// chargeTo charges a session with what a link holds for it, or the link where there is none.
+func (w *worker) chargeTo(s *session, l *link, n int64) {
 	switch {
 	case s == nil:
+		l.charged += n
 		return
 	case !s.burdens:
-		w.burden(s)
+		w.burden(s, 0)
 		s.charged = s.holds()
 	}
 	s.charged += n
 }
 
-// balance counts what the worker's sessions hold and has those pay that are over a bound.
+// foresee is called before a buffer of a session's gets n more bytes. Where it must become much
+// larger for them, what it will be is charged before it is, so that it is not taken where there
+// is too much already. The session may have been closed when it returns, and links as well.
+func (w *worker) foresee(s *session, b *buffer, n int) {
+	more := b.growth(n)
+	if more < leastUncounted {
+		return
+	}
+	w.burden(s, 0)
+	s.foreseen = more
+	w.balance()
+	s.foreseen = 0
+}
+
+// tickBalance is balance at a tick. Very many sessions are not looked at every time.
+func (w *worker) tickBalance() {
+	if w.now-w.balanced >= int64(len(w.burdens))*nanosPerBurden {
+		w.balance()
+	}
+}
+
+// nanosPerBurden times the number of sessions is how long after each other ticks count what they
+// hold: ten times what that takes.
+const nanosPerBurden = 1000
+
+// balance counts what the worker's sessions and links hold and has those pay that are to.
 func (w *worker) balance() {
-	for _, s := range w.burdens {
-		s.charged = 0
-		if s.state != sessionGone {
-			s.charged = s.holds()
-		}
+	if w.balanceAlone() {
+		w.recount()
 	}
-	for _, pw := range w.pools {
-		pw.everyLink(w.chargeLink)
-	}
-	for _, pw := range w.pools {
-		pw.keepBooks()
-		for pw.over() && pw.pays() {
-		}
-	}
+}
+
+// balanceAlone is balance, and reports whether other workers have to do the same.
+func (w *worker) balanceAlone() (others bool) {
+	others = w.settleDebts()
 	kept := w.burdens[:0]
 	for _, s := range w.burdens {
 		if s.burdens = s.state != sessionGone && s.charged > worthCharging/2; s.burdens {
@@ -111,80 +161,51 @@ func (w *worker) balance() {
 	}
 	clear(w.burdens[len(kept):])
 	w.burdens = kept
-	w.uncounted = 0
+	return others
 }
 
-// keepBooks publishes what the pool's sessions hold on this worker.
-func (pw *poolWorker) keepBooks() {
-	h := &pw.pool.holdings[pw.w.id]
-	var sum, largest int64
-	for _, s := range pw.w.burdens {
-		if s.pw == pw {
-			sum += s.charged
-			largest = max(largest, s.charged)
+// recount has the other workers balance.
+func (w *worker) recount() {
+	for _, other := range w.engine.workers {
+		if other != w {
+			other.postEvent(func() { other.balanceAlone() })
 		}
 	}
-	h.bytes.Store(sum)
-	h.largest.Store(largest)
-	pw.counters.HeldBytes = sum
 }
 
-// over reports whether a bound is exceeded that one of this pool's sessions on this worker must
-// pay for: of the pool's own bound, or of the engine's, it holds most.
-func (pw *poolWorker) over() bool {
-	mine := pw.pool.holdings[pw.w.id].largest.Load()
-	bytes, largest := pw.pool.held()
-	if most := pw.opt.Limits.MaxMemory; most > 0 && bytes > most && mine == largest {
-		return mine > 0
-	}
-	e := pw.w.engine
-	if e.opt.MaxMemory == 0 {
-		return false
-	}
-	for _, p := range e.pools {
-		if p != pw.pool {
-			more, other := p.held()
-			bytes, largest = bytes+more, max(largest, other)
+// count counts what the worker's sessions and links hold, and publishes it.
+func (w *worker) count() {
+	w.uncounted, w.balanced = 0, w.now
+	for _, s := range w.burdens {
+		s.charged = 0
+		if s.state != sessionGone {
+			s.charged = s.holds() + s.foreseen
 		}
 	}
-	return bytes > e.opt.MaxMemory && mine == largest && mine > 0
+	for _, pw := range w.pools {
+		pw.charged = 0
+		pw.everyLink(func(l *link) {
+			w.chargeLink(l)
+			pw.charged += l.charged
+		})
+	}
+	for _, s := range w.burdens {
+		s.pw.charged += s.charged
+	}
+	for _, pw := range w.pools {
+		pw.pool.holdings[w.id].bytes.Store(pw.charged)
+		pw.counters.HeldBytes = pw.charged
+	}
+	all := w.engine.held()
+	for _, pw := range w.pools {
+		pw.publishBook(all)
+	}
 }
 
-// held returns what the pool's sessions hold on all workers, and what one of them does.
-func (p *Pool) held() (bytes, largest int64) {
+// held returns what the pool's sessions and links hold on all workers.
+func (p *Pool) held() (bytes int64) {
 	for i := range p.holdings {
 		bytes += p.holdings[i].bytes.Load()
-		largest = max(largest, p.holdings[i].largest.Load())
 	}
-	return bytes, largest
-}
-
-// textMemory is said to a client whose request is what there is too much of.
-const textMemory = "ERR huntaway: clients hold more than max_memory, and this one holds most"
-
-// pays closes the session that holds most, and reports whether there was one.
-func (pw *poolWorker) pays() bool {
-	var most *session
-	for _, s := range pw.w.burdens {
-		if s.pw == pw && s.charged > 0 && (most == nil || s.charged > most.charged) {
-			most = s
-		}
-	}
-	if most == nil {
-		return false
-	}
-	most.charged = 0
-	most.overBudget()
-	pw.keepBooks()
-	return true
-}
-
-// overBudget closes a session for what it holds, and says why where it can hear it.
-func (s *session) overBudget() {
-	if s.state == sessionOpen && s.window.len() == 0 && s.unread() == 0 {
-		s.refuseWith(codec.AppendError(s.w.scratch[:0], textMemory))
-		s.lastWord(endMemory)
-		return
-	}
-	s.cutOff(endMemory)
+	return bytes
 }

@@ -67,10 +67,180 @@ func TestWhoHoldsMostPays(t *testing.T) {
 			for range 3 {
 				ticks()
 			}
-			if bytes, _ := st.e.pools[0].held(); bytes > 8<<20 {
+			if bytes := st.e.pools[0].held(); bytes > 8<<20 {
 				t.Errorf("got %d bytes held in the end; want what the small ones hold", bytes)
 			}
 		})
+	}
+}
+
+// turns has every worker tick a few times.
+func (st *stage) turns() {
+	for range 3 {
+		for _, w := range st.e.workers {
+			w.tick()
+		}
+		st.run()
+	}
+}
+
+// TestManySmallArePartOfOne: who shares out what it holds among many connections, of one address
+// or of one pool, pays before a client that holds more than each of them, and no more of them than
+// it takes.
+func TestManySmallArePartOfOne(t *testing.T) {
+	const clients, each, most, large = 200, 200 << 10, 48 << 20, 8 << 20 // a slab may be twice what is in it
+	for _, tc := range []struct {
+		name        string
+		pool        int // of the many; the large one is of the first
+		many, large string
+		hosts       int // of the many
+		ofPool      int64
+	}{
+		{"another pool, the same address", 1, "10.0.0.1", "10.0.0.1", 1, 0},
+		{"another pool, many addresses", 1, "10.0.0.", "10.0.1.1", clients, 0},
+		{"another address of all", 0, "10.0.0.1", "10.0.0.2", 1, 0},
+		{"another address of the pool", 0, "10.0.0.1", "10.0.0.2", 1, most},
+		{"another network", 0, "[2001:db8::1]", "[2001:db9::1]", 1, most},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			st := newStage(t, 2, PoolOptions{Name: "a", Limits: Limits{MaxMemory: tc.ofPool}}, PoolOptions{Name: "b"})
+			if tc.ofPool == 0 {
+				st.e.opt.MaxMemory = most
+			}
+			innocent := st.client(0, 0)
+			innocent.from(tc.large)
+			innocent.unfinished(large)
+			var all []*memClient
+			for i := range clients {
+				host := tc.many
+				if tc.hosts > 1 {
+					host += decimal(i)
+				}
+				c := st.client(tc.pool, i%2)
+				c.from(host)
+				c.unfinished(each)
+				all = append(all, c)
+				if i%20 == 0 {
+					st.turns()
+				}
+			}
+			for range 100 { // ticks that follow each other at once do not all count
+				if st.turns(); st.e.held() <= most {
+					break
+				}
+			}
+			closed := 0
+			for _, c := range all {
+				if c.closed {
+					closed++
+				}
+			}
+			if innocent.closed {
+				t.Errorf("the client of %d MiB is closed for what %d of %d KiB hold", large>>20, clients, each>>10)
+			}
+			if got := st.e.held(); got > most || got < most/2 || closed == clients {
+				t.Errorf("got %d MiB held, and %d of %d closed; want just as many closed as hold too much", got>>20, closed, clients)
+			}
+		})
+	}
+}
+
+// TestLargestOfOneAddressPays: of clients that cannot be told apart by their address, those of a
+// unix socket as well, who holds most pays.
+func TestLargestOfOneAddressPays(t *testing.T) {
+	for _, host := range []string{"10.0.0.1", "/tmp/socket"} {
+		st := newStage(t, 2, PoolOptions{Limits: Limits{MaxMemory: 24 << 20}})
+		var small []*memClient
+		for i := range 8 {
+			c := st.client(0, i%2)
+			c.from(host)
+			c.unfinished(1 << 20)
+			small = append(small, c)
+		}
+		large := st.client(0, 1)
+		large.from(host)
+		large.unfinished(30 << 20)
+		st.turns()
+		if !large.closed {
+			t.Errorf("%s: the largest is not closed", host)
+		}
+		for i, c := range small {
+			if c.closed {
+				t.Errorf("%s: client %d, which holds little, is closed", host, i)
+			}
+		}
+	}
+}
+
+// TestDepthIsCharged: what is remembered of how deep a reply is belongs to who asked for it, and
+// when that one has gone to the link, which is closed for it.
+func TestDepthIsCharged(t *testing.T) {
+	const deep, holds = 900_000, 900_000 * 8
+	st := newTestWorker(t, PoolOptions{Limits: Limits{MaxMemory: 4 * holds}})
+	link := st.linkTo(0, 0, 0)
+	c := st.client(0, 0)
+	c.say("GET", "k")
+	link.arrive(strings.Repeat("*2\r\n", deep))
+	c.take()
+	st.turns()
+	if got := c.s.charged; got < holds || got > 2*holds || c.closed {
+		t.Errorf("got %d bytes charged, closed %v; want %d", got, c.closed, holds)
+	}
+	c.close()
+	st.turns()
+	if got := st.e.held(); got < holds || link.closed {
+		t.Errorf("got %d bytes held when the client has gone, link closed %v; want %d", got, link.closed, holds)
+	}
+	p := st.e.pools[0]
+	more := PoolOptions{Limits: Limits{MaxMemory: holds / 2}}
+	st.e.workers[0].pools[0].opt.Limits.MaxMemory = more.Limits.MaxMemory
+	st.turns()
+	if got := p.held(); !link.closed || got != 0 {
+		t.Errorf("got link closed %v, %d bytes held; want it to pay", link.closed, got)
+	}
+}
+
+// TestNobodysPartIsForgotten: what was collected of a reply is given back when its client has
+// gone, though the server says no more of it.
+func TestNobodysPartIsForgotten(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	st.linkTo(0, 0, 0)
+	l := st.e.workers[0].pools[0].link(0, 0)
+	c := st.client(0, 0)
+	c.say("GET", "j")
+	c.say("PUBLISH", "a", "b") // is not passed on in pieces
+	st.links[0].arrive("$1\r\nx\r\n$9000000\r\n" + strings.Repeat("x", 4<<20))
+	if got := l.partial.holds(); got < 4<<20 {
+		t.Fatalf("got %d bytes collected; want 4 MiB", got)
+	}
+	c.close()
+	st.turns()
+	if got := l.partial.holds() + st.e.held(); got != 0 {
+		t.Errorf("got %d bytes held for nobody; want none", got)
+	}
+	st.links[0].arrive(strings.Repeat("x", 5000000-194304) + "\r\n")
+	if l.wire == nil {
+		t.Error("the link is closed by a good reply")
+	}
+}
+
+// TestNobodysRequestsAreTheLinks: large requests that are not answered when their clients have
+// gone are what the link pays for.
+func TestNobodysRequestsAreTheLinks(t *testing.T) {
+	const size = 8 << 20
+	st := newTestWorker(t, PoolOptions{Limits: Limits{MaxMemory: 3 * size}})
+	link := st.linkTo(0, 0, 0)
+	innocent := st.client(0, 0)
+	innocent.unfinished(1 << 20)
+	for range 4 {
+		c := st.client(0, 0)
+		c.say("SET", "k", strings.Repeat("x", size))
+		st.run()
+		c.close()
+		st.turns()
+	}
+	if !link.closed || innocent.closed || st.e.held() > 3*size {
+		t.Errorf("got link closed %v, another client closed %v, %d MiB held; want the link to pay", link.closed, innocent.closed, st.e.held()>>20)
 	}
 }
 
@@ -155,7 +325,11 @@ func TestWhatIsHeld(t *testing.T) {
 		c.close()
 		st.run()
 		st.e.workers[0].tick()
-		if got, _ := st.e.pools[0].held(); got != 0 || len(st.e.workers[0].burdens) != 0 {
+		if tc.name == "a request that is not answered" {
+			one.arrive("+OK\r\n")
+			st.e.workers[0].tick()
+		}
+		if got := st.e.pools[0].held(); got != 0 || len(st.e.workers[0].burdens) != 0 {
 			t.Errorf("%s: got %d bytes held when the client has gone; want none", tc.name, got)
 		}
 	}

@@ -35,6 +35,16 @@ func (b *buffer) grow(n int) {
 	b.slab.B = bigger
 }
 
+// growth returns how many bytes more of memory the buffer will be when n bytes are added, at
+// most: 0 where they fit in.
+func (b *buffer) growth(n int) int64 {
+	have, need := b.holds(), int64(b.len()+n)
+	if need <= have {
+		return 0
+	}
+	return max(need, 2*have) - have
+}
+
 // reserve makes room for n bytes in all, of which it expects to get so many, unless that is
 // more than twice what is there already: nobody gets memory by announcing something.
 func (b *buffer) reserve(n int) {

@@ -44,7 +44,7 @@ func (w *worker) tick() {
 	}
 	w.tickDrain()
 	w.drainSlow()
-	w.balance()
+	w.tickBalance()
 	w.sweep()
 	w.end()
 	w.busy.Store(w.carrying())

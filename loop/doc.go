@@ -198,7 +198,9 @@
 //	client     one large reply               OutputBytes                    it is closed
 //	client     a request                     RequestBytes, BulkBytes, Args  an error that names the key, and it is closed
 //	client     a transaction                 QueuedBytes                    an error that names the key
-//	clients    all of these together         MaxMemory, of a pool and all   who holds most is closed ([worker.balance])
+//	clients    all of these together         MaxMemory, of a pool and all   who holds most is closed: of the pool
+//	                                                                        and the address that do ([worker.settleDebts])
+//	server     a reply without an end        the same                       who asked pays; nobody: the link
 //	clients    links of their own            PrivateLinks, two fifths of    an error, or a shared link ([poolWorker.borrow])
 //	                                         their descriptors
 //	clients    connections                   MaxClients, and descriptors    turned away ([Pool.admit])

@@ -41,7 +41,15 @@ type guesser struct {
 // host returns what of a client's address it cannot choose anew for each connection: its port
 // is left out, and of an IPv6 address the half that is the client's own. Unix sockets are one.
 func (s *session) host() string {
-	host, _, err := net.SplitHostPort(s.peer)
+	if s.from == "" {
+		s.from = hostOf(s.peer)
+	}
+	return s.from
+}
+
+// hostOf is host for an address with a port.
+func hostOf(peer string) string {
+	host, _, err := net.SplitHostPort(peer)
 	if err != nil {
 		return "unix"
 	}

@@ -88,7 +88,7 @@ func (s *session) joinReply(e *entry, b []byte) {
 	default:
 		j.ran = true
 		if len(b) > worthCharging {
-			s.w.burden(s)
+			s.w.burden(s, int64(len(b)))
 		}
 		if !j.collect(e, b) {
 			j.spoil(s.w.misfit(s, e))

@@ -10,6 +10,7 @@ func (l *link) putOff(b []byte) {
 // one, for reading ends with the next event. Where it cannot be suspended the server is given up
 // when it has said as much as it would keep itself for one that does not read.
 func (l *link) putMore(in []byte) {
+	l.w.uncounted += int64(len(in))
 	l.later.add(in)
 	if l.later.len()-l.laterAt > mostTapped {
 		l.giveUp(errBehind, faultLost)

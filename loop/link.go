@@ -80,6 +80,7 @@ type link struct {
 	leadCode  refusalCode // what the last error among them says; 0: nothing about the server
 	leadText  string      // the first error among them; "": there was none
 	loaded    *loaded     // the scripts that it has loaded; nil: none
+	charged   int64       // bytes that it held for nobody when that was last counted
 
 	// Of private links.
 	lendable bool // was made to be lent, and counts in Engine.private

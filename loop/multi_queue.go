@@ -68,7 +68,7 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 		return
 	}
 	if s.tx.bytes() > worthCharging {
-		s.w.burden(s)
+		s.w.burden(s, int64(len(r.Frame)))
 	}
 	s.settleLocal(s.expect(slot{join: noJoin}), codec.AppendSimple(s.w.scratch[:0], "QUEUED"))
 }

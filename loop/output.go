@@ -101,6 +101,7 @@ func (s *session) write() {
 	}
 	if s.wire.backlog() > handOver && s.out.len() < handOver {
 		s.out.add(run)
+		s.w.uncounted += int64(len(run))
 		s.lag()
 		return
 	}
@@ -120,6 +121,7 @@ func (s *session) write() {
 	}
 	s.out.rest()
 	if s.wire != nil && s.wire.backlog() > 0 {
+		s.w.uncounted += int64(n)
 		s.lag()
 	}
 }
@@ -127,7 +129,7 @@ func (s *session) write() {
 // lag puts the session on the list of those whose backlog the tick looks at: gnet does not
 // tell when one has drained.
 func (s *session) lag() {
-	s.w.burden(s)
+	s.w.burden(s, 0)
 	if !s.isSlow {
 		s.isSlow = true
 		s.w.slow = append(s.w.slow, s)

@@ -157,6 +157,9 @@ type poolWorker struct {
 	laying       uint32               // of the table's ring: rises by one with each that is another; from 1
 	regrouped    uint32               // the laying that brought other groups
 	counters     perf.PoolCounters
+	charged      int64                  // bytes that its sessions and links held when that was last counted
+	audit        *audit                 // while somebody is chosen to pay
+	paid         int64                  // bytes of those that have been chosen
 	commands     []perf.CommandCounters // by command ID
 	servers      []*perf.ServerCounters // by server ID
 

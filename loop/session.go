@@ -23,6 +23,7 @@ type session struct {
 	since int64  // when it was opened
 	peer  string // its address, for CLIENT LIST
 	here  string // ours
+	from  string // what host returns; "": not asked yet
 
 	// Owned by the worker.
 	wire       wire // nil once the connection is lost
@@ -63,7 +64,8 @@ type session struct {
 	parted     bool   // its client has closed its half
 	effort     effort // the work that it makes, see spend
 	batch      uint64 // of the messages that it was last handed some of, and gets with others; see feed
-	charged    int64  // bytes it held at the last tick, while it is on worker.burdens
+	charged    int64  // bytes it held when that was last counted, while it is on worker.burdens
+	foreseen   int64  // bytes that it is about to hold besides
 	allowed    int    // requests it may have in flight
 	largest    int    // the largest reply since that was last changed; 0: none worth weighing
 	calm       int    // small replies in a row while it stands apart
@@ -143,9 +145,8 @@ func (s *session) readable(in []byte) {
 		s.overLimit() // that bytes come may mean that the backlog has drained
 	}
 	if s.tail != nil {
-		s.tail.take(in)
-		if s.tail.buf.holds() > worthCharging {
-			s.w.burden(s)
+		if !s.keepMore(in) {
+			return
 		}
 		s.takeTail()
 		s.stayStopped()
@@ -324,7 +325,7 @@ func (s *session) lost(cause error, polite bool) {
 		if last := old.linger(); last != nil {
 			s.wire = last
 			s.parted = true
-			s.w.burden(s)
+			s.w.burden(s, 0)
 			s.w.touch(s)
 			if s.stops == 0 {
 				s.lastWord(endPeer)

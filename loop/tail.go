@@ -27,10 +27,25 @@ func (s *session) keep(rest []byte, scan codec.Scanner) {
 	s.tail = t
 }
 
-// take keeps what has come, and makes room for the rest of the request.
-func (t *tail) take(in []byte) {
+// keepMore keeps what has come behind what is kept, and makes room for the rest of the request.
+// False: there was no room, and the session is closed for it.
+func (s *session) keepMore(in []byte) bool {
+	t := s.tail
+	more := len(in)
+	if all := t.used + t.scan.Least(t.buf.bytes()[t.used:]); int64(all) <= 2*t.buf.holds() {
+		more = max(more, all-t.buf.len())
+	}
+	s.w.foresee(s, &t.buf, more)
+	if s.tail != t || s.wire == nil {
+		return false
+	}
+	before := t.buf.holds()
 	t.buf.reserve(t.used + t.scan.Least(t.buf.bytes()[t.used:]))
 	t.buf.add(in)
+	if after := t.buf.holds(); after > worthCharging {
+		s.w.burden(s, after-before)
+	}
+	return true
 }
 
 // takeTail goes on with the kept bytes.

@@ -60,6 +60,9 @@ func (s *session) park(seq uint32, b []byte) {
 	sl.state, sl.at, sl.size = parked, uint32(s.parked.len()), uint32(len(kept))
 	s.parked.add(kept)
 	s.parkedLive += len(kept)
+	if s.parked.holds() > worthCharging {
+		s.w.burden(s, int64(len(kept)))
+	}
 	s.overLimit()
 	if s.mode.has(modeMedley) {
 		s.parkedFor(seq, b)

@@ -62,7 +62,8 @@ type worker struct {
 	saving    []*session    // have output and are owed more: written by the posted flush
 	savedAt   int64         // since when the first of them is
 	burdens   []*session    // may hold much, see budget
-	uncounted int           // reads that may have added to that since it was counted
+	uncounted int64         // bytes that may have been added to that since it was counted
+	balanced  int64         // when it was
 	slow      []*session    // have output that their client does not take
 	slowSpare []*session    // the other array of slow, while it is walked
 	buried    []func()      // what is left to do about connections that were lost in this event
