@@ -87,6 +87,9 @@ func (deaf) Demoted(string, int32)           {}
 func (deaf) Stalled(string, int32)           {}
 func (deaf) Moved(string)                    {}
 
+// Clients is how many clients are connected, or about to be.
+func (e *Engine) Clients() int { return int(e.clients.Load()) }
+
 // AddPool adds a pool. It serves when the engine has started and it has a listener.
 func (e *Engine) AddPool(opt PoolOptions) (*Pool, error) {
 	switch {

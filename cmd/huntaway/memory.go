@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"math"
 	"os"
 	"path"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +21,47 @@ func memoryForClients(configured int64) int64 {
 		return configured
 	}
 	return min(machineMemory(), cgroupMemory("/proc/self/cgroup", "/sys/fs/cgroup"), debug.SetMemoryLimit(-1)) / 2
+}
+
+// How large the process may be besides what clients make it hold: what the collector has not
+// found yet and what is copied on its way, and what a connection costs that holds little.
+const (
+	besidesClients = 256 << 20
+	besidesClient  = 64 << 10
+)
+
+// limitHeap keeps Go's soft limit of the heap, of which it knows by itself only a share of what is
+// live, where what clients hold and the rest of the process come to at most, until ctx is over.
+// What was large and is given back is then collected before much more is taken, and goes back to
+// the system. It does nothing where the limit is set already.
+func limitHeap(ctx context.Context, forClients int64, clients func() int) {
+	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
+		return
+	}
+	defer debug.SetMemoryLimit(math.MaxInt64)
+	t := time.NewTicker(time.Second)
+	defer t.Stop()
+	for set := int64(0); ; {
+		want := heapLimit(forClients, clients())
+		if set == 0 || max(want-set, set-want) >= besidesClients/16 { // to change it stops the world
+			set = want
+			debug.SetMemoryLimit(set)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+	}
+}
+
+// heapLimit is the limit with so many connections.
+func heapLimit(forClients int64, clients int) int64 {
+	besides := besidesClients + besidesClient*int64(clients)
+	if forClients > math.MaxInt64-besides {
+		return math.MaxInt64
+	}
+	return forClients + besides
 }
 
 // machineMemory returns the bytes of memory that the machine has.

@@ -209,6 +209,10 @@ func (p *proxy) open() error { return p.engine.Start() }
 func (p *proxy) watch() error {
 	p.spawn("looking up names", func() error { return p.names.run(p.ctx) })
 	p.spawn("watching servers", func() error { p.monitor.Run(p.ctx); return nil })
+	p.spawn("limiting the heap", func() error {
+		limitHeap(p.ctx, memoryForClients(p.cfg.Runtime.MaxMemory), p.engine.Clients)
+		return nil
+	})
 	p.spawn("giving memory back", func() error { perf.GiveBack(p.ctx, p.engine.Busy); return nil })
 	for i, s := range p.pools {
 		access := s.watchOptions(&p.cfg.Pools[i]).Access
