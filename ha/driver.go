@@ -332,6 +332,9 @@ func (p *prober) probe(ctx context.Context) Event {
 	}
 	if ev.Fault == faultLost {
 		ev.Fault = vital.FaultTimeout // it accepts and hangs up: no answer is no answer
+		if why := p.access.turnedAway(ctx, p.network, p.addr); why != nil {
+			ev.Fault, ev.Cause = classify(why), why.Error()
+		}
 	}
 	return ev
 }
@@ -376,6 +379,8 @@ func inquire(ctx context.Context, c *redis.Client) (vital.Replication, error) {
 	about := pipe.Info(ctx, "server") // of old servers INFO takes one section only
 	_, err := pipe.Exec(ctx)          // a failed handshake is in no command's own error
 	switch {
+	case text.Err() != nil && answeredBy(ping.Err()) && classify(text.Err()) == faultLost: // it has said why, and hung up
+		return vital.Replication{}, ping.Err()
 	case text.Err() != nil:
 		return vital.Replication{}, text.Err()
 	case text.Val() == "" && err != nil:

@@ -1,6 +1,7 @@
 package ha
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"slices"
@@ -40,6 +41,9 @@ func (s *testimony) look(ctx context.Context, p *ProfilePool) {
 	c := p.Access.open(s.server.Network, s.server.Addr)
 	defer c.Close()
 	text, err := c.Info(ctx).Result()
+	if err != nil && classify(err) == faultLost {
+		err = cmp.Or(p.Access.turnedAway(ctx, s.server.Network, s.server.Addr), err)
+	}
 	if err != nil {
 		s.err, s.fault = err, classify(err)
 		return

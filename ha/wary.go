@@ -3,8 +3,11 @@ package ha
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"strings"
 	"syscall"
+	"time"
 
 	"huntaway/codec"
 )
@@ -62,6 +65,27 @@ func (c *wary) SyscallConn() (syscall.RawConn, error) {
 		return inner.SyscallConn()
 	}
 	return nil, net.ErrClosed
+}
+
+// turnedAway returns what a server says to whoever connects before it hangs up, as one that has
+// too many clients does; nil: nothing. It is for those whom a server has hung up on: what it
+// said is lost when it meets a question on its way.
+func (a Access) turnedAway(ctx context.Context, network, addr string) error {
+	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
+	defer cancel()
+	c, err := a.dial(ctx, network, addr)
+	if err != nil {
+		return nil
+	}
+	defer c.Close()
+	if c.SetReadDeadline(time.Now().Add(a.Timeout)) != nil {
+		return nil
+	}
+	said, _ := io.ReadAll(io.LimitReader(c, mostLine)) // what ends it is known
+	if line, _, whole := strings.Cut(string(said), codec.CRLF); whole && strings.HasPrefix(line, "-") {
+		return replyError(line[1:])
+	}
+	return nil
 }
 
 // dial opens a connection that is wary of its server.

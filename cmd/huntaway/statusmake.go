@@ -224,6 +224,7 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 	}
 	r, bad := g.remark(p)
 	switch {
+	case g.ejected(): // no request goes there
 	case bad:
 		if strings.Contains(r.advice, "%s") {
 			r.advice = fmt.Sprintf(r.advice, g.Name)
@@ -248,7 +249,7 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 	for _, s := range g.Servers {
 		switch {
 		case s.Ejected:
-			add(severe, s.Addr, "its group is off the ring (auto_eject_hosts); its keys are elsewhere", "")
+			add(severe, s.Addr, s.absence(), "")
 		case s.Reason != "" && s.Addr == g.Master:
 			add(severe, s.Addr, s.trouble("master"), "")
 		case s.Reason != "":
@@ -269,6 +270,20 @@ func (g *statusGroup) said(alarm string) bool {
 		return true
 	}
 	return g.Latched != "" && strings.Contains(alarm, g.Latched) || g.Forbidden != "" && strings.Contains(alarm, g.Forbidden)
+}
+
+// ejected tells whether the group is off the ring.
+func (g *statusGroup) ejected() bool {
+	return slices.ContainsFunc(g.Servers, func(s statusServer) bool { return s.Ejected })
+}
+
+// absence words that the server's group is off the ring, and what keeps it there.
+func (s *statusServer) absence() string {
+	const text = "its group is off the ring (auto_eject_hosts), and its keys are with the others"
+	if s.Reason == "" {
+		return text + "; it answers again, and returns when server_retry_timeout is over"
+	}
+	return s.trouble(s.Role) + "; " + text + " until it answers"
 }
 
 // trouble words why a server is not in.

@@ -28,6 +28,7 @@ func troubled() *statusPage {
 		}},
 		{Name: "beta", Mode: "observe", Epoch: 1, Room: 5, TurnedAway: 45, TurnedAgo: 2.5, Groups: []statusGroup{
 			{Name: "five", State: "healthy", Since: 200000, Servers: []statusServer{{Addr: "/run/redis.sock", Role: "replica", State: "in", Ejected: true}}},
+			{Name: "seven", State: "healthy", Servers: []statusServer{up("h:2", "replica")}},
 			{Name: "six", Master: "h:1", Held: true, Servers: []statusServer{{Addr: "h:1", Role: "master", State: "unknown"}}},
 		}},
 	}}
@@ -49,6 +50,23 @@ func TestStatusPageForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "status.golden", b.String())
+}
+
+// TestStatusOfAnEjectedGroup: it says what its server suffers from, and not that requests fail,
+// for they go to the others.
+func TestStatusOfAnEjectedGroup(t *testing.T) {
+	s := statusServer{Addr: "h:1", Role: "master", State: "out", Reason: "error", Since: 3, Error: "ERR max number of clients reached", Ejected: true}
+	page := &statusPage{Pools: []statusPool{{Name: "a", Mode: "observe", Groups: []statusGroup{
+		{Name: "g", State: "suspect", Since: 3, Master: "h:1", Servers: []statusServer{s}}}}}}
+	page.judge()
+	if len(page.Problems) != 1 {
+		t.Fatalf("got %+v; want one problem", page.Problems)
+	}
+	what := page.Problems[0].What
+	mentions(t, "the problem", what, "master is out: error, for 3s (ERR max number of clients reached)", "off the ring", "until it answers")
+	if strings.Contains(what, "requests fail") {
+		t.Errorf("got %q; no request fails", what)
+	}
 }
 
 // TestStatusSaysTheWorstFirst, and nothing of what is well.
