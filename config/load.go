@@ -16,12 +16,20 @@ const longestFile = mib
 // Load reads and validates a file. The error is a Problems with everything that is wrong,
 // warnings included; without errors the warnings are in the Config. It reads secrets that
 // the file names (env:, file:) and touches nothing else, no network in particular.
-func Load(path string) (*Config, error) {
+func Load(path string) (*Config, error) { return load(path, false) }
+
+// LoadForOthers is Load for who does not serve by the file, and needs few of its secrets or
+// none: of one that cannot be had Secret.Missing says why, and that is no problem of the file.
+func LoadForOthers(path string) (*Config, error) { return load(path, true) }
+
+func load(path string, lenient bool) (*Config, error) {
 	text, err := readBounded(path)
 	if err != nil {
 		return nil, Problems{{File: path, Severity: Error, Text: "cannot be read: " + err.Error()}}
 	}
-	return Parse(path, text)
+	r := newReader(path, text)
+	r.lenient = lenient
+	return r.read()
 }
 
 // readBounded reads a file that may not be longer than a configuration is.
@@ -41,7 +49,9 @@ func readBounded(path string) ([]byte, error) {
 // Parse is Load for a text that is in memory. The name stands in problems, its ending
 // decides the format (.toml; .yml and .yaml; else what the text looks like), and relative
 // file: secrets are looked for beside it.
-func Parse(name string, text []byte) (*Config, error) {
+func Parse(name string, text []byte) (*Config, error) { return newReader(name, text).read() }
+
+func newReader(name string, text []byte) *reader {
 	r := &reader{
 		src:      newSource(name, strings.TrimPrefix(string(text), "\uFEFF")),
 		getenv:   os.Getenv,
@@ -49,7 +59,7 @@ func Parse(name string, text []byte) (*Config, error) {
 		refused:  map[string]bool{},
 	}
 	r.format = formatOf(name, r.src.text)
-	return r.read()
+	return r
 }
 
 // read makes the Config.

@@ -16,6 +16,7 @@ type reader struct {
 	refused  map[string]bool // keys whose value is none, so that a default stands for it
 	getenv   func(string) string
 	readFile func(string) ([]byte, error) // of a secret; relative paths are the file's
+	lenient  bool                         // a secret may be missing
 }
 
 // A finding is a Problem whose place is still an offset.
@@ -284,8 +285,18 @@ var elsewhere = map[string]string{
 	"write":      `roles stand in the server lines now: ` + roledLine,
 }
 
-// secret resolves env:NAME and file:PATH.
+// secret takes the value of a secret.
 func (r *reader) secret(field *Secret, text string) *wrong {
+	bad := r.resolve(field, text)
+	if bad != nil && r.lenient {
+		*field = Secret{source: text, missing: bad.text}
+		return nil
+	}
+	return bad
+}
+
+// resolve resolves env:NAME and file:PATH.
+func (r *reader) resolve(field *Secret, text string) *wrong {
 	how, rest, found := strings.Cut(text, ":")
 	switch {
 	case found && how == "env":

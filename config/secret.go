@@ -15,6 +15,8 @@ const hidden = "***"
 type Secret struct {
 	text   string
 	source string // "env:NAME" or "file:PATH"; "" when it stood in the file
+
+	missing string // why there is no text although there is a secret; "": there is
 }
 
 // NewSecret returns the secret whose text is given, as a literal in a file would be.
@@ -26,12 +28,15 @@ func (s Secret) Reveal() string { return s.text }
 // Source tells where the text came from: "env:NAME", "file:PATH", or "" for a literal.
 func (s Secret) Source() string { return s.source }
 
+// Missing says why the secret could not be had, see LoadForOthers; "": it could, or there is none.
+func (s Secret) Missing() string { return s.missing }
+
 // IsSet tells whether there is a secret at all.
-func (s Secret) IsSet() bool { return s.text != "" }
+func (s Secret) IsSet() bool { return s.text != "" || s.missing != "" }
 
 // String returns *** for a secret and "" for none.
 func (s Secret) String() string {
-	if s.text == "" {
+	if !s.IsSet() {
 		return ""
 	}
 	return hidden

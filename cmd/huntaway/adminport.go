@@ -34,6 +34,8 @@ const exitUnasked = 2
 type adminPort struct {
 	addr  string // host:port
 	token string // "" for none
+
+	untold string // why there is no token although the file has one; "": there is
 }
 
 // adminFlags are the options that say where the admin port is.
@@ -63,11 +65,14 @@ func (f *adminFlags) port(cmd *cobra.Command) (*adminPort, error) {
 		file = ""
 	}
 	if file != "" {
-		cfg, err := read(file)
+		cfg, err := readForOthers(file)
 		if err != nil {
 			return nil, explained(cmd, file, err)
 		}
 		p.addr, p.token = cmp.Or(p.addr, cfg.Admin.HTTP), cmp.Or(p.token, cfg.Admin.Token.Reveal())
+		if p.token == "" {
+			p.untold = cfg.Admin.Token.Missing()
+		}
 		if p.addr == "" {
 			return nil, &failure{status: exitUnasked, err: fmt.Errorf("%s has no admin port (admin.http is off); a proxy without one cannot be asked", file)}
 		}
@@ -93,6 +98,9 @@ func (p *adminPort) get(ctx context.Context, page string, answer any) error {
 
 // send gives an order and returns how it ended. The proxy is given time to say so itself.
 func (p *adminPort) send(ctx context.Context, page string, o order) (answer orderAnswer, status int, err error) {
+	if p.untold != "" {
+		return answer, 0, &failure{status: exitUnasked, err: fmt.Errorf("admin.token: %s; an order needs it, see also %s", p.untold, tokenVariable)}
+	}
 	o.By = whoami()
 	body, err := json.Marshal(o)
 	if err != nil {

@@ -176,3 +176,32 @@ func TestManualPages(t *testing.T) {
 		mentions(t, page, string(text), ".SH NAME", "HUNTAWAY")
 	}
 }
+
+// TestMissingSecrets: commands that need no secret of a file do not ask for its environment; who
+// serves by it, checks it, or gives an order that the token is for, does.
+func TestMissingSecrets(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.toml")
+	text := "[admin]\nhttp = \"127.0.0.1:1\"\ntoken = \"env:NOT_SET_TOKEN\"\n[pools.a]\nlisten = \"127.0.0.1:0\"\nservers = [\"127.0.0.1:2:1\"]\n" +
+		"password = \"env:NOT_SET_PASSWORD\"\nserver_password = \"file:nowhere\"\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		line           string
+		status         int
+		stdout, stderr string
+	}{
+		{"status -c " + file, exitUnasked, "", "asking the proxy at 127.0.0.1:1"},
+		{"events -c " + file, exitUnasked, "", "asking the proxy at 127.0.0.1:1"},
+		{"route -c " + file + " GET k", exitOK, "127.0.0.1:2", ""},
+		{"commands -c " + file, exitOK, "GET", ""},
+		{"latch --group g -c " + file, exitUnasked, "", "NOT_SET_TOKEN"},
+		{"check -c " + file, exitInvalid, "", "NOT_SET_PASSWORD"},
+		{"run -c " + file, exitInvalid, "", "NOT_SET_TOKEN"},
+	} {
+		got := huntaway(t, strings.Fields(c.line)...)
+		if got.status != c.status || !strings.Contains(got.stdout, c.stdout) || !strings.Contains(got.stderr, c.stderr) {
+			t.Errorf("%s: got status %d, stderr %q; want %d, %q", c.line, got.status, got.stderr, c.status, c.stderr)
+		}
+	}
+}

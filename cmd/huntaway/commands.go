@@ -34,7 +34,7 @@ Servers may know more commands; those are learnt while serving.`,
 			if err != nil {
 				return err
 			}
-			cfg, err := load(cmd, file)
+			cfg, err := loadForOthers(cmd, file)
 			if err != nil {
 				return err
 			}

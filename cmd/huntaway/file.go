@@ -59,6 +59,17 @@ func noArgs(cmd *cobra.Command, args []string) error {
 // are written to standard error as a compiler would.
 func load(cmd *cobra.Command, file string) (*config.Config, error) {
 	cfg, err := read(file)
+	return warned(cmd, file, cfg, err)
+}
+
+// loadForOthers is load for commands that need none of the file's secrets.
+func loadForOthers(cmd *cobra.Command, file string) (*config.Config, error) {
+	cfg, err := readForOthers(file)
+	return warned(cmd, file, cfg, err)
+}
+
+// warned writes what is wrong with a configuration that was read.
+func warned(cmd *cobra.Command, file string, cfg *config.Config, err error) (*config.Config, error) {
 	if err != nil {
 		return nil, explained(cmd, file, err)
 	}
@@ -71,6 +82,17 @@ func load(cmd *cobra.Command, file string) (*config.Config, error) {
 // read reads a configuration and the environment.
 func read(file string) (*config.Config, error) {
 	cfg, err := config.Load(file)
+	return overlaid(cfg, err)
+}
+
+// readForOthers is read, but a secret that cannot be had is none of the problems.
+func readForOthers(file string) (*config.Config, error) {
+	cfg, err := config.LoadForOthers(file)
+	return overlaid(cfg, err)
+}
+
+// overlaid lays the environment over a configuration that was read.
+func overlaid(cfg *config.Config, err error) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ there, and whether the command may be read from a replica.`,
 			if err != nil {
 				return err
 			}
-			cfg, err := load(cmd, file)
+			cfg, err := loadForOthers(cmd, file)
 			if err != nil {
 				return err
 			}
