@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -29,6 +30,18 @@ func TestOperatingAFailover(t *testing.T) {
 	eventually(t, "all to be well", func() bool { return huntaway(t, "status", "--quiet", "-c", file).status == exitOK })
 	got := huntaway(t, "status", "-c", file)
 	mentions(t, "status", got.stdout, "all is well", "pool alpha   failover local", "healthy", master+"  master")
+
+	without := strings.Replace(text, fmt.Sprintf("master = %q\nsecondary = %q", master, heir), fmt.Sprintf("master = %q", heir), 1)
+	if err := os.WriteFile(file, []byte(without), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.signal(syscall.SIGHUP)
+	p.says("leaves out " + master + ", which is its master")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.signal(syscall.SIGHUP)
+	p.says("configuration reloaded")
 
 	order := []string{"switchover", "-c", file, "--group", "g0", "--to", heir, "--expect-master", master}
 	got = huntaway(t, append(order, "--dry-run")...)

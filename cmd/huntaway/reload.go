@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"time"
@@ -39,6 +40,9 @@ func (p *proxy) follow() error {
 	}
 	tables, err := p.nextTables(next)
 	if err != nil {
+		return err
+	}
+	if err := p.keepMasters(tables); err != nil {
 		return err
 	}
 	options, err := p.nextOptions(next)
@@ -106,6 +110,45 @@ func (p *proxy) nextTables(next *config.Config) (map[int]*shard.Table, error) {
 		tables[i] = t
 	}
 	return tables, nil
+}
+
+// keepMasters refuses tables, by pool, that take the writes from a group: where this process
+// decides, those go on at the master of the moment, whoever the file names, until it has failed.
+func (p *proxy) keepMasters(tables map[int]*shard.Table) error {
+	var all []error
+	states := p.states()
+	for i, next := range tables {
+		if s := p.pools[i]; p.cfg.Pools[i].Failover == "local" {
+			all = append(all, s.keepMasters(s.pool.Table(), next, states))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// keepMasters refuses to have a table followed by one that leaves out the master of a group whose
+// other servers stay. Of a master that is not well it is for the failover to find another, and
+// where the whole group goes nobody is to take its place.
+func (s *served) keepMasters(old, next *shard.Table, states map[member]ha.ServerStatus) error {
+	var all []error
+	for i := range old.Groups {
+		g := &old.Groups[i]
+		m := old.Server(g.Master)
+		if m == nil || next.Server(m.ID) != nil || states[member{s.name, g.Name, m.Addr}].State != ha.In {
+			continue
+		}
+		var stay []string
+		for _, other := range g.Servers {
+			if next.Server(other.ID) != nil {
+				stay = append(stay, other.Addr)
+			}
+		}
+		if stay != nil {
+			all = append(all, fmt.Errorf("pool %s, group %s: the file leaves out %s, which is its master, is well and takes its writes; "+
+				"make another one master first: huntaway switchover --pool %s --group %s --to ADDRESS (%s), and reload then",
+				s.name, g.Name, m.Addr, s.name, g.Name, strings.Join(stay, " or ")))
+		}
+	}
+	return errors.Join(all...)
 }
 
 // nextOptions translates the pools whose other options differ in next, by index.

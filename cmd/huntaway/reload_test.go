@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"huntaway/config"
+	"huntaway/ha"
+	"huntaway/shard"
 )
 
 // TestFrozenKeys names what a reload does not take over.
@@ -92,6 +94,61 @@ func TestReloadWatchesByWhatIsInForce(t *testing.T) {
 		got := p.nextWatch(next, 0)
 		if got.Access.Password != "old" || got.Failover.Mode != want.Failover.Mode || got.ProbeInterval != next.Pools[0].ProbeInterval {
 			t.Errorf("%v: got password %q, mode %v, interval %v; want those in force, and the new interval", modes, got.Access.Password, got.Failover.Mode, got.ProbeInterval)
+		}
+	}
+}
+
+// TestReloadKeepsMasters: what may not leave is the master of the moment, while it is well and
+// servers of its group stay.
+func TestReloadKeepsMasters(t *testing.T) {
+	ids := new(shard.IDs)
+	table := func(groups ...string) *shard.Table {
+		var all []shard.Group
+		for _, g := range groups {
+			words := strings.Fields(g)
+			group := shard.Group{Name: words[0], Weight: 1}
+			for i, addr := range words[1:] {
+				role := shard.Replica
+				if i == 0 {
+					role = shard.Master
+				}
+				group.Servers = append(group.Servers, shard.Server{Addr: addr, Role: role, Weight: 1})
+			}
+			all = append(all, group)
+		}
+		built, err := shard.Build(shard.Spec{Groups: all, IDs: ids})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return built
+	}
+	old := table("g h:1 h:2 h:3", "other h:4 h:5")
+	moved := old.WithMaster(0, old.Groups[0].Servers[1].ID)
+	for _, tc := range []struct {
+		name      string
+		old, next *shard.Table
+		state     ha.State
+		want      string // in the error; "": accepted
+	}{
+		{"the master leaves", old, table("g h:2 h:3", "other h:4 h:5"), ha.In, "group g: the file leaves out h:1, which is its master"},
+		{"the master leaves, the group has another name", old, table("new h:2", "other h:4 h:5"), ha.In, "--group g --to ADDRESS (h:2)"},
+		{"whom a failover has made master leaves", moved, table("g h:1 h:3", "other h:4 h:5"), ha.In, "leaves out h:2"},
+		{"who was master leaves", moved, table("g h:2 h:3", "other h:4 h:5"), ha.In, ""},
+		{"a dead master leaves", old, table("g h:2 h:3", "other h:4 h:5"), ha.Out, ""},
+		{"one in doubt leaves", old, table("g h:2 h:3", "other h:4 h:5"), ha.Suspect, ""},
+		{"a replica leaves", old, table("g h:1 h:3", "other h:4 h:5"), ha.In, ""},
+		{"the group leaves", old, table("other h:4 h:5"), ha.In, ""},
+		{"both masters leave", old, table("g h:2", "other h:5"), ha.In, "group other"},
+	} {
+		states := map[member]ha.ServerStatus{}
+		for _, g := range tc.old.Groups {
+			for _, s := range g.Servers {
+				states[member{"p", g.Name, s.Addr}] = ha.ServerStatus{State: tc.state}
+			}
+		}
+		err := (&served{name: "p"}).keepMasters(tc.old, tc.next, states)
+		if err == nil && tc.want != "" || err != nil && (tc.want == "" || !strings.Contains(err.Error(), tc.want)) {
+			t.Errorf("%s: got %v; want %q", tc.name, err, tc.want)
 		}
 	}
 }
