@@ -143,9 +143,10 @@ func greetingOf(r *codec.Request) (g greetOptions, text string) {
 	return g, ""
 }
 
-// appendHello appends who we are.
+// appendHello appends who we are. Which modules the servers have is left out, for it would have to
+// be asked first: MODULE LIST does.
 func (s *session) appendHello(dst []byte) []byte {
-	dst = codec.AppendMap(dst, s.resp, 7)
+	dst = codec.AppendMap(dst, s.resp, 6)
 	dst = codec.AppendBulk(dst, "server")
 	dst = codec.AppendBulk(dst, "redis")
 	dst = codec.AppendBulk(dst, "version")
@@ -157,7 +158,5 @@ func (s *session) appendHello(dst []byte) []byte {
 	dst = codec.AppendBulk(dst, "mode")
 	dst = codec.AppendBulk(dst, "standalone")
 	dst = codec.AppendBulk(dst, "role")
-	dst = codec.AppendBulk(dst, "master")
-	dst = codec.AppendBulk(dst, "modules")
-	return codec.AppendArray(dst, 0)
+	return codec.AppendBulk(dst, "master")
 }
