@@ -7,6 +7,10 @@ import (
 	"huntaway/ha/vital"
 )
 
+// strangerPause is how long a server that holds somebody else's data is not looked at again. Its
+// lineage does not say that it was made empty.
+const strangerPause = 2 * second
+
 // realign brings members in line that are not: in local mode only, and never in a dry run.
 func (m *Machine) realign() {
 	if m.o.Mode != Local || m.o.DryRun || m.stoodDown() || !m.isMaster(m.member(m.master)) {
@@ -21,8 +25,7 @@ func (m *Machine) realign() {
 		switch {
 		case b.repl.Replica && m.inLine(b):
 			b.detachedAt, b.strange = 0, false
-		case b.strange:
-		case !b.looked && (!b.repl.Replica || !m.ours(b)):
+		case b.strange || !b.looked && (!b.repl.Replica || !m.ours(b)):
 			m.rejoin(Identify, b, -1)
 		case m.mayJoin(b):
 			m.join(b)
@@ -180,8 +183,12 @@ func (m *Machine) rejoined(a await, ev Event) {
 // identified takes what a server is and holds.
 func (m *Machine) identified(b *member, ev Event) {
 	b.mark, b.looked = ev.Mark, true
-	if m.mayJoin(b) {
+	switch {
+	case m.mayJoin(b):
+		b.strange = false // it was made empty meanwhile, perhaps
 		m.tellLoss(b)
+	case b.strange:
+		b.again = m.now + strangerPause
 	}
 }
 
@@ -190,7 +197,7 @@ func (m *Machine) shun(b *member) {
 	if b.strange || !b.looked || m.richer(b) || m.later(b) {
 		return // the alarms say that of the last two
 	}
-	b.strange = true
+	b.strange, b.again = true, m.now+strangerPause
 	m.note(b.Addr+" holds the data of somebody else and is left alone",
 		fmt.Sprintf("lineage %s, %d keys, no mark of this group; make it empty, or take it out of the group", b.repl.ID, b.mark.Keys))
 }

@@ -190,7 +190,7 @@ func (s *script) set(b *box, rest []string) {
 		case "priority":
 			b.priority = int(n)
 		case "keys":
-			b.keys = n
+			b.keys, b.foreign = n, b.foreign && n > 0
 		case "crowned":
 			b.cfg = ""
 		case "paused":
