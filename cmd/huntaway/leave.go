@@ -57,6 +57,12 @@ func (l *leaver) Close() error {
 	return l.closed
 }
 
+// reclaim gives a unix socket its place back, see there.
+func (l *leaver) reclaim() (done bool) {
+	u, is := l.Listener.(*unixListener)
+	return is && u.reclaim()
+}
+
 // awaited reports whether somebody is connected and not accepted.
 func (l *leaver) awaited() (some bool) {
 	_ = l.raw.Control(func(fd uintptr) { // fails when it is closed

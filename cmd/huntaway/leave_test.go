@@ -108,3 +108,41 @@ func TestSuccessorThatEndsFirst(t *testing.T) {
 		t.Errorf("got %q when both had ended; want nothing", names)
 	}
 }
+
+// TestSuccessorThatIsKilled: it leaves a dead socket in the place it has taken. The predecessor gets
+// that back, and leaves it to a third that has come first.
+func TestSuccessorThatIsKilled(t *testing.T) {
+	for _, third := range []bool{false, true} {
+		d := door{Listen: config.Listen{Network: "unix", Address: filepath.Join(t.TempDir(), "s")}, ReusePort: true}
+		old := opened(t, d)
+		go greetAll(old)
+		next := opened(t, d)
+		if old.(*leaver).reclaim() {
+			t.Fatal("the place of a successor that lives was taken back")
+		}
+		next.(*leaver).Listener.(*unixListener).UnixListener.Close() // as the kernel does it: the file stays
+		if c, err := net.Dial("unix", d.Address); err == nil {
+			c.Close()
+			t.Fatal("the socket of the dead is served")
+		}
+		if third {
+			ln := opened(t, d)
+			go greetAll(ln)
+		}
+		if got := old.(*leaver).reclaim(); got == third {
+			t.Errorf("taken back: %t; a third has come: %t", got, third)
+		}
+		c := connected(t, d)
+		c.SetReadDeadline(time.Now().Add(patience))
+		if n, err := c.Read(make([]byte, 1)); n != 1 {
+			t.Errorf("got %v; want somebody to serve", err)
+		}
+		if err := old.Close(); err != nil {
+			t.Error(err)
+		}
+		names, err := filepath.Glob(d.Address + "*")
+		if want := map[bool]int{true: 1}[third]; err != nil || len(names) != want {
+			t.Errorf("got %q, %v when the predecessor had ended; want %d", names, err, want)
+		}
+	}
+}

@@ -206,6 +206,22 @@ func (l *unixListener) isAt(path string) bool {
 	return err == nil && os.SameFile(there, l.made) && there.ModTime().Equal(l.made.ModTime())
 }
 
+// reclaimEvery is how often a process that has a successor looks whether that has died.
+const reclaimEvery = time.Second
+
+// reclaim gives the socket its place back when a successor has it and has died without giving it
+// back. The place is left to whoever has taken it meanwhile.
+func (l *unixListener) reclaim() (done bool) {
+	if l.isAt(l.path) || !l.isAt(l.path+before) || removeStale(l.path) != nil {
+		return false
+	}
+	if os.Link(l.path+before, l.path) != nil {
+		return false
+	}
+	os.Remove(l.path + before)
+	return true
+}
+
 // reinstated gives path back to the process that served it before, if that still does.
 func reinstated(path string) bool {
 	return errors.Is(removeStale(path+before), errServed) && os.Rename(path+before, path) == nil

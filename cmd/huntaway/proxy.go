@@ -49,6 +49,7 @@ type proxy struct {
 	running  sync.WaitGroup // everything that spawn started
 	draining atomic.Bool    // clients should not be sent here any more
 	lookout  *time.Ticker   // when to try to take a predecessor's place; nil: there is none
+	places   *time.Ticker   // when to look for the places of unix sockets; nil: no successor can have them
 	closing  sync.Once      // see close
 
 	ctx    context.Context    // ends when the proxy closes
@@ -159,6 +160,9 @@ func (p *proxy) listen() error {
 				return fmt.Errorf("pool %s: %w", c.Name, err)
 			}
 			p.doors = append(p.doors, entrance{ln, p.pools[i].pool})
+			if l.Network == "unix" && c.ReusePort && p.places == nil {
+				p.places = time.NewTicker(reclaimEvery)
+			}
 		}
 	}
 	return p.openAdmin()

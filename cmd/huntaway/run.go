@@ -157,13 +157,18 @@ func overwrite(path, text string) error {
 // attend serves until a signal or a failure ends the proxy, and ends it.
 func (p *proxy) attend(signals <-chan os.Signal) error {
 	for {
-		var tries <-chan time.Time
+		var tries, places <-chan time.Time
 		if p.lookout != nil {
 			tries = p.lookout.C
+		}
+		if p.places != nil {
+			places = p.places.C
 		}
 		select {
 		case <-tries:
 			p.succeed()
+		case <-places:
+			p.reclaim()
 		case err := <-p.failed:
 			p.log.Error("stopping", "err", err)
 			p.abort()

@@ -86,6 +86,15 @@ func (p *proxy) takeOver(s *served, c *config.Pool) bool {
 	return false
 }
 
+// reclaim takes the places of unix sockets back whose successor has died. Called by attend.
+func (p *proxy) reclaim() {
+	for _, d := range p.doors {
+		if l, shared := d.Listener.(*leaver); shared && l.reclaim() {
+			p.log.Warn("the successor has died, its socket is served here again", "listen", l.Addr())
+		}
+	}
+}
+
 // standBack lets a successor decide, as soon as nothing is being decided here. It returns when
 // that is so, or the proxy closes.
 func (p *proxy) standBack() error {
