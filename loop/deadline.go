@@ -135,7 +135,7 @@ func (l *link) expire() {
 		return
 	}
 	if l.ripe() {
-		l.count.TimedOut += uint64(l.divert(timeout))
+		l.count.TimedOut += uint64(l.divert(true))
 	}
 	for l.ripe() {
 		e := l.fifo.at(l.fifo.head + uint32(l.expired))

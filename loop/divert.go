@@ -62,11 +62,11 @@ func (pw *poolWorker) canSpare(id int32) bool {
 	return other >= 0
 }
 
-// divert sends each read that has waited here for that long (ns) once more, to another
-// member of its group, and returns how many there were. Their entries become sinks. What has
-// no other place to go stays, and so does a reply that is being passed on. After a time
-// without ticks the replies may be waiting to be read, so nothing is diverted.
-func (l *link) divert(waited int64) (n int) {
+// divert sends each read that waits here, or if late is set only each that is overdue, once more,
+// to another member of its group, and returns how many there were. Their entries become sinks. What
+// has no other place to go stays, and so does one whose reply has begun, see goesOn. After a time without ticks the replies may be waiting to be read, so
+// nothing is diverted.
+func (l *link) divert(late bool) (n int) {
 	pw := l.pw
 	if l.private || l.aside || l.w.late || pw.opt.ReadPolicy == shard.ReadMaster {
 		return 0
@@ -77,12 +77,12 @@ func (l *link) divert(waited int64) (n int) {
 	at := l.base
 	for p := l.fifo.head; p != l.fifo.tail; p++ {
 		e := l.fifo.at(p)
-		if l.w.now-e.sent < waited {
+		if late && !l.overdue(p) {
 			break
 		}
 		frame := l.log.bytes()[at : at+int(e.size)]
 		at += int(e.size)
-		if l.flows && p == l.fifo.head || !e.marks.has(viaRead) || e.marks.has(undivertible) {
+		if l.goesOn(p, late) || !e.marks.has(viaRead) || e.marks.has(undivertible) {
 			continue
 		}
 		if pw.sendElsewhere(e, frame) {
@@ -91,6 +91,14 @@ func (l *link) divert(waited int64) (n int) {
 	}
 	copy(pw.cost, costs)
 	return n
+}
+
+// goesOn reports whether the reply to the entry at a FIFO position has begun and is waited for: a
+// large one, of which no half can be taken back, in any case, and a smaller one, or one that is
+// kept until it is whole, until nothing has come for as long as its read may take in all. It would
+// be executed, and sent, twice otherwise.
+func (l *link) goesOn(at uint32, late bool) bool {
+	return l.hasBegun(at) && (l.flows || !late || l.quiet() < l.allowed(l.fifo.at(at)))
 }
 
 // ruleOut keeps reads that are diverted from a server that has begun to be silent as well:

@@ -275,12 +275,16 @@ func TestDivertFlowing(t *testing.T) {
 		t.Errorf("got %d bytes, ending %q; want the reply whole and the other behind it", len(said), said[max(len(said)-20, 0):])
 	}
 
-	// One of which a small part has come is asked for again, and its rest swallowed.
+	// One of which a small part has come is asked for again when no more comes until its time is
+	// over, and its rest swallowed.
 	x.tick()
 	c.ask(frames("GET a"))
+	x.asked()
 	x.servers[1].arrive("$5\r\nhe")
 	x.pass(stallEnd)
-	x.servers[0].take()
+	x.nothing(t, "begun")
+	x.pass(time.Second)
+	got(t, "begun and over", x.servers[0].take(), frames("GET a"))
 	x.servers[0].arrive("$1\r\n1\r\n")
 	x.run()
 	x.servers[1].arrive("llo\r\n")

@@ -169,7 +169,8 @@
 //
 // A server that owes replies and says nothing is avoided by reads until it does, and those that
 // wait for it are sent once more, to another member of the group ([link.divert]); so is a read
-// that runs out of time elsewhere. What nobody else may serve waits on.
+// that runs out of time elsewhere. One whose reply has begun is not sent again while that goes on.
+// What nobody else may serve waits on.
 //
 // # Bounds
 //

@@ -101,7 +101,12 @@ func (l *link) expireBehind() (sinks int) {
 	return sinks
 }
 
+// hasBegun reports whether bytes have come of the reply to the entry at a FIFO position.
+func (l *link) hasBegun(at uint32) bool {
+	return at == l.fifo.head && (l.flows || l.partial.len() > 0)
+}
+
 // arriving reports whether a reply has begun to come, and goes on.
 func (l *link) arriving() bool {
-	return (l.flows || l.partial.len() > 0) && l.quiet() < max(int64(l.pw.opt.Timeout), int64(leastSilence))
+	return l.hasBegun(l.fifo.head) && l.quiet() < max(int64(l.pw.opt.Timeout), int64(leastSilence))
 }

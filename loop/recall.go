@@ -73,8 +73,7 @@ func (l *link) listRecallable(s *session, all []recallable) {
 	at := l.base
 	for p := l.fifo.head; p != l.fifo.tail; p++ {
 		e := l.fifo.at(p)
-		begun := p == l.fifo.head && (l.flows || l.partial.len() > 0)
-		if e.session == s.index && e.gen == s.gen && !e.marks.has(unrecallable) && !begun && asItCame(commands[e.cmd]) {
+		if e.session == s.index && e.gen == s.gen && !e.marks.has(unrecallable) && !l.hasBegun(p) && asItCame(commands[e.cmd]) {
 			all[e.seq-s.window.head] = recallable{l, p, at}
 		}
 		at += int(e.size)

@@ -164,7 +164,7 @@ func (l *link) moveSome(from uint32) (to uint32) {
 	for ; p != l.fifo.tail && work < l.w.mostWork; p++ {
 		e := l.fifo.at(p)
 		work += workAnswer
-		if s := l.w.sessionOf(e); s != nil && p != l.fifo.head && l.mayTake(s, e) {
+		if s := l.w.sessionOf(e); s != nil && !l.hasBegun(p) && l.mayTake(s, e) {
 			if theirs[s] == nil {
 				who = append(who, s)
 			}

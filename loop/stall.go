@@ -21,7 +21,7 @@ func (l *link) stall() {
 		l.stalled = l.heard
 		l.w.engine.report.Stalled(l.pw.opt.Name, l.server.ID)
 	}
-	if l.shun() && l.divert(0) > 0 {
+	if l.shun() && l.divert(false) > 0 {
 		l.relieveAll() // who waits for room in its queue has other places to go
 	}
 }
