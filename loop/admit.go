@@ -5,8 +5,12 @@ import "huntaway/codec"
 // admit takes one complete request: it gets its slot, and is answered here, refused, or
 // sent on. r is dead when admit returns.
 func (s *session) admit(r *codec.Request) {
-	if r.Len() == 0 {
+	switch n := r.Len(); {
+	case n == 0:
+		s.spend(workFrame)
 		return // a blank line or "*0": Redis ignores them too
+	case n > freeWords:
+		s.spend(n * workWord)
 	}
 	s.requests++
 	s.pw.counters.Requests++

@@ -39,7 +39,7 @@ func init() {
 		localAnswers[cmd.ID] = f
 	}
 	localWork = make([]int, codec.Default().Len())
-	for name, work := range map[string]int{"acl|cat": workTable, "command|list": workTable, "config|get": workMatch} {
+	for name, work := range map[string]int{"acl|cat": workTable, "command|list": workTable, "config|get": workMatch, "client|info": workLine} {
 		localWork[idOf(name)] = work
 	}
 }
@@ -63,6 +63,7 @@ func (s *session) local(cmd *codec.Command, r *codec.Request) {
 	s.spend(localWork[cmd.ID])
 	reply := f(s, s.w.scratch[:0], r)
 	if reply == nil {
+		s.spend(workFrame)
 		return
 	}
 	if reply[0] == '-' {

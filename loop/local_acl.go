@@ -53,7 +53,7 @@ func answerACLUser(s *session, dst []byte, r *codec.Request) []byte {
 const mostPassBits = 4096
 
 // answerACLPass answers ACL GENPASS [bits] with hexadecimal digits, 4 bits each.
-func answerACLPass(_ *session, dst []byte, r *codec.Request) []byte {
+func answerACLPass(s *session, dst []byte, r *codec.Request) []byte {
 	bits := int64(256)
 	if r.Len() > 3 {
 		return codec.AppendArity(dst, "acl|genpass")
@@ -69,6 +69,7 @@ func answerACLPass(_ *session, dst []byte, r *codec.Request) []byte {
 		bits = n
 	}
 	random := make([]byte, (bits+7)/8)
+	s.spend(workDraw * len(random))
 	_, _ = rand.Read(random) // never fails: it ends the process instead
 	return codec.AppendBulk(dst, hex.EncodeToString(random)[:(bits+3)/4])
 }

@@ -72,6 +72,7 @@ func answerConfigGet(s *session, dst []byte, r *codec.Request) []byte {
 	for i := 2; i < r.Len(); i++ {
 		patterns = append(patterns, bytes.Clone(r.Arg(i)))
 	}
+	s.spend(workMatch * (len(patterns) - 1)) // the first is charged in local
 	if own := s.pw.pool.settings(); allNamed(patterns, own) {
 		return s.appendSettings(dst, patterns, own)
 	}

@@ -108,7 +108,7 @@ func (p *pledge) leave(all []*topic) {
 func (p *pledge) readOn() {
 	s, w := p.s, p.s.w
 	all := p.readSome(w.namesPerPiece() - len(p.mentions))
-	s.spend(workName * len(p.mentions))
+	s.spend(workName*len(p.mentions) + workAnswer)
 	if all {
 		return
 	}

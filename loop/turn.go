@@ -2,15 +2,23 @@ package loop
 
 import "slices"
 
-// mostWork bounds what one event does for one client, or with what one server publishes, in
-// units of about 3 ns (the time to copy a few bytes): a fraction of a millisecond. What is
-// beyond waits until every other connection of the event loop has had its turn. A packet full
-// of PING fits.
-const mostWork = 256 << 10
+// mostWork bounds what one event does with what one server publishes, in units of about 3 ns (the
+// time to copy a few bytes): a fraction of a millisecond. What is beyond waits until every other
+// connection of the event loop has had its turn. What one event does for one client, who shares
+// the loop with very many, is bounded by a clientShare-th of it: 0.2 ms, as much as a window full
+// of requests to servers takes. A pipeline of a thousand PING fits.
+const (
+	mostWork    = 256 << 10
+	clientShare = 4
+)
 
 // What is charged besides the bytes of a reply that is made here.
 const (
 	workAnswer = 32       // for every answer
+	workFrame  = 16       // for what is no request, or gets no answer: a blank line, "*0"
+	workWord   = 8        // for every word of a request that has more than freeWords
+	workDraw   = 2        // for a byte that must not be guessed
+	workLine   = 1 << 10  // for the session's own line of CLIENT LIST
 	workPart   = 128      // for every part of a request that goes to several servers
 	workTable  = 64 << 10 // for going through the table of commands
 	workMatch  = 1 << 10  // for trying a pattern on every setting
@@ -18,6 +26,9 @@ const (
 	workName   = 1 << 10  // for a name in an order (3 us), and again for its confirmation
 	workWrite  = 2 << 10  // for a system call that writes to a client
 )
+
+// freeWords are those that are paid for with the answer, or with the place in the window.
+const freeWords = 16
 
 // bytesPerWork is how many bytes are copied for one unit where they are only copied, to a client
 // that does not take them, and so into memory that is new (1.4 ns per byte; a tenth of that where
@@ -47,9 +58,11 @@ func (e *effort) spend(w *worker, work int) (over bool) {
 }
 
 // spend charges work to the client whose request it was for. Requests that only go to a server
-// are not charged: how many there are is bounded by what one read brings, and by the window.
+// are charged for their words alone: how many there are is bounded by what one read brings, and
+// by the window.
 func (s *session) spend(work int) {
-	if s.effort.spend(s.w, work) && s.stops&stopTurn == 0 && s.state == sessionOpen {
+	s.effort.spend(s.w, work)
+	if s.effort.done > s.w.mostWork/clientShare && s.stops&stopTurn == 0 && s.state == sessionOpen {
 		s.stop(stopTurn)
 		s.w.tired = append(s.w.tired, waiter{s.index, s.gen})
 		s.w.awaitTurn()

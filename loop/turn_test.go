@@ -66,8 +66,8 @@ func testWork(t *testing.T, args []string) {
 	got := 0
 	for turn := 0; ; turn++ {
 		said := attacker.take()
-		if len(said) > mostWork+2*one {
-			t.Fatalf("one event made %d bytes of replies; want no more than %d and one reply of %d", len(said), mostWork, one)
+		if most := mostWork / clientShare; len(said) > most+2*one {
+			t.Fatalf("one event made %d bytes of replies; want no more than %d and one reply of %d", len(said), most, one)
 		}
 		if got += repliesIn(t, []byte(said)); got == n {
 			break
@@ -83,6 +83,62 @@ func testWork(t *testing.T, args []string) {
 	st.run()
 	if w := st.e.workers[0]; len(w.tired)+len(w.chores) != 0 || attacker.paused {
 		t.Errorf("got %d clients and %d chores left, paused %v; want none and reading", len(w.tired), len(w.chores), attacker.paused)
+	}
+}
+
+// TestFramesPerEventAreBounded: of what a client fills a packet with, one event takes no more
+// frames than its budget has room for if each costs what the least of them does, whether they are
+// requests, are answered, or are nothing; others are served before it goes on.
+func TestFramesPerEventAreBounded(t *testing.T) {
+	for _, tc := range []struct {
+		name, first, frame string
+		least              int // units of work
+	}{
+		{"blank lines", "", "\r\n", workFrame},
+		{"line feeds", "", "\n", workFrame},
+		{"spaces", "", "  \r\n", workFrame},
+		{"empty multibulks", "", "*0\r\n", workFrame},
+		{"negative multibulks", "", "*-1\r\n", workFrame},
+		{"PING", "", "PING\r\n", workAnswer},
+		{"silence", "", "CLIENT REPLY OFF\r\n", workFrame},
+		{"PING in silence", "CLIENT REPLY OFF\r\n", "PING\r\n", workAnswer},
+		{"skips", "", "CLIENT REPLY SKIP\r\n", workFrame},
+		{"HELLO", "", "HELLO\r\n", workAnswer + 120},
+		{"passwords", "", "ACL GENPASS 4096\r\n", workAnswer + 1024 + 512*workDraw},
+		{"lines", "", "CLIENT INFO\r\n", workAnswer + workLine},
+		{"patterns", "", "CONFIG GET maxclients maxclients timeout timeout\r\n", 4 * workMatch},
+		{"words", "", "PING" + strings.Repeat(" a", 99) + "\r\n", workAnswer + 100*workWord},
+		{"words that are bulks", "", "*40\r\n$4\r\nPING\r\n" + strings.Repeat("$0\r\n\r\n", 39), workAnswer + 40*workWord},
+		{"orders", "", "UNSUBSCRIBE\r\n", workAnswer},
+		{"errors", "", "NONSENSE\r\n", workAnswer},
+		{"wrong numbers", "", "GET\r\n", workAnswer},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			st := newTestWorker(t, PoolOptions{})
+			attacker, victim := st.client(0, 0), st.client(0, 0)
+			attacker.arrive(tc.first)
+			attacker.arrive(strings.Repeat(tc.frame, readBuffer/len(tc.frame)))
+			left := readBuffer / len(tc.frame) * len(tc.frame)
+			for turn := 0; left > 0; turn++ {
+				was := left
+				if left = 0; attacker.s.tail != nil {
+					left = attacker.s.tail.buf.len() - attacker.s.tail.used
+				}
+				most := mostWork/clientShare/tc.least + 1
+				if n := (was - left) / len(tc.frame); n > most {
+					t.Fatalf("turn %d took %d frames; want at most %d", turn, n, most)
+				}
+				victim.arrive("PING\r\n")
+				if got := victim.take(); got != "+PONG\r\n" {
+					t.Fatalf("the other client got %q; want a PONG between two turns", got)
+				}
+				attacker.take()
+				st.step()
+			}
+			if st.run(); attacker.paused {
+				t.Error("it is not read from in the end; want it to be")
+			}
+		})
 	}
 }
 
@@ -105,7 +161,7 @@ func TestTiredClientsShareTurns(t *testing.T) {
 			bytes += len(said)
 			got[i] += repliesIn(t, []byte(said))
 		}
-		if most := tiredPerTurn * (mostWork + 2*one); !first && bytes > most {
+		if most := tiredPerTurn * (mostWork/clientShare + 2*one); !first && bytes > most {
 			t.Fatalf("one turn made %d bytes; want at most %d", bytes, most)
 		}
 		st.step()
