@@ -284,7 +284,7 @@ func TestBlockedServerIsGivenUp(t *testing.T) {
 	}
 	f.tick()
 	got(t, "before the time is over", f.c.take(), "")
-	b.deadline = 1
+	b.deadline, b.e.sent = 1, b.e.sent-int64(5*time.Second)
 	f.tick()
 	if said := f.c.take(); !strings.HasPrefix(said, "-ERR huntaway: timed out") || !private.closed {
 		t.Errorf("got %q, closed: %t; want a time-out and a closed link", said, private.closed)
