@@ -251,7 +251,7 @@ func (t *Transition) decisionKeys() []any {
 	if f.Why != "" {
 		keys = append(keys, "why", f.Why)
 	}
-	if f.Loss > 0 || f.Loss != 0 && f.Publishes() {
+	if f.Loss > 0 || f.Loss < 0 && (f.Lossy || f.Publishes()) {
 		keys = append(keys, "lost_bytes", f.Loss)
 	}
 	return keys
@@ -262,7 +262,7 @@ func (t *Transition) decisionKeys() []any {
 // end.
 func weigh(f *failover.Transition) slog.Level {
 	switch {
-	case f.Loss > 0:
+	case f.Loss > 0 || f.Lossy:
 		return slog.LevelWarn
 	case f.From == failover.Handing && f.To == failover.Verifying:
 		return slog.LevelInfo

@@ -258,8 +258,11 @@ func (e *eventLine) text() string {
 	if e.Why != "" {
 		line += " (" + e.Why + ")"
 	}
-	if e.Lost > 0 {
+	switch {
+	case e.Lost > 0:
 		line += fmt.Sprintf("; %d bytes of the old master's stream are lost", e.Lost)
+	case e.Lost < 0:
+		line += "; how many bytes of the old master's stream are lost is not known"
 	}
 	return line
 }

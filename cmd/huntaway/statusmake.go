@@ -132,7 +132,7 @@ func lineOf(t ha.Transition) eventLine {
 	case f != nil:
 		e.What, e.Why = f.What, f.Why
 		e.From, e.To = f.From.String(), f.To.String()
-		if f.Publishes() || f.Loss > 0 {
+		if f.Publishes() || f.Loss > 0 || f.Lossy {
 			e.Lost = f.Loss
 		}
 	case t.Addr != "":

@@ -79,7 +79,7 @@ type eventLine struct {
 	To     string    `json:"to,omitempty"`     // the state that was entered
 	What   string    `json:"what"`
 	Why    string    `json:"why,omitempty"`        // the evidence
-	Lost   int64     `json:"lost_bytes,omitempty"` // of the old master's stream, as far as is known; -1: unknown
+	Lost   int64     `json:"lost_bytes,omitempty"` // of the old master's stream, at most; -1: unknown
 }
 
 // An eventPage is what GET /events answers.

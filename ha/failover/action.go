@@ -89,7 +89,9 @@ type Transition struct {
 	To   State  // that was entered; equal to From for a note about what happens in a state
 	What string // one sentence fragment, lower case, for people
 	Why  string // the evidence: who said what, in numbers
-	Loss int64  // with a publication: bytes of the old master's stream that the new one lacks, as far as is known; -1 unknown
+	Loss int64  // bytes of a master's stream that are lost by it, at most; -1: nobody can say, or it loses none
+
+	Lossy bool // with Loss -1: some are lost, or may be, and Why says what is known of it
 }
 
 // Publishes tells whether the transition is that to a newly published master.

@@ -84,8 +84,9 @@
 // more goes first, unless another one has all that the master has said it had. Who has only older parts lacks what
 // was written since, which is better than no server, and the loss is reported. A server that has started from an
 // append-only file has a lineage that nobody knows, and is last: when it has the last master's mark, and nobody
-// with more has come for DownSilence. With each publication the bytes that are known to be lost are told, and told
-// again, exactly, when the old master returns and is looked at.
+// with more has come for DownSilence. A figure of what is lost is an upper bound: with a publication, nothing after
+// a switchover, and else unknown, with what is known to be lost at least; exact when the old master returns and is
+// looked at, unless it has started again.
 //
 // # After a restart
 //

@@ -205,26 +205,28 @@ func (m *Machine) accept() {
 		m.descends(b.repl.ID, descent{was.Lineage, was.Offset, true})
 		m.bury(was)
 	case b.repl.RunID != was.RunID && has < was.Offset:
-		m.bewail(b, has)
+		m.bewail(b)
 	}
 	m.known = pastOf(&b.repl, b.sent)
 	m.record()
 }
 
-// bewail says, and goes on saying, that the master is taken without the data that it had.
-func (m *Machine) bewail(b *member, has int64) {
+// bewail says, and goes on saying, that the master is taken without the data that it had. It may have had more than
+// it was last asked for.
+func (m *Machine) bewail(b *member) {
 	was := m.known
-	what, why := "the master has come back with older data", fmt.Sprintf("%s: up to offset %d; had %d", b.Addr, has, was.Offset)
+	most, least := m.lacking(&b.repl, was)
+	what, why := "the master has come back with older data", fmt.Sprintf("%s: up to offset %d; had %d", b.Addr, was.Offset-most, was.Offset)
 	switch {
-	case has >= 0:
+	case most >= 0:
 	case b.looked && b.mark.Epoch >= m.epoch:
-		what = "the master has come back under a new replication id, and how much it lacks cannot be told"
+		what = "the master has come back under a new replication id, and whether it lacks anything cannot be told"
 		why = fmt.Sprintf("%s: %s, with the mark of epoch %d; was %s up to offset %d", b.Addr, b.repl.ID, b.mark.Epoch, was.Lineage, was.Offset)
 	default:
-		what = "the master has come back without its data"
+		what, least = "the master has come back without its data", was.Offset
 		why = fmt.Sprintf("%s: replication id %s; was %s up to offset %d", b.Addr, b.repl.ID, was.Lineage, was.Offset)
 	}
-	m.noteLoss(what+", and no server that answers has more", why, was.Offset-max(has, 0))
+	m.noteLossy(what+", and no server that answers has more", why+spellLeast(least))
 	m.remarks = append(m.remarks, what+", and no server that answered had more: "+why)
 	m.bury(was)
 	m.forsook = was

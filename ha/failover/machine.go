@@ -307,14 +307,17 @@ func (m *Machine) name(id int32) string {
 }
 
 // note reports something that changes no state.
-func (m *Machine) note(what, why string) {
-	m.noteLoss(what, why, -1)
+func (m *Machine) note(what, why string) { m.remark(Transition{What: what, Why: why, Loss: -1}) }
+
+// noteLossy is note about data that are lost, nobody can say how much.
+func (m *Machine) noteLossy(what, why string) {
+	m.remark(Transition{What: what, Why: why, Loss: -1, Lossy: true})
 }
 
-// noteLoss is note with the bytes that were lost.
-func (m *Machine) noteLoss(what, why string, loss int64) {
-	m.do(Action{Kind: Report, Server: m.master,
-		Transition: Transition{At: m.now, From: m.state, To: m.state, What: what, Why: why, Loss: loss}})
+// remark reports what changes no state.
+func (m *Machine) remark(t Transition) {
+	t.At, t.From, t.To = m.now, m.state, m.state
+	m.do(Action{Kind: Report, Server: m.master, Transition: t})
 }
 
 // hold has writes wait. A group of one server is never held: nobody else could take them, and

@@ -9,7 +9,7 @@ import (
 
 // publish makes a server the group's master, in every state whose exit is Settling.
 func (m *Machine) publish(id int32, r vital.Replication, why string) {
-	was, loss := m.known, m.lossAgainst(&r, id)
+	was, loss, least := m.known, m.lossAgainst(id), m.missing(&r, id)
 	before := m.tabled
 	m.marked = m.marked || m.state == Verifying
 	m.bury(was)
@@ -26,7 +26,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	m.intent.Begun, m.intent.Candidate, m.heirs = "", "", nil
 	m.record()
 	m.on(ready, Transition{What: fmt.Sprintf("%s is master, epoch %d, after %s", m.name(id), m.epoch, m.name(before)),
-		Why: why, Loss: loss})
+		Why: why + spellLeast(least), Loss: loss, Lossy: least > 0})
 	m.published(id)
 	m.handed(id)
 	m.depose(id)
@@ -55,21 +55,42 @@ func (m *Machine) published(id int32) {
 	m.ask()
 }
 
-// lossAgainst returns how many bytes of the stream that the old master was last seen at
-// the new one lacks; -1 when that is not known. The exact figure comes with the old
-// master's return.
-func (m *Machine) lossAgainst(r *vital.Replication, id int32) int64 {
-	switch {
-	case m.state == Verifying && (m.round.handed || m.round.deposes):
-		return 0 // it has all of what was there when nothing was in flight; the old one adds PINGs
-	case id == m.master || m.known.at == 0 && m.known.Offset == 0 || m.known.Lineage == "":
-		return -1
-	case r.ID == m.known.Lineage:
-		return max(0, m.known.Offset-r.Offset)
-	case r.SecondID == m.known.Lineage || m.known.second != "" && r.SecondID == m.known.second:
-		return max(0, m.known.Offset-(r.SecondOffset-1))
+// lossAgainst returns how many bytes of the old master's stream are lost with a new one: none after a switchover,
+// for that one has all of what was there when nothing was in flight. Otherwise nobody can say, -1, before the
+// old master is back: it may have taken writes since it was last asked.
+func (m *Machine) lossAgainst(id int32) int64 {
+	if id != m.master && m.state == Verifying && (m.round.handed || m.round.deposes) {
+		return 0
 	}
 	return -1
+}
+
+// missing returns how many bytes a new master is known to lack of what the old one had when it was last asked,
+// or somebody had of its stream.
+func (m *Machine) missing(r *vital.Replication, id int32) int64 {
+	if id == m.master || m.lossAgainst(id) == 0 {
+		return 0
+	}
+	_, least := m.lacking(r, m.known)
+	return least
+}
+
+// lacking returns how many bytes of a master's stream a server lacks, at most and at least; -1, 0 when nothing is
+// known of what it has of it.
+func (m *Machine) lacking(r *vital.Replication, of past) (most, least int64) {
+	w := m.worthFor(r, of)
+	if of.Lineage == "" || w == worthless {
+		return -1, 0
+	}
+	return max(0, of.Offset-w.least), max(0, of.Offset-w.most)
+}
+
+// spellLeast says what is lost in any case.
+func spellLeast(bytes int64) string {
+	if bytes <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("; at least %d bytes are lost", bytes)
 }
 
 // reviewSettling brings everybody in line, for as long as that takes and no longer than

@@ -202,14 +202,23 @@ func (m *Machine) shun(b *member) {
 		fmt.Sprintf("lineage %s, %d keys, no mark of this group; make it empty, or take it out of the group", b.repl.ID, b.mark.Keys))
 }
 
-// tellLoss says what the old master had that the new one lacks: the bytes between where
-// the new one took over and where the old one stands.
+// tellLoss says what a master beside ours has that ours lacks, and which is lost when it follows. A process that has
+// been master goes by the same lineage until it ends: where ours took over is where the loss begins. Of one that has
+// started again since, nobody knows what it had before.
 func (m *Machine) tellLoss(b *member) {
 	master := m.member(m.master)
-	if b.repl.Replica || master == nil || master.repl.SecondID == "" || b.repl.ID != master.repl.SecondID {
+	if b.repl.Replica || b == master || !m.isMaster(master) || m.state != Healthy && m.state != Settling {
 		return
 	}
-	lost := max(0, b.repl.Offset-(master.repl.SecondOffset-1))
-	m.noteLoss(b.Addr+" is back, the old master",
-		fmt.Sprintf("it stands at offset %d, %s took over at %d", b.repl.Offset, master.Addr, master.repl.SecondOffset), lost)
+	if has := m.share(&master.repl, b.repl.ID); has >= 0 {
+		m.remark(Transition{What: b.Addr + " is back, the old master", Loss: max(0, b.repl.Offset-has),
+			Why: fmt.Sprintf("it stands at offset %d, %s took over at %d", b.repl.Offset, master.Addr, has+1)})
+		return
+	}
+	most, least := m.lacking(&master.repl, past{Lineage: b.repl.ID, Offset: b.repl.Offset})
+	if most > 0 {
+		m.noteLossy(b.Addr+" is back with data that "+master.Addr+" lacks",
+			fmt.Sprintf("it stands at offset %d of %s, and has begun that after the two parted; what it had before is not known%s",
+				b.repl.Offset, b.repl.ID, spellLeast(least)))
+	}
 }

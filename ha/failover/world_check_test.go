@@ -9,8 +9,11 @@ import (
 
 func (w *world) reported(t Transition) {
 	loss := ""
-	if t.Loss >= 0 {
+	switch {
+	case t.Loss >= 0:
 		loss = fmt.Sprintf(" (loss %d)", t.Loss)
+	case t.Lossy || t.Publishes():
+		loss = " (loss unknown)"
 	}
 	w.say("%v -> %v: %s: %s%s", t.From, t.To, t.What, t.Why, loss)
 	if t.To == Draining && t.From != Draining {
