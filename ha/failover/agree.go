@@ -50,6 +50,14 @@ func (m *Machine) vouched(b *member) (string, bool) {
 	return "every other server that answers follows it, and it has the mark of our last master", m.bearsMark(b)
 }
 
+// unrivalled tells whether nobody is to be waited for beside a master that has started again with less than it had, or
+// with a lineage that nobody knows: it has the mark that our last master was given, and has not come back empty, and
+// every other server answers, follows it and has its data. Who had more has thrown that away by himself.
+func (m *Machine) unrivalled(b *member) bool {
+	return b.looked && b.mark.Epoch >= m.epoch && Credible(b.mark.Epoch, m.epoch) && b.mark.Keys > 0 &&
+		len(m.dissenters(b)) == 0 && len(m.absentees()) == 0
+}
+
 // later tells whether a server has a mark of a later epoch than this process knows of.
 func (m *Machine) later(b *member) bool {
 	return b.looked && b.mark.Epoch > m.epoch && Credible(b.mark.Epoch, m.epoch)

@@ -180,7 +180,7 @@ func (m *Machine) lacks(b *member) bool {
 
 // awaited tells whether such a process is not taken yet, whatever else is known: somebody who has
 // the data may be on his way back, and is given DownSilence from when it was first seen, and some
-// more while it has not said what it holds.
+// more while it has not said what it holds. Nobody is on his way when all are there.
 func (m *Machine) awaited(b *member) bool {
 	if b == nil {
 		return false
@@ -189,7 +189,7 @@ func (m *Machine) awaited(b *member) bool {
 	if !b.looked && m.o.Mode == Local {
 		most *= 6
 	}
-	return m.lacks(b) && b.lacksAs == b.repl.RunID && m.now-b.lacksAt < most
+	return m.lacks(b) && b.lacksAs == b.repl.RunID && m.now-b.lacksAt < most && !m.unrivalled(b)
 }
 
 // accept makes what the master says of itself what is known of it.
@@ -229,7 +229,9 @@ func (m *Machine) bewail(b *member) {
 	m.noteLossy(what+", and no server that answers has more", why+spellLeast(least))
 	m.remarks = append(m.remarks, what+", and no server that answered had more: "+why)
 	m.bury(was)
-	m.forsook = was
+	if m.forsook = was; m.unrivalled(b) {
+		m.forsook = past{} // nobody is left who may have it
+	}
 }
 
 // record has the state file say who is master and what its data are, when that has changed.

@@ -90,7 +90,7 @@ func spellLeast(bytes int64) string {
 	if bytes <= 0 {
 		return ""
 	}
-	return fmt.Sprintf("; at least %d bytes are lost", bytes)
+	return fmt.Sprintf("; at least %d bytes of its stream are lost", bytes)
 }
 
 // reviewSettling brings everybody in line, for as long as that takes and no longer than
