@@ -76,6 +76,7 @@ type Intent struct {
 	Begun     string `json:"begun,omitempty"`     // "": nothing; else the state that was entered: freezing, promoting
 	Candidate string `json:"candidate,omitempty"` // whom Begun is about to make master
 	Descents  string `json:"descents,omitempty"`  // which lineages carry on which, Lineage's and those of who was made master since: each, the one before it, the last offset of that, and "least" when it may be more; these after a semicolon
+	Abandoned string `json:"abandoned,omitempty"` // what masters had that came back without it and were taken all the same: each its lineage and offset; these after a semicolon
 	Arbiter   uint64 `json:"arbiter,omitempty"`   // the arbiter's epoch of the last publication
 	Latched   string `json:"latched,omitempty"`   // why automatic failover is off; "": it is on
 	Recent    string `json:"recent,omitempty"`    // when servers were promoted, newest last, separated by spaces

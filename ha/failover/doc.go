@@ -119,7 +119,7 @@
 //
 // Who has a mark of a later epoch than this process knows of was made master by another one: as long
 // as there is no master he is followed, and beside one he is left alone and reported. So is who has data that
-// the master has come back without.
+// a master has come back without, until one has them, an operator has resolved it, or every server was seen to follow.
 //
 // Sources of the rules: Redis' sentinel.c for what counts as alive; Vitess' emergency reparent for
 // revoking before promoting. The figures are judged by make failover and make chaos.

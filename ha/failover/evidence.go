@@ -229,8 +229,8 @@ func (m *Machine) bewail(b *member) {
 	m.noteLossy(what+", and no server that answers has more", why+spellLeast(least))
 	m.remarks = append(m.remarks, what+", and no server that answered had more: "+why)
 	m.bury(was)
-	if m.forsook = was; m.unrivalled(b) {
-		m.forsook = past{} // nobody is left who may have it
+	if !m.unrivalled(b) { // else nobody is left who may have it
+		m.abandon(was)
 	}
 }
 

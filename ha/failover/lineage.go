@@ -57,7 +57,11 @@ const orMore = "least"
 // tell it which lineage the last master's has carried on.
 func (m *Machine) spellDescents() string {
 	var all []string
-	for _, lineage := range append([]string{m.known.Lineage}, m.heirs...) {
+	lineages := append([]string{m.known.Lineage}, m.heirs...)
+	for _, f := range m.abandoned {
+		lineages = append(lineages, f.Lineage)
+	}
+	for _, lineage := range lineages {
 		for _, p := range m.line(lineage) {
 			if at, is := m.descents[p.of]; is {
 				all = append(all, strings.TrimRight(fmt.Sprintf("%s %s %d %s", p.of, at.from, at.upTo, map[bool]string{true: orMore}[at.least]), " "))

@@ -40,17 +40,17 @@ type Machine struct {
 	since   int64 // when it was entered
 	started int64 // when the machine was made, or reset
 
-	members  []*member
-	master   int32  // by the table, or by the state file if that says otherwise; -1: none
-	tabled   int32  // by the table
-	left     string // the address of a master that was taken out of the group; "": none was
-	epoch    uint64 // of the group's last publication, or of the table if that is higher
-	held     bool   // as the table has it
-	known    past   // what the master is as far as it has been accepted
-	descents descents
-	heirs    []string // the lineages of who was made master since the last publication, newest last
-	former   []past   // masters before it, newest last
-	forsook  past     // what the master had when it came back without that and was taken all the same; zero: it did not
+	members   []*member
+	master    int32  // by the table, or by the state file if that says otherwise; -1: none
+	tabled    int32  // by the table
+	left      string // the address of a master that was taken out of the group; "": none was
+	epoch     uint64 // of the group's last publication, or of the table if that is higher
+	held      bool   // as the table has it
+	known     past   // what the master is as far as it has been accepted
+	descents  descents
+	heirs     []string // the lineages of who was made master since the last publication, newest last
+	former    []past   // masters before it, newest last
+	abandoned []past   // what masters had that came back without it and were taken all the same, while somebody may have it; oldest first
 
 	nextID   uint64
 	awaits   []await   // what was begun and has not ended, in the order of IDs
@@ -110,6 +110,7 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 		m.former = append(m.former, past{Lineage: lineage})
 	}
 	m.readDescents(intent.Descents)
+	m.abandoned = readAbandoned(intent.Abandoned)
 	m.announced.accepted, m.announced.bound = intent.Arbiter, intent.Master != ""
 	m.heir.id, m.heir.refused, m.round.candidate, m.round.force = -1, -1, -1, -1
 	return m

@@ -19,6 +19,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	}
 	m.epoch++
 	m.known = pastOf(&r, m.now)
+	m.regain(&r)
 	if b := m.memberAt(m.announced.addr); b != nil && b.ID == id {
 		m.announced.accepted, m.announced.bound = max(m.announced.accepted, m.announced.epoch), true
 	}
@@ -42,7 +43,7 @@ func (m *Machine) bury(was past) {
 
 // published tidies up after a publication.
 func (m *Machine) published(id int32) {
-	m.forbidden, m.lostAt, m.heir.refused, m.round.force, m.forsook = "", 0, -1, -1, past{}
+	m.forbidden, m.lostAt, m.heir.refused, m.round.force = "", 0, -1, -1
 	for _, b := range m.members {
 		b.again = 0
 		if b.ID == id {

@@ -18,6 +18,7 @@ func (m *Machine) realign() {
 	}
 	m.refile()
 	m.settleCopy()
+	m.closeAbandoned()
 	for _, b := range m.members {
 		if b.ID == m.master || b.busy || m.now < b.again || !m.current(b) {
 			continue
@@ -94,18 +95,6 @@ func (m *Machine) mayJoin(b *member) bool {
 		return false
 	}
 	return m.ours(b) || b.looked && (b.mark.Keys == 0 || b.mark.Epoch > 0 && b.mark.Epoch <= m.epoch)
-}
-
-// richer tells whether a server has what the master came back without, or may have it by its mark: it may be the last one to
-// have it, so that only an operator has it copied over.
-func (m *Machine) richer(b *member) bool {
-	master := m.member(m.master)
-	if master == nil || m.forsook.Lineage == "" {
-		return false
-	}
-	has := m.worthFor(&b.repl, m.forsook)
-	obscure := has == worthless && !m.carriesOn(&b.repl) && b.looked && b.mark.Epoch > 0 && b.mark.Keys > 0
-	return obscure || has.compare(m.worthFor(&master.repl, m.forsook)) > 0
 }
 
 // inLine tells whether a replica follows the master: by its address, or by one that we do not

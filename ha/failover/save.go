@@ -121,7 +121,7 @@ func (m *Machine) standing() Intent {
 			before = append(before, f.Lineage)
 		}
 	}
-	i.Former, i.Descents = strings.Join(before, " "), m.spellDescents()
+	i.Former, i.Descents, i.Abandoned = strings.Join(before, " "), m.spellDescents(), spellAbandoned(m.abandoned)
 	return i
 }
 
