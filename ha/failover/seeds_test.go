@@ -24,8 +24,10 @@ var seeds = []uint64{
 }
 
 // needy are those of runs with min-replicas-to-write 1.
-var needy = []uint64{3988075155351980310, 4633560441892002196, 8968501989020482424, 13003146604800063278, 13761781929225917233,
-	13899496310147877062}
+var needy = []uint64{3988075155351980310, 4633560441892002196, 8968501989020482424, 13003146604800063278, 13761781929225917233}
+
+// drawn are those of runs that have drawn that themselves, as TestRandom does.
+var drawn = []uint64{13899496310147877062, 213667830365775703, 4164131511919697076}
 
 // TestSeeds is TestRandom with the seeds that are kept.
 func TestSeeds(t *testing.T) {
@@ -41,4 +43,5 @@ func TestSeeds(t *testing.T) {
 	}
 	again(seeds, func(t *testing.T) { rapid.Check(t, func(t *rapid.T) { randomly(t, 0) }) })
 	again(needy, func(t *testing.T) { rapid.Check(t, func(t *rapid.T) { randomly(t, 1) }) })
+	again(drawn, TestRandom)
 }

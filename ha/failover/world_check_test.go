@@ -66,10 +66,12 @@ func (w *world) promises() bool {
 }
 
 // obscured tells whether nothing shows that o, who has more than b, has it: b has all that the last master has said, and
-// where the lineage began that o follows nobody can say who is left. It may as well have begun behind b.
+// where the lineage began that o follows nobody can say who is left. It may as well have begun behind b. Nor that b lacks
+// anything, of whose lineage nothing is known and who has not said what he holds, while o has only an older part.
 func (w *world) obscured(o, b *box) bool {
 	mine, others := w.m.worthFor(&w.m.member(b.id).repl, w.knew), w.m.worthFor(&w.m.member(o.id).repl, w.knew)
-	return mine.whole && !others.whole && others.most > others.least
+	unsaid := mine == worthless && !w.m.member(b.id).looked && w.m.share(&w.m.member(o.id).repl, w.knew.Lineage) < 0
+	return unsaid || mine.whole && !others.whole && others.most > others.least
 }
 
 // eligible tells whether a server could have been made master, for all that the machine knows: in a
@@ -157,6 +159,7 @@ func (w *world) ordered(a Action) {
 	}
 	if a.Op == Detach {
 		delete(w.promised, b.id) // until it has acknowledged that again
+		b.told = 0               // that is taken back, though it may not be reached
 		w.poor[b.id] = w.poor[b.id] || b.priority == 0
 	}
 	if a.Op == Promote {
