@@ -122,7 +122,7 @@ func mayBeKeyEvent(t *topic) bool {
 func (x *switchboard) feedOf(id int32) *feed {
 	f := x.feeds[id]
 	if f == nil {
-		f = &feed{x: x, server: id, strands: make(map[*topic]*strand), nth: 1}
+		f = &feed{x: x, server: id, strands: make(map[*topic]*strand), unended: make(map[topicName]*strand), nth: 1}
 		f.more = f.goOn
 		x.feeds[id] = f
 	}

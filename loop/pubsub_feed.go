@@ -24,30 +24,18 @@ type feed struct {
 	server  int32
 	l       *link // nil while it is not connected and not being dialed
 	strands map[*topic]*strand
-	nth     uint32    // of its connections, from 1: what was so on former ones is not so any more
-	carried int       // strands that are open
-	asks    ring[ask] // what the server has not answered yet
-	asked   int64     // when asks was last empty
-	pause   int64     // how long it rests after the next failure
-	retryAt int64     // when it may be dialed again
-	barred  bool      // the server refused our credentials the last time
-	astray  bool      // the server has refused something that it may take later
-	unended []*strand // whose end it has refused
-	effort  effort    // of messages
-	more    chore     // f.goOn, made once
+	nth     uint32                // of its connections, from 1: what was so on former ones is not so any more
+	carried int                   // strands that are open
+	asks    ring[ask]             // what the server has not answered yet
+	asked   int64                 // when asks was last empty
+	pause   int64                 // how long it rests after the next failure
+	retryAt int64                 // when it may be dialed again
+	barred  bool                  // the server refused our credentials the last time
+	astray  bool                  // the server has refused something that it may take later
+	unended map[topicName]*strand // open ones whose end it has refused, see decided
+	effort  effort                // of messages
+	more    chore                 // f.goOn, made once
 	passage
-}
-
-// A strand is a topic on one of the feeds that carry it. Owner: the feed, and the asks that
-// are about it.
-type strand struct {
-	t       *topic
-	f       *feed
-	open    uint32  // the connection on which the server has confirmed, and has not confirmed the end; 0: none
-	asked   uint32  // the one on which the last that it has been told is to carry it, and it has not answered
-	refused bool    // the last answer was an error
-	told    int     // of its surplus, see crowd
-	waiting []claim // of those who join, until the server has been asked and has confirmed
 }
 
 // An ask is something that the server has been told on a feed and has yet to answer. All that
@@ -78,108 +66,6 @@ func (f *feed) carry(t *topic) {
 	case f.l == nil && f.x.pw.w.now >= f.retryAt:
 		f.connect()
 	}
-}
-
-// cut makes the feed carry its topic no longer: what still comes of it is not heard. The
-// topic's changes are to begin anew.
-func (st *strand) cut() {
-	delete(st.f.strands, st.t)
-	st.stopWalk()
-	st.tell()
-	if st.t.wants > 0 {
-		st.end()
-	}
-}
-
-// ask asks the server to carry the strand, where there is a connection; with the next one
-// everything is asked for. What nobody wants any more by now is asked for all the same by who
-// wanted it, and is to be confirmed before the end of it.
-func (st *strand) ask() {
-	if st.f.l == nil {
-		return
-	}
-	st.asked, st.refused = st.f.nth, false
-	st.f.utter(ask{what: askJoin, st: st, claims: st.waiting})
-	st.waiting = nil
-	if st.t.wants == 0 {
-		st.end()
-	}
-}
-
-// needed reports whether the server has to be asked.
-func (st *strand) needed() bool { return st.t.wants > 0 || len(st.waiting) > 0 }
-
-// end tells the server not to carry the strand any more.
-func (st *strand) end() {
-	st.asked = 0
-	if st.f.l != nil {
-		st.f.utter(ask{what: askLeave, st: st})
-	}
-}
-
-// isOpen reports whether the server carries the strand.
-func (st *strand) isOpen() bool { return st.open == st.f.nth }
-
-// isAsked reports whether it has been asked to and has not answered.
-func (st *strand) isAsked() bool { return st.asked == st.f.nth }
-
-// opened notes that the server carries the strand.
-func (st *strand) opened() {
-	if !st.isOpen() {
-		st.open = st.f.nth
-		st.f.carried++
-		st.f.x.pw.counters.Upstream++
-	}
-	st.tell()
-}
-
-// shut notes that the server does not carry the strand, or not any more.
-func (st *strand) shut() {
-	if st.isOpen() {
-		st.open = 0
-		st.f.carried--
-		st.f.x.pw.counters.Upstream--
-	}
-	st.tell()
-}
-
-// surplus is by how many members more than one the server counts less than there are: our
-// feed is one subscriber to it. A strand that was cut has none.
-func (st *strand) surplus() int {
-	switch {
-	case !st.isOpen():
-		return 0
-	case st.f.strands[st.t] != st:
-		return -1
-	}
-	return len(st.t.members) - 1
-}
-
-// tell enters the strand's surplus where every worker finds it.
-func (st *strand) tell() {
-	if n := st.surplus(); n != st.told {
-		st.f.x.pw.pool.crowd.add(st.f.server, st.t, n-st.told)
-		st.told = n
-	}
-}
-
-// owes makes the server owe its word to a change that begins, and reports whether it does.
-// Who joins waits until there is a connection; nothing can come any more to who leaves.
-func (st *strand) owes(c *change) bool {
-	f, k := st.f, claim{c, c.turn}
-	switch {
-	case f.l == nil && c.p.joins:
-		st.waiting = append(st.waiting, k)
-	case c.p.joins && st.refused:
-		st.waiting = append(st.waiting, k)
-		st.ask()
-	case f.l != nil:
-		m := f.mark()
-		m.claims = append(m.claims, k)
-	default:
-		return false
-	}
-	return true
 }
 
 // mark returns an ask that the server will execute after this moment: the last one, as long
@@ -290,9 +176,11 @@ func (f *feed) answered(b, what, name []byte) {
 	case b[0] == '-':
 		a.st.denied(a.what, b)
 	case a.what == askLeave:
+		f.decided(a.st.named(), a.st)
 		a.st.shut()
 	default:
 		a.st.asked = 0
+		f.decided(a.st.named(), a.st)
 		a.st.opened()
 		f.proven(a.st.waiting)
 		a.st.waiting = nil
@@ -308,8 +196,8 @@ func (st *strand) denied(what askKind, b []byte) {
 	moved := f.x.pw.table.Slotted() && (codeIs(b, "MOVED") || codeIs(b, "CLUSTERDOWN"))
 	f.astray = f.astray || busy || moved
 	if what == askLeave {
-		if busy {
-			f.unended = append(f.unended, st)
+		if st.isOpen() {
+			f.unended[st.named()] = st
 		}
 		return
 	}
@@ -376,7 +264,9 @@ func (f *feed) takenAway(how string, name []byte) bool {
 			continue
 		}
 		t := f.x.topics[kind][string(name)]
-		if st := f.strands[t]; st != nil && st.isOpen() && !st.isAsked() && t.wants > 0 {
+		st := f.strands[t]
+		f.decided(topicName{kind, string(name)}, st)
+		if st != nil && st.isOpen() && !st.isAsked() && t.wants > 0 {
 			st.shut()
 			st.ask()
 		}
@@ -399,13 +289,13 @@ func (f *feed) lost() {
 	f.nth++
 	f.x.pw.counters.Upstream -= int64(f.carried)
 	f.carried = 0
-	told := f.unended // of those that are cut nobody else knows
+	told := slices.Collect(maps.Values(f.unended)) // of those that are cut nobody else knows
+	clear(f.unended)
 	for _, st := range f.strands {
 		if st.told != 0 {
 			told = append(told, st)
 		}
 	}
-	f.unended = nil
 	var left []claim
 	for ; asks.len() > 0; asks.pop() {
 		a := asks.front()
@@ -465,14 +355,32 @@ func (f *feed) tick() (needed bool) {
 // askAgain asks once more for what the server has refused.
 func (f *feed) askAgain() {
 	f.astray = false
-	ends := f.unended
-	f.unended = nil
-	for _, st := range ends {
-		if st.isOpen() && (f.strands[st.t] != st || st.t.wants == 0) {
+	f.each(slices.Collect(maps.Values(f.unended)), func(st *strand) {
+		k := st.named()
+		if f.unended[k] == st && !f.needs(k) {
+			delete(f.unended, k)
 			st.end()
 		}
-	}
+	})
 	f.askAll()
+}
+
+// needs reports whether the feed is to carry a topic of that name.
+func (f *feed) needs(k topicName) bool {
+	st := f.strands[f.x.topics[k.kind][k.name]]
+	return st != nil && st.needed()
+}
+
+// decided takes the server's word on a name, which is about st if it is not nil. The server knows
+// no strands, so its word goes for an earlier one of that name as well: one that it had not
+// ended is open no longer, since the name is carried for st from now on, or for none.
+func (f *feed) decided(k topicName, st *strand) {
+	if old := f.unended[k]; old != nil {
+		delete(f.unended, k)
+		if old != st {
+			old.shut()
+		}
+	}
 }
 
 // silence is how long a server that owes answers may say nothing.

@@ -312,34 +312,6 @@ func TestServerRefusesSubscription(t *testing.T) {
 	}
 }
 
-// A server that is busy with a script refuses everything, in order: that it has answered is
-// mark enough, what it has to be told is told again.
-func TestBusyServerMarks(t *testing.T) {
-	const busy = "-BUSY Redis is busy running a script.\r\n"
-	st := newTestWorker(t, PoolOptions{})
-	c, other := st.client(0, 0), st.client(0, 0)
-	c.say("SUBSCRIBE", "x")
-	feed := st.feedOf(0)
-	c.heard(feed, confirmation("*", "subscribe", "x", 1))
-	other.say("SUBSCRIBE", "x")
-	wantSaid(t, "joined", other.heard(feed, busy), confirmation("*", "subscribe", "x", 1))
-	other.say("SUBSCRIBE", "y")
-	wantSaid(t, "refused", other.heard(feed, busy), busy)
-	c.close()
-	feed.arrive(busy) // to the end of y
-	feed.take()
-	wantSaid(t, "leaving", other.say("UNSUBSCRIBE"), "")
-	wantSaid(t, "the feed", feed.take(), frame("*", "unsubscribe", "x"))
-	wantSaid(t, "left", other.heard(feed, busy+frame("*", "message", "x", "1")), confirmation("*", "unsubscribe", "x", 0))
-	f := other.s.pw.board.feeds[0]
-	f.asked -= int64(time.Second)
-	feed.take()
-	st.e.workers[0].tick()
-	wantSaid(t, "the feed, afterwards", feed.take(), frame("*", "unsubscribe", "x"))
-	feed.arrive(confirmation("*", "unsubscribe", "x", 0))
-	wantNothingLeft(t, other.s.pw.board)
-}
-
 // What a transaction confirms is said with its EXEC: messages of what it leaves come before,
 // those of what it joins behind.
 func TestMessagesAroundExec(t *testing.T) {
