@@ -85,15 +85,18 @@ func (w *world) eligible(b *box) bool {
 }
 
 // checkCopy holds that what the machine has told a server to copy is the group's master, if it
-// lacks anything of what that server has and the master has not.
+// lacks anything of what that server has and the master has not; nor, when it was lent to a new one and the
+// old one has ended beside it, anybody else.
 func (w *world) checkCopy(b, up *box) {
 	lost := w.lost(up.data).both(b.data)
 	if len(lost) == 0 {
 		return
 	}
 	w.say("writes %v are overwritten at s%d by s%d", lost, b.id, up.id)
-	if master := w.boxes[w.reign]; master.up {
-		lost = lost.without(master.data)
+	for _, o := range w.boxes {
+		if o != b && o.up && (o.id == w.reign || w.m.member(b.id).lent) {
+			lost = lost.without(o.data)
+		}
 	}
 	if len(lost) > 0 && b.told == w.life && up.id != w.reign && !w.dark && w.promises() {
 		w.broken("s%d was told to copy s%d, which lacks %v and is not the group's master", b.id, up.id, lost)
