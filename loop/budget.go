@@ -45,7 +45,7 @@ func (w *worker) due() bool {
 
 // holds returns how many bytes the session holds by itself; see chargeLink for the rest.
 func (s *session) holds() int64 {
-	n := max(s.unread(), s.out.holds()+s.parked.holds())
+	n := max(s.unread()-int64(s.remainder.bytes), s.out.holds()+s.parked.holds()) + s.remainder.holds()
 	if s.tail != nil {
 		n += s.tail.buf.holds()
 	}

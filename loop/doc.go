@@ -149,6 +149,9 @@
 // has left. A server that answers nothing is waited for no longer than it may take to answer a
 // request (timeout): then SUBSCRIBE has failed, and UNSUBSCRIBE is confirmed.
 //
+// A large message that members do not take at once is held once for all of them on a worker, and
+// charged to all in equal parts ([shared]).
+//
 // A message costs its members' worker as much as there are members, and a feed may do no more
 // work per event than a client: what is more is put off, in order and with all that comes behind
 // it, and the feed is not read from meanwhile. A server gives up a feed that is too far behind

@@ -76,6 +76,7 @@ func (s *session) flush() {
 		return
 	}
 	s.write()
+	s.drainRemainder()
 	if s.wire == nil {
 		return
 	}
@@ -105,9 +106,7 @@ func (s *session) write() {
 		s.lag()
 		return
 	}
-	s.active = s.w.now
-	s.bytesOut += uint64(n)
-	s.pw.counters.ReplyBytes += uint64(n)
+	s.handed(n)
 	switch {
 	case s.out.len() == 0:
 		s.wire.write(run)
@@ -126,6 +125,13 @@ func (s *session) write() {
 	}
 }
 
+// handed counts bytes that the wire is given.
+func (s *session) handed(n int) {
+	s.active = s.w.now
+	s.bytesOut += uint64(n)
+	s.pw.counters.ReplyBytes += uint64(n)
+}
+
 // lag puts the session on the list of those whose backlog the tick looks at: gnet does not
 // tell when one has drained.
 func (s *session) lag() {
@@ -138,7 +144,7 @@ func (s *session) lag() {
 
 // unread returns the bytes of replies that the client has not taken.
 func (s *session) unread() int64 {
-	n := s.out.len() + s.parkedLive
+	n := s.out.len() + s.parkedLive + s.remainder.bytes
 	if s.wire != nil {
 		n += s.wire.backlog()
 	}
@@ -191,6 +197,11 @@ func (s *session) cutOff(why ending) {
 	s.hangUp()
 }
 
+// says reports whether something is to be written.
+func (s *session) says() bool {
+	return s.out.len() > 0 || len(s.run) > 0 || len(s.remainder.lots) > 0
+}
+
 // finish closes a session that has said its last word and has been heard. When the process
 // goes down that is any session to which nothing is owed.
 func (s *session) finish() {
@@ -198,7 +209,7 @@ func (s *session) finish() {
 		s.depart()
 		return // flush comes again
 	}
-	if s.state != sessionClosing || s.window.len() > 0 || s.out.len() > 0 || len(s.run) > 0 {
+	if s.state != sessionClosing || s.window.len() > 0 || s.says() {
 		return
 	}
 	if s.wire.backlog() > 0 {
@@ -232,6 +243,7 @@ func (s *session) lookAgain() {
 	if s.out.len() > 0 && s.wire.backlog() < handOver {
 		s.write()
 	}
+	s.drainRemainder()
 	if s.wire == nil {
 		return
 	}
@@ -239,7 +251,7 @@ func (s *session) lookAgain() {
 	if s.wire == nil || s.isSlow {
 		return
 	}
-	if s.wire.backlog() > 0 || s.out.len() > 0 {
+	if s.wire.backlog() > 0 || s.says() {
 		s.lag()
 		return
 	}

@@ -30,10 +30,11 @@ type passage struct {
 // A walk is a message on its way to the members of its topic. While it stands still members
 // come and go, see vacate: those who come do not get it.
 type walk struct {
-	st   *strand // nil: there is none
-	b    []byte  // for those who speak RESP2
-	push []byte  // for those who speak RESP3; nil as long as nobody does
-	left int     // members that have yet to get it: the first so many
+	st   *strand    // nil: there is none
+	b    []byte     // for those who speak RESP2
+	push []byte     // for those who speak RESP3; nil as long as nobody does
+	kept [2]*shared // both, for those who do not take it at once; nil likewise
+	left int        // members that have yet to get it: the first so many
 }
 
 // pass gives a message to the members of its topic, if this feed carries it, and reports
@@ -91,16 +92,16 @@ func (f *feed) hand(who member, later bool) (work int) {
 	if who.at.deaf != nil && slices.Contains(who.at.deaf, at.st) {
 		return workHand
 	}
-	m := at.b
+	m, kept := at.b, &at.kept[0]
 	if s.resp == 3 {
 		if at.push == nil {
 			at.push = f.x.asPush(at.b)
 			work = len(m) / bytesPerWork
 		}
-		m = at.push
+		m, kept = at.push, &at.kept[1]
 	}
 	before := s.out.len() + s.parked.len()
-	said := who.receive(m)
+	said := who.receive(m, kept)
 	switch {
 	case !said || later:
 		work += (s.out.len() + s.parked.len() - before) / bytesPerWork
@@ -219,8 +220,8 @@ func (f *feed) writeOut() (all bool) {
 		if f.effort.spend(w, 0) {
 			return false
 		}
-		if s := f.due[f.wrote]; len(s.run) > 0 && !s.touched {
-			f.effort.spend(w, workWrite+(s.out.len()+len(s.run))/bytesPerWork)
+		if s := f.due[f.wrote]; !s.touched && (len(s.run) > 0 || s.remainder.bytes > 0 && !s.isSlow) {
+			f.effort.spend(w, workWrite+(s.out.len()+len(s.run)+s.remainder.bytes)/bytesPerWork)
 			w.touch(s)
 		}
 	}

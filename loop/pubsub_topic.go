@@ -1,6 +1,10 @@
 package loop
 
-import "huntaway/codec"
+import (
+	"bytes"
+
+	"huntaway/codec"
+)
 
 // A topic is a channel or a pattern that some session of a worker's pool is subscribed to,
 // or about to be, or about to leave. Owner: the worker. The servers know of one subscription
@@ -158,14 +162,21 @@ func (s *session) leaveTopic(at *stake) {
 
 // receive puts a message into the member's output, and reports whether there is something to
 // write: or in a slot of its own behind what is in flight. Messages that follow each other share
-// one.
-func (who member) receive(m []byte) (said bool) {
+// one. kept is where the message is kept for all who share it.
+func (who member) receive(m []byte, kept **shared) (said bool) {
 	s := who.s
 	if s.wire == nil || s.state != sessionOpen {
 		return false
 	}
 	if s.interjects(who.at) {
-		s.next(m)
+		if !s.shares(m) {
+			s.next(m)
+			return true
+		}
+		if *kept == nil {
+			*kept = &shared{b: bytes.Clone(m)}
+		}
+		s.addShared(*kept)
 		return true
 	}
 	win := &s.window

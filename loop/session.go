@@ -30,6 +30,7 @@ type session struct {
 	window     ring[slot]
 	run        []byte       // what to write after out, aliasing the read buffer of a link
 	out        buffer       // what to write first
+	remainder  remainder    // what to write behind run
 	parked     buffer       // replies that came early
 	parkedLive int          // bytes of it that are still to be said
 	tail       *tail        // bytes that came and cannot be used yet
@@ -338,7 +339,7 @@ func (s *session) lost(cause error, polite bool) {
 
 // owed reports whether replies are to come, or requests wait for their turn.
 func (s *session) owed() bool {
-	return s.window.len() > 0 || s.out.len() > 0 || len(s.run) > 0 || s.tail != nil && s.stops != 0
+	return s.window.len() > 0 || s.says() || s.tail != nil && s.stops != 0
 }
 
 // gone cleans up after the connection. Entries that name the session find nobody from now
@@ -355,6 +356,7 @@ func (s *session) gone(cause error) {
 	s.leaveModes()
 	s.dropTail()
 	s.run = nil
+	s.dropRemainder()
 	s.out.release()
 	s.parked.release()
 	s.window = ring[slot]{}

@@ -123,6 +123,8 @@ func (s *session) say(b []byte) {
 // that replies which lie together in a link's read buffer leave without a copy.
 func (s *session) next(b []byte) {
 	switch {
+	case len(s.remainder.lots) > 0:
+		s.addCopy(b)
 	case len(s.run) == 0:
 		s.run = b
 	case follows(s.run, b):
@@ -135,6 +137,11 @@ func (s *session) next(b []byte) {
 
 // sayOwn puts b next in the output and copies it, because it lies in scratch memory.
 func (s *session) sayOwn(b []byte) {
+	if len(s.remainder.lots) > 0 {
+		s.addCopy(b)
+		s.w.touch(s)
+		return
+	}
 	if len(s.run) > 0 {
 		s.out.add(s.run)
 		s.run = nil

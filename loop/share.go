@@ -1,0 +1,123 @@
+package loop
+
+// A message that several subscribers do not take at once is held once for all of them: each has
+// in its remainder where its own rest of it begins, and hands it to its wire piece by piece. So
+// subscribers that read slowly cost a message each little more than what their wires keep.
+
+// shareFrom is the size from which a message is shared out instead of copied. A smaller one costs
+// less than half a page more to copy than what is remembered of it.
+const shareFrom = 4 << 10
+
+// How much a wire may keep of a remainder: at first, and at most, when it had nothing left
+// whenever that was looked at. A tick looks, so this is also how fast a client may read.
+const (
+	firstStride = handOver
+	lastStride  = 4 << 20
+)
+
+// A shared is bytes that wait for sessions of one worker. Owner: their remainders.
+type shared struct {
+	b    []byte // not changed any more
+	refs int64  // lots that point here
+	own  bool   // one session's, which may add to it
+}
+
+// A lot is the rest of shared bytes that waits for one session.
+type lot struct {
+	of   *shared
+	from int
+}
+
+// A remainder is what a session says behind its output. Owner: the session.
+type remainder struct {
+	lots   []lot
+	bytes  int // in them
+	stride int // how much the wire may keep, see firstStride
+}
+
+// holds returns the session's part of what is shared: an equal one of each.
+func (q *remainder) holds() (n int64) {
+	for _, l := range q.lots {
+		n += int64(len(l.of.b)) / l.of.refs
+	}
+	return n
+}
+
+// shares reports whether a message is to be shared: it would make the session keep more than its
+// wire may, or is behind what does.
+func (s *session) shares(m []byte) bool {
+	switch {
+	case len(m) < shareFrom:
+		return false
+	case len(s.remainder.lots) > 0:
+		return true
+	case !s.isSlow && len(m)+len(s.run)+s.out.len() <= handOver:
+		return false // the ordinary case
+	}
+	return len(m)+len(s.run)+s.out.len()+s.wire.backlog() > handOver
+}
+
+// addShared puts shared bytes behind everything that the session has to say.
+func (s *session) addShared(b *shared) {
+	b.refs++
+	q := &s.remainder
+	q.lots = append(q.lots, lot{b, 0})
+	q.bytes += len(b.b)
+	q.stride = max(q.stride, firstStride)
+}
+
+// addCopy puts a copy of b behind that. Small pieces share their room.
+func (s *session) addCopy(b []byte) {
+	q := &s.remainder
+	if last := q.lots[len(q.lots)-1].of; last.own && cap(last.b)-len(last.b) >= len(b) {
+		last.b = append(last.b, b...)
+		q.bytes += len(b)
+		return
+	}
+	s.addShared(&shared{own: true, b: append(make([]byte, 0, max(len(b), shareFrom)), b...)})
+}
+
+// drainRemainder hands the wire what it may keep of the remainder, when everything before it is handed
+// over.
+func (s *session) drainRemainder() {
+	q := &s.remainder
+	if len(q.lots) == 0 || s.wire == nil || s.out.len()+len(s.run) > 0 {
+		return
+	}
+	switch kept := s.wire.backlog(); {
+	case kept == 0:
+		q.stride = min(2*q.stride, lastStride)
+	case kept > q.stride/2:
+		q.stride = firstStride
+	}
+	done := 0
+	for done < len(q.lots) && s.wire != nil && s.wire.backlog() < q.stride {
+		l := &q.lots[done]
+		piece := l.of.b[l.from:min(l.from+handOver, len(l.of.b))]
+		s.handed(len(piece))
+		l.from += len(piece)
+		q.bytes -= len(piece)
+		s.wire.write(piece)
+		if l.from == len(l.of.b) {
+			l.of.refs--
+			l.of = nil
+			done++
+		}
+	}
+	left := copy(q.lots, q.lots[done:])
+	clear(q.lots[left:])
+	q.lots = q.lots[:left]
+	if len(q.lots) == 0 {
+		*q = remainder{}
+	} else if s.wire != nil {
+		s.lag()
+	}
+}
+
+// dropRemainder forgets the remainder: the session has gone.
+func (s *session) dropRemainder() {
+	for _, l := range s.remainder.lots {
+		l.of.refs--
+	}
+	s.remainder = remainder{}
+}
