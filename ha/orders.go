@@ -279,7 +279,9 @@ func cmpErr(errs ...error) error {
 }
 
 // verify asks a new master what it is, and has it take a write: the group's mark, which is never
-// lowered.
+// lowered. A server without memory refuses that to replicas and masters alike, and one that is master takes
+// a write that needs none: the mark is left by whoever looks at it next (heart.guard), and clients
+// are served by a master that says OOM, as Redis does.
 func (t *task) verify() error {
 	if err := t.inspect(); err != nil {
 		return err
@@ -295,8 +297,20 @@ func (t *task) verify() error {
 	if failover.Credible(was.is, t.order.Epoch) {
 		t.ev.Mark.Epoch = max(was.is, t.order.Epoch)
 	}
-	return writeMark(t.ctx, t.c, t.order.group, t.ev.Mark.Epoch, was)
+	err = writeMark(t.ctx, t.c, t.order.group, t.ev.Mark.Epoch, was)
+	if !beginsWith(err, "OOM ") {
+		return err
+	}
+	t.ev.Mark.Epoch = was.is
+	if err := t.c.Do(t.ctx, "UNLINK", proofKey(t.order.group)).Err(); err != nil {
+		return err
+	}
+	t.note = "the mark of the group's epoch could not be left: " + err.Error()
+	return nil
 }
+
+// proofKey is a key that nobody has: to delete it is a write that changes nothing.
+func proofKey(group string) string { return "huntaway:proof:" + group }
 
 // rewrite has a server that was made a replica write that into its redis.conf, or it would start
 // as a master again, with old data. It is a replica all the same when it cannot.

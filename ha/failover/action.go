@@ -47,7 +47,7 @@ const (
 	Detach             // REPLICAOF 192.0.2.1 1 (RFC 5737: an address that nobody has), then Inspect
 	Follow             // REPLICAOF Target
 	Promote            // MULTI, REPLICAOF NO ONE, CONFIG REWRITE, CLIENT KILL TYPE normal SKIPME yes, EXEC; replies are checked, a failed REWRITE is a warning
-	Verify             // INFO replication and server, then, if RunID is who answers, SET of the marker key to Epoch, unless it is higher: Repl and the mark in Done
+	Verify             // INFO replication and server, then, if RunID is who answers, SET of the marker key to Epoch, unless it is higher, or without memory a write that needs none: Repl and the mark in Done
 	Demote             // CLIENT PAUSE 5000 WRITE, REPLICAOF Target, CLIENT KILL TYPE normal SKIPME yes
 	Handover           // FAILOVER TO Target TIMEOUT Within, then poll until it is over; Repl in Done
 	Pause              // CLIENT PAUSE Within WRITE

@@ -55,7 +55,8 @@
 //	Verifying  it takes a write, for which one sibling is pointed at it if it takes none without a replica;
 //	           after a switchover it has to say what it is here
 //	Settling   it is published; siblings are brought in line, one full copy at a time
-//	Stuck      there is no candidate: who was detached stays so until the old master answers, writes fail
+//	Stuck      there is no candidate: who was detached stays so until the old master answers, writes fail; it is tried
+//	           again after 1, 2, 4, 8, 16 s, and what has made nobody master does not count as a failover
 //	Ambiguous  two masters and no proof: writes wait and fail, an operator or the arbiter decides
 //	Following  sentinel or observe: another master was named; it is looked at before it is published
 //	Draining   switchover: writes are held, what is in flight is awaited
@@ -88,6 +89,10 @@
 // with more has come for DownSilence. A figure of what is lost is an upper bound: with a publication, nothing after
 // a switchover, and else unknown, with what is known to be lost at least; exact when the old master returns and is
 // looked at, unless it has started again.
+//
+// Who refuses the write that he is tried with is given up for the next one: MISCONF, BUSY or a right that is missing
+// need not be everybody's. When nobody takes it, the best of those that were made master is followed, and that
+// stays an alarm. OOM is no such refusal: a write that needs no memory shows as well that the server is master.
 //
 // # After a restart
 //

@@ -182,14 +182,16 @@ func (m *Machine) lacks(b *member) bool {
 // the data may be on his way back, and is given DownSilence from when it was first seen, and some
 // more while it has not said what it holds. Nobody is on his way when all are there.
 func (m *Machine) awaited(b *member) bool {
-	if b == nil {
-		return false
-	}
+	return b != nil && m.patience(b) > 0 && m.lacks(b) && b.lacksAs == b.repl.RunID && !m.unrivalled(b)
+}
+
+// patience returns how much longer such a process is not taken.
+func (m *Machine) patience(b *member) int64 {
 	most := m.o.DownSilence
 	if !b.looked && m.o.Mode == Local {
 		most *= 6
 	}
-	return m.lacks(b) && b.lacksAs == b.repl.RunID && m.now-b.lacksAt < most && !m.unrivalled(b)
+	return b.lacksAt + most - m.now
 }
 
 // accept makes what the master says of itself what is known of it.

@@ -157,13 +157,18 @@ func (m *Machine) lesser(b *member) bool {
 }
 
 // furthest returns the one heir that took over latest, or that carries the others on; nobody but a
-// reason when two did.
+// reason when two did, unless this machine made both master in this outage: neither was published, so that
+// neither has taken a write.
 func (m *Machine) furthest(heirs []*member) (best *member, why string) {
 	var most int64
 	for _, b := range heirs {
 		switch has := m.share(&b.repl, m.known.Lineage); {
 		case best == nil || has > most || has == most && m.share(&b.repl, best.repl.ID) >= 0:
 			best, most, why = b, has, ""
+		case has == most && b.excluded && best.excluded:
+			if m.better(b, best, b.repl, best.repl) {
+				best = b
+			}
 		case has == most && m.share(&best.repl, b.repl.ID) < 0:
 			why = fmt.Sprintf("%s and %s both took over at offset %d", best.Addr, b.Addr, has+1)
 		}

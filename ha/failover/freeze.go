@@ -184,6 +184,9 @@ func (m *Machine) quorum(replicas int) int {
 // else when it does.
 func (m *Machine) stick(why string) {
 	m.on(failed, Transition{What: "nobody can be promoted", Why: why, Loss: -1})
+	if m.round.counted { // what has made nobody master is no failover that others must keep away from
+		m.round.counted, m.recent = false, m.recent[:max(0, len(m.recent)-1)]
+	}
 	m.takeBack()
 	m.round.force, m.round.candidate = -1, -1
 	for _, b := range m.members {

@@ -61,6 +61,7 @@ type member struct {
 	before     vital.Replication // its answer before anything was touched
 	beforeOK   bool              // whether there was one
 	excluded   bool              // was tried as candidate
+	failure    string            // with excluded: why it was given up
 	why        string            // why it cannot be promoted
 	detachedAt int64             // when it was told to follow nobody, if it was not seen to follow since; 0: it was not
 	declined   string            // what it said when it refused to stand still

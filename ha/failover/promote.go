@@ -177,7 +177,7 @@ func (m *Machine) recordHeir(r *vital.Replication) {
 func (m *Machine) nextCandidate(what, why string) {
 	b := m.member(m.round.candidate)
 	if b != nil {
-		b.excluded, b.frozen = true, false
+		b.excluded, b.failure, b.frozen = true, what+": "+why, false
 	}
 	m.on(failed, Transition{What: m.name(m.round.candidate) + " " + what, Why: why, Loss: -1})
 	m.round.candidate, m.round.proven, m.round.chainedAt, m.round.waitsFor = -1, false, 0, 0

@@ -24,6 +24,10 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 		m.announced.accepted, m.announced.bound = max(m.announced.accepted, m.announced.epoch), true
 	}
 	m.do(Action{Kind: Publish, Server: id, Epoch: m.epoch})
+	if b := m.member(id); m.state == Following && b.excluded { // a failover of ours all the same
+		m.recent = append(m.recent, m.now)
+		m.remarks = append(m.remarks, b.Addr+" was made master because nobody else could be; it "+b.failure)
+	}
 	m.intent.Begun, m.intent.Candidate, m.heirs = "", "", nil
 	m.record()
 	m.on(ready, Transition{What: fmt.Sprintf("%s is master, epoch %d, after %s", m.name(id), m.epoch, m.name(before)),
@@ -45,7 +49,7 @@ func (m *Machine) bury(was past) {
 func (m *Machine) published(id int32) {
 	m.forbidden, m.lostAt, m.heir.refused, m.round.force = "", 0, -1, -1
 	for _, b := range m.members {
-		b.again = 0
+		b.again, b.excluded = 0, false
 		if b.ID == id {
 			b.clearEvidence()
 			b.detachedAt, b.strange = 0, false

@@ -33,6 +33,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	set 1 crowned=1                 its redis.conf makes it a master when it starts
 //	set 1 paused=5000               its writes are, for ms, by somebody else
 //	set 1 refuses=1                 it knows no REPLICAOF
+//	set 1 full=1                    it has no memory for the mark, and takes other writes; grudging=1: it takes none of ours
 //	set 1 late=1, set 1 elsewhere=1 its master does not list it as online; lists it at another address
 //	crash, crash 3, begin           this process ends (after 3 more actions); is started again
 //	switchover 0 1 fast dryrun      by the operator; also resolve 1, latch, release
@@ -195,6 +196,10 @@ func (s *script) set(b *box, rest []string) {
 			b.cfg = ""
 		case "paused":
 			b.paused = s.w.now + n*ms
+		case "full":
+			b.full = n != 0
+		case "grudging":
+			b.grudging = n != 0
 		case "late":
 			b.late = n != 0
 		case "refuses":
@@ -204,7 +209,7 @@ func (s *script) set(b *box, rest []string) {
 		case "elsewhere":
 			b.elsewhere = n != 0
 		default:
-			s.t.Fatalf("got %q; want slow, priority, keys, crowned, paused, refuses, late, backlog or elsewhere", key)
+			s.t.Fatalf("got %q; want slow, priority, keys, crowned, paused, full, grudging, refuses, late, backlog or elsewhere", key)
 		}
 	}
 }

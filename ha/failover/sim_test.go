@@ -64,7 +64,7 @@ func (w *world) disturb(t *rapid.T, hands bool) {
 	b := w.boxes[rapid.IntRange(0, len(w.boxes)-1).Draw(t, "server")]
 	what := rapid.SampledFrom([]string{"kill", "kill", "boot", "boot", "stop", "cont", "cont", "cut", "alone", "mend", "mend", "fault",
 		"fine", "empty", "foreign", "save", "slow", "crash", "crashin", "crashin", "begin", "begin", "disk", "latency", "switchover", "switchover",
-		"promote", "follow", "rival", "fences", "mute", "priority", "report", "master", "trap", "trap", "trap", "fall", "fall"}).Draw(t, "what")
+		"promote", "follow", "rival", "fences", "mute", "priority", "report", "master", "trap", "trap", "trap", "fall", "fall", "full", "grudging"}).Draw(t, "what")
 	if !hands && (what == "promote" || what == "follow") {
 		what = "trap"
 	}
@@ -105,6 +105,10 @@ func (w *world) happen(t *rapid.T, what string, b *box) {
 		}
 	case "slow":
 		b.slow = 5000
+	case "full":
+		b.full = !b.full
+	case "grudging":
+		b.grudging = !b.grudging
 	case "priority":
 		b.priority = rapid.SampledFrom([]int{0, 100}).Draw(t, "priority")
 	case "report":
@@ -195,6 +199,7 @@ func (w *world) heal(t *rapid.T) {
 	}
 	for _, b := range w.boxes {
 		b.hung, b.cut, b.alone, b.fault, b.slow, b.priority = false, false, false, vital.FaultNone, 0, 100
+		b.full, b.grudging = false, false
 		w.boot(b)
 	}
 	for round := range 60 {

@@ -15,7 +15,7 @@ import "huntaway/perf/invariant"
 //	proving    -         -        -        -         verifying selecting -         -         -         init
 //	verifying  -         -        suspect  -         settling  selecting -         -         -         init
 //	settling   -         -        suspect  -         healthy   healthy   following ambiguous -         init
-//	stuck      -         healthy  -        freezing  -         -         following -         -         init
+//	stuck      -         healthy  -        freezing  -         -         following ambiguous -         init
 //	ambiguous  healthy   -        -        freezing  -         -         following -         -         init
 //	following  -         -        -        -         settling  suspect   following -         -         init
 //	draining   -         -        suspect  -         handing   healthy   following -         -         init
@@ -85,7 +85,7 @@ var nextState = [15][10]State{
 	Proving:   {never, never, never, never, Verifying, Selecting, never, never, never, Init},
 	Verifying: {never, never, Suspect, never, Settling, Selecting, never, never, never, Init},
 	Settling:  {never, never, Suspect, never, Healthy, Healthy, Following, Ambiguous, never, Init},
-	Stuck:     {never, Healthy, never, Freezing, never, never, Following, never, never, Init},
+	Stuck:     {never, Healthy, never, Freezing, never, never, Following, Ambiguous, never, Init},
 	Ambiguous: {Healthy, never, never, Freezing, never, never, Following, never, never, Init},
 	Following: {never, never, never, never, Settling, Suspect, Following, never, never, Init},
 	Draining:  {never, never, Suspect, never, Handing, Healthy, Following, never, never, Init},

@@ -62,10 +62,12 @@ func (m *Machine) plight() string {
 	switch {
 	case m.state == Ambiguous:
 		return "two servers are master and nothing proves which: writes fail until one is resolved"
-	case m.state == Stuck && !m.awaited(m.member(m.master)):
-		return "the master is dead and nobody can be promoted: writes fail"
-	case m.state == Suspect && m.forbidden != "":
+	case m.forbidden != "" && m.state != Stuck:
 		return "the master is dead and nothing is done: " + m.forbidden
+	case m.forbidden != "":
+		return "the master is dead, nobody could be promoted, and nothing is done: " + m.forbidden
+	case m.state == Stuck && !m.awaited(m.member(m.master)):
+		return "the master is dead and nobody can be promoted: writes fail; the next attempt begins by itself"
 	}
 	return m.predicament()
 }
@@ -103,7 +105,7 @@ func (m *Machine) predicament() string {
 		return fmt.Sprintf("%s should be master and says that it is a replica of %s", b.Addr, b.repl.Master)
 	case m.awaited(b):
 		return fmt.Sprintf("%s has come back as master without all that it had; for another %s a server that has it is waited for, then it is taken as it is",
-			b.Addr, span(m.o.DownSilence-(m.now-b.lacksAt)))
+			b.Addr, span(m.patience(b)))
 	}
 	return b.Addr + ", the master, is in doubt: " + m.doubt
 }

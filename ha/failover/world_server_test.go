@@ -43,6 +43,8 @@ type box struct {
 	late      bool    // its master does not list it as online, whatever its own link
 	elsewhere bool    // its master lists it at another address
 	paused    int64   // writes are until then
+	full      bool    // it refuses what needs memory: the mark cannot be left
+	grudging  bool    // it refuses every write of ours, whatever it is
 	giving    *giving // the FAILOVER that it is in
 
 	saved  holdings // what is on its disk
@@ -84,7 +86,7 @@ func (w *world) boot(b *box) {
 	if b.up {
 		return
 	}
-	*b = box{id: b.id, addr: b.addr, up: true, cut: b.cut, alone: b.alone, fault: b.fault, slow: b.slow, priority: b.priority,
+	*b = box{id: b.id, addr: b.addr, up: true, cut: b.cut, alone: b.alone, fault: b.fault, slow: b.slow, priority: b.priority, full: b.full, grudging: b.grudging,
 		cfg: b.cfg, saved: b.saved, oldest: b.oldest, aof: b.aof, runID: w.fresh("r"), replica: b.cfg != "", master: b.cfg,
 		downAt: w.now, born: w.now, holdings: b.saved}
 	switch {
@@ -323,14 +325,19 @@ func (w *world) look(b *box, a Action) error {
 		if b.fault != 0 {
 			return errors.New("MISCONF")
 		}
+		if b.grudging {
+			return refused("NOPERM this user has no permissions to run the 'set' command")
+		}
 		if a.RunID != "" && a.RunID != b.runID {
 			return refused("another process answers")
 		}
 		if len(w.info(b).Followers) < w.needs {
 			return errors.New("NOREPLICAS Not enough good replicas to write.")
 		}
-		b.mark = max(b.mark, a.Epoch)
-		b.offset++
+		if !b.full {
+			b.mark = max(b.mark, a.Epoch)
+			b.offset++
+		}
 	case Inspect, Identify:
 		if b.fault != 0 {
 			return errors.New("MISCONF")

@@ -1,0 +1,50 @@
+package ha
+
+import (
+	"strings"
+	"testing"
+
+	"huntaway/ha/failover"
+)
+
+// TestFailoverWithoutMemory: servers that refuse what needs memory are alive. One becomes master, takes the writes that
+// need none, and gets the mark once it has room for that.
+func TestFailoverWithoutMemory(t *testing.T) {
+	tr := cast(t, 2, nil)
+	tr.settled(0, "[1 2]")
+	for _, i := range tr.all {
+		i.must("CONFIG", "SET", "maxmemory", "1")
+	}
+	tr.all[0].kill()
+	tr.await("another master", func() bool { return tr.Table().Groups[0].Master > 0 })
+	id := tr.Table().Groups[0].Master
+	tr.settled(id, map[int32]string{1: "[2]", 2: "[1]"}[id])
+	if s := tr.state(); s.Epoch != 2 || len(s.Recent) != 1 {
+		t.Errorf("got epoch %d and %d failovers; want the first candidate published", s.Epoch, len(s.Recent))
+	}
+	master := tr.all[id]
+	if got := master.must("DEL", "none"); got != int64(0) {
+		t.Errorf("DEL: got %v; want 0", got)
+	}
+	master.must("CONFIG", "SET", "maxmemory", "0")
+	tr.await("the mark", func() bool { return master.Client.Get(t.Context(), markerKey("g")).Val() == "2" })
+}
+
+// TestFailoverWithoutRights: no server takes a write of the monitor's. One that says it is master with all the data is
+// master all the same, and that it was not tried is an alarm.
+func TestFailoverWithoutRights(t *testing.T) {
+	tr := cast(t, 2, nil)
+	tr.settled(0, "[1 2]")
+	for _, i := range tr.all[1:] {
+		i.must("ACL", "SETUSER", "default", "-set")
+	}
+	tr.all[0].kill()
+	tr.await("another master", func() bool { g := tr.Table().Groups[0]; return g.Master > 0 && !g.Held })
+	if all := strings.Join(tr.state().Alarms, "\n"); !strings.Contains(all, "was made master because nobody else could be; it did not prove itself: NOPERM ") {
+		t.Errorf("got the alarms %q; want that it took no write", all)
+	}
+	tr.await("the group is in line", func() bool { return tr.state().State == failover.Healthy })
+	if s := tr.state(); len(s.Recent) != 1 {
+		t.Errorf("got %d failovers; want 1", len(s.Recent))
+	}
+}
