@@ -18,10 +18,12 @@ func (m *Machine) abandon(was past) {
 
 // regain forgets of that what a server that is made master has, and all of it when an operator has chosen that one.
 func (m *Machine) regain(r *vital.Replication) {
-	m.abandoned = slices.DeleteFunc(m.abandoned, func(f past) bool {
+	whole := func(f past) bool {
 		most, _ := m.lacking(r, f)
 		return most == 0 || m.hand.at != 0 && m.hand.wish.Kind == WishResolve
-	})
+	}
+	m.abandoned = slices.DeleteFunc(m.abandoned, whole)
+	m.losses = slices.DeleteFunc(m.losses, func(l loss) bool { return whole(l.of) })
 }
 
 // closeAbandoned forgets all of it when every other server has the master's data, and nothing else: nobody has it any more.
@@ -68,6 +70,67 @@ func readAbandoned(text string) (all []past) {
 		}
 		if offset, err := strconv.ParseInt(words[1], 10, 64); err == nil {
 			all = append(all, past{Lineage: words[0], Offset: offset, said: offset})
+		}
+	}
+	return all
+}
+
+// A loss is that a master was taken without what the one before had. It is an alarm until an operator has resolved the
+// group, or the data are back.
+type loss struct {
+	of   past
+	text string // for people, one line
+}
+
+// mourn keeps a loss in mind.
+func (m *Machine) mourn(of past, text string) {
+	m.losses = append(m.losses, loss{of, text})
+	m.losses = m.losses[max(0, len(m.losses)-formerMost):]
+}
+
+// bereave keeps in mind what is lost with a new master that had been away: it is older than what any other row of the
+// promises allows to be lost. Who returns with the rest is not made to copy it by anybody but an operator.
+func (m *Machine) bereave(b *member, was past) {
+	ordered := m.round.force >= 0 || m.hand.at != 0 && m.hand.wish.Kind == WishResolve
+	switch {
+	case m.o.Mode != Local || ordered || was.Lineage == "":
+	case b.ID == m.master:
+		if b.repl.RunID != was.RunID && m.share(&b.repl, was.Lineage) < was.Offset {
+			m.bewail(b)
+		}
+	case m.outdated(b) && m.lossAgainst(b.ID) != 0:
+		most, least := m.lacking(&b.repl, was)
+		what, why := "with older data", fmt.Sprintf("up to offset %d; %s had %d of %s", was.Offset-most, m.name(m.master), was.Offset, was.Lineage)
+		switch {
+		case most < 0:
+			what = "under a replication id that nobody knows, so that it cannot be told whether it lacks anything"
+			why = fmt.Sprintf("%s; %s had %s up to offset %d", b.repl.ID, m.name(m.master), was.Lineage, was.Offset)
+		case least == 0:
+			what = "with data that may be older"
+		}
+		m.mourn(was, b.Addr+" was made master "+what+", and no server that answered had more: "+why+spellLeast(least))
+		m.abandon(was)
+	}
+}
+
+// spellLosses and readLosses are how that stands in an Intent.
+func spellLosses(all []loss) string {
+	lines := make([]string, len(all))
+	for i, l := range all {
+		lines[i] = fmt.Sprintf("%s %d %s", l.of.Lineage, l.of.Offset, l.text)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// readLosses leaves out what is none.
+func readLosses(text string) (all []loss) {
+	for line := range strings.SplitSeq(text, "\n") {
+		words := strings.SplitN(line, " ", 3)
+		if len(words) != 3 {
+			continue
+		}
+		if offset, err := strconv.ParseInt(words[1], 10, 64); err == nil {
+			all = append(all, loss{past{Lineage: words[0], Offset: offset, said: offset}, words[2]})
 		}
 	}
 	return all

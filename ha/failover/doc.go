@@ -75,7 +75,8 @@
 // its address without its data, while a replica has them, is not the master: that replica is
 // promoted at once, before it is made to copy nothing; if no replica that answers has them, whoever
 // does is waited for, for DownSilence, and then that process is taken as it is: the loss is reported,
-// and stays an alarm until an operator resolves it or another master is published. Nobody is waited for when it
+// and stays an alarm, as does what is lost with a replica that had been away, until an operator resolves it or the
+// data are back. Nobody is waited for when it
 // has the group's mark and keys, and every other server answers, follows it and has its data. A group whose
 // servers all say that they are replicas has lost its master too.
 //

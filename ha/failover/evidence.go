@@ -229,7 +229,7 @@ func (m *Machine) bewail(b *member) {
 		why = fmt.Sprintf("%s: replication id %s; was %s up to offset %d", b.Addr, b.repl.ID, was.Lineage, was.Offset)
 	}
 	m.noteLossy(what+", and no server that answers has more", why+spellLeast(least))
-	m.remarks = append(m.remarks, what+", and no server that answered had more: "+why)
+	m.mourn(was, what+", and no server that answered had more: "+why)
 	m.bury(was)
 	if !m.unrivalled(b) { // else nobody is left who may have it
 		m.abandon(was)

@@ -48,6 +48,7 @@ type Machine struct {
 	held      bool   // as the table has it
 	known     past   // what the master is as far as it has been accepted
 	descents  descents
+	losses    []loss   // what an operator has yet to acknowledge, oldest first
 	heirs     []string // the lineages of who was made master since the last publication, newest last
 	former    []past   // masters before it, newest last
 	abandoned []past   // what masters had that came back without it and were taken all the same, while somebody may have it; oldest first
@@ -110,7 +111,7 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 		m.former = append(m.former, past{Lineage: lineage})
 	}
 	m.readDescents(intent.Descents)
-	m.abandoned = readAbandoned(intent.Abandoned)
+	m.abandoned, m.losses = readAbandoned(intent.Abandoned), readLosses(intent.Losses)
 	m.announced.accepted, m.announced.bound = intent.Arbiter, intent.Master != ""
 	m.heir.id, m.heir.refused, m.round.candidate, m.round.force = -1, -1, -1, -1
 	return m

@@ -12,6 +12,9 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	was, loss, least := m.known, m.lossAgainst(id), m.missing(&r, id)
 	before := m.tabled
 	m.marked = m.marked || m.state == Verifying
+	if b := m.member(id); b != nil {
+		m.bereave(b, was)
+	}
 	m.bury(was)
 	m.master, m.tabled, m.held, m.hushed, m.thinSince = id, id, false, false, 0
 	if id != before {

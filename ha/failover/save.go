@@ -121,7 +121,8 @@ func (m *Machine) standing() Intent {
 			before = append(before, f.Lineage)
 		}
 	}
-	i.Former, i.Descents, i.Abandoned = strings.Join(before, " "), m.spellDescents(), spellAbandoned(m.abandoned)
+	i.Former, i.Descents = strings.Join(before, " "), m.spellDescents()
+	i.Abandoned, i.Losses = spellAbandoned(m.abandoned), spellLosses(m.losses)
 	return i
 }
 

@@ -47,13 +47,16 @@ func (m *Machine) alarms() (all []string) {
 		when(b.strange, b.Addr+" holds the data of somebody else")
 		when(m.dissents(b) && m.later(b), fmt.Sprintf("%s was made master by another process, by its mark of epoch %d; huntaway resolve --group %s --master ADDRESS says which one counts",
 			b.Addr, b.mark.Epoch, m.group))
-		when(m.dissents(b) && m.richer(b), fmt.Sprintf("%s has data that the master came back without; huntaway resolve --group %s --master %s makes it master (if it is a replica, after REPLICAOF NO ONE), and with %s it is overwritten",
+		when(m.dissents(b) && m.richer(b), fmt.Sprintf("%s has data that the master was taken without; huntaway resolve --group %s --master %s makes it master (if it is a replica, after REPLICAOF NO ONE), and with %s it is overwritten",
 			b.Addr, m.group, b.Addr, m.name(m.master)))
 		when(m.unruly(b), b.Addr+" refuses orders: "+b.refusal)
 		when(b.detachedAt != 0 && m.fresh(b) && m.state == Healthy, b.Addr+" follows nobody yet")
 		when(b.ID == m.master && b.fault != 0 && b.fault.Alive(), b.Addr+", the master, answers "+b.fault.String())
 	}
 	when(m.needy, m.name(m.master)+" refuses writes for want of replicas")
+	for _, l := range m.losses {
+		when(true, l.text+fmt.Sprintf("; huntaway resolve --group %s --master %s says that this is known", m.group, m.name(m.master)))
+	}
 	return append(all, m.remarks...)
 }
 

@@ -19,7 +19,7 @@ func (w *world) reported(t Transition) {
 	if t.To == Draining && t.From != Draining {
 		w.checkLoss(w.boxes[w.table.Master])
 	}
-	if b := w.table.Master; strings.HasPrefix(t.What, "the master has come back") && b >= 0 {
+	if b := w.m.master; strings.HasPrefix(t.What, "the master has come back") && b >= 0 {
 		w.checkLoss(w.boxes[b])
 	}
 	w.switching = t.To == Draining || w.switching && (t.To == Handing || t.To == Verifying)
