@@ -166,18 +166,26 @@ func (pw *poolWorker) hold(s *session, e *entry, frame []byte, f *fault) {
 	h := pw.holdAt(e.group)
 	back := e.marks.has(released)
 	pw.landed(e)
+	at := len(h.queue)
+	switch {
+	case back:
+		at = h.placeOf(e, min(at, h.release.back))
+	case e.marks.has(retried) && s.held > 0:
+		at = h.placeOf(e, at)
+	}
+	pw.holdIn(h, at, s, e, frame, f, back)
+}
+
+// holdIn puts a request into a place of a group's queue, unless the queue is full. One that was
+// there before always has room.
+func (pw *poolWorker) holdIn(h *hold, at int, s *session, e *entry, frame []byte, f *fault, back bool) {
 	if !back && (h.bytes+int64(len(frame)) > pw.opt.HoldBytes || len(h.queue) >= pw.opt.HoldRequests) {
 		pw.counters.HoldFull++
 		pw.w.fail(e, faultHoldFull, nil)
 		return
 	}
-	at := len(h.queue)
-	switch {
-	case back:
-		at = h.placeOf(e, min(at, h.release.back))
+	if back || at < h.release.back {
 		h.release.back++
-	case e.marks.has(retried) && s.held > 0:
-		at = h.placeOf(e, at)
 	}
 	h.queue = slices.Insert(h.queue, at, held{*e, append([]byte(nil), frame...), f})
 	h.enter(e)
@@ -203,6 +211,23 @@ func (h *hold) placeOf(e *entry, most int) int {
 		}
 	}
 	return most
+}
+
+// behindWrites returns the first place in the queue behind every write that the request's session
+// sent before it, and in front of what it sent later, if that stands behind those.
+func (h *hold) behindWrites(e *entry) int {
+	all := h.of[waiter{e.session, e.gen}]
+	if int32(all.top-e.seq) <= 0 {
+		return len(h.queue)
+	}
+	n, _ := slices.BinarySearchFunc(all.writes, e.seq, func(a, b uint32) int { return int(int32(a - b)) })
+	at := 0
+	for ; n > 0; at++ {
+		if o := &h.queue[at].e; o.session == e.session && o.gen == e.gen && o.marks.has(isWrite) && int32(o.seq-e.seq) < 0 {
+			n--
+		}
+	}
+	return at
 }
 
 // enter notes a request that has come into the queue.
@@ -308,11 +333,14 @@ func (pw *poolWorker) overtook(s *session, e *entry) bool {
 	return all != nil && len(all.writes) > 0 && int32(all.writes[0]-e.seq) < 0
 }
 
-// holdBack has a read that overtook wait behind the write.
+// holdBack has a read that overtook wait behind the write, wherever that stands: let go in front of
+// it once more, the read would only be held back again.
 func (pw *poolWorker) holdBack(s *session, e *entry, frame []byte) {
+	h := pw.holdAt(e.group)
+	back := e.marks.has(released)
 	pw.landed(e)
 	e.marks |= retried
-	pw.hold(s, e, frame, faultHoldTime)
+	pw.holdIn(h, h.behindWrites(e), s, e, frame, faultHoldTime, back)
 }
 
 // tickHolds lets requests go whose time is over, and looks whether others can be sent.

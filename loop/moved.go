@@ -1,6 +1,9 @@
 package loop
 
 import (
+	"cmp"
+	"slices"
+
 	"huntaway/codec"
 	"huntaway/shard"
 )
@@ -25,9 +28,19 @@ func (pw *poolWorker) ringMoved(was *shard.Table) {
 		pw.slotsMoved()
 	}
 	pw.retire()
+	slices.SortStableFunc(waiting, heldBefore)
 	for i := range waiting {
 		pw.letGo(&waiting[i], 0)
 	}
+}
+
+// heldBefore compares what waits, by clients and then in the order in which each said it: groups that
+// become one have their queues become one, and what a client said first must stay in front there.
+func heldBefore(a, b held) int {
+	if c := cmp.Or(cmp.Compare(a.e.session, b.e.session), cmp.Compare(a.e.gen, b.e.gen)); c != 0 {
+		return c
+	}
+	return int(int32(a.e.seq - b.e.seq))
 }
 
 // carryOver has an outage under another table end as if it were the same: it began when it
