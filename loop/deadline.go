@@ -45,7 +45,9 @@ func (w *worker) tick() {
 	w.tickDrain()
 	w.drainSlow()
 	w.tickBalance()
-	w.sweep()
+	if !w.excused { // what clients sent while we slept has not been read yet
+		w.sweep()
+	}
 	w.end()
 	w.busy.Store(w.carrying())
 	w.quiet.Store(w.still())

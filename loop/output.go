@@ -170,7 +170,8 @@ func (s *session) overLimit() {
 	s.softLimit(n)
 }
 
-// softLimit closes a session that is over the soft limit and has read nothing for too long.
+// softLimit closes a session that is over the soft limit and has read nothing for too long. While
+// we were asleep ourselves nothing was given to the client that it could have read.
 func (s *session) softLimit(n int64) {
 	l := &s.pw.opt.Limits
 	if n <= l.OutputSoftBytes || s.wire == nil {
@@ -179,7 +180,7 @@ func (s *session) softLimit(n int64) {
 	}
 	taken := s.bytesOut - uint64(s.wire.backlog()+s.wire.untaken())
 	switch {
-	case s.softSince == 0 || taken != s.taken:
+	case s.softSince == 0 || taken != s.taken || s.w.woke():
 		s.softSince, s.taken = s.w.now, taken
 	case s.w.now-s.softSince > int64(l.OutputSoftTime):
 		s.cutOff(endOutput)

@@ -58,6 +58,12 @@ func (w *worker) overslept() int64 {
 	return int64(stallTime) / 2
 }
 
+// woke reports whether the worker has not run for so long that nobody can be blamed for what did not
+// happen meanwhile. One that is late time after time is slow, and not asleep.
+func (w *worker) woke() bool {
+	return w.excused || !w.late && w.now-w.beat.Load() > w.overslept()
+}
+
 // every returns how often the worker wants a tick.
 func (w *worker) every() time.Duration {
 	switch {

@@ -301,10 +301,10 @@ func TestApartIsNobodysBurden(t *testing.T) {
 	}
 }
 
-// TestWhoMakesNoProgressIsClosed: over the soft limit, one that reads a byte now and then stays,
-// and one that reads nothing for the soft time does not.
+// TestWhoMakesNoProgressIsClosed: over the soft limit, one that reads a byte now and then stays, and
+// one that reads nothing for the soft time does not, unless it is we who were asleep.
 func TestWhoMakesNoProgressIsClosed(t *testing.T) {
-	for _, reads := range []bool{true, false} {
+	for _, tc := range []struct{ reads, slept bool }{{true, false}, {false, true}, {false, false}} {
 		st := newTestWorker(t, PoolOptions{Limits: Limits{OutputSoftBytes: 1 << 20, OutputSoftTime: time.Second}})
 		g := newGiver(st)
 		c := st.client(0, 0)
@@ -313,22 +313,26 @@ func TestWhoMakesNoProgressIsClosed(t *testing.T) {
 		g.play(c, 0)
 		w := st.e.workers[0]
 		for range 50 {
-			if reads && len(c.said) > 0 {
+			if tc.reads && len(c.said) > 0 {
 				c.said = c.said[1:]
 				c.kept = len(c.said)
 			}
 			w.begin()
 			w.now += int64(time.Hour) // of this event only
+			if !tc.slept {
+				w.beat.Store(w.now)
+			}
 			w.drainSlow()
 			w.end()
 			if !c.closed {
 				c.s.softSince = min(c.s.softSince, w.now) - int64(time.Hour) // as if it had been an hour ago
 			}
 		}
-		if c.closed == reads {
-			t.Errorf("reads %v: got closed %v; want %v", reads, c.closed, !reads)
+		want := !tc.reads && !tc.slept
+		if c.closed != want {
+			t.Errorf("reads %v, slept %v: got closed %v; want %v", tc.reads, tc.slept, c.closed, want)
 		}
-		if n := st.e.workers[0].pools[0].counters.ClosedOutput; n != 0 && reads {
+		if n := st.e.workers[0].pools[0].counters.ClosedOutput; n != 0 && !want {
 			t.Errorf("got %d closed for their output; want none", n)
 		}
 	}
