@@ -48,7 +48,8 @@
 // within 10 s, for 6 s while it could put its own there, and otherwise for as long as it is renewed. An
 // older version that has the key stands down when a newer one puts its own there. Where a
 // server refuses to name or to list connections the key decides alone, and Status says so. The mark,
-// huntaway:epoch:, is put right as well, by who has seen it right while he wore the badge.
+// huntaway:epoch:, is put right as well, by who wears the badge, once his machine knows the epoch: it asks for the mark
+// when it begins and when it has followed a master that it has not made one, and believes a later one then only.
 //
 // # What is on disk
 //

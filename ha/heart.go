@@ -98,7 +98,7 @@ func (w *watch) beat(s *steward) {
 	if s.machine != nil && !w.o.Failover.DryRun {
 		status := s.machine.Status()
 		l.claim = status.State == failover.Healthy || status.State == failover.Settling
-		l.epoch = status.Epoch
+		l.epoch, l.sure, l.left = status.Epoch, status.EpochSure, status.EpochLeft
 	}
 	ctx := w.ctx
 	w.working.Go(func() {
@@ -124,7 +124,9 @@ func (w *watch) beaten(s *steward, o outcome) {
 		w.install(s)
 	}
 	for _, odd := range o.odd {
-		w.wonder(s, odd)
+		if odd.mark != 0 {
+			w.consult(s, failover.Event{Kind: failover.Forged, Found: odd.mark})
+		}
 	}
 	w.consult(s, o.ev)
 }
@@ -137,6 +139,8 @@ type look struct {
 	others    []string // those of the other members
 	claim     bool     // say that this monitor is active, if no other is
 	epoch     uint64   // with claim: of the group
+	sure      bool     // no mark can be of a later one
+	left      bool     // the master has been given the mark of it
 	heart     *heart   // the steward's
 
 	odd []oddity // what was found that no monitor has written
@@ -315,23 +319,27 @@ func (l *look) disown(addr string, b beat) {
 	}
 }
 
-// guard keeps the group's mark on the master what it was made, once it has been seen so: who alone is
-// active is the only one to change it. An older one is raised, as at a start.
+// guard keeps the group's mark on the master what it was made, once the machine knows what that is: who alone is
+// active is the only one to change it. One that the machine has yet to leave there is written without a word.
 func (l *look) guard(ctx context.Context, c *redis.Client, addr string, m mark) {
 	h := l.heart
 	switch {
+	case !l.sure: // it may be of another process, for the machine to take
+		return
 	case m.is == l.epoch && m.what == "":
 		h.marked = l.epoch
 		return
-	case h.marked != l.epoch && m.is > l.epoch: // of another process, for the machine to take
-		return
 	}
-	if err := writeMark(ctx, c, l.group, l.epoch, m); err != nil {
-		return // looked at again soon
+	err := writeMark(ctx, c, l.group, l.epoch, m)
+	if l.left || h.marked == l.epoch || m.what != "" || m.is > l.epoch {
+		now := "put right"
+		if err != nil {
+			now = "cannot be put right: " + brief(err)
+		}
+		l.odd = append(l.odd, oddity{key: markerKey(l.group), mark: m.is,
+			text: fmt.Sprintf("%s on %s is not the mark of epoch %d that was left there: %s; %s", markerKey(l.group), addr, l.epoch, m, now)})
 	}
-	if h.marked == l.epoch || m.what != "" {
-		l.odd = append(l.odd, oddity{key: markerKey(l.group),
-			text: fmt.Sprintf("%s on %s is not the mark of epoch %d that was left there: %s; put right", markerKey(l.group), addr, l.epoch, m)})
+	if err == nil {
+		h.marked = l.epoch
 	}
-	h.marked = l.epoch
 }

@@ -423,6 +423,7 @@ func TestLargeKeys(t *testing.T) {
 		t.Errorf("identify: got %+v, %v; want no mark and no key but the two", ev.Mark, err)
 	}
 	a.active("with large keys")
+	a.look.sure = true
 	a.active("with a large mark")
 	if got := i.must("GET", markerKey("g")); got != "3" {
 		t.Errorf("got the mark %.20q; want 3", got)
@@ -454,6 +455,10 @@ func TestForgedMark(t *testing.T) {
 	if a.active("with an older mark"); a.odd != "" || i.must("GET", markerKey("g")) != "5" {
 		t.Errorf("got %q and the mark %v; want it left alone by who is not active yet", a.odd, i.must("GET", markerKey("g")))
 	}
+	if a.active("before the epoch is known"); a.odd != "" || i.must("GET", markerKey("g")) != "5" {
+		t.Errorf("got %q and the mark %v; want it left to the machine", a.odd, i.must("GET", markerKey("g")))
+	}
+	a.look.sure = true
 	if a.active("with an older mark"); a.odd != "" || i.must("GET", markerKey("g")) != "7" {
 		t.Errorf("got %q and the mark %v; want it raised", a.odd, i.must("GET", markerKey("g")))
 	}

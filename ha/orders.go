@@ -83,9 +83,9 @@ func (h *hand) obey(ctx context.Context, o order) outcome {
 	defer cancel()
 	out := outcome{group: o.group, addr: h.addr}
 	fresh := h.client == nil
-	out.ev = h.attempt(ctx, &o, &out.note)
+	out.ev = h.attempt(ctx, &o, &out)
 	if err := out.ev.Err; err != nil && !fresh && classify(err) == faultLost {
-		out.ev = h.attempt(ctx, &o, &out.note)
+		out.ev = h.attempt(ctx, &o, &out)
 	}
 	if out.note != "" {
 		out.addr = h.addr + ": " + out.note
@@ -95,14 +95,14 @@ func (h *hand) obey(ctx context.Context, o order) outcome {
 }
 
 // attempt carries out an order over the connection there is, or a new one.
-func (h *hand) attempt(ctx context.Context, o *order, note *string) failover.Event {
+func (h *hand) attempt(ctx context.Context, o *order, out *outcome) failover.Event {
 	if h.client == nil {
 		h.client = redis.NewClient(h.options())
 	}
 	ev := failover.Event{Kind: failover.Done, ID: o.ID, Server: o.Server, Sent: perf.Now()}
 	t := task{ctx: ctx, c: h.client, order: o, ev: &ev, more: h.orders}
 	ev.Err = ops[o.Op](&t)
-	*note = t.note
+	out.note, out.odd = t.note, append(out.odd, t.odd...)
 	switch f := classify(ev.Err); {
 	case ev.Err == nil:
 	case f == faultLost, f == vital.FaultRefused, f == vital.FaultTimeout:
@@ -135,6 +135,7 @@ type task struct {
 	ev    *failover.Event // where the answer goes
 	more  <-chan order    // other orders that wait for this one
 	note  string          // what did not work and need not
+	odd   []oddity        // what no monitor has written
 }
 
 // ops are the orders, by failover.Op. Delegate is for the arbiter.
@@ -293,9 +294,13 @@ func (t *task) verify() error {
 	if err != nil {
 		return err
 	}
-	t.ev.Mark.Epoch = t.order.Epoch
-	if failover.Credible(was.is, t.order.Epoch) {
+	t.ev.Mark.Epoch, t.ev.Found = t.order.Epoch, was.is
+	if !t.order.Certain && failover.Credible(was.is, t.order.Epoch) {
 		t.ev.Mark.Epoch = max(was.is, t.order.Epoch)
+	}
+	if was.what != "" || was.is > t.ev.Mark.Epoch {
+		t.odd = append(t.odd, oddity{key: markerKey(t.order.group), text: fmt.Sprintf("%s on %s is not the mark of epoch %d or before: %s; to be put right",
+			markerKey(t.order.group), t.c.Options().Addr, t.ev.Mark.Epoch, was)})
 	}
 	err = writeMark(t.ctx, t.c, t.order.group, t.ev.Mark.Epoch, was)
 	if !beginsWith(err, "OOM ") {

@@ -33,7 +33,8 @@ type steward struct {
 // An oddity is that a key that monitors write is not as one has left it.
 type oddity struct {
 	key, text string
-	at        int64 // when it was last found
+	mark      uint64 // of a mark: the epoch that it names, 0: none
+	at        int64  // when it was last found
 }
 
 // oddFor is how long an oddity is an alarm, and how long at least from one line about any to the next:
@@ -46,7 +47,7 @@ type outcome struct {
 	ev    failover.Event // Done, or Rival when another monitor was heard
 	beat  bool           // it is a look for other monitors; without a rival ev is a Tick
 	heart *heart         // of a look: the steward's
-	odd   []oddity       // of a look: what it found that no monitor has written
+	odd   []oddity       // of a look or a Verify: what it found that no monitor has written
 	note  string         // what is worth a line in the log all the same; "" for nothing
 	addr  string         // with note: the server's
 }
@@ -279,6 +280,9 @@ func (w *watch) conclude(o outcome) {
 	}
 	if o.note != "" {
 		w.remark(o.group, o.note, o.addr)
+	}
+	for _, odd := range o.odd {
+		w.wonder(s, odd)
 	}
 	if o.beat {
 		w.beaten(s, o)

@@ -30,6 +30,7 @@ type Action struct {
 	Target     int32      // Order: whom Server shall follow or hand over to; -1: nobody that exists
 	Within     int64      // nanoseconds
 	Epoch      uint64     // Publish: the group's epoch from now on; Order Verify: what goes into the marker key
+	Certain    bool       // Order Verify: no mark can be of a later epoch, so that one is put right; else the later counts
 	RunID      string     // Order Verify: the process that is to be marked; "": whoever answers
 	Intent     Intent     // Persist
 	Transition Transition // Report
@@ -47,7 +48,7 @@ const (
 	Detach             // REPLICAOF 192.0.2.1 1 (RFC 5737: an address that nobody has), then Inspect
 	Follow             // REPLICAOF Target
 	Promote            // MULTI, REPLICAOF NO ONE, CONFIG REWRITE, CLIENT KILL TYPE normal SKIPME yes, EXEC; replies are checked, a failed REWRITE is a warning
-	Verify             // INFO replication and server, then, if RunID is who answers, SET of the marker key to Epoch, unless it is higher, or without memory a write that needs none: Repl and the mark in Done
+	Verify             // INFO replication and server, then, if RunID is who answers, SET of the marker key to Epoch, unless it is higher and counts, or without memory a write that needs none: Repl and the mark in Done
 	Demote             // CLIENT PAUSE 5000 WRITE, REPLICAOF Target, CLIENT KILL TYPE normal SKIPME yes
 	Handover           // FAILOVER TO Target TIMEOUT Within, then poll until it is over; Repl in Done
 	Pause              // CLIENT PAUSE Within WRITE
@@ -134,6 +135,8 @@ type Status struct {
 	Master    int32  // -1: none
 	Epoch     uint64 // of the last publication
 	Held      bool
+	EpochSure bool     // no mark that a server has can be of a later epoch
+	EpochLeft bool     // the master has been given the mark of this one
 	Forbidden string   // why it does not act although it would; "": nothing forbids it
 	Plight    string   // what is the case while it has no master that is known to be well; "": it has
 	Way       string   // with Plight: what happens by itself, and what an operator can do

@@ -58,9 +58,9 @@ func (m *Machine) unrivalled(b *member) bool {
 		len(m.dissenters(b)) == 0 && len(m.absentees()) == 0
 }
 
-// later tells whether a server has a mark of a later epoch than this process knows of.
+// later tells whether a server has a mark of a later epoch than this process knows of, and it is not one that was forged.
 func (m *Machine) later(b *member) bool {
-	return b.looked && b.mark.Epoch > m.epoch && Credible(b.mark.Epoch, m.epoch)
+	return b.looked && b.mark.Epoch != m.tally.forged && b.mark.Epoch > m.epoch && Credible(b.mark.Epoch, m.epoch)
 }
 
 // agreed returns the one server that says it is master and is vouched for.

@@ -26,6 +26,8 @@ type await struct {
 	target int32
 	until  int64 // then it counts as failed
 	epoch  uint64
+
+	certain bool
 }
 
 // An outcome is what an action of the current state has brought.
@@ -43,7 +45,7 @@ func (m *Machine) launch(j job, a Action) {
 	if b := m.member(a.Server); b != nil && a.Kind == Order && a.Op.changes() {
 		b.changedAt = m.now
 	}
-	m.awaits = append(m.awaits, await{a.ID, j, a.Kind, a.Op, a.Server, a.Target, m.now + a.Within + grace, a.Epoch})
+	m.awaits = append(m.awaits, await{a.ID, j, a.Kind, a.Op, a.Server, a.Target, m.now + a.Within + grace, a.Epoch, a.Certain})
 	m.do(a)
 }
 
@@ -91,7 +93,11 @@ func (m *Machine) ended(a await, ev Event) {
 	if a.kind == Order && b != nil && a.op.inspects() && (ev.Err == nil || ev.Repl.ID != "") {
 		m.heard(b, ev)
 	}
-	if a.kind == Order && (a.op == Verify || a.op == Identify && a.server == m.heir.id && m.saving.version == 0) {
+	switch {
+	case a.kind != Order:
+	case a.op == Verify:
+		m.marked(a, ev)
+	case a.op == Identify && a.server == m.heir.id && m.saving.version == 0:
 		m.catchUp(a, ev)
 	}
 	m.obeyed(b, a, ev.Err)

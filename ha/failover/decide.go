@@ -33,18 +33,6 @@ func (m *Machine) belated() bool {
 	return m.elevated()
 }
 
-// leaveMark writes the group's marker key to the master once in the machine's life, so
-// that what was master is known again when it returns with its data and under another
-// lineage.
-func (m *Machine) leaveMark() {
-	if m.marked || m.o.Mode != Local || m.o.DryRun || m.stoodDown() || len(m.members) < 2 {
-		return
-	}
-	m.marked = true
-	m.launch(ofNobody, Action{Kind: Order, Op: Verify, Server: m.master, Target: -1, Epoch: m.epoch,
-		RunID: m.known.RunID, Within: lookTime})
-}
-
 // condemned calls a master in question that answers and is of no use all the same.
 func (m *Machine) condemned() bool {
 	c, why := m.verdict()

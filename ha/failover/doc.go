@@ -107,6 +107,12 @@
 // one that replicas follow or that has the newest mark; where these disagree nothing is decided.
 // The epoch is then that of the mark on the master.
 //
+// Clients can write marks. What is believed of one is: at a start, and of a master that this process has not made one, that
+// it is of a later epoch, within reason; of two servers that say they are master without a state file, that the higher one
+// is the later, unless the replicas follow the other. Once the process has asked for the mark of its master it knows the
+// epoch, and any other mark there is put right and named; so is one that a candidate has copied. A mark that was found
+// to be forged is believed of nobody who returns with it.
+//
 // # The servers' files
 //
 // A promotion and a demotion write what the server has become into its file. FAILOVER does not:

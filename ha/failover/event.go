@@ -18,6 +18,7 @@ const (
 	Objected                    // the arbiter says that the master is objectively down; with Source 0 that it is not any more
 	Rival                       // another active monitor was heard: Text says who
 	Alone                       // this monitor has said that it is active where all others look, and nobody else does
+	Forged                      // the master's mark was not the one that this machine knows it has, and was put right: Found
 	Commanded                   // an operator's wish: Wish
 )
 
@@ -32,6 +33,7 @@ type Event struct {
 	Fault  vital.Fault
 	Repl   vital.Replication // Probed without Fault; Done of an order that inspects
 	Mark   Mark              // Done of Identify
+	Found  uint64            // Done of Verify: the mark that was there before; Forged: likewise
 	Addr   string            // Announced: host:port
 	Epoch  uint64            // Announced: the arbiter's own
 	Source int               // Announced, Objected: how many of the arbiter's voices say so

@@ -82,7 +82,7 @@ type Machine struct {
 	hushed    bool     // held because the master has too few replicas
 	wary      bool     // held until a probe has seen who answers in the master's place
 	thinSince int64    // since when it has; 0: it has not
-	marked    bool     // the marker key has been written to the first master
+	tally     tally    // of the marker key
 	copying   int32    // who is receiving a full copy by our order; -1: nobody
 	forbidden string   // see Status
 	needy     bool     // the new master refused writes for want of replicas when it was published, and has none yet
@@ -174,6 +174,7 @@ func (m *Machine) bereft() bool {
 func (m *Machine) startOver(l Layout) {
 	m.giveUpWish("the configuration was changed meanwhile")
 	m.master, m.tabled, m.started, m.known = l.Master, l.Master, m.now, past{}
+	m.unmarked()
 	m.on(reset, Transition{What: "the group was changed", Why: "the table names " + m.name(l.Master), Loss: -1})
 	m.begin("", -1)
 }
@@ -231,8 +232,13 @@ func (m *Machine) take(ev Event) {
 		m.hearObjected(ev)
 	case Rival:
 		m.rivalAt, m.rival = m.now, ev.Text
+		m.unmarked() // that one may raise the epoch
 	case Alone:
 		m.rivalAt = 0
+	case Forged:
+		if ev.Found > m.epoch {
+			m.tally.forged = ev.Found
+		}
 	case Commanded:
 		m.command(ev.Wish)
 	}

@@ -190,7 +190,7 @@ func (m *Machine) verify() { m.order(Inspect, m.round.candidate, m.o.Promote) }
 
 // reverify has the new master take a write.
 func (m *Machine) reverify() {
-	m.launch(ofState, Action{Kind: Order, Op: Verify, Server: m.round.candidate, Target: -1, Epoch: m.epoch + 1,
+	m.launch(ofState, Action{Kind: Order, Op: Verify, Server: m.round.candidate, Target: -1, Epoch: m.epoch + 1, Certain: m.tally.sure,
 		RunID: m.member(m.round.candidate).repl.RunID, Within: m.o.Promote})
 }
 

@@ -11,7 +11,9 @@ import (
 func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	was, loss, least := m.known, m.lossAgainst(id), m.missing(&r, id)
 	before := m.tabled
-	m.marked = m.marked || m.state == Verifying
+	if m.state != Verifying {
+		m.unmarked()
+	}
 	if b := m.member(id); b != nil {
 		m.bereave(b, was)
 	}

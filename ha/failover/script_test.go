@@ -45,6 +45,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	reload 0,1 master=1 epoch=7     somebody else publishes: members, master, epoch; also held
 //	promote 1, follow 2 1           by hand, at the server
 //	set 0 backlog=0                 it has had no replica yet: its first begins a new lineage
+//	forge 9999                      a client writes the group's mark on the master
 //	mark 1 3                        the group's mark on a server
 //	status                          what is known
 func TestScripts(t *testing.T) {
@@ -124,6 +125,8 @@ func (s *script) say(words []string) {
 		s.w.feed(Event{Kind: Commanded, Wish: s.wish(words)})
 	case "trap":
 		s.w.trap = trap{int(s.number(rest[0])), rest[1], fallen(rest[2]), s.span(rest[3])}
+	case "forge":
+		s.w.forge(uint64(s.number(rest[0])))
 	case "announce", "object", "rival", "norival", "reach", "disk", "mute", "needs", "reload", "arbiter":
 		s.outside(words)
 	default:

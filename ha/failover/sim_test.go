@@ -64,8 +64,8 @@ func (w *world) disturb(t *rapid.T, hands bool) {
 	b := w.boxes[rapid.IntRange(0, len(w.boxes)-1).Draw(t, "server")]
 	what := rapid.SampledFrom([]string{"kill", "kill", "boot", "boot", "stop", "cont", "cont", "cut", "alone", "mend", "mend", "fault",
 		"fine", "empty", "foreign", "save", "slow", "crash", "crashin", "crashin", "begin", "begin", "disk", "latency", "switchover", "switchover",
-		"promote", "follow", "rival", "fences", "mute", "priority", "report", "master", "trap", "trap", "trap", "fall", "fall", "full", "grudging"}).Draw(t, "what")
-	if !hands && (what == "promote" || what == "follow") {
+		"promote", "follow", "rival", "fences", "mute", "priority", "report", "master", "trap", "trap", "trap", "fall", "fall", "full", "grudging", "forge"}).Draw(t, "what")
+	if !hands && (what == "promote" || what == "follow" || what == "forge") {
 		what = "trap"
 	}
 	if what == "master" { // what hurts most
@@ -170,6 +170,8 @@ func (w *world) happenRarely(t *rapid.T, what string, b *box) {
 		w.fences = rapid.SampledFrom([]int64{0, 200 * ms, 3 * second}).Draw(t, "fences")
 	case "mute":
 		w.mute = !w.mute
+	case "forge":
+		w.forge(rapid.SampledFrom([]uint64{0, 1, w.m.epoch + 1, 9999, 1 << 50}).Draw(t, "mark"))
 	case "rival":
 		w.feed(Event{Kind: Rival, Text: "other"})
 	}

@@ -136,27 +136,3 @@ func (m *Machine) followers(b *member) (n int) {
 	}
 	return n
 }
-
-// catchUp raises the epoch by what the mark on the master, or on who is to be published, is above
-// what it was taken for: without a state file this process does not know how often the group's
-// master has changed, and the mark does. Once this process has written one it knows.
-func (m *Machine) catchUp(a await, ev Event) {
-	was := max(a.epoch, m.epoch)
-	if a.op == Verify {
-		was = a.epoch
-	}
-	if mark := ev.Mark.Epoch; ev.Err == nil && !ev.Repl.Replica && mark > was && Credible(mark, was) {
-		m.epoch += mark - was
-		m.note(fmt.Sprintf("the epoch is %d", m.epoch), m.name(a.server)+" has that mark, and the state file does not know of it")
-	}
-}
-
-// EpochMost is above every epoch that can have been reached: what is higher is no mark of ours.
-const EpochMost = 1 << 48
-
-// epochJump is more than a process can have missed: a failover every minute for two years. Clients can
-// write marks too, and none shall use the epochs up.
-const epochJump = 1 << 20
-
-// Credible tells whether a mark can be of this group's by an epoch of it that is known.
-func Credible(mark, epoch uint64) bool { return mark < EpochMost && mark <= epoch+epochJump }

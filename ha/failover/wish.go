@@ -97,7 +97,8 @@ func (m *Machine) resolveMaster(w Wish, b *member) {
 	m.known, m.abandoned, m.losses, m.remarks = past{}, nil, nil, nil
 	for _, r := range m.members {
 		if r != b && m.later(r) { // whoever made it master is overruled
-			m.epoch, m.marked = r.mark.Epoch, false
+			m.epoch = r.mark.Epoch
+			m.unmarked()
 		}
 	}
 	switch m.state {

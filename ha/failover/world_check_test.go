@@ -62,7 +62,7 @@ func (w *world) checkLoss(b *box) {
 // decided for it, nor made it forget what it knew.
 func (w *world) promises() bool {
 	w.forgetful = w.forgetful || w.disk.Lineage == ""
-	return w.o.Mode == Local && !w.wrenched && !w.byHand && !w.forgetful
+	return w.o.Mode == Local && !w.wrenched && !w.byHand && !w.forged && !w.forgetful
 }
 
 // obscured tells whether nothing shows that o, who has more than b, has it: b has all that the last master has said, and

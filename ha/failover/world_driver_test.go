@@ -22,6 +22,7 @@ func (w *world) step() {
 		return
 	}
 	w.client()
+	w.guard()
 	w.runProbes()
 	w.runLocal()
 	if !w.dark && w.m.Next() <= w.now {
@@ -45,6 +46,35 @@ func (w *world) feed(ev Event) {
 	w.perform(w.m.Step(ev, nil))
 	if w.m.state != state {
 		w.frozenFor = w.now
+	}
+}
+
+// guard puts the mark on the master right, as the driver does over a connection that it has had since it last looked.
+func (w *world) guard() {
+	if w.now < w.guardAt {
+		return
+	}
+	w.guardAt = w.now + 3*second
+	s := w.m.Status()
+	if s.State != Healthy || !s.EpochSure || s.Master < 0 {
+		return
+	}
+	b := w.boxes[s.Master]
+	if w.sees(b) && b.ok() && !b.cut && b.fault == 0 && !b.replica && !b.full && !b.grudging && len(w.info(b).Followers) >= w.needs && b.mark != s.Epoch {
+		was := b.mark
+		w.leave(b, Action{Epoch: s.Epoch, Certain: true})
+		w.say("the mark %d on s%d is put right: %d", was, b.id, s.Epoch)
+		if s.EpochLeft && was != 0 {
+			w.feed(Event{Kind: Forged, Found: was})
+		}
+	}
+}
+
+// forge has a client write the mark.
+func (w *world) forge(epoch uint64) {
+	if b := w.table.Master; b >= 0 && w.boxes[b].ok() && !w.boxes[b].replica && !w.table.Held {
+		w.boxes[b].mark, w.forged = epoch, true
+		w.boxes[b].offset++
 	}
 }
 
@@ -216,7 +246,7 @@ func (w *world) report(j job2, err error, b *box) {
 	ev := Event{Kind: Done, ID: j.a.ID, Err: err, Sent: j.at, Server: j.a.Server}
 	if (err == nil || noReplicas(err)) && j.a.Op.inspects() {
 		ev.Repl = w.info(b)
-		ev.Mark = Mark{b.keys, b.mark}
+		ev.Mark, ev.Found = Mark{b.keys, b.mark}, w.found
 	}
 	if j.a.Op == Detach && err == nil {
 		w.promised[b.id] = ev.Repl

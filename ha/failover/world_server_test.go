@@ -334,9 +334,9 @@ func (w *world) look(b *box, a Action) error {
 		if len(w.info(b).Followers) < w.needs {
 			return errors.New("NOREPLICAS Not enough good replicas to write.")
 		}
+		w.found = b.mark
 		if !b.full {
-			b.mark = max(b.mark, a.Epoch)
-			b.offset++
+			w.leave(b, a)
 		}
 	case Inspect, Identify:
 		if b.fault != 0 {
@@ -349,6 +349,15 @@ func (w *world) look(b *box, a Action) error {
 		b.cfg = b.master
 	}
 	return nil
+}
+
+// leave has b take a mark.
+func (w *world) leave(b *box, a Action) {
+	if a.Certain || !Credible(b.mark, a.Epoch) {
+		b.mark = 0
+	}
+	b.mark = max(b.mark, a.Epoch)
+	b.offset++
 }
 
 // handover begins a FAILOVER.

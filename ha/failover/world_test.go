@@ -60,6 +60,9 @@ type world struct {
 	teller    int    // the life of the machine that has given the order being carried out
 	fair      bool   // that one's target was the group's master
 	switching bool   // a switchover is being made
+	found     uint64 // the mark that the last Verify has found
+	guardAt   int64  // when the mark is looked at next
+	forged    bool   // a client has written the mark
 	byHand    bool   // somebody has promoted servers or had them follow others, by hand
 	wrenched  bool   // an operator has resolved the group
 	turned    bool   // a master with a stranger's data, which it had been made to copy by hand, was taken: they are the group's since

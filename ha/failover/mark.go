@@ -1,0 +1,80 @@
+package failover
+
+import "fmt"
+
+// A tally is what this process knows of the group's epoch, and has made of the mark on the master that says it. Clients
+// can write that mark.
+type tally struct {
+	sure    bool   // the epoch is the group's: no mark that a server has can be of a later one
+	left    uint64 // the mark that this process has left, 0: none
+	at      int32  // where
+	process string // likewise
+	asking  bool   // leaveMark's Verify is out
+	askAt   int64  // when it may be sent again
+	forged  uint64 // a later mark that stood where this process knew the epoch, 0: none did
+}
+
+// askMarkEvery is the time between two attempts at leaving a mark.
+const askMarkEvery = 2 * second
+
+// leaveMark writes the group's marker key to a master that this process has not tried itself, so that what was master is
+// known again when it returns with its data and under another lineage; and asks which mark is there: another process
+// may have made that one master. What is found once that is known, no monitor has written.
+func (m *Machine) leaveMark() {
+	t := &m.tally
+	if t.sure || t.asking || m.now < t.askAt || m.o.Mode != Local || m.o.DryRun || m.stoodDown() || len(m.members) < 2 {
+		return
+	}
+	t.asking = true
+	m.launch(ofNobody, Action{Kind: Order, Op: Verify, Server: m.master, Target: -1, Epoch: m.epoch,
+		RunID: m.known.RunID, Within: lookTime})
+}
+
+// marked takes the end of a Verify.
+func (m *Machine) marked(a await, ev Event) {
+	t := &m.tally
+	if a.job == ofNobody {
+		t.asking, t.askAt = false, m.now+askMarkEvery
+	}
+	m.catchUp(a, ev)
+	if ev.Err != nil || ev.Repl.Replica || a.job == ofNobody && a.server != m.master {
+		return
+	}
+	t.sure, t.left, t.at, t.process = true, ev.Mark.Epoch, a.server, ev.Repl.RunID
+	if a.certain && ev.Found > a.epoch {
+		t.forged = ev.Found
+	}
+}
+
+// unmarked forgets what is known of the mark, of a master that somebody else may have made one.
+func (m *Machine) unmarked() { m.tally.sure, m.tally.left = false, 0 }
+
+// isLeft tells whether the mark of the group's epoch was left at the process that is its master.
+func (m *Machine) isLeft() bool {
+	b := m.member(m.master)
+	return b != nil && m.tally.left == m.epoch && m.tally.at == b.ID && m.tally.process == b.repl.RunID
+}
+
+// catchUp raises the epoch by what the mark on the master, or on who is to be published, is above
+// what it was taken for: without a state file this process does not know how often the group's
+// master has changed, and the mark does. Once this process has written one it knows.
+func (m *Machine) catchUp(a await, ev Event) {
+	was := max(a.epoch, m.epoch)
+	if a.op == Verify {
+		was = a.epoch
+	}
+	if mark := ev.Mark.Epoch; !a.certain && ev.Err == nil && !ev.Repl.Replica && mark > was && Credible(mark, was) {
+		m.epoch += mark - was
+		m.note(fmt.Sprintf("the epoch is %d", m.epoch), m.name(a.server)+" has that mark, and the state file does not know of it")
+	}
+}
+
+// EpochMost is above every epoch that can have been reached: what is higher is no mark of ours.
+const EpochMost = 1 << 48
+
+// epochJump is more than a process can have missed: a failover every minute for two years. Clients can
+// write marks too, and none shall use the epochs up.
+const epochJump = 1 << 20
+
+// Credible tells whether a mark can be of this group's by an epoch of it that is known.
+func Credible(mark, epoch uint64) bool { return mark < EpochMost && mark <= epoch+epochJump }
