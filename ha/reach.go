@@ -1,6 +1,7 @@
 package ha
 
 import (
+	"slices"
 	"time"
 
 	"huntaway/ha/vital"
@@ -35,7 +36,7 @@ func (w *watch) reach(master int32) (reached, others int) {
 	now := perf.Now()
 	for id := range int32(w.seen.Servers()) {
 		c := w.contacts[id]
-		if id == master || w.seen.Server(id) == nil || c.lostAt != 0 && now-c.lostAt > lostLong {
+		if id == master || w.seen.Server(id) == nil || w.alias(id) || c.lostAt != 0 && now-c.lostAt > lostLong {
 			continue
 		}
 		others++
@@ -44,4 +45,9 @@ func (w *watch) reach(master int32) (reached, others int) {
 		}
 	}
 	return reached, others
+}
+
+// alias tells whether a server is another one of its group under a second name.
+func (w *watch) alias(id int32) bool {
+	return slices.ContainsFunc(w.stewards, func(s *steward) bool { return s.machine != nil && s.machine.Alias(id) })
 }

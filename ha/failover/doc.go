@@ -119,6 +119,13 @@
 // after it the new master is told to, and then the old one. Never the old one alone, for started
 // together, without a proxy, both would be replicas.
 //
+// # One server under two names
+//
+// A server is its process: an address that answers with the run_id of a member is that one under another name, an
+// alias. It is no member: it is not counted, told nothing and never promoted, who follows its address follows that
+// member, an operator who names it means that one, and Status says that it should leave the file. It becomes a member
+// when it has been another process for aliasFor.
+//
 // # Rejoining
 //
 // A member that is not the group's master and says it is one is never used (the detector keeps

@@ -32,7 +32,7 @@ func (c cause) answers() bool { return c >= causeMisconf }
 
 // probed takes the end of a probe.
 func (m *Machine) probed(ev Event) {
-	b := m.member(ev.Server)
+	b := m.entry(ev.Server)
 	switch {
 	case b == nil:
 	case ev.Fault == vital.FaultNone:
@@ -40,6 +40,7 @@ func (m *Machine) probed(ev Event) {
 	default:
 		b.failed(ev)
 	}
+	m.settleAliases()
 }
 
 // accused takes what the data path noticed of the master: it is looked at.
@@ -375,7 +376,7 @@ func (m *Machine) revoked(r, b *member) bool {
 // follows tells whether r says that it follows b, by the address that we know b by or by one
 // that belongs to none of our servers.
 func (m *Machine) follows(r, b *member) bool {
-	if r.repl.Master == b.Addr {
+	if m.memberAt(r.repl.Master) == b {
 		return true
 	}
 	return r.repl.Master != nowhere && m.memberAt(r.repl.Master) == nil

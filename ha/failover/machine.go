@@ -41,12 +41,13 @@ type Machine struct {
 	started int64 // when the machine was made, or reset
 
 	members   []*member
-	master    int32  // by the table, or by the state file if that says otherwise; -1: none
-	tabled    int32  // by the table
-	left      string // the address of a master that was taken out of the group; "": none was
-	epoch     uint64 // of the group's last publication, or of the table if that is higher
-	held      bool   // as the table has it
-	known     past   // what the master is as far as it has been accepted
+	aliases   []*member // of the table's servers, those that are a member under another name
+	master    int32     // by the table, or by the state file if that says otherwise; -1: none
+	tabled    int32     // by the table
+	left      string    // the address of a master that was taken out of the group; "": none was
+	epoch     uint64    // of the group's last publication, or of the table if that is higher
+	held      bool      // as the table has it
+	known     past      // what the master is as far as it has been accepted
 	descents  descents
 	losses    []loss   // what an operator has yet to acknowledge, oldest first
 	heirs     []string // the lineages of who was made master since the last publication, newest last
@@ -119,13 +120,18 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 
 // enlist makes these the group's members and keeps what is known of those that stay.
 func (m *Machine) enlist(all []Member) {
-	before := m.members
-	m.members = nil
+	before := slices.Concat(m.members, m.aliases)
+	was := m.aliases
+	m.members, m.aliases = nil, nil
 	for _, each := range all {
 		i := slices.IndexFunc(before, func(b *member) bool { return b.ID == each.ID && b.Addr == each.Addr })
 		if i >= 0 {
 			before[i].Member = each
-			m.members = append(m.members, before[i])
+			if slices.Contains(was, before[i]) && listedIn(all, before[i].same) && each.ID != m.master {
+				m.aliases = append(m.aliases, before[i])
+			} else {
+				m.members = append(m.members, before[i])
+			}
 			continue
 		}
 		m.members = append(m.members, &member{Member: each})
@@ -175,6 +181,8 @@ func (m *Machine) startOver(l Layout) {
 	m.giveUpWish("the configuration was changed meanwhile")
 	m.master, m.tabled, m.started, m.known = l.Master, l.Master, m.now, past{}
 	m.unmarked()
+	m.members, m.aliases = append(m.members, m.aliases...), nil
+	m.settleAliases() // another name may be the one that counts
 	m.on(reset, Transition{What: "the group was changed", Why: "the table names " + m.name(l.Master), Loss: -1})
 	m.begin("", -1)
 }
@@ -296,11 +304,16 @@ func (m *Machine) member(id int32) *member {
 	return nil
 }
 
-// memberAt returns the member at that address, nil when there is none.
+// memberAt returns the member at that address, under whichever of its names, nil when there is none.
 func (m *Machine) memberAt(addr string) *member {
 	for _, b := range m.members {
 		if b.Addr == addr {
 			return b
+		}
+	}
+	for _, b := range m.aliases {
+		if b.Addr == addr {
+			return m.member(b.same)
 		}
 	}
 	return nil

@@ -75,6 +75,10 @@ type member struct {
 	mark      Mark  // what it held when it was identified
 	looked    bool  // it was, since it last changed its process or lineage
 	strange   bool  // its data are not ours
+
+	// An alias.
+	same     int32 // the member that it is under another name
+	ownSince int64 // since when it has answered, as somebody else; 0: it has not
 }
 
 // span writes nanoseconds for people.

@@ -51,7 +51,7 @@ func (m *Machine) restore() {
 		if r == b || r.busy || m.now < r.again || !m.current(r) || !r.repl.Replica || !m.ours(r) {
 			continue
 		}
-		if r.repl.Master == nowhere || m.memberAt(r.repl.Master) != nil && r.repl.Master != b.Addr || r.detachedAt != 0 && r.repl.Master != b.Addr {
+		if r.repl.Master == nowhere || m.memberAt(r.repl.Master) != nil && m.memberAt(r.repl.Master) != b || r.detachedAt != 0 && m.memberAt(r.repl.Master) != b {
 			m.rejoin(Follow, r, b.ID)
 		}
 	}
@@ -101,7 +101,7 @@ func (m *Machine) mayJoin(b *member) bool {
 // know it by, when lineage and link say so.
 func (m *Machine) inLine(b *member) bool {
 	master := m.member(m.master)
-	if master == nil || b.repl.Master == master.Addr {
+	if master == nil || m.memberAt(b.repl.Master) == master {
 		return master != nil
 	}
 	return b.repl.Master != nowhere && m.memberAt(b.repl.Master) == nil && b.repl.LinkUp && b.repl.ID == master.repl.ID

@@ -130,7 +130,7 @@ func (m *Machine) startTorn(b *member, rivals []*member) {
 // followers counts the servers of the group that say they are replicas of b.
 func (m *Machine) followers(b *member) (n int) {
 	for _, r := range m.members {
-		if m.isReplica(r) && r.repl.Master == b.Addr {
+		if m.isReplica(r) && m.memberAt(r.repl.Master) == b {
 			n++
 		}
 	}

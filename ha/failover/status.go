@@ -25,6 +25,10 @@ func (m *Machine) Status() Status {
 		s.Servers = append(s.Servers, ServerStatus{
 			ID: b.ID, Addr: b.Addr, Role: b.Role, Repl: b.repl, Fault: b.fault, Heard: b.sent, Note: m.unfit(b)})
 	}
+	for _, b := range m.aliases {
+		s.Servers = append(s.Servers, ServerStatus{ID: b.ID, Addr: b.Addr, Role: b.Role, Repl: b.repl, Fault: b.fault, Heard: b.sent,
+			Note: "it is " + m.name(b.same) + " under another name"})
+	}
 	return s
 }
 
@@ -53,6 +57,9 @@ func (m *Machine) alarms() (all []string) {
 		when(m.unruly(b), b.Addr+" refuses orders: "+b.refusal)
 		when(b.detachedAt != 0 && m.fresh(b) && m.state == Healthy, b.Addr+" follows nobody yet")
 		when(b.ID == m.master && b.fault != 0 && b.fault.Alive(), b.Addr+", the master, answers "+b.fault.String())
+	}
+	for _, b := range m.aliases {
+		when(true, b.Addr+" is "+m.name(b.same)+" under another name and is left out; "+m.adviceOnAlias())
 	}
 	when(m.needy, m.name(m.master)+" refuses writes for want of replicas")
 	for _, l := range m.losses {

@@ -7,6 +7,7 @@ import (
 
 // command takes an operator's wish.
 func (m *Machine) command(w Wish) {
+	w.To, w.Expect = m.person(w.To), m.person(w.Expect)
 	switch w.Kind {
 	case WishSwitchover:
 		m.switchover(w)
