@@ -117,3 +117,15 @@ func (l *ledger) tenure(group string) tenure {
 	defer l.mu.Unlock()
 	return l.tenures[group]
 }
+
+// opening tells whether a group's masters have yet to be found out since the start.
+func (l *ledger) opening() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, t := range l.tenures {
+		if t.opening {
+			return true
+		}
+	}
+	return false
+}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 	"time"
@@ -42,7 +41,8 @@ func (p *proxy) follow() error {
 	if err != nil {
 		return err
 	}
-	if err := p.keepMasters(tables); err != nil {
+	renames, err := p.keepMasters(tables)
+	if err != nil {
 		return err
 	}
 	options, err := p.nextOptions(next)
@@ -56,7 +56,7 @@ func (p *proxy) follow() error {
 		return err // config knows no other words, so this is not reached with some of it changed
 	}
 	for i, t := range tables {
-		p.pools[i].replace(t, p.monitor.Change)
+		p.pools[i].replace(t, renames[i], p.monitor.Change)
 	}
 	for i, o := range options {
 		p.pools[i].pool.Adjust(o)
@@ -112,45 +112,6 @@ func (p *proxy) nextTables(next *config.Config) (map[int]*shard.Table, error) {
 	return tables, nil
 }
 
-// keepMasters refuses tables, by pool, that take the writes from a group: where this process
-// decides, those go on at the master of the moment, whoever the file names, until it has failed.
-func (p *proxy) keepMasters(tables map[int]*shard.Table) error {
-	var all []error
-	states := p.states()
-	for i, next := range tables {
-		if s := p.pools[i]; p.cfg.Pools[i].Failover == "local" {
-			all = append(all, s.keepMasters(s.pool.Table(), next, states))
-		}
-	}
-	return errors.Join(all...)
-}
-
-// keepMasters refuses to have a table followed by one that leaves out the master of a group whose
-// other servers stay. Of a master that is not well it is for the failover to find another, and
-// where the whole group goes nobody is to take its place.
-func (s *served) keepMasters(old, next *shard.Table, states map[member]ha.ServerStatus) error {
-	var all []error
-	for i := range old.Groups {
-		g := &old.Groups[i]
-		m := old.Server(g.Master)
-		if m == nil || next.Server(m.ID) != nil || states[member{s.name, g.Name, m.Addr}].State != ha.In {
-			continue
-		}
-		var stay []string
-		for _, other := range g.Servers {
-			if next.Server(other.ID) != nil {
-				stay = append(stay, other.Addr)
-			}
-		}
-		if stay != nil {
-			all = append(all, fmt.Errorf("pool %s, group %s: the file leaves out %s, which is its master, is well and takes its writes; "+
-				"make another one master first: huntaway switchover --pool %s --group %s --to ADDRESS (%s), and reload then",
-				s.name, g.Name, m.Addr, s.name, g.Name, strings.Join(stay, " or ")))
-		}
-	}
-	return errors.Join(all...)
-}
-
 // nextOptions translates the pools whose other options differ in next, by index.
 func (p *proxy) nextOptions(next *config.Config) (map[int]loop.PoolOptions, error) {
 	options := map[int]loop.PoolOptions{}
@@ -178,9 +139,9 @@ func liveOnly(c config.Pool, now *config.Pool) *config.Pool {
 	return &c
 }
 
-// replace puts t in force, with what had become of the table before.
-func (s *served) replace(t *shard.Table, change func(string, func(*shard.Table) *shard.Table) bool) {
-	follow := func(old *shard.Table) *shard.Table { return t.Inherit(old) }
+// replace puts t in force, with what had become of the table before, and its masters under their new names.
+func (s *served) replace(t *shard.Table, all []rename, change func(string, func(*shard.Table) *shard.Table) bool) {
+	follow := func(old *shard.Table) *shard.Table { return renamed(t.Inherit(old), old, all) }
 	if !change(s.name, follow) {
 		s.ledger.Publish(follow(s.ledger.Table()))
 	}

@@ -122,6 +122,7 @@ func TestReloadKeepsMasters(t *testing.T) {
 		}
 		return built
 	}
+	people := map[string]string{"h:1": "one", "name:1": "one", "h:2": "two", "name:2": "two", "h:3": "three", "name:3": "three"}
 	old := table("g h:1 h:2 h:3", "other h:4 h:5")
 	moved := old.WithMaster(0, old.Groups[0].Servers[1].ID)
 	for _, tc := range []struct {
@@ -129,16 +130,22 @@ func TestReloadKeepsMasters(t *testing.T) {
 		old, next *shard.Table
 		state     ha.State
 		want      string // in the error; "": accepted
+		renames   int
 	}{
-		{"the master leaves", old, table("g h:2 h:3", "other h:4 h:5"), ha.In, "group g: the file leaves out h:1, which is its master"},
-		{"the master leaves, the group has another name", old, table("new h:2", "other h:4 h:5"), ha.In, "--group g --to ADDRESS (h:2)"},
-		{"whom a failover has made master leaves", moved, table("g h:1 h:3", "other h:4 h:5"), ha.In, "leaves out h:2"},
-		{"who was master leaves", moved, table("g h:2 h:3", "other h:4 h:5"), ha.In, ""},
-		{"a dead master leaves", old, table("g h:2 h:3", "other h:4 h:5"), ha.Out, ""},
-		{"one in doubt leaves", old, table("g h:2 h:3", "other h:4 h:5"), ha.Suspect, ""},
-		{"a replica leaves", old, table("g h:1 h:3", "other h:4 h:5"), ha.In, ""},
-		{"the group leaves", old, table("other h:4 h:5"), ha.In, ""},
-		{"both masters leave", old, table("g h:2", "other h:5"), ha.In, "group other"},
+		{"the master leaves", old, table("g h:2 h:3", "other h:4 h:5"), ha.In, "group g: the file leaves out h:1, which is its master", 0},
+		{"the master leaves, the group has another name", old, table("new h:2", "other h:4 h:5"), ha.In, "--group g --to ADDRESS (h:2)", 0},
+		{"whom a failover has made master leaves", moved, table("g h:1 h:3", "other h:4 h:5"), ha.In, "leaves out h:2", 0},
+		{"who was master leaves", moved, table("g h:2 h:3", "other h:4 h:5"), ha.In, "", 0},
+		{"a dead master leaves", old, table("g h:2 h:3", "other h:4 h:5"), ha.Out, "", 0},
+		{"one in doubt leaves", old, table("g h:2 h:3", "other h:4 h:5"), ha.Suspect, "", 0},
+		{"a replica leaves", old, table("g h:1 h:3", "other h:4 h:5"), ha.In, "", 0},
+		{"the group leaves", old, table("other h:4 h:5"), ha.In, "", 0},
+		{"both masters leave", old, table("g h:2", "other h:5"), ha.In, "group other", 0},
+		{"one that has not been looked at leaves", old, table("g h:2 h:3", "other h:4 h:5"), ha.Unknown, "group g: the file leaves out h:1", 0},
+		{"the master has another name", old, table("g name:1 h:2 h:3", "other h:4 h:5"), ha.In, "", 1},
+		{"whom a failover has made master has another name", moved, table("g h:1 name:2 h:3", "other h:4 h:5"), ha.In, "", 1},
+		{"all have other names, and another one is master", moved, table("g name:1 name:2 name:3", "other h:4 h:5"), ha.In, "", 1},
+		{"somebody else has its place", old, table("g name:9 h:2 h:3", "other h:4 h:5"), ha.In, "leaves out h:1", 0},
 	} {
 		states := map[member]ha.ServerStatus{}
 		for _, g := range tc.old.Groups {
@@ -146,7 +153,22 @@ func TestReloadKeepsMasters(t *testing.T) {
 				states[member{"p", g.Name, s.Addr}] = ha.ServerStatus{State: tc.state}
 			}
 		}
-		err := (&served{name: "p"}).keepMasters(tc.old, tc.next, states)
+		ask := func(all []shard.Server) []ha.Identity {
+			who := make([]ha.Identity, len(all))
+			for i := range all {
+				who[i] = ha.Identity{RunID: people[all[i].Addr], Master: true}
+			}
+			return who
+		}
+		renames, err := (&served{name: "p"}).keepMasters(tc.old, tc.next, states, ask)
+		if len(renames) != tc.renames {
+			t.Errorf("%s: got %v; want %d masters under another name", tc.name, renames, tc.renames)
+		}
+		for _, r := range renames {
+			if got := renamed(tc.next.Inherit(tc.old), tc.old, renames); got.Groups[got.GroupOf(r.to)].Master != r.to {
+				t.Errorf("%s: got %v; want who was master to stay", tc.name, got.Groups)
+			}
+		}
 		if err == nil && tc.want != "" || err != nil && (tc.want == "" || !strings.Contains(err.Error(), tc.want)) {
 			t.Errorf("%s: got %v; want %q", tc.name, err, tc.want)
 		}

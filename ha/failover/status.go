@@ -88,6 +88,8 @@ func (m *Machine) way() string {
 	b := m.member(m.master)
 	by := "start the old master again, or a server that has its data; or "
 	switch {
+	case m.outsider() != "":
+		by = fmt.Sprintf("add it to group %s in the file and reload; or ", m.group)
 	case m.state == Ambiguous:
 		by = "compare their data; "
 	case m.state != Suspect || m.forbidden != "":
@@ -108,6 +110,8 @@ func (m *Machine) way() string {
 func (m *Machine) predicament() string {
 	b := m.member(m.master)
 	switch {
+	case m.outsider() != "":
+		return m.outsider() + " is alive and the group's master, and the file does not have it"
 	case b == nil:
 		return "the group has no master, and nobody has been found who could be"
 	case b.fault != vital.FaultNone:
@@ -119,6 +123,21 @@ func (m *Machine) predicament() string {
 			b.Addr, span(m.patience(b)))
 	}
 	return b.Addr + ", the master, is in doubt: " + m.doubt
+}
+
+// outsider returns the address of a server that is none of the group's and that its servers follow, linked to it,
+// while none of them says that it is master; "" when there is none.
+func (m *Machine) outsider() (addr string) {
+	for _, b := range m.members {
+		switch {
+		case !m.fresh(b):
+		case !b.repl.Replica:
+			return ""
+		case b.repl.LinkUp && m.memberAt(b.repl.Master) == nil:
+			addr = b.repl.Master
+		}
+	}
+	return addr
 }
 
 // wayOut says what an operator can do about a group without a master, and whom he can choose.
