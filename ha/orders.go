@@ -100,7 +100,7 @@ func (h *hand) attempt(ctx context.Context, o *order, out *outcome) failover.Eve
 		h.client = redis.NewClient(h.options())
 	}
 	ev := failover.Event{Kind: failover.Done, ID: o.ID, Server: o.Server, Sent: perf.Now()}
-	t := task{ctx: ctx, c: h.client, order: o, ev: &ev, more: h.orders}
+	t := task{ctx: ctx, c: h.client, order: o, ev: &ev, more: h.orders, access: h.access}
 	ev.Err = ops[o.Op](&t)
 	out.note, out.odd = t.note, append(out.odd, t.odd...)
 	switch f := classify(ev.Err); {
@@ -134,8 +134,10 @@ type task struct {
 	order *order
 	ev    *failover.Event // where the answer goes
 	more  <-chan order    // other orders that wait for this one
-	note  string          // what did not work and need not
-	odd   []oddity        // what no monitor has written
+
+	access Access   // to another server
+	note   string   // what did not work and need not
+	odd    []oddity // what no monitor has written
 }
 
 // ops are the orders, by failover.Op. Delegate is for the arbiter.
@@ -181,6 +183,9 @@ func (t *task) identify() error {
 	t.ev.Mark.Keys = keysIn(text.Val()) - own.Val()
 	m, err := readMark(fetch(t.ctx, t.c, markerKey(t.order.group), markMost))
 	t.ev.Mark.Epoch = m.is
+	if err == nil && m.is == 0 && t.ev.Mark.Keys > 0 && t.order.target != "" {
+		t.ev.Mark.Drawn, t.ev.Mark.Shared = t.draw()
+	}
 	if redis.IsMasterDownError(err) {
 		return nil
 	}

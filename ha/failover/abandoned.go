@@ -45,7 +45,7 @@ func (m *Machine) richer(b *member) bool {
 	if master == nil {
 		return false
 	}
-	unknown := !m.carriesOn(&b.repl) && b.looked && b.mark.Epoch > 0 && b.mark.Keys > 0
+	unknown := !m.carriesOn(&b.repl) && b.looked && b.mark.Keys > 0 && (b.mark.Epoch > 0 || m.familiar(b))
 	return slices.ContainsFunc(m.abandoned, func(f past) bool {
 		has := m.worthFor(&b.repl, f)
 		return has == worthless && unknown || has.compare(m.worthFor(&master.repl, f)) > 0

@@ -44,7 +44,7 @@ type Op uint8
 // The orders. All go over connections of the control plane.
 const (
 	Inspect  Op = iota // PING, INFO replication and server: Repl in Done
-	Identify           // Inspect, DBSIZE and GET of the marker key: Repl and Mark in Done
+	Identify           // Inspect, DBSIZE and GET of the marker key, and a comparison with Target's keys: Repl and Mark in Done
 	Detach             // REPLICAOF 192.0.2.1 1 (RFC 5737: an address that nobody has), then Inspect
 	Follow             // REPLICAOF Target
 	Promote            // MULTI, REPLICAOF NO ONE, CONFIG REWRITE, CLIENT KILL TYPE normal SKIPME yes, EXEC; replies are checked, a failed REWRITE is a warning
@@ -73,6 +73,7 @@ type Intent struct {
 	RunID     string `json:"run_id"`              // its process, as last seen
 	Lineage   string `json:"lineage"`             // its replication id, as last seen
 	Offset    int64  `json:"offset"`              // its offset, as last seen
+	Reigned   string `json:"reigned,omitempty"`   // addresses of masters before Master, newest last, separated by spaces
 	Former    string `json:"former,omitempty"`    // replication ids before Lineage, newest last, separated by spaces
 	Begun     string `json:"begun,omitempty"`     // "": nothing; else the state that was entered: freezing, promoting
 	Candidate string `json:"candidate,omitempty"` // whom Begun is about to make master

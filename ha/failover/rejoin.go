@@ -27,7 +27,7 @@ func (m *Machine) realign() {
 		case b.repl.Replica && m.inLine(b):
 			b.detachedAt, b.strange = 0, false
 		case b.strange || !b.looked && (!b.repl.Replica || !m.ours(b)):
-			m.rejoin(Identify, b, -1)
+			m.rejoin(Identify, b, m.comparable(b))
 		case m.mayJoin(b):
 			m.join(b)
 		default:
@@ -88,13 +88,42 @@ func (m *Machine) ours(b *member) bool {
 }
 
 // mayJoin tells whether a server may be made to follow the master: its data are ours,
-// by lineage, by process, or by the marker that only this group's masters write; or it
+// by lineage, by process, by the marker that only this group's masters write, or by their keys; or it
 // has none.
 func (m *Machine) mayJoin(b *member) bool {
 	if m.later(b) || m.richer(b) {
 		return false
 	}
-	return m.ours(b) || b.looked && (b.mark.Keys == 0 || b.mark.Epoch > 0 && b.mark.Epoch <= m.epoch)
+	return m.ours(b) || b.looked && (b.mark.Keys == 0 || b.mark.Epoch > 0 && b.mark.Epoch <= m.epoch || m.familiar(b))
+}
+
+// drawnLeast is how many different keys of a server must have been compared, to tell anything.
+const drawnLeast = 8
+
+// familiar tells whether a server without a mark, which clients can delete, is a master of before that has started from an
+// append-only file, so that its lineage tells nothing either: it answers where our master was, which proves nothing
+// alone, and of its keys, drawn at random, the master has nearly all too.
+func (m *Machine) familiar(b *member) bool {
+	return b.mark.Epoch == 0 && b.mark.Drawn >= drawnLeast && b.mark.Shared*4 >= b.mark.Drawn*3 && m.hasReigned(b)
+}
+
+// comparable returns with whom the keys of a server are compared, -1: with nobody's.
+func (m *Machine) comparable(b *member) int32 {
+	if m.hasReigned(b) {
+		return m.master
+	}
+	return -1
+}
+
+// hasReigned tells whether the group's master was at the server's address.
+func (m *Machine) hasReigned(b *member) bool { return slices.Contains(m.reigned, b.Addr) }
+
+// retire notes where the master was that id replaces.
+func (m *Machine) retire(id int32) {
+	if b := m.member(m.master); b != nil && b.ID != id {
+		m.reigned = append(slices.DeleteFunc(m.reigned, func(addr string) bool { return addr == b.Addr }), b.Addr)
+		m.reigned = m.reigned[max(0, len(m.reigned)-formerMost):]
+	}
 }
 
 // inLine tells whether a replica follows the master: by its address, or by one that we do not
@@ -175,6 +204,10 @@ func (m *Machine) identified(b *member, ev Event) {
 	switch {
 	case m.mayJoin(b):
 		b.strange = false // it was made empty meanwhile, perhaps
+		if !m.ours(b) && m.familiar(b) {
+			m.note(b.Addr+" has this group's data, without its mark",
+				fmt.Sprintf("it was master, and of %d keys drawn there %s has %d", b.mark.Drawn, m.name(m.master), b.mark.Shared))
+		}
 		m.tellLoss(b)
 	case b.strange:
 		b.again = m.now + strangerPause

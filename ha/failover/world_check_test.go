@@ -141,7 +141,7 @@ func (w *world) published(a Action) {
 // ordered begins an order, and holds what must be true before it.
 func (w *world) ordered(a Action) {
 	to := ""
-	if a.Target >= 0 {
+	if a.Target >= 0 && a.Op != Identify {
 		to = " -> s" + string('0'+a.Target)
 	}
 	w.say("%v s%d%s", a.Op, a.Server, to)

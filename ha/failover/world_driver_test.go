@@ -246,7 +246,13 @@ func (w *world) report(j job2, err error, b *box) {
 	ev := Event{Kind: Done, ID: j.a.ID, Err: err, Sent: j.at, Server: j.a.Server}
 	if (err == nil || noReplicas(err)) && j.a.Op.inspects() {
 		ev.Repl = w.info(b)
-		ev.Mark, ev.Found = Mark{b.keys, b.mark}, w.found
+		ev.Mark, ev.Found = Mark{Keys: b.keys, Epoch: b.mark}, w.found
+		if j.a.Op == Identify && j.a.Target >= 0 && b.mark == 0 && b.keys > 0 {
+			ev.Mark.Drawn = 9
+			if up := w.boxes[j.a.Target]; up.foreign == b.foreign {
+				ev.Mark.Shared = 9
+			}
+		}
 	}
 	if j.a.Op == Detach && err == nil {
 		w.promised[b.id] = ev.Repl
