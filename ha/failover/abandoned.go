@@ -98,7 +98,7 @@ func (m *Machine) bereave(b *member, was past) {
 		if b.repl.RunID != was.RunID && m.share(&b.repl, was.Lineage) < was.Offset {
 			m.bewail(b)
 		}
-	case m.outdated(b) && m.lossAgainst(b.ID) != 0:
+	case m.away(b) && m.lossAgainst(b.ID) != 0:
 		most, least := m.lacking(&b.repl, was)
 		what, why := "with older data", fmt.Sprintf("up to offset %d; %s had %d of %s", was.Offset-most, m.name(m.master), was.Offset, was.Lineage)
 		switch {
@@ -107,6 +107,9 @@ func (m *Machine) bereave(b *member, was past) {
 			why = fmt.Sprintf("%s; %s had %s up to offset %d", b.repl.ID, m.name(m.master), was.Lineage, was.Offset)
 		case least == 0:
 			what = "with data that may be older"
+		}
+		if most == 0 { // what it had beyond that, if anything, is more
+			was.Offset++
 		}
 		m.mourn(was, b.Addr+" was made master "+what+", and no server that answered had more: "+why+spellLeast(least))
 		m.abandon(was)

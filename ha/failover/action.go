@@ -77,6 +77,7 @@ type Intent struct {
 	Former    string `json:"former,omitempty"`    // replication ids before Lineage, newest last, separated by spaces
 	Begun     string `json:"begun,omitempty"`     // "": nothing; else the state that was entered: freezing, promoting
 	Candidate string `json:"candidate,omitempty"` // whom Begun is about to make master
+	Away      bool   `json:"away,omitempty"`      // that one did not follow the master's stream any more when the master died
 	Descents  string `json:"descents,omitempty"`  // which lineages carry on which, Lineage's and those of who was made master since: each, the one before it, the last offset of that, and "least" when it may be more; these after a semicolon
 	Abandoned string `json:"abandoned,omitempty"` // what masters had that came back without it and were taken all the same: each its lineage and offset; these after a semicolon
 	Losses    string `json:"losses,omitempty"`    // what was lost with a master that was taken without all that the one before had: each that one's lineage and offset, and the words for it; these after a line feed

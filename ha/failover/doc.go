@@ -91,6 +91,16 @@
 // a switchover, and else unknown, with what is known to be lost at least; exact when the old master returns and is
 // looked at, unless it has started again.
 //
+// A failover is an ordinary one when the promoted server followed the master's stream live when the master died: its
+// process was seen linked to it, or says that it lost the link, no earlier than a second before the master last
+// answered; where this process has not seen the master alive, no earlier than DownSilence before it began. What it lacks
+// are the last moments; the old master is demoted when it returns. Everybody else was away: whatever offsets are known,
+// the master may have taken any number of writes since. He is taken after DownSilence only, that is an alarm until an
+// operator resolves it, and who returns with anything of the old master's stream that the group's master cannot be shown
+// to have is left alone until then, through every publication and restart. Nor is the mastership given back by
+// itself when the new master cannot have taken a write: a server without a backlog, as one that has come back
+// alone, counts none of them in its offset (redis 7.0), so that nothing shows it.
+//
 // Who refuses the write that he is tried with is given up for the next one: MISCONF, BUSY or a right that is missing
 // need not be everybody's. When nobody takes it, the best of those that were made master is followed, and that
 // stays an alarm. OOM is no such refusal: a write that needs no memory shows as well that the server is master.

@@ -305,7 +305,7 @@ func (m *Machine) verdict() (cause, string) {
 // refusedLimit returns how long a master may refuse connections: longer when nobody has more
 // than what was on the disk of a server that was away.
 func (m *Machine) refusedLimit() int64 {
-	if b := m.member(m.bestGuess()); b != nil && m.outdated(b) {
+	if b := m.member(m.bestGuess()); b != nil && m.away(b) {
 		return max(m.o.DownRefused, m.o.DownSilence)
 	}
 	return m.o.DownRefused

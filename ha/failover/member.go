@@ -35,6 +35,8 @@ type member struct {
 	repl     vital.Replication // the newest answer
 	linkedAt int64             // when it was last seen linked, or as master; 0: never
 	linkedAs string            // the process that was seen linked to its master, "" for none
+	streamAs string            // the process that was seen to have followed the master's stream, "" for none
+	streamAt int64             // when it last did, as near as is known
 	sent     int64             // when that was asked for; 0: there was none
 	told     int64             // when the newest probe was sent, whatever it brought
 	fault    vital.Fault       // of the newest probe
@@ -111,8 +113,10 @@ func (b *member) heard(ev Event) {
 
 // heard takes what a server says of itself.
 func (m *Machine) heard(b *member, ev Event) {
+	before := b.repl
 	b.heard(ev)
 	m.trace(&b.repl)
+	m.streamed(b, &before)
 	if m.known.Lineage != "" { // whatever anybody has of the master's stream the master has had
 		m.known.Offset = max(m.known.Offset, m.share(&b.repl, m.known.Lineage))
 	}

@@ -34,7 +34,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 		m.recent = append(m.recent, m.now)
 		m.remarks = append(m.remarks, b.Addr+" was made master because nobody else could be; it "+b.failure)
 	}
-	m.intent.Begun, m.intent.Candidate, m.heirs = "", "", nil
+	m.intent.Begun, m.intent.Candidate, m.intent.Away, m.heirs = "", "", false, nil
 	m.record()
 	m.on(ready, Transition{What: fmt.Sprintf("%s is master, epoch %d, after %s", m.name(id), m.epoch, m.name(before)),
 		Why: why + spellLeast(least), Loss: loss, Lossy: least > 0})

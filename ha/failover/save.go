@@ -130,8 +130,10 @@ func (m *Machine) standing() Intent {
 // begin notes in the state file what is about to be done: a state's name, and to whose
 // advantage. Nothing is to be done when state is empty.
 func (m *Machine) begin(state string, candidate int32) {
+	b := m.member(candidate)
+	away := m.o.Mode == Local && b != nil && m.away(b)
 	m.intent = m.standing()
-	m.intent.Begun, m.intent.Candidate = state, ""
+	m.intent.Begun, m.intent.Candidate, m.intent.Away = state, "", away
 	if candidate >= 0 {
 		m.intent.Candidate = m.name(candidate)
 	}

@@ -30,7 +30,7 @@ type box struct {
 	told    int    // the life of the machine that has told it to follow that one when it was not the master; 0: none has
 	linkUp  bool
 	syncEnd int64 // a full copy is over then; 0: none
-	downAt  int64 // since when its link is down
+	downAt  int64 // since when its link is down; unlinked: it has not been up since the process started
 	heardAt int64 // when it last heard its master
 
 	holdings
@@ -52,6 +52,9 @@ type box struct {
 	aof    bool     // it keeps an append-only file: everything, but no lineage
 	queue  []job2   // orders that wait for it to wake up
 }
+
+// unlinked is when a link went down that has not been up.
+const unlinked = int64(-1)
 
 // Holdings are what a process holds in memory, and finds on its disk when it starts.
 type holdings struct {
@@ -88,7 +91,7 @@ func (w *world) boot(b *box) {
 	}
 	*b = box{id: b.id, addr: b.addr, up: true, cut: b.cut, alone: b.alone, fault: b.fault, slow: b.slow, priority: b.priority, full: b.full, grudging: b.grudging,
 		cfg: b.cfg, saved: b.saved, oldest: b.oldest, aof: b.aof, runID: w.fresh("r"), replica: b.cfg != "", master: b.cfg,
-		downAt: w.now, born: w.now, holdings: b.saved}
+		downAt: unlinked, born: w.now, holdings: b.saved}
 	switch {
 	case b.replid == "" || b.aof:
 		b.replid, b.offset = w.fresh("L"), 0
@@ -101,18 +104,17 @@ func (w *world) follow(b *box, addr string) {
 	if b.replica && b.master == addr {
 		return
 	}
-	if !b.replica {
-		b.linkUp = false
-	}
-	b.replica, b.master, b.linkUp, b.syncEnd, b.downAt, b.told = true, addr, false, 0, w.now, 0
+	w.unlink(b)
+	b.replica, b.master, b.told = true, addr, 0
 }
 
 func (w *world) promote(b *box) {
 	if !b.replica {
 		return
 	}
+	w.unlink(b)
 	b.second, b.secondOff, b.replid = b.replid, b.offset+1, w.fresh("L")
-	b.replica, b.master, b.linkUp, b.syncEnd, b.told = false, "", false, 0, 0
+	b.replica, b.master, b.told = false, "", 0
 }
 
 // replicate lets every replica take what its master has, and every FAILOVER go on.
@@ -137,9 +139,10 @@ func (w *world) replicate() {
 }
 
 func (w *world) unlink(b *box) {
-	if b.linkUp || b.syncEnd != 0 {
-		b.linkUp, b.syncEnd, b.downAt = false, 0, w.now
+	if b.linkUp {
+		b.downAt = w.now
 	}
+	b.linkUp, b.syncEnd = false, 0
 }
 
 // sync continues b's copy of up: the rest of the stream if it has the beginning, everything
@@ -169,7 +172,8 @@ func (w *world) resumed(b, up *box) bool {
 		if !up.backlog && !up.replica {
 			up.replid, up.second, up.secondOff, up.backlog = w.fresh("L"), "", 0, true
 		}
-		b.linkUp, b.syncEnd = false, w.now+300*ms
+		w.unlink(b)
+		b.syncEnd = w.now + 300*ms
 		return false
 	}
 	if before {
@@ -239,7 +243,7 @@ func (w *world) info(b *box) vital.Replication {
 	r.Silence = -time.Second
 	if b.linkUp {
 		r.Silence = time.Duration((w.now - b.heardAt) / 1e9 * 1e9)
-	} else {
+	} else if r.LinkDown = -time.Second; b.downAt != unlinked {
 		r.LinkDown = time.Duration(w.now - b.downAt)
 	}
 	return r

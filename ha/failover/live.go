@@ -1,0 +1,39 @@
+package failover
+
+import "huntaway/ha/vital"
+
+// streamed notes that a server follows the master's stream, and, of one that does no more, until when it did: not what it
+// says now but what it said first, for the order to follow nobody makes that younger on some servers. was is its answer
+// before this one.
+func (m *Machine) streamed(b *member, was *vital.Replication) {
+	r := &b.repl
+	fresh := b.streamAs != r.RunID
+	switch {
+	case !r.Replica || !m.carriesOn(r):
+	case r.LinkUp:
+		b.streamAs, b.streamAt = r.RunID, b.sent
+	case r.LinkDown >= 0 && (fresh || was.LinkUp): // below: not since it has started
+		if fresh {
+			b.streamAt = 0
+		}
+		b.streamAs, b.streamAt = r.RunID, max(b.streamAt, b.sent-int64(r.LinkDown))
+	}
+}
+
+// live tells whether a server followed the master's stream when that was last heard, so that what it lacks was written in
+// the master's last moments; a second is the unit in which servers say since when they do not. A process that has not
+// seen the master goes by what was the case when it started, and shortly before.
+func (m *Machine) live(b *member) bool {
+	since := m.known.at - second
+	if m.known.at == 0 {
+		since = m.started - m.o.DownSilence
+	}
+	return b.streamAs == b.repl.RunID && b.streamAt >= since
+}
+
+// away tells whether a server was away when the master died: nobody can say then how much it lacks, and what it lacks
+// may be anywhere. One that is master already was promoted by somebody else or by an earlier process, and counts as away
+// when it can be shown to lack something.
+func (m *Machine) away(b *member) bool {
+	return m.outdated(b) || !m.live(b) && (b.repl.Replica || b.beforeOK && b.before.Replica || m.intent.Away && m.intent.Candidate == b.Addr)
+}
