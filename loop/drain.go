@@ -10,7 +10,7 @@ import (
 
 // drain makes the worker's sessions end as soon as they are at rest: what clients have sent is
 // still served and every reply that is owed is written; then the connection is closed, between
-// two replies. A request that comes behind that is never given to a server. A wait at a server
+// two replies. Who is silent for halfTime within a request or a transaction goes too. A request that comes behind that is never given to a server. A wait at a server
 // ends there; once it says that the client has got nothing, the end of the connection is the
 // answer, see [blocked.leave]. What CLIENT PAUSE
 // keeps waiting is owed too: it goes on when the pause is over, but is refused when it is not
@@ -40,11 +40,16 @@ func (s *session) depart() {
 	}
 }
 
+// halfTime is for how long a client may be silent in the middle of a request, or of a transaction, before it
+// goes: nothing is owed for what is not whole, and nothing of it was executed.
+const halfTime = 100 * time.Millisecond
+
 // atRest reports whether nothing is owed to the client and nothing of it is on its way here,
 // as far as can be seen.
 func (s *session) atRest() bool {
 	fresh := s.requests == 0 && s.w.now-s.since < int64(freshTime)
-	return !fresh && !s.owed() && s.tail == nil && !s.mode.has(modeMulti) && s.wire.waiting() == 0
+	half := (s.tail != nil || s.mode.has(modeMulti)) && s.w.now-s.active < int64(halfTime)
+	return !fresh && !half && !s.hungry && !s.owed() && s.wire.waiting() == 0
 }
 
 // part closes our half of the connection, and waits for the client to close the other: were

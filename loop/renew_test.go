@@ -2,8 +2,10 @@ package loop
 
 import (
 	"testing"
+	"time"
 
 	"huntaway/codec"
+	"huntaway/perf"
 )
 
 // TestRedial: a link whose server has moved sends nothing more on its old connection, closes
@@ -69,5 +71,51 @@ func TestDrainServesWhatCame(t *testing.T) {
 	got(t, "the transaction ends", tx.say("DISCARD"), "+OK\r\n")
 	if !c.closed || !tx.closed {
 		t.Errorf("closed: %t, %t; want both, nothing is owed", c.closed, tx.closed)
+	}
+}
+
+// beSilent has clients of the first event loop send nothing for so long.
+func beSilent(st *stage, d time.Duration) {
+	w := st.e.workers[0]
+	w.begin()
+	w.end()
+	for _, s := range w.sessions {
+		if s != nil {
+			s.active, s.since = s.active-int64(d), s.since-int64(d)
+		}
+	}
+	w.tick()
+	st.run()
+}
+
+// TestDrainWaitsForNothingNotOwed: who is silent in a transaction, or with half a request, is owed nothing, and ends
+// long before the drain's time is over; a reply that is under way is awaited.
+func TestDrainWaitsForNothingNotOwed(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	server := st.linkTo(0, 0, 0)
+	half, tx, watches, waits := st.client(0, 0), st.client(0, 0), st.client(0, 0), st.client(0, 0)
+	got(t, "the transaction begins", tx.say("MULTI"), "+OK\r\n")
+	got(t, "it goes on", tx.say("SET", "k", "v"), "+QUEUED\r\n")
+	got(t, "another one", watches.say("MULTI"), "+OK\r\n")
+	half.ask("*2\r\n$3\r\nGET\r\n$1\r\n")
+	waits.ask(frames("GET k") + "*2\r\n$3\r\nGET\r\n$1\r\n")
+	server.take()
+	w := st.e.workers[0]
+	w.begin()
+	w.drain(perf.Now() + int64(29*time.Second))
+	w.end()
+	beSilent(st, halfTime)
+	if !half.closed || !tx.closed || !watches.closed {
+		t.Errorf("closed: half a request %t, transactions %t, %t; want all, nothing is owed", half.closed, tx.closed, watches.closed)
+	}
+	if waits.closed {
+		t.Fatal("who is owed a reply was closed before it came")
+	}
+	server.arrive("$1\r\nv\r\n")
+	st.run()
+	got(t, "the reply that was owed", waits.take(), "$1\r\nv\r\n")
+	beSilent(st, halfTime)
+	if !waits.closed {
+		t.Error("open with half a request and nothing owed; want it closed")
 	}
 }
