@@ -32,6 +32,32 @@ func load(path string, lenient bool) (*Config, error) {
 	return r.read()
 }
 
+// AdminOf reads where a running proxy of a file is asked that is wrong now, as far as the file can be read. It
+// reports false when that does not go as far as its section admin.
+func AdminOf(path string) (Admin, bool) {
+	text, err := readBounded(path)
+	if err != nil {
+		return Admin{}, false
+	}
+	r := newReader(path, text)
+	r.lenient = true
+	c := &Config{Path: path, Format: r.format}
+	if !r.legible() {
+		return Admin{}, false
+	}
+	if r.format != TOML {
+		c.preset()
+		return c.Admin, true
+	}
+	root := r.treeOfTOML()
+	e, whole := root.get("admin"), r.found == 0
+	c.preset()
+	if e != nil && e.value.shape == table {
+		r.readAdmin(e.value, c, map[string]span{})
+	}
+	return c.Admin, e != nil || whole
+}
+
 // readBounded reads a file that may not be longer than a configuration is.
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path)

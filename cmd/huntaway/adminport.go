@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"huntaway/config"
 )
 
 // Where a running proxy is asked when nothing says otherwise; the default of admin.http.
@@ -67,7 +69,9 @@ func (f *adminFlags) port(cmd *cobra.Command) (*adminPort, error) {
 	if file != "" {
 		cfg, err := readForOthers(file)
 		if err != nil {
-			return nil, explained(cmd, file, err)
+			if cfg, err = f.salvage(cmd, file); err != nil {
+				return nil, err
+			}
 		}
 		p.addr, p.token = cmp.Or(p.addr, cfg.Admin.HTTP), cmp.Or(p.token, cfg.Admin.Token.Reveal())
 		if p.token == "" {
@@ -86,6 +90,23 @@ func (f *adminFlags) port(cmd *cobra.Command) (*adminPort, error) {
 		p.addr = net.JoinHostPort("127.0.0.1", port)
 	}
 	return p, nil
+}
+
+// salvage finds the admin port in a file that is wrong: the proxy goes on by the one before.
+func (f *adminFlags) salvage(cmd *cobra.Command, file string) (*config.Config, error) {
+	found, ok := config.AdminOf(file)
+	c := &config.Config{Admin: found}
+	if problems := c.ApplyEnv(os.Environ()); !ok || problems.Fatal() {
+		c.Admin.HTTP = cmp.Or(os.Getenv(adminVariable), f.admin)
+		if c.Admin.HTTP == "" {
+			return nil, &failure{status: exitUnasked, err: fmt.Errorf("%s cannot be read as far as its admin.http, so nobody was asked: "+
+				"huntaway check -c %s says why, and --admin HOST:PORT where to ask", file, file)}
+		}
+	}
+	if quiet := cmd.Flags().Lookup("quiet"); quiet == nil || quiet.Value.String() != "true" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s is not right as it is now (huntaway check -c %s); the proxy is asked all the same\n", file, file)
+	}
+	return c, nil
 }
 
 // get asks for a page and reads its JSON into answer.

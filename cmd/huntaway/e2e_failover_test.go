@@ -37,11 +37,23 @@ func TestOperatingAFailover(t *testing.T) {
 	}
 	p.signal(syscall.SIGHUP)
 	p.says("leaves out " + master + ", which is its master")
+	mentions(t, "status of a refused reload", huntaway(t, "status", "-c", file).stdout, "the last reload was refused", "leaves out "+master, "mend the file")
+	mentions(t, "events", huntaway(t, "events", "-c", file).stdout, "a reload was refused", "leaves out "+master)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p.signal(syscall.SIGHUP)
 	p.says("configuration reloaded")
+	p.reloads(file, strings.Replace(text, "[log]", "[runtime.no]\n[log]", 1), "not reloaded")
+	mentions(t, "status of a wrong file", huntaway(t, "status", "-c", file).stdout, "the last reload was refused", "huntaway.toml:1:")
+	p.reloads(file, text+"\n[pools.beta]\nlisten = \"127.0.0.1:1\"\nservers = [\"127.0.0.1:2:1\"]\n", "some changes need a restart")
+	eventually(t, "status to say so", func() bool {
+		return strings.Contains(huntaway(t, "status", "-c", file).stdout, "need a restart: ")
+	})
+	p.reloads(file, text, "configuration reloaded")
+	if out := huntaway(t, "status", "-c", file).stdout; strings.Contains(out, "refused") || strings.Contains(out, "restart") {
+		t.Errorf("got\n%s\nwant neither a refusal nor a restart, the file is as it was", out)
+	}
 
 	order := []string{"switchover", "-c", file, "--group", "g0", "--to", heir, "--expect-master", master}
 	got = huntaway(t, append(order, "--dry-run")...)

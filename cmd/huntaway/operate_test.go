@@ -15,6 +15,10 @@ func TestStatusCommand(t *testing.T) {
 	nobody := free(t)
 	file := written(t, "huntaway.toml", fmt.Sprintf("[admin]\nhttp = %q\n[pools.a]\nlisten = \"127.0.0.1:1\"\nservers = [\"127.0.0.1:2:1\"]\n", ill.addr))
 	off := written(t, "off.toml", "[admin]\nhttp = \"off\"\n[pools.a]\nlisten = \"127.0.0.1:1\"\nservers = [\"127.0.0.1:2:1\"]\n")
+	section := fmt.Sprintf("[admin]\nhttp = %q\n", ill.addr)
+	broken := written(t, "broken.toml", section+"[pools.a]\nlisten = \"127.0.0.1:1\"\nnonsense = 1\n")
+	torn := written(t, "torn.toml", section+"[pools.a]\nlisten = \"127.0.0.1:1\n")
+	early := written(t, "early.toml", "[pools.a]\nlisten = \"127.0.0.1:1\n"+section)
 	for _, c := range []struct {
 		line           string
 		status         int
@@ -28,7 +32,13 @@ func TestStatusCommand(t *testing.T) {
 		{"status --admin " + nobody, exitUnasked, "", "asking the proxy at " + nobody},
 		{"status --admin nonsense", exitUsage, "", "want host:port"},
 		{"status -c " + off, exitUnasked, "", "has no admin port"},
-		{"status -c testdata/broken.toml", exitInvalid, "", "2 errors"},
+		{"status -c " + broken, exitFailed, "error: pool alpha, group two", "is not right as it is now (huntaway check -c " + broken},
+		{"events -c " + broken, exitOK, "alpha/one  healthy -> suspect", ""},
+		{"status -c " + torn, exitFailed, "error: pool alpha, group two", ""},
+		{"status -c " + early, exitUnasked, "", "cannot be read as far as its admin.http"},
+		{"latch --group two -c " + early, exitUnasked, "", "--admin HOST:PORT where to ask"},
+		{"status -c nowhere.toml", exitUnasked, "", "cannot be read as far as its admin.http"},
+		{"status --admin " + well.addr + " -c " + early, exitOK, "all is well", ""},
 		{"status --json --quiet", exitUsage, "", "none of the others can be"},
 		{"events --admin " + ill.addr, exitOK, "alpha/one  healthy -> suspect  the master is silent (3 refused)", ""},
 		{"events --json --admin " + ill.addr, exitOK, `"why": "3 refused"`, ""},
@@ -42,6 +52,11 @@ func TestStatusCommand(t *testing.T) {
 	}
 	if got := huntaway(t, "status", "--quiet", "--admin", ill.addr); got.status != exitFailed || got.stdout+got.stderr != "" {
 		t.Errorf("status --quiet: %+v; want status 1 and silence", got)
+	}
+	for file, want := range map[string]int{broken: exitFailed, early: exitUnasked} {
+		if got := huntaway(t, "status", "--quiet", "-c", file); got.status != want || got.stdout+got.stderr != "" {
+			t.Errorf("status --quiet -c %s: %+v; want status %d and silence", file, got, want)
+		}
 	}
 	got := huntaway(t, "status", "--json", "--admin", ill.addr)
 	var page statusPage

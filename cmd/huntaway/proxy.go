@@ -44,6 +44,7 @@ type proxy struct {
 	// Published. By the goroutine that reloads.
 
 	inForce atomic.Pointer[perf.ConfigSnapshot] // for the metrics
+	diary   diary                               // for status and events
 
 	failed   chan error     // what ends the proxy although nobody asked; holds one
 	running  sync.WaitGroup // everything that spawn started

@@ -23,10 +23,12 @@ func (p *proxy) reload() {
 	}
 	if err := p.follow(); err != nil {
 		p.inForce.Store(&perf.ConfigSnapshot{LoadedAt: p.inForce.Load().LoadedAt, Refused: true})
+		p.diary.refuse(err)
 		p.log.Error("configuration not reloaded, the old one stays in force", "config", p.cfg.Path, "err", err)
 		return
 	}
 	p.inForce.Store(&perf.ConfigSnapshot{LoadedAt: time.Now()})
+	p.diary.accept()
 	p.log.Info("configuration reloaded", "config", p.cfg.Path, "serving", summary(p.cfg))
 }
 
@@ -61,9 +63,11 @@ func (p *proxy) follow() error {
 	for i, o := range options {
 		p.pools[i].pool.Adjust(o)
 	}
-	if keys := frozen(p.cfg, next); len(keys) > 0 {
+	keys := frozen(p.cfg, next)
+	if len(keys) > 0 {
 		p.log.Warn("some changes need a restart", "keys", strings.Join(keys, " "))
 	}
+	p.diary.await(keys)
 	p.cfg = adopted(p.cfg, next)
 	return nil
 }

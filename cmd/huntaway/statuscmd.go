@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -25,10 +26,13 @@ when nobody could be asked.` + adminHelp,
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			port, err := at.port(cmd)
-			if err != nil {
-				return err
+			if err == nil {
+				err = port.showStatus(cmd.Context(), cmd.OutOrStdout(), shape{asJSON, quiet})
 			}
-			return port.showStatus(cmd.Context(), cmd.OutOrStdout(), shape{asJSON, quiet})
+			if failed := new(failure); quiet && errors.As(err, &failed) {
+				return &failure{status: failed.status}
+			}
+			return err
 		},
 	}
 	at = addAdmin(cmd)
@@ -247,7 +251,10 @@ func (page *eventPage) write(out io.Writer) error {
 
 // text words one event.
 func (e *eventLine) text() string {
-	line := fmt.Sprintf("%s  %s/%s", e.Time.Local().Format(time.DateOnly+" 15:04:05.000"), e.Pool, e.Group)
+	line := e.Time.Local().Format(time.DateOnly + " 15:04:05.000")
+	if e.Pool != "" {
+		line += fmt.Sprintf("  %s/%s", e.Pool, e.Group)
+	}
 	if e.Server != "" {
 		line += "  " + e.Server
 	}

@@ -122,6 +122,8 @@ func (p *proxy) events() *eventPage {
 	for _, t := range p.monitor.Events() {
 		page.Events = append(page.Events, lineOf(t))
 	}
+	page.Events = append(page.Events, p.diary.all()...)
+	slices.SortStableFunc(page.Events, func(a, b eventLine) int { return a.Time.Compare(b.Time) })
 	return page
 }
 
@@ -310,7 +312,10 @@ func (page *statusPage) judgeProcess(p *proxy) {
 		add(doubtful, "reading from clients cannot be suspended: who sends without reading is cut off", "this build has another gnet than the one it was made for")
 	}
 	if p.inForce.Load().Refused {
-		add(doubtful, "the last reload was refused; an older configuration is in force", "huntaway check -c FILE says why")
+		add(doubtful, "the last reload was refused; an older configuration is in force: "+p.diary.refusal(), "mend the file, and reload again (SIGHUP)")
+	}
+	if keys := p.diary.pending(); len(keys) > 0 {
+		add(doubtful, "some changes of the file need a restart: "+strings.Join(keys, " "), "restart this proxy when it suits; what else has changed is in force")
 	}
 }
 

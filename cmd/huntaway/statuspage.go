@@ -73,7 +73,7 @@ type statusServer struct {
 type eventLine struct {
 	Time   time.Time `json:"time"`
 	Pool   string    `json:"pool"`
-	Group  string    `json:"group"`
+	Group  string    `json:"group"`            // "" with pool: it concerns the proxy
 	Server string    `json:"server,omitempty"` // absent: it concerns the group
 	From   string    `json:"from,omitempty"`   // the state that was left
 	To     string    `json:"to,omitempty"`     // the state that was entered
