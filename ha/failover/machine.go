@@ -194,6 +194,9 @@ func (m *Machine) Step(ev Event, acts []Action) []Action {
 	m.acts = acts
 	m.pass(ev)
 	m.take(ev)
+	if !m.stoodDown() {
+		m.standUp("the other one was not heard for " + span(rivalFor))
+	}
 	m.expire()
 	m.review()
 	return m.taken()
@@ -241,10 +244,10 @@ func (m *Machine) take(ev Event) {
 	case Objected:
 		m.hearObjected(ev)
 	case Rival:
-		m.rivalAt, m.rival = m.now, ev.Text
+		m.standDown(ev.Text)
 		m.unmarked() // that one may raise the epoch
 	case Alone:
-		m.rivalAt = 0
+		m.standUp("nobody else is where monitors say that they are")
 	case Forged:
 		if ev.Found > m.epoch {
 			m.tally.forged = ev.Found

@@ -40,6 +40,22 @@ func (m *Machine) realign() {
 // has detached or is promoting is told nothing by this one.
 func (m *Machine) stoodDown() bool { return m.rivalAt != 0 && m.now-m.rivalAt < rivalFor }
 
+// standDown takes that another monitor was heard, and says so when that is news.
+func (m *Machine) standDown(rival string) {
+	if m.rival == "" && m.o.Mode == Local {
+		m.note("another monitor is active, this one promotes nobody", rival)
+	}
+	m.rivalAt, m.rival = m.now, rival
+}
+
+// standUp says, once, that this monitor decides again.
+func (m *Machine) standUp(why string) {
+	if m.rival != "" && m.o.Mode == Local {
+		m.note("this monitor decides from now on", why)
+	}
+	m.rivalAt, m.rival = 0, ""
+}
+
 // restore points what was detached at the table's master again, while that is in question and answers
 // with everything that it had. At its address alone anybody may answer next, and is copied.
 func (m *Machine) restore() {
