@@ -253,9 +253,9 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 		case s.Ejected:
 			add(severe, s.Addr, s.absence(), "")
 		case s.Reason != "" && s.Addr == g.Master:
-			add(severe, s.Addr, s.trouble("master"), "")
+			add(severe, s.Addr, s.trouble("master"), remedies[s.Reason])
 		case s.Reason != "":
-			add(doubtful, s.Addr, s.trouble(s.Role), "")
+			add(doubtful, s.Addr, s.trouble(s.Role), remedies[s.Reason])
 		}
 	}
 }

@@ -91,6 +91,18 @@ func TestStatusSaysTheWorstFirst(t *testing.T) {
 	}
 }
 
+// TestStatusSaysWhatEndsIt: what does not end by itself comes with what to do.
+func TestStatusSaysWhatEndsIt(t *testing.T) {
+	for reason, want := range map[string]string{"auth-failed": "server_password", "busy": "SCRIPT KILL", "down": "start it", "wrong-role": "REPLICAOF"} {
+		g := statusGroup{Name: "g", State: "healthy", Master: "a:1", Servers: []statusServer{{Addr: "a:1", Role: "master", State: "in"},
+			{Addr: "b:1", Role: "replica", State: "out", Reason: reason}}}
+		page := &statusPage{Pools: []statusPool{{Name: "p", Mode: "local", Groups: []statusGroup{g}}}}
+		if page.judge(); len(page.Problems) != 1 || !strings.Contains(page.Problems[0].Advice, want) {
+			t.Errorf("%s: got %+v; want the advice %q", reason, page.Problems, want)
+		}
+	}
+}
+
 // TestStatusOfAGroupOfOne: nobody can take the place of its server, and nothing is said to wait
 // for that; nor is the same thing said twice.
 func TestStatusOfAGroupOfOne(t *testing.T) {

@@ -43,20 +43,20 @@ func (m *Machine) alarms() (all []string) {
 	when(lasts || m.state == Suspect && m.forbidden != "", m.plight())
 	when(lasts, m.wayOut())
 	if err := m.saving.err; err != nil {
-		when(true, "the state file cannot be written: "+err.Error()+"; without it no failover may begin")
+		when(true, "the state file cannot be written: "+err.Error()+"; without it no failover may begin; make room there, or let this process write it, and it is tried again each second")
 	}
 	when(m.hushed, "the master has too few replicas and is held (self_fence)")
 	when(m.latched() != "", "automatic failover is off: "+m.latched())
 	when(m.stoodDown(), "another monitor is active: "+m.rival)
 	for _, b := range m.members {
-		when(b.strange, b.Addr+" holds the data of somebody else")
+		when(b.strange, b.Addr+" holds the data of somebody else and is left alone; make it empty (FLUSHALL there), or take it out of the group in the file")
 		when(m.dissents(b) && m.later(b), fmt.Sprintf("%s was made master by another process, by its mark of epoch %d; huntaway resolve --group %s --master ADDRESS says which one counts",
 			b.Addr, b.mark.Epoch, m.group))
 		when(m.dissents(b) && m.richer(b), fmt.Sprintf("%s has data that the master was taken without; huntaway resolve --group %s --master %s makes it master (if it is a replica, after REPLICAOF NO ONE), and with %s it is overwritten",
 			b.Addr, m.group, b.Addr, m.name(m.master)))
 		when(m.unruly(b), b.Addr+" refuses orders: "+b.refusal)
 		when(b.detachedAt != 0 && m.fresh(b) && m.state == Healthy, b.Addr+" follows nobody yet")
-		when(b.ID == m.master && b.fault != 0 && b.fault.Alive(), b.Addr+", the master, answers "+b.fault.String())
+		when(b.ID == m.master && b.fault != 0 && b.fault.Alive(), b.Addr+", the master, answers "+b.fault.String()+m.remedy(b.fault))
 	}
 	for _, b := range m.aliases {
 		when(true, b.Addr+" is "+m.name(b.same)+" under another name and is left out; "+m.adviceOnAlias())
@@ -66,6 +66,21 @@ func (m *Machine) alarms() (all []string) {
 		when(true, l.text+fmt.Sprintf("; huntaway resolve --group %s --master %s says that this is known", m.group, m.name(m.master)))
 	}
 	return append(all, m.remarks...)
+}
+
+// remedy says what ends a complaint of a master.
+func (m *Machine) remedy(f vital.Fault) string {
+	switch {
+	case f == vital.FaultMisconf && m.o.Mode != Local:
+		return "; see why it cannot save (its log, the disk)"
+	case f == vital.FaultMisconf:
+		return "; see why it cannot save (its log, the disk), or it is given up after " + span(m.o.DownMisconf) + " for a replica that can"
+	case f == vital.FaultBusy:
+		return "; wait for the script, or end it there: SCRIPT KILL, or FUNCTION KILL"
+	case f == vital.FaultAuth:
+		return "; let server_user and server_password of the pool be what the server asks for"
+	}
+	return ""
 }
 
 // plight says what is the case in a group whose master is in question.

@@ -1,0 +1,16 @@
+package main
+
+// remedies say what ends a state of a server, by its reason; the others end by themselves, or their cause is
+// in the server's own words.
+var remedies = map[string]string{
+	"down":         "start it, or see why it refuses connections",
+	"silent":       "look at the server and at the network between",
+	"loading":      "it reads its data, and serves when it has",
+	"syncing":      "it copies its master, and serves when it has",
+	"stale-link":   "see why it has no link to its master: the network, masterauth, or requirepass",
+	"wrong-role":   "if it should be a replica here make it one (REPLICAOF), or take it out of the group in the file",
+	"wrong-master": "have it follow the group's master (REPLICAOF), or take it out of the group in the file",
+	"writable":     "CONFIG SET replica-read-only yes",
+	"auth-failed":  "let server_user and server_password of the pool be what the server asks for (ACL LIST, requirepass)",
+	"busy":         "wait for the script, or end it there: SCRIPT KILL, or FUNCTION KILL",
+}
