@@ -45,7 +45,7 @@ func (m *Machine) richer(b *member) bool {
 	if master == nil {
 		return false
 	}
-	unknown := !m.carriesOn(&b.repl) && b.looked && b.mark.Keys > 0 && (b.mark.Epoch > 0 || m.familiar(b))
+	unknown := b.weighed != b.repl.RunID && !m.carriesOn(&b.repl) && b.looked && b.mark.Keys > 0 && (b.mark.Epoch > 0 || m.familiar(b))
 	return slices.ContainsFunc(m.abandoned, func(f past) bool {
 		has := m.worthFor(&b.repl, f)
 		return has == worthless && unknown || has.compare(m.worthFor(&master.repl, f)) > 0
@@ -113,6 +113,17 @@ func (m *Machine) bereave(b *member, was past) {
 		}
 		m.mourn(was, b.Addr+" was made master "+what+", and no server that answered had more: "+why+spellLeast(least))
 		m.abandon(was)
+		m.weigh(func(r *member) bool { return r.frozen || r.lent || r.excluded })
+	}
+}
+
+// weigh keeps in mind who was there when a master was taken without all that was known, and of whom nothing showed that he
+// has more: he may be told to copy it. Nobody else would follow it, where all have started from append-only files.
+func (m *Machine) weigh(there func(*member) bool) {
+	for _, r := range m.members {
+		if there(r) {
+			r.weighed = r.repl.RunID
+		}
 	}
 }
 

@@ -69,6 +69,7 @@ func (o Op) String() string { return opNames[o] }
 type Intent struct {
 	Group     string `json:"group"`
 	Epoch     uint64 `json:"epoch"`               // of the last publication
+	Spent     uint64 `json:"spent,omitempty"`     // how many epochs up to that one were given to nobody
 	Master    string `json:"master"`              // its address
 	RunID     string `json:"run_id"`              // its process, as last seen
 	Lineage   string `json:"lineage"`             // its replication id, as last seen

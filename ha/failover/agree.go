@@ -54,7 +54,7 @@ func (m *Machine) vouched(b *member) (string, bool) {
 // with a lineage that nobody knows: it has the mark that our last master was given, and has not come back empty, and
 // every other server answers, follows it and has its data. Who had more has thrown that away by himself.
 func (m *Machine) unrivalled(b *member) bool {
-	return b.looked && b.mark.Epoch >= m.epoch && Credible(b.mark.Epoch, m.epoch) && b.mark.Keys > 0 &&
+	return b.looked && b.mark.Epoch >= m.crowned() && Credible(b.mark.Epoch, m.epoch) && b.mark.Keys > 0 &&
 		len(m.dissenters(b)) == 0 && len(m.absentees()) == 0
 }
 

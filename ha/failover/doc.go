@@ -87,7 +87,8 @@
 // more goes first, unless another one has all that the master has said it had. Who has only older parts lacks what
 // was written since, which is better than no server, and the loss is reported. A server that has started from an
 // append-only file has a lineage that nobody knows, and is last: when it has the last master's mark, and nobody
-// with more has come for DownSilence. A figure of what is lost is an upper bound: with a publication, nothing after
+// with more has come for DownSilence; of several the one that was seen to follow the master for longer. Who was there
+// to be chosen with no more to show follows the chosen one. A figure of what is lost is an upper bound: with a publication, nothing after
 // a switchover, and else unknown, with what is known to be lost at least; exact when the old master returns and is
 // looked at, unless it has started again.
 //

@@ -222,9 +222,10 @@ func (m *Machine) bewail(b *member) {
 	what, why := "the master has come back with older data", fmt.Sprintf("%s: up to offset %d; had %d", b.Addr, was.Offset-most, was.Offset)
 	switch {
 	case most >= 0:
-	case b.looked && b.mark.Epoch >= m.epoch:
+	case b.looked && b.mark.Keys > 0:
 		what = "the master has come back under a new replication id, and whether it lacks anything cannot be told"
-		why = fmt.Sprintf("%s: %s, with the mark of epoch %d; was %s up to offset %d", b.Addr, b.repl.ID, b.mark.Epoch, was.Lineage, was.Offset)
+		why = fmt.Sprintf("%s: %s, with %d keys and the mark of epoch %d; was %s up to offset %d",
+			b.Addr, b.repl.ID, b.mark.Keys, b.mark.Epoch, was.Lineage, was.Offset)
 	default:
 		what, least = "the master has come back without its data", was.Offset
 		why = fmt.Sprintf("%s: replication id %s; was %s up to offset %d", b.Addr, b.repl.ID, was.Lineage, was.Offset)
@@ -234,6 +235,7 @@ func (m *Machine) bewail(b *member) {
 	m.bury(was)
 	if !m.unrivalled(b) { // else nobody is left who may have it
 		m.abandon(was)
+		m.weigh(m.fresh)
 	}
 }
 

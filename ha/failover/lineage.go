@@ -203,7 +203,7 @@ func (m *Machine) outmarks(r, b *member) bool {
 // older tells whether b, who was looked into, is of an earlier time than r by its mark, and can be
 // shown to lack something, or cannot be shown to have anything.
 func (m *Machine) older(b, r *member) bool {
-	return b.looked && r.looked && b.mark.Epoch < r.mark.Epoch && r.mark.Epoch >= m.epoch && m.share(&b.repl, m.known.Lineage) < m.known.Offset
+	return b.looked && r.looked && b.mark.Epoch < r.mark.Epoch && r.mark.Epoch >= m.crowned() && m.share(&b.repl, m.known.Lineage) < m.known.Offset
 }
 
 // holder returns a server that answers, could be master, and can be shown to have more of the
@@ -211,7 +211,7 @@ func (m *Machine) older(b, r *member) bool {
 // everything under another name, unless its mark says that it is older than the last master.
 func (m *Machine) holder(b *member) (best *member) {
 	most := m.worthOf(&b.repl)
-	obscure := most == worthless && !(b.looked && b.mark.Epoch < m.epoch)
+	obscure := most == worthless && !(b.looked && b.mark.Epoch < m.crowned())
 	for _, r := range m.members {
 		if r == b || !m.fresh(r) || r.repl.Replica && r.repl.Priority == 0 {
 			continue

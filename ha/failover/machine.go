@@ -46,6 +46,7 @@ type Machine struct {
 	tabled    int32     // by the table
 	left      string    // the address of a master that was taken out of the group; "": none was
 	epoch     uint64    // of the group's last publication, or of the table if that is higher
+	spent     uint64    // how many epochs up to that one are unused: they may be in marks of who did not prove itself
 	held      bool      // as the table has it
 	known     past      // what the master is as far as it has been accepted
 	descents  descents
@@ -96,8 +97,11 @@ type Machine struct {
 func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	m := &Machine{o: o.Defaults(), group: l.Group, now: now, started: now, since: now, copying: -1}
 	m.master, m.epoch, m.held = l.Master, max(l.Epoch, intent.Epoch, 1), l.Held
-	if intent.Begun != "" {
-		m.epoch = max(m.epoch, intent.Epoch+1) // what was begun may have been published
+	if m.epoch == intent.Epoch {
+		m.spent = min(intent.Spent, m.epoch-1)
+	}
+	if intent.Begun != "" && m.epoch <= intent.Epoch { // what was begun may have been published
+		m.epoch, m.spent = intent.Epoch+1, m.spent+1
 	}
 	m.intent = intent
 	m.intent.Group = l.Group
@@ -148,7 +152,9 @@ func (m *Machine) Adopt(l Layout, now int64, acts []Action) []Action {
 	was := m.name(m.master)
 	m.enlist(l.Members)
 	m.dismiss(was)
-	m.epoch = max(m.epoch, l.Epoch)
+	if l.Epoch > m.epoch {
+		m.epoch, m.spent = l.Epoch, 0
+	}
 	if l.Master != m.tabled || m.bereft() {
 		m.startOver(l)
 	}

@@ -64,7 +64,7 @@ func (m *Machine) catchUp(a await, ev Event) {
 		was = a.epoch
 	}
 	if mark := ev.Mark.Epoch; !a.certain && ev.Err == nil && !ev.Repl.Replica && mark > was && Credible(mark, was) {
-		m.epoch += mark - was
+		m.epoch, m.spent = m.epoch+mark-was, 0
 		m.note(fmt.Sprintf("the epoch is %d", m.epoch), m.name(a.server)+" has that mark, and the state file does not know of it")
 	}
 }

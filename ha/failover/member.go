@@ -71,12 +71,13 @@ type member struct {
 	refusal string // what it said to the last order to change that it refused; "" once it has obeyed
 
 	// Rejoining.
-	changedAt int64 // when it was last ordered to be something else
-	busy      bool  // an order is out
-	again     int64 // none before
-	mark      Mark  // what it held when it was identified
-	looked    bool  // it was, since it last changed its process or lineage
-	strange   bool  // its data are not ours
+	changedAt int64  // when it was last ordered to be something else
+	busy      bool   // an order is out
+	again     int64  // none before
+	mark      Mark   // what it held when it was identified
+	looked    bool   // it was, since it last changed its process or lineage
+	strange   bool   // its data are not ours
+	weighed   string // the process that was there when a master was taken without all that was known; "": none was
 
 	// An alias.
 	same     int32 // the member that it is under another name

@@ -23,7 +23,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	if id != before {
 		m.announced.objected = 0 // it was about that one
 	}
-	m.epoch++
+	m.epoch, m.spent = m.epoch+1, 0
 	m.known = pastOf(&r, m.now)
 	m.regain(&r)
 	if b := m.memberAt(m.announced.addr); b != nil && b.ID == id {
@@ -42,6 +42,9 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	m.handed(id)
 	m.depose(id)
 }
+
+// crowned returns the epoch of the last publication, as far as is known: the mark of that one is on the master's data.
+func (m *Machine) crowned() uint64 { return m.epoch - m.spent }
 
 // bury makes what was known of the master one of the group's former masters.
 func (m *Machine) bury(was past) {

@@ -109,6 +109,7 @@ func (m *Machine) objections() string {
 // has less than who carries that on.
 func (m *Machine) better(b, c *member, x, y vital.Replication) bool {
 	order := cmp.Or(
+		m.byStream(b, c, x, y),
 		-m.byGap(b, c, x, y),
 		-m.worthOf(&x).compare(m.worthOf(&y)),
 		-cmp.Compare(x.Offset, y.Offset),
@@ -120,11 +121,24 @@ func (m *Machine) better(b, c *member, x, y vital.Replication) bool {
 	return order < 0
 }
 
+// byStream prefers, of two of whose lineages nothing is known, who followed the master for clearly longer before he
+// started again, 1 for c and -1 for b.
+func (m *Machine) byStream(b, c *member, x, y vital.Replication) int {
+	switch {
+	case m.worthOf(&x) != worthless || m.worthOf(&y) != worthless:
+	case b.streamAt > c.streamAt+2*second:
+		return -1
+	case c.streamAt > b.streamAt+2*second:
+		return 1
+	}
+	return 0
+}
+
 // bearsMark tells whether a server of whose lineage nothing is known has the mark that the group's
 // last master was given, and nobody with more has come for DownSilence. What starts from an
 // append-only file is like that: it may lack little, and is better than nobody.
 func (m *Machine) bearsMark(b *member) bool {
-	return b.looked && b.mark.Epoch >= m.epoch && Credible(b.mark.Epoch, m.epoch) && m.now-m.doubtAt >= m.o.DownSilence
+	return b.looked && b.mark.Epoch >= m.crowned() && Credible(b.mark.Epoch, m.epoch) && m.now-m.doubtAt >= m.o.DownSilence
 }
 
 // byGap prefers the secondary, 1 for b and -1 for c, while what it lacks of the other

@@ -69,7 +69,9 @@ func ParseReplication(text string) (Replication, bool) {
 
 // asReplica takes what only a replica says.
 func (r *Replication) asReplica(fields map[string]string) {
-	r.Offset = whole(fields["slave_repl_offset"])
+	if r.Offset > 0 { // else it has no stream, and says 1 below all the same as long as it has had no master
+		r.Offset = whole(fields["slave_repl_offset"])
+	}
 	r.LinkUp = fields["master_link_status"] == "up"
 	r.Syncing = fields["master_sync_in_progress"] == "1"
 	r.Writable = fields["slave_read_only"] == "0"

@@ -31,6 +31,8 @@ func wellReplica() Replication {
 func TestParseReplication(t *testing.T) {
 	syncing, writable, down := wellReplica(), wellReplica(), wellReplica()
 	syncing.Syncing, writable.Writable = true, true
+	unstreamed := wellReplica()
+	unstreamed.Offset = 0
 	down.LinkUp, down.LinkDown, down.Silence = false, 9*time.Second, -time.Second
 	master := Replication{ID: "abc", Offset: 1064, SecondID: "def", SecondOffset: 900, Failover: "waiting-for-sync",
 		Followers: []Follower{{"10.0.0.2:6380", 1064, time.Second}, {"[::1]:6381", 1050, 0}}}
@@ -46,6 +48,7 @@ func TestParseReplication(t *testing.T) {
 		{"link down", strings.ReplaceAll(aReplica, "status:up\r\nmaster_last_io_seconds_ago:2",
 			"status:down\r\nmaster_last_io_seconds_ago:-1\r\nmaster_link_down_since_seconds:9"), down, true},
 		{"master", aMaster, master, true},
+		{"replica from an append-only file", strings.NewReplacer("master_repl_offset:71", "master_repl_offset:0", "slave_repl_offset:70", "slave_repl_offset:1").Replace(aReplica), unstreamed, true},
 		{"old master", "role:master\nmaster_replid:x\nmaster_repl_offset:5\n", Replication{ID: "x", Offset: 5, SecondOffset: -1}, true},
 		{"garbled follower", "role:master\nslave0:what\nslave1:state=online,offset=x\n",
 			Replication{SecondOffset: -1, Followers: []Follower{{Addr: ":"}}}, true},
