@@ -114,10 +114,12 @@ func (b *member) heard(ev Event) {
 
 // heard takes what a server says of itself.
 func (m *Machine) heard(b *member, ev Event) {
-	before := b.repl
+	before, asked := b.repl, b.sent
 	b.heard(ev)
 	m.trace(&b.repl)
-	m.streamed(b, &before)
+	if fresh := b.streamAs != b.repl.RunID; fresh || b.sent-asked <= freshFor { // else it may have stood still
+		m.streamed(b, &before)
+	}
 	if m.known.Lineage != "" { // whatever anybody has of the master's stream the master has had
 		m.known.Offset = max(m.known.Offset, m.share(&b.repl, m.known.Lineage))
 	}
