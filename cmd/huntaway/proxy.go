@@ -113,6 +113,9 @@ func (p *proxy) spawn(what string, f func() error) {
 
 // build makes the engine and its pools.
 func (p *proxy) build() (err error) {
+	if err := enoughFiles(); err != nil {
+		return err
+	}
 	p.monitor = ha.NewMonitor(ha.Options{Logger: p.log.Logger})
 	p.names = newDirectory(p.log.Logger, func(addr string) { p.engine.Redial(addr) })
 	p.engine, err = loop.New(loop.Options{
@@ -244,6 +247,18 @@ func (p *proxy) serve() error {
 		p.spawn("accepting on "+e.Addr().String(), func() error { return e.pool.Serve(e.Listener) })
 	}
 	return nil
+}
+
+// leastFiles is how many open files a proxy needs for itself and a handful of clients.
+const leastFiles = 24
+
+// enoughFiles refuses to serve with fewer: it would accept nobody, or find no server.
+func enoughFiles() error {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur >= leastFiles {
+		return nil // announce says what is wrong with the limit
+	}
+	return fmt.Errorf("the limit of open files is %d, and a proxy needs %d at the very least and one more for each client: raise it (ulimit -n, LimitNOFILE)", files.Cur, leastFiles)
 }
 
 // fewClients is a number of clients below which the limit of open files is probably not meant.
