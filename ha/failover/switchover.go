@@ -433,7 +433,7 @@ func over(state string) bool { return state == "" || state == "no-failover" }
 // depose has the old master follow the new one after a switchover without FAILOVER, not before that
 // one is published: what falls and comes back until then without its data is copied by nobody.
 func (m *Machine) depose(id int32) {
-	if m.round.deposes && id == m.round.candidate && m.member(m.round.from) != nil {
+	if from := m.member(m.round.from); m.round.deposes && id == m.round.candidate && from != nil && !m.richer(from) {
 		m.loose(Demote, m.round.from, id)
 	}
 	m.round.deposes = false
