@@ -1,6 +1,8 @@
 package ha
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -47,4 +49,41 @@ func TestFailoverWithoutRights(t *testing.T) {
 	if s := tr.state(); len(s.Recent) != 1 {
 		t.Errorf("got %d failovers; want 1", len(s.Recent))
 	}
+}
+
+// TestFailoverWithoutDisk: no replica can save its data, and each says MISCONF to PING and to every write. When the master
+// dies one becomes master all the same, and says so until it can.
+func TestFailoverWithoutDisk(t *testing.T) {
+	all := []*instance{launch(t)}
+	for range 2 {
+		dir := filepath.Join(t.TempDir(), "gone")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, launch(t, "--dir", dir, "--repl-diskless-load", "swapdb").follows(all[0]))
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tr := castOf(t, all, nil)
+	tr.settled(0, "[1 2]")
+	for _, i := range all[1:] {
+		i.must("CONFIG", "SET", "save", "3600 1")
+		i.must("BGSAVE")
+		tr.await("MISCONF", func() bool { return beginsWith(i.Client.Ping(t.Context()).Err(), "MISCONF ") })
+	}
+	all[0].kill()
+	tr.await("another master", func() bool { g := tr.Table().Groups[0]; return g.Master > 0 && !g.Held })
+	master := all[tr.Table().Groups[0].Master]
+	tr.await("that it cannot save", func() bool { return tr.alarmed(master.addr() + ", the master, answers misconf") })
+	if !tr.alarmed("was made master because nobody else could be; it did not prove itself: MISCONF ") {
+		t.Errorf("got the alarms %q; want that it took no write", tr.state().Alarms)
+	}
+	for _, i := range all[1:] {
+		i.must("CONFIG", "SET", "save", "")
+		i.must("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
+	}
+	tr.await("writes", func() bool { return master.Client.Set(t.Context(), "k", "v", 0).Err() == nil })
+	id := tr.Table().Groups[0].Master
+	tr.settled(id, map[int32]string{1: "[2]", 2: "[1]"}[id])
 }

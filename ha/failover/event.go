@@ -31,7 +31,7 @@ type Event struct {
 	Err    error  // Done: why it failed; nil: it did not
 	Sent   int64  // Probed, Done: when it was asked
 	Fault  vital.Fault
-	Repl   vital.Replication // Probed without Fault; Done of an order that inspects
+	Repl   vital.Replication // Probed without Fault, or with FaultMisconf; Done of an order that inspects
 	Mark   Mark              // Done of Identify
 	Found  uint64            // Done of Verify: the mark that was there before; Forged: likewise
 	Addr   string            // Announced: host:port

@@ -35,7 +35,7 @@ func (m *Machine) probed(ev Event) {
 	b := m.entry(ev.Server)
 	switch {
 	case b == nil:
-	case ev.Fault == vital.FaultNone:
+	case ev.Fault == vital.FaultNone, ev.Fault == vital.FaultMisconf && ev.Repl.ID != "" && b.ID != m.master:
 		m.heard(b, ev)
 	default:
 		b.failed(ev)

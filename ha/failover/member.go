@@ -50,6 +50,8 @@ type member struct {
 	refused      int   // refused probes in a row
 	missed       int   // unanswered ones in a row
 
+	unsaving bool // it is not the master and cannot save its data: as a master it would take no writes
+
 	ended   bool   // it has refused a connection since it last said what it is
 	metAt   int64  // when its process was first seen
 	lacksAs string // the process that answers in the master's place and lacks what that had, "" for none
@@ -109,6 +111,7 @@ func (b *member) heard(ev Event) {
 		b.linkedAs = ev.Repl.RunID
 	}
 	b.repl, b.sent, b.fault, b.text, b.ended = ev.Repl, sent, vital.FaultNone, "", false
+	b.unsaving = ev.Fault == vital.FaultMisconf
 	b.clearEvidence()
 }
 

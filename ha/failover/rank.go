@@ -3,6 +3,7 @@ package failover
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"huntaway/ha/vital"
@@ -36,7 +37,24 @@ func (m *Machine) unfit(b *member) string {
 	case b.sent == 0:
 		return "it has not answered yet"
 	}
-	return m.unworthy(b, &b.repl)
+	if why := m.unworthy(b, &b.repl); why != "" || !b.unsaving || !m.spared(b) {
+		return why
+	}
+	return cannotSave
+}
+
+// cannotSave is why a server is not promoted that answers MISCONF, unless nobody else could be: it takes no writes.
+const cannotSave = "it cannot save its data (MISCONF)"
+
+// spared tells whether a server that cannot save its data is not needed: the master cannot either and that is all, or
+// somebody else can who could take over.
+func (m *Machine) spared(b *member) bool {
+	if old := m.member(m.master); old != nil && old.fault == vital.FaultMisconf {
+		return true
+	}
+	return slices.ContainsFunc(m.members, func(o *member) bool {
+		return o != b && !o.unsaving && o.ID != m.master && m.isReplica(o) && m.unworthy(o, &o.repl) == ""
+	})
 }
 
 // isReplica tells whether the server says that it is a replica, and said so just now.
@@ -184,11 +202,21 @@ func (m *Machine) choose() *member {
 		default:
 			b.why = m.unworthy(b, m.judged(b))
 		}
+		if b.why == "" && b.unsaving && m.round.force < 0 && (m.round.cause == causeMisconf || m.able(b)) {
+			b.why = cannotSave
+		}
 		if b.why == "" && (best == nil || m.better(b, best, b.stand, best.stand)) {
 			best = b
 		}
 	}
 	return best
+}
+
+// able tells whether somebody besides b stands still who can save his data and can be promoted.
+func (m *Machine) able(b *member) bool {
+	return slices.ContainsFunc(m.members, func(o *member) bool {
+		return o != b && o.frozen && !o.excluded && !o.unsaving && m.unworthy(o, m.judged(o)) == ""
+	})
 }
 
 // judged returns what a server is judged by: how it stands now, with its link and its

@@ -157,6 +157,8 @@ func (w *world) probe(p job2) (Event, bool) {
 		return ev, false
 	case !b.up:
 		ev.Fault = vital.FaultRefused
+	case b.fault == vital.FaultMisconf:
+		ev.Fault, ev.Repl = b.fault, w.info(b)
 	case b.fault != 0:
 		ev.Fault = b.fault
 	default:
@@ -253,6 +255,9 @@ func (w *world) report(j job2, err error, b *box) {
 				ev.Mark.Shared = 9
 			}
 		}
+	}
+	if err == nil && j.a.Op.inspects() && b.fault == vital.FaultMisconf {
+		ev.Fault = b.fault
 	}
 	if j.a.Op == Detach && err == nil {
 		w.promised[b.id] = ev.Repl
