@@ -56,7 +56,7 @@ func TestDatabases(t *testing.T) {
 	st.pool.SetServerVersion("7.0.15")
 	c, other, real := st.dial(), st.dial(), straight(t, servers[0])
 	talk{{"SET k zero", ok}, {"SELECT 3", ok}, {"GET k", "$-1\r\n"}, {"SET k three", ok}, {"SELECT 15", ok}, {"SELECT 16", outside},
-		{"SET k last", ok}, {"SELECT 3", ok}, {"GET k", "$5\r\nthree\r\n"}, {"HELLO 2", strings.NewReplacer("%6", "*12", ":3", ":2").Replace(hello3)}}.hold(t, c)
+		{"SET k last", ok}, {"SELECT 3", ok}, {"GET k", "$5\r\nthree\r\n"}, {"HELLO 2", strings.NewReplacer("%7", "*14", ":3", ":2").Replace(hello3)}}.hold(t, c)
 	talk{{"GET k", "$4\r\nzero\r\n"}}.hold(t, other)
 	if got := c.say(t, "CLIENT INFO"); !strings.Contains(got, " db=3 ") {
 		t.Errorf("CLIENT INFO: got %q; want db=3", got)

@@ -31,8 +31,8 @@ type written struct {
 const (
 	ok      = "+OK\r\n"
 	nothing = "_\r\n"
-	hello3  = "%6\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$5\r\nproto\r\n:3\r\n$2\r\nid\r\n:ID\r\n" +
-		"$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
+	hello3  = "%7\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$6\r\n7.0.15\r\n$5\r\nproto\r\n:3\r\n$2\r\nid\r\n:ID\r\n" +
+		"$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n"
 	noTracking = "-ERR CLIENT TRACKING is not supported by this proxy\r\n"
 	noCluster  = "-ERR This instance has cluster support disabled\r\n"
 	noNews     = "-ERR unknown subcommand 'MAINT_NOTIFICATIONS'. Try CLIENT HELP.\r\n"
@@ -121,7 +121,7 @@ var handshakes = []handshake{
 	}},
 	{"a change of protocol within a pipeline", "", []written{
 		{"GET {k}none|HELLO 3|GET {k}none|HELLO 2|GET {k}none|HELLO 4|RESET|CLIENT GETNAME",
-			[]string{"$-1\r\n", hello3, nothing, strings.NewReplacer("%6", "*12", ":3", ":2").Replace(hello3), "$-1\r\n",
+			[]string{"$-1\r\n", hello3, nothing, strings.NewReplacer("%7", "*14", ":3", ":2").Replace(hello3), "$-1\r\n",
 				"-NOPROTO unsupported protocol version\r\n", "+RESET\r\n", "$-1\r\n"}},
 	}},
 }

@@ -83,7 +83,7 @@ func TestGuessingIsSlow(t *testing.T) {
 		t.Errorf("got %d that still wait; want none", n)
 	}
 	st.pass(time.Hour)
-	if got := st.from(0, "10.0.0.1:9").say("HELLO", "2", "AUTH", "default", "secret"); !strings.HasPrefix(got, "*12") {
+	if got := st.from(0, "10.0.0.1:9").say("HELLO", "2", "AUTH", "default", "secret"); !strings.HasPrefix(got, "*14") {
 		t.Errorf("an hour later: got %q; want it forgotten", got)
 	}
 }

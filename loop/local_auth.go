@@ -143,10 +143,9 @@ func greetingOf(r *codec.Request) (g greetOptions, text string) {
 	return g, ""
 }
 
-// appendHello appends who we are. Which modules the servers have is left out, for it would have to
-// be asked first: MODULE LIST does.
+// appendHello appends who we are.
 func (s *session) appendHello(dst []byte) []byte {
-	dst = codec.AppendMap(dst, s.resp, 6)
+	dst = codec.AppendMap(dst, s.resp, 7)
 	dst = codec.AppendBulk(dst, "server")
 	dst = codec.AppendBulk(dst, "redis")
 	dst = codec.AppendBulk(dst, "version")
@@ -158,5 +157,7 @@ func (s *session) appendHello(dst []byte) []byte {
 	dst = codec.AppendBulk(dst, "mode")
 	dst = codec.AppendBulk(dst, "standalone")
 	dst = codec.AppendBulk(dst, "role")
-	return codec.AppendBulk(dst, "master")
+	dst = codec.AppendBulk(dst, "master")
+	dst = codec.AppendBulk(dst, "modules")
+	return codec.AppendArray(dst, 0)
 }

@@ -13,10 +13,10 @@ func TestAuth(t *testing.T) {
 		pong   = "+PONG\r\n"
 		wrong  = "-" + textWrongPass + "\r\n"
 		noauth = "-" + textNoAuth + "\r\n"
-		hello  = "*12\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$5\r\nproto\r\n:2\r\n" +
-			"$2\r\nid\r\n:1\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n"
+		hello  = "*14\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$5\r\nproto\r\n:2\r\n" +
+			"$2\r\nid\r\n:1\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n"
 	)
-	hello3 := strings.NewReplacer("*12", "%6", "proto\r\n:2", "proto\r\n:3").Replace(hello)
+	hello3 := strings.NewReplacer("*14", "%7", "proto\r\n:2", "proto\r\n:3").Replace(hello)
 	for _, row := range []struct{ requests, replies string }{
 		{"PING|AUTH secret|PING", noauth + ok + pong},
 		{"AUTH default secret|PING", ok + pong},
@@ -91,7 +91,7 @@ func TestACLCat(t *testing.T) {
 func TestHelloOfOldServers(t *testing.T) {
 	const none = "-ERR unknown command 'HELLO', with args beginning with: '3' \r\n"
 	for _, row := range []struct{ version, want string }{
-		{"5.0.14", none}, {"4.0.0", none}, {"6.0.0", "%6"}, {"10.1.0", "%6"}, {"", "%6"}, {"unheard of", "%6"},
+		{"5.0.14", none}, {"4.0.0", none}, {"6.0.0", "%7"}, {"10.1.0", "%7"}, {"", "%7"}, {"unheard of", "%7"},
 	} {
 		st := newTestWorker(t, PoolOptions{})
 		st.e.pools[0].SetServerVersion(row.version)
@@ -99,7 +99,7 @@ func TestHelloOfOldServers(t *testing.T) {
 		if got := c.say("HELLO", "3"); !strings.HasPrefix(got, row.want) {
 			t.Errorf("servers of version %q: got %q; want %q", row.version, got, row.want)
 		}
-		if got := c.say("HELLO", "2"); !strings.HasPrefix(got, "*12") {
+		if got := c.say("HELLO", "2"); !strings.HasPrefix(got, "*14") {
 			t.Errorf("servers of version %q, HELLO 2: got %q; want it answered", row.version, got)
 		}
 	}

@@ -116,9 +116,6 @@ func sameIDs(reply string) string {
 	if strings.HasPrefix(reply, ":0") || strings.HasPrefix(reply, ":-") {
 		return reply
 	}
-	if rest, is := strings.CutSuffix(reply, "$7\r\nmodules\r\n*0\r\n"); is { // of HELLO, which here says nothing of them
-		reply = strings.NewReplacer("%7", "%6", "*14", "*12").Replace(rest)
-	}
 	return anID.ReplaceAllString(reply, "id")
 }
 

@@ -73,7 +73,7 @@ var notes = map[string]string{
 	"echo":                    "",
 	"eval":                    "keys of one group",
 	"himport|*":               "refused: what it prepares belongs to a connection, which others share",
-	"hello":                   "modules are left out; MODULE LIST has them",
+	"hello":                   "",
 	"info":                    "the master's, with the lines about clients, replication, version and calls from the proxy; of several masters sums, or what they have in common; INFO huntaway tells of the groups",
 	"lolwut":                  "the proxy's version, no picture",
 	"mget":                    "an error of one group is the error of the whole",
