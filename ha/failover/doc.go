@@ -104,7 +104,7 @@
 //
 // Who refuses the write that he is tried with is given up for the next one: MISCONF, BUSY or a right that is missing
 // need not be everybody's. When nobody takes it, the best of those that were made master is followed, and that
-// stays an alarm. Who says MISCONF before he is tried is tried last. OOM is no such refusal: a write that needs no memory shows as well that the server is master.
+// stays an alarm. Who says MISCONF before he is tried goes behind everybody who has not been away. OOM is no such refusal: a write that needs no memory shows as well that the server is master.
 //
 // # After a restart
 //

@@ -47,13 +47,13 @@ func (m *Machine) unfit(b *member) string {
 const cannotSave = "it cannot save its data (MISCONF)"
 
 // spared tells whether a server that cannot save its data is not needed: the master cannot either and that is all, or
-// somebody else can who could take over.
+// somebody else can who could take over, and has not been away: what he lacks is worth more than a master that takes writes.
 func (m *Machine) spared(b *member) bool {
 	if old := m.member(m.master); old != nil && old.fault == vital.FaultMisconf {
 		return true
 	}
 	return slices.ContainsFunc(m.members, func(o *member) bool {
-		return o != b && !o.unsaving && o.ID != m.master && m.isReplica(o) && m.unworthy(o, &o.repl) == ""
+		return o != b && !o.unsaving && o.ID != m.master && m.isReplica(o) && !m.outdated(o) && m.unworthy(o, &o.repl) == ""
 	})
 }
 
@@ -209,13 +209,19 @@ func (m *Machine) choose() *member {
 			best = b
 		}
 	}
+	if best != nil && m.round.force < 0 && m.outdated(best) {
+		if h := m.holder(best); h != nil && h.excluded {
+			best.why = h.Addr + ", which was made master, has more"
+			return nil
+		}
+	}
 	return best
 }
 
-// able tells whether somebody besides b stands still who can save his data and can be promoted.
+// able tells whether somebody besides b stands still who can save his data, has not been away and can be promoted.
 func (m *Machine) able(b *member) bool {
 	return slices.ContainsFunc(m.members, func(o *member) bool {
-		return o != b && o.frozen && !o.excluded && !o.unsaving && m.unworthy(o, m.judged(o)) == ""
+		return o != b && o.frozen && !o.excluded && !o.unsaving && !m.outdated(o) && m.unworthy(o, m.judged(o)) == ""
 	})
 }
 

@@ -208,6 +208,10 @@ func (w *world) checkPromote(b *box) {
 	}
 	mine, detached := w.promised[b.id]
 	for id, r := range w.promised {
+		o := w.boxes[id]
+		if !o.ok() || o.cut || o.fault == vital.FaultMisconf && !w.m.outdated(w.m.member(b.id)) {
+			continue // it has fallen since it stood still, or takes no writes
+		}
 		if detached && id != b.id && !w.poor[id] && !w.tried[id] && r.ID == mine.ID && r.Offset > mine.Offset && w.m.round.force < 0 {
 			w.broken("s%d with offset %d is promoted; s%d has %d", b.id, mine.Offset, id, r.Offset)
 		}
