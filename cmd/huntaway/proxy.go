@@ -27,19 +27,22 @@ import (
 type proxy struct {
 	// Fixed by startProxy.
 
-	cfg     *config.Config // in force; reload replaces it
-	again   reader         // reads the next one
-	log     *logbook       // of everything below
-	often   *repeat.Log    // of log, for what strangers can cause at the admin ports
-	engine  *loop.Engine   // the data path
-	monitor *ha.Monitor    // keeps the pools' tables right
-	names   *directory     // where servers are that are given by name
-	pools   []*served      // in the order of the configuration
-	doors   []entrance     // of all pools
-	pages   net.Listener   // of admin; nil when there is none
-	stats   net.Listener   // nil when there is none
-	admin   *http.Server   // nil until it serves
+	again   reader       // reads the next one
+	log     *logbook     // of everything below
+	often   *repeat.Log  // of log, for what strangers can cause at the admin ports
+	engine  *loop.Engine // the data path
+	monitor *ha.Monitor  // keeps the pools' tables right
+	names   *directory   // where servers are that are given by name
+	pools   []*served    // in the order of the configuration
+	doors   []entrance   // of all pools
+	pages   net.Listener // of admin; nil when there is none
+	stats   net.Listener // nil when there is none
+	admin   *http.Server // nil until it serves
 	systemd notifier
+
+	// Owner: the goroutine that starts, reloads and drains. What it spawns is handed values.
+
+	cfg *config.Config // in force; reload replaces it
 
 	// Published. By the goroutine that reloads.
 
@@ -217,10 +220,8 @@ func (p *proxy) open() error { return p.engine.Start() }
 func (p *proxy) watch() error {
 	p.spawn("looking up names", func() error { return p.names.run(p.ctx) })
 	p.spawn("watching servers", func() error { p.monitor.Run(p.ctx); return nil })
-	p.spawn("limiting the heap", func() error {
-		limitHeap(p.ctx, memoryForClients(p.cfg.Runtime.MaxMemory), p.engine.Clients)
-		return nil
-	})
+	forClients := memoryForClients(p.cfg.Runtime.MaxMemory)
+	p.spawn("limiting the heap", func() error { limitHeap(p.ctx, forClients, p.engine.Clients); return nil })
 	p.spawn("giving memory back", func() error { perf.GiveBack(p.ctx, p.engine.Busy); return nil })
 	for i, s := range p.pools {
 		access := s.watchOptions(&p.cfg.Pools[i]).Access
