@@ -112,19 +112,33 @@ func (m *Machine) bereave(b *member, was past) {
 			was.Offset++
 		}
 		m.mourn(was, b.Addr+" was made master "+what+", and no server that answered had more: "+why+spellLeast(least))
+		m.weigh(b, func(r *member) bool { return r.frozen || r.lent || r.excluded })
 		m.abandon(was)
-		m.weigh(func(r *member) bool { return r.frozen || r.lent || r.excluded })
 	}
 }
 
-// weigh keeps in mind who was there when a master was taken without all that was known, and of whom nothing showed that he
-// has more: he may be told to copy it. Nobody else would follow it, where all have started from append-only files.
-func (m *Machine) weigh(there func(*member) bool) {
+// weigh keeps in mind who was there when b was taken as master without all that was known, and of whom nothing shows that
+// he has more: he may be told to copy it. Nobody else would follow it, where all have started from append-only files. Who
+// is left alone for an earlier loss stays so.
+func (m *Machine) weigh(b *member, there func(*member) bool) {
 	for _, r := range m.members {
-		if there(r) {
+		if r != b && there(r) && !m.mayExceed(r, b) && !m.richer(r) {
 			r.weighed = r.repl.RunID
 		}
 	}
+}
+
+// mayExceed tells whether a server of whose lineage nothing is known may have what a new master lacks: that one can be
+// shown to lack something, or followed the last master for clearly less long, or has come back in its place with the
+// mark of an earlier time.
+func (m *Machine) mayExceed(r, b *member) bool {
+	switch {
+	case m.worthOf(&b.repl) != worthless:
+		return true
+	case b.ID == m.master:
+		return m.older(b, r)
+	}
+	return m.byStream(r, b, r.repl, b.repl) < 0
 }
 
 // spellLosses and readLosses are how that stands in an Intent.

@@ -87,9 +87,10 @@
 // more goes first, unless another one has all that the master has said it had. Who has only older parts lacks what
 // was written since, which is better than no server, and the loss is reported. A server that has started from an
 // append-only file has a lineage that nobody knows, and is last: when it has the last master's mark, and nobody
-// with more has come for DownSilence; of several the one that was seen to follow the master for longer. Who was there
-// to be chosen with no more to show follows the chosen one. A figure of what is lost is an upper bound: with a publication, nothing after
-// a switchover, and else unknown, with what is known to be lost at least; exact when the old master returns and is
+// with more has come for DownSilence; of several the one that was seen to follow the master for longer. Such a server that
+// was there to be chosen follows the chosen one if that is another such one, which did not follow the master for less long;
+// beside one that is known to lack something it may have the rest, and is left alone until an operator resolves it. A figure of what is lost is an upper
+// bound: with a publication, nothing after a switchover, and else unknown, with what is known to be lost at least; exact when the old master returns and is
 // looked at, unless it has started again.
 //
 // A failover is an ordinary one when the promoted server followed the master's stream live when the master died: its

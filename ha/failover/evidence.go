@@ -234,8 +234,8 @@ func (m *Machine) bewail(b *member) {
 	m.mourn(was, what+", and no server that answered had more: "+why)
 	m.bury(was)
 	if !m.unrivalled(b) { // else nobody is left who may have it
+		m.weigh(b, m.fresh)
 		m.abandon(was)
-		m.weigh(m.fresh)
 	}
 }
 

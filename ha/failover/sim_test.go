@@ -15,7 +15,7 @@ import (
 // master are open, or without an intent on disk, or while another server that stands
 // still has more of the same data; no stranger is touched; no acknowledged write is lost by a
 // switchover, nor otherwise while a server has it that could be master; nobody is told to copy
-// a server that lacks what he has. Then all is healed, and the group must be whole again within a
+// a server that is known to lack what he has, nor one that was away and does, unless an operator has resolved the group. Then all is healed, and the group must be whole again within a
 // bounded time, or say whom an operator may resolve it to.
 func TestRandom(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { randomly(t, rapid.SampledFrom([]int{0, 1}).Draw(t, "needs")) })

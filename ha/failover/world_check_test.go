@@ -86,7 +86,7 @@ func (w *world) eligible(b *box) bool {
 
 // checkCopy holds that what the machine has told a server to copy is the group's master, if it
 // lacks anything of what that server has and the master has not; nor, when it was lent to a new one and the
-// old one has ended beside it, anybody else.
+// old one has ended beside it, anybody else. A machine that does not hear how orders end cannot take them back in time.
 func (w *world) checkCopy(b, up *box) {
 	lost := w.lost(up.data).both(b.data)
 	if len(lost) == 0 {
@@ -98,23 +98,42 @@ func (w *world) checkCopy(b, up *box) {
 			lost = lost.without(o.data)
 		}
 	}
-	if len(lost) > 0 && b.told == w.life && up.id != w.reign && !w.dark && w.promises() {
+	if len(lost) > 0 && b.told == w.life && up.id != w.reign && !w.dark && !w.mute && w.promises() {
 		w.broken("s%d was told to copy s%d, which lacks %v and is not the group's master", b.id, up.id, lost)
 	}
 }
 
 // checkFollow holds that no server is told to copy another of which the machine has seen that
-// it lacks what the first has, or of which it has not seen just now that it is master.
+// it lacks what the first has, or of which it has not seen just now that it is master; nor anything that was lost
+// with a new master who was away.
 func (w *world) checkFollow(b, up *box) {
 	known := w.m.member(up.id)
 	silent := known.fault == vital.FaultNone && w.now-known.sent > freshFor+second || known.fault != vital.FaultNone && (!known.fault.Alive() || known.ended)
 	if w.o.Mode == Local && (known.repl.Replica || silent) {
 		w.broken("s%d is told to copy s%d, which does not say that it is master: %+v, %v", b.id, up.id, known.repl, known.fault)
 	}
+	left := w.left.both(b.data).without(up.data)
+	looked := b.up && w.sees(b) && w.m.member(b.id).repl.ID == b.replid // and not only before it copied that
+	if len(left) > 0 && looked && w.promises() {
+		w.broken("s%d is told to copy s%d, which lacks %v that no operator has given up", b.id, up.id, left)
+	}
 	lost := w.lost(up.data).both(b.data)
 	current := w.sees(up) && w.sees(b) && w.m.worthOf(&w.m.member(b.id).repl) != worthless
 	if len(lost) > 0 && b.priority != 0 && up.up && b.up && current && w.promises() {
 		w.broken("s%d is told to copy s%d, which lacks %v", b.id, up.id, lost)
+	}
+}
+
+// bereft keeps in mind what is lost with a new master that was away when the last write was acknowledged. It was if its
+// process had not been linked to the published master for longer than the machine lets anybody count as live, which is
+// DownSilence and a second or two: whatever its lineage then, nobody but an operator decides that the rest is overwritten.
+func (w *world) bereft(b *box) {
+	since := w.ackedAt
+	if w.knew.at != 0 {
+		since = min(since, w.knew.at)
+	}
+	if b.id != w.reign && b.ruledAt < since-w.m.o.DownSilence-2*second && w.promises() {
+		w.left = w.left.and(w.lost(b.data))
 	}
 }
 
@@ -127,6 +146,7 @@ func (w *world) published(a Action) {
 	if old := w.table.Master; old >= 0 && old != a.Server && !w.fenced[old] {
 		w.broken("s%d published while connections to s%d are open", a.Server, old)
 	}
+	w.bereft(w.boxes[a.Server])
 	w.topEpoch, w.reign, w.linked = a.Epoch, a.Server, ""
 	w.checkLoss(w.boxes[a.Server])
 	for _, b := range w.boxes {

@@ -119,6 +119,7 @@ func (w *world) client() {
 func (w *world) acknowledge(b *box) {
 	w.checkLoss(b)
 	w.writes++
+	w.ackedAt = w.now
 	b.offset++
 	b.data = b.data.with(w.writes)
 }

@@ -32,6 +32,7 @@ type box struct {
 	syncEnd int64 // a full copy is over then; 0: none
 	downAt  int64 // since when its link is down; unlinked: it has not been up since the process started
 	heardAt int64 // when it last heard its master
+	ruledAt int64 // when it was last linked to the published master, since it started
 
 	holdings
 	second    string
@@ -161,6 +162,9 @@ func (w *world) sync(b, up *box) {
 	}
 	if b.slow == 0 || w.now/ms%b.slow < 20 {
 		b.offset, b.keys, b.mark, b.data = up.offset, up.keys, up.mark, up.data
+	}
+	if b.linkUp && up.id == w.reign {
+		b.ruledAt = w.now
 	}
 }
 
