@@ -53,7 +53,7 @@ func (m *Machine) spared(b *member) bool {
 		return true
 	}
 	return slices.ContainsFunc(m.members, func(o *member) bool {
-		return o != b && !o.unsaving && o.ID != m.master && m.isReplica(o) && !m.outdated(o) && m.unworthy(o, &o.repl) == ""
+		return o != b && !o.unsaving && o.ID != m.master && m.isReplica(o) && !m.away(o) && m.unworthy(o, &o.repl) == ""
 	})
 }
 
@@ -209,19 +209,30 @@ func (m *Machine) choose() *member {
 			best = b
 		}
 	}
-	if best != nil && m.round.force < 0 && m.outdated(best) {
-		if h := m.holder(best); h != nil && h.excluded {
-			best.why = h.Addr + ", which was made master, has more"
+	if best != nil && m.round.force < 0 && m.away(best) {
+		if best.why = m.early(best); best.why != "" {
 			return nil
 		}
 	}
 	return best
 }
 
+// early returns why a server that has been away is not taken yet, "" when it is.
+func (m *Machine) early(b *member) string {
+	h := m.holder(b)
+	switch {
+	case h != nil && h.excluded:
+		return h.Addr + ", which was made master, has more"
+	case m.round.cause == causeRefused && m.now-m.doubtAt < m.o.DownSilence: // it was begun for somebody who had not
+		return "it has been away, and who has more is waited for"
+	}
+	return ""
+}
+
 // able tells whether somebody besides b stands still who can save his data, has not been away and can be promoted.
 func (m *Machine) able(b *member) bool {
 	return slices.ContainsFunc(m.members, func(o *member) bool {
-		return o != b && o.frozen && !o.excluded && !o.unsaving && !m.outdated(o) && m.unworthy(o, m.judged(o)) == ""
+		return o != b && o.frozen && !o.excluded && !o.unsaving && !m.away(o) && m.unworthy(o, m.judged(o)) == ""
 	})
 }
 
