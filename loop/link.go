@@ -57,7 +57,7 @@ type link struct {
 	unlisted  bool        // its family is closed: what it would cost is of no interest
 	expired   int         // sinks at the front of the FIFO
 	steps     []greetStep // of the handshake
-	occupied  bool        // others are better off on its relief, see sidestep
+	occupied  bool        // its server has been silent over a script, see lookOccupied
 	laden     bool        // large replies are owed on it, see lade
 	ladenTo   uint32      // up to that position in the FIFO
 	greets    int         // replies of it still to come

@@ -243,7 +243,7 @@ func (pw *poolWorker) linkOf(s *session, id int32) *link {
 	}
 	k := int(s.index) % pw.opt.ServerConnections
 	l := s.family.link(id, k)
-	if (l.occupied || s.family.home != nil) && s.mayStep() {
+	if (l.congested() || s.family.home != nil) && s.mayStep() {
 		return s.sidestep(id, k)
 	}
 	return l

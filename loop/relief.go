@@ -4,16 +4,16 @@ package loop
 //
 //   - A server reads nothing from a connection while it runs a script that came over it, and says
 //     BUSY on all others once the script has lasted for too long. So a link whose server has been
-//     silent over a script for stallTime counts as occupied.
+//     silent over a script for stallTime is occupied.
 //   - A client may be owed many large replies at once, because nobody knew that they would be
-//     large, or one very large one. So does a link on which one session is owed more than
-//     mostAhead, until all has come that was in flight when that was last so: it is laden.
+//     large, or one very large one. A link on which one session is owed more than mostAhead is
+//     laden, until all has come that was in flight when that was last so.
 //
 // A second link to the server is dialed then, its relief: as soon as the server speaks there, which
 // it does only when it has time or says BUSY, sessions that have nothing else in flight go over to
-// it, and back when the first is free. What was sent behind a script waits for its end: nobody
-// can say that it will not run. Behind large replies reads are taken back and sent over the relief,
-// where they are all that their session has in flight; a write waits.
+// it, and back when the first is congested no more. What was sent behind a script waits for its
+// end: nobody can say that it will not run. Behind large replies reads are taken back and sent over
+// the relief, where they are all that their session has in flight; a write waits.
 //
 // Who comes to a relief begins as if nobody knew the size of its replies, so that it cannot load
 // much on this link as well. When that has happened all the same there is a relief of the relief,
@@ -55,7 +55,7 @@ func (s *session) sidestep(id int32, k int) *link {
 		f = f.home
 	}
 	l := f.link(id, k)
-	for l.occupied && f.relief != nil {
+	for l.congested() && f.relief != nil {
 		r := f.relief.link(id, k)
 		if r.state != linkReady && r.words == nil {
 			break
@@ -71,14 +71,17 @@ func (s *session) sidestep(id int32, k int) *link {
 	return l
 }
 
-// lookOccupied notes whether the link is occupied, and dials its relief while it is.
+// congested reports whether others are better off on the link's relief, see sidestep.
+func (l *link) congested() bool { return l.occupied || l.laden }
+
+// lookOccupied notes whether the link is occupied, and dials its relief while it is congested.
 func (l *link) lookOccupied() {
 	l.unlade()
 	if l.home == nil || l.w.late {
 		return // nobody shares it, or it may be we who were silent
 	}
-	l.occupied = l.laden || !l.aside && l.owes() && l.w.now-l.heard > int64(stallTime) && runs(l.fifo.front())
-	if l.occupied {
+	l.occupied = !l.aside && l.owes() && l.w.now-l.heard > int64(stallTime) && runs(l.fifo.front())
+	if l.congested() {
 		l.callRelief()
 	}
 }
@@ -106,7 +109,7 @@ func (l *link) lade(s *session, size int64) {
 	}
 	l.ladenTo = l.fifo.tail
 	if !l.laden {
-		l.laden, l.occupied = true, true
+		l.laden = true
 		l.callRelief()
 		l.moveOthers()
 	}
@@ -115,7 +118,7 @@ func (l *link) lade(s *session, size int64) {
 // unlade ends that the link is laden, when what was in flight has come.
 func (l *link) unlade() {
 	if l.laden && int32(l.fifo.head-l.ladenTo) >= 0 {
-		l.laden, l.occupied = false, false
+		l.laden = false
 	}
 }
 

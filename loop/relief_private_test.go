@@ -25,7 +25,7 @@ func TestPrivateLinksNeedNoRelief(t *testing.T) {
 	l.heard -= int64(2 * stallTime)
 	w.beat.Store(w.now)
 	w.tick()
-	if l.occupied {
-		t.Error("got a private link that counts as occupied; want only shared ones")
+	if l.congested() {
+		t.Error("got a private link that counts as congested; want only shared ones")
 	}
 }
