@@ -64,8 +64,8 @@ func (pw *poolWorker) canSpare(id int32) bool {
 
 // divert sends each read that waits here, or if late is set only each that is overdue, once more,
 // to another member of its group, and returns how many there were. Their entries become sinks. What
-// has no other place to go stays, and so does one whose reply has begun, see goesOn. After a time without ticks the replies may be waiting to be read, so
-// nothing is diverted.
+// has no other place to go stays, and so does one whose reply has begun, see goesOn. After a time
+// without ticks the replies may be waiting to be read, so nothing is diverted.
 func (l *link) divert(late bool) (n int) {
 	pw := l.pw
 	if l.private || l.aside || l.w.late || pw.opt.ReadPolicy == shard.ReadMaster {

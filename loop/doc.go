@@ -182,12 +182,12 @@
 //
 //	who asks   for what                      bound                          beyond it
 //	client     answers made here             mostWork/clientShare per event the rest of its bytes wait for a turn ([session.spend])
+//	client     blank lines, many words       the same                       likewise
 //	client     a word of every worker        one at a time                  later requests wait ([gather])
 //	client     what masters say              one question, inquiryTime      what they do not tell is left out ([session.inquireFor])
 //	client     words of what is answered here mostWords, mostWordBytes       refused ([session.local])
 //	clients    the same, all of them         piecesPerTurn per turn         chores stand in line ([worker.addChore])
 //	server     messages to pass on           mostWork per event             what it says waits for a turn ([feed.goOn])
-//	client     blank lines, many words       the same                       likewise
 //	client     orders with many names        namesPerPiece per event         they are read, and confirmed, in pieces ([pledge])
 //	server     to be asked for topics anew   the same                       in pieces ([feed.each], [poolWorker.resubscribe])
 //	clients    to publish more than that     a read's worth                 PUBLISH waits ([session.waitsForFeeds])

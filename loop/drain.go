@@ -10,11 +10,11 @@ import (
 
 // drain makes the worker's sessions end as soon as they are at rest: what clients have sent is
 // still served and every reply that is owed is written; then the connection is closed, between
-// two replies. Who is silent for halfTime within a request or a transaction goes too. A request that comes behind that is never given to a server. A wait at a server
-// ends there; once it says that the client has got nothing, the end of the connection is the
-// answer, see [blocked.leave]. What CLIENT PAUSE
-// keeps waiting is owed too: it goes on when the pause is over, but is refused when it is not
-// over by then; then, too, ends who has not come to rest (perf.Now; 0: never).
+// two replies. Who is silent for halfTime within a request or a transaction goes too. A request
+// that comes behind that is never given to a server. A wait at a server ends there; once it says
+// that the client has got nothing, the end of the connection is the answer, see [blocked.leave].
+// What CLIENT PAUSE keeps waiting is owed too: it goes on when the pause is over. At the time by
+// (perf.Now; 0: never) what a pause still keeps is refused, and who has not come to rest ends.
 func (w *worker) drain(by int64) {
 	w.draining, w.drainBy = true, by
 	for _, s := range w.sessions {
@@ -40,8 +40,8 @@ func (s *session) depart() {
 	}
 }
 
-// halfTime is for how long a client may be silent in the middle of a request, or of a transaction, before it
-// goes: nothing is owed for what is not whole, and nothing of it was executed.
+// halfTime is for how long a client may be silent in the middle of a request, or of a transaction,
+// before it goes: nothing is owed for what is not whole, and nothing of it was executed.
 const halfTime = 100 * time.Millisecond
 
 // atRest reports whether nothing is owed to the client and nothing of it is on its way here,

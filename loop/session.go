@@ -162,7 +162,8 @@ func (s *session) readable(in []byte) {
 }
 
 // stayStopped suspends reading anew, which gnet resumes on its own when a backlog has
-// drained, or reads on where the session may. Where reading cannot be suspended at all, who sends on regardless is cut off.
+// drained, or reads on where the session may. Where reading cannot be suspended at all, who
+// sends on regardless is cut off.
 func (s *session) stayStopped() {
 	switch {
 	case s.stops == 0 || s.wire == nil:
