@@ -67,7 +67,7 @@ func (f *adminFlags) port(cmd *cobra.Command) (*adminPort, error) {
 		file = ""
 	}
 	if file != "" {
-		cfg, err := readForOthers(file)
+		cfg, err := read(file, config.LoadForOthers)
 		if err != nil {
 			if cfg, err = f.salvage(cmd, file); err != nil {
 				return nil, err

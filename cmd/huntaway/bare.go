@@ -111,7 +111,7 @@ func (b *bare) run(cmd *cobra.Command) error {
 	if b.daemonize && !detached() {
 		return detach(cmd)
 	}
-	cfg, err := load(cmd, file)
+	cfg, err := load(cmd, file, config.Load)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (b *bare) run(cmd *cobra.Command) error {
 	}
 	b.warn(cmd)
 	return serve(cmd, cfg, func() (*config.Config, error) {
-		cfg, err := read(file)
+		cfg, err := read(file, config.Load)
 		if err != nil {
 			return nil, err
 		}

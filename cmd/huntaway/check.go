@@ -50,7 +50,7 @@ func check(cmd *cobra.Command, file, format string) error {
 	if format == "json" {
 		return checkJSON(cmd, file)
 	}
-	cfg, err := load(cmd, file)
+	cfg, err := load(cmd, file, config.Load)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func check(cmd *cobra.Command, file, format string) error {
 // checkJSON writes all problems, warnings included, as one JSON array.
 func checkJSON(cmd *cobra.Command, file string) error {
 	var problems config.Problems
-	cfg, err := read(file)
+	cfg, err := read(file, config.Load)
 	switch {
 	case err == nil:
 		problems = cfg.Warnings

@@ -34,7 +34,7 @@ Servers may know more commands; those are learnt while serving.`,
 			if err != nil {
 				return err
 			}
-			cfg, err := loadForOthers(cmd, file)
+			cfg, err := load(cmd, file, config.LoadForOthers)
 			if err != nil {
 				return err
 			}

@@ -45,7 +45,7 @@ func newConfigShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cfg, err := load(cmd, file)
+			cfg, err := load(cmd, file, config.Load)
 			if err != nil {
 				return err
 			}

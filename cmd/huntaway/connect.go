@@ -19,7 +19,7 @@ const connectTime = 3 * time.Second
 
 // checkServers checks a file as check does, and then the servers that it names.
 func checkServers(cmd *cobra.Command, file, format string) error {
-	cfg, err := load(cmd, file)
+	cfg, err := load(cmd, file, config.Load)
 	if err != nil {
 		return err
 	}

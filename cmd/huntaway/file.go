@@ -55,21 +55,13 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("%s takes no arguments, and got %q%s", cmd.CommandPath(), args[0], hint)
 }
 
+// A loader is config.Load, or config.LoadForOthers for commands that need none of the file's secrets.
+type loader func(file string) (*config.Config, error)
+
 // load reads a configuration with what the environment lays over it. Warnings and problems
 // are written to standard error as a compiler would.
-func load(cmd *cobra.Command, file string) (*config.Config, error) {
-	cfg, err := read(file)
-	return warned(cmd, file, cfg, err)
-}
-
-// loadForOthers is load for commands that need none of the file's secrets.
-func loadForOthers(cmd *cobra.Command, file string) (*config.Config, error) {
-	cfg, err := readForOthers(file)
-	return warned(cmd, file, cfg, err)
-}
-
-// warned writes what is wrong with a configuration that was read.
-func warned(cmd *cobra.Command, file string, cfg *config.Config, err error) (*config.Config, error) {
+func load(cmd *cobra.Command, file string, from loader) (*config.Config, error) {
+	cfg, err := read(file, from)
 	if err != nil {
 		return nil, explained(cmd, file, err)
 	}
@@ -79,20 +71,9 @@ func warned(cmd *cobra.Command, file string, cfg *config.Config, err error) (*co
 	return cfg, nil
 }
 
-// read reads a configuration and the environment.
-func read(file string) (*config.Config, error) {
-	cfg, err := config.Load(file)
-	return overlaid(cfg, err)
-}
-
-// readForOthers is read, but a secret that cannot be had is none of the problems.
-func readForOthers(file string) (*config.Config, error) {
-	cfg, err := config.LoadForOthers(file)
-	return overlaid(cfg, err)
-}
-
-// overlaid lays the environment over a configuration that was read.
-func overlaid(cfg *config.Config, err error) (*config.Config, error) {
+// read reads a configuration and the environment. The error may be a config.Problems.
+func read(file string, from loader) (*config.Config, error) {
+	cfg, err := from(file)
 	if err != nil {
 		return nil, err
 	}

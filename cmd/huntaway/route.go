@@ -30,7 +30,7 @@ there, and whether the command may be read from a replica.`,
 			if err != nil {
 				return err
 			}
-			cfg, err := loadForOthers(cmd, file)
+			cfg, err := load(cmd, file, config.LoadForOthers)
 			if err != nil {
 				return err
 			}

@@ -39,11 +39,11 @@ Signals:
 			if err != nil {
 				return err
 			}
-			cfg, err := load(cmd, file)
+			cfg, err := load(cmd, file, config.Load)
 			if err != nil {
 				return err
 			}
-			return serve(cmd, cfg, func() (*config.Config, error) { return read(file) })
+			return serve(cmd, cfg, func() (*config.Config, error) { return read(file, config.Load) })
 		},
 	}
 	conf = addConf(cmd)

@@ -311,8 +311,8 @@ func (page *statusPage) judgeProcess(p *proxy) {
 	if !p.engine.Suspends() {
 		add(doubtful, "reading from clients cannot be suspended: who sends without reading is cut off", "this build has another gnet than the one it was made for")
 	}
-	if p.inForce.Load().Refused {
-		add(doubtful, "the last reload was refused; an older configuration is in force: "+p.diary.refusal(), "mend the file, and reload again (SIGHUP)")
+	if why := p.diary.refusal(); why != "" {
+		add(doubtful, "the last reload was refused; an older configuration is in force: "+why, "mend the file, and reload again (SIGHUP)")
 	}
 	if keys := p.diary.pending(); len(keys) > 0 {
 		add(doubtful, "some changes of the file need a restart: "+strings.Join(keys, " "), "restart this proxy when it suits; what else has changed is in force")
