@@ -64,15 +64,19 @@ func spellAbandoned(all []past) string {
 // readAbandoned leaves out what is none.
 func readAbandoned(text string) (all []past) {
 	for each := range strings.SplitSeq(text, ";") {
-		words := strings.Fields(each)
-		if len(words) != 2 {
-			continue
-		}
-		if offset, err := strconv.ParseInt(words[1], 10, 64); err == nil {
-			all = append(all, past{Lineage: words[0], Offset: offset, said: offset})
+		if of, rest, is := readPast(each); is && of.Lineage != "" && rest == "" {
+			all = append(all, of)
 		}
 	}
 	return all
+}
+
+// readPast reads a lineage and an offset, and returns what stands behind them.
+func readPast(text string) (of past, rest string, is bool) {
+	lineage, behind, _ := strings.Cut(text, " ")
+	number, rest, _ := strings.Cut(behind, " ")
+	offset, err := strconv.ParseInt(number, 10, 64)
+	return past{Lineage: lineage, Offset: offset, said: offset}, rest, err == nil
 }
 
 // A loss is that a master was taken without what the one before had. It is an alarm until an operator has resolved the
@@ -153,12 +157,8 @@ func spellLosses(all []loss) string {
 // readLosses leaves out what is none.
 func readLosses(text string) (all []loss) {
 	for line := range strings.SplitSeq(text, "\n") {
-		words := strings.SplitN(line, " ", 3)
-		if len(words) != 3 {
-			continue
-		}
-		if offset, err := strconv.ParseInt(words[1], 10, 64); err == nil {
-			all = append(all, loss{past{Lineage: words[0], Offset: offset, said: offset}, words[2]})
+		if of, text, is := readPast(line); is && text != "" {
+			all = append(all, loss{of, text})
 		}
 	}
 	return all
