@@ -37,11 +37,7 @@ func TestServerUnderTwoNames(t *testing.T) {
 				tr.stop()
 				var ids shard.IDs
 				build := func(all ...*instance) *shard.Table {
-					table, err := shard.Build(shard.Spec{Groups: []shard.Group{groupOf("g", all...)}, IDs: &ids})
-					if err != nil {
-						t.Fatal(err)
-					}
-					return table
+					return tableOf(t, &ids, groupOf("g", all...))
 				}
 				tr.relay.Publish(build(all...).WithReaders(0, nil))
 				tr.begin()

@@ -251,13 +251,9 @@ func TestReports(t *testing.T) {
 
 func TestReportsDropped(t *testing.T) {
 	m := NewMonitor(Options{})
-	table, err := shard.Build(shard.Spec{Groups: []shard.Group{{Name: "g", Weight: 1,
-		Servers: []shard.Server{{Addr: "127.0.0.1:1", Role: shard.Master, Weight: 1}}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	b := &board{}
-	b.Publish(table)
+	b.Publish(tableOf(t, nil, shard.Group{Name: "g", Weight: 1,
+		Servers: []shard.Server{{Addr: "127.0.0.1:1", Role: shard.Master, Weight: 1}}}))
 	if err := m.Watch(PoolOptions{Name: "p", Publisher: b}); err != nil {
 		t.Fatal(err)
 	}
@@ -278,11 +274,7 @@ func TestChange(t *testing.T) {
 	one.follows(master)
 	var ids shard.IDs
 	build := func(all ...*instance) *shard.Table {
-		table, err := shard.Build(shard.Spec{Groups: []shard.Group{groupOf("g", all...)}, IDs: &ids})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return table
+		return tableOf(t, &ids, groupOf("g", all...))
 	}
 	tr := &trial{t: t, m: NewMonitor(Options{}), board: &board{}}
 	tr.Publish(build(master, one).WithReaders(0, nil))

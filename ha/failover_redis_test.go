@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"huntaway/ha/failover"
-	"huntaway/shard"
 )
 
 // TestMasterCrash: the master is killed, a replica takes its place, and the old master joins it
@@ -468,11 +467,7 @@ func TestReserved(t *testing.T) {
 	tr.settled(id, map[int32]string{1: "[2]", 2: "[1]"}[id])
 	tr.stop()
 	tr.all[0].start() // a master by its own word
-	table, err := shard.Build(shard.Spec{Groups: []shard.Group{groupOf("g", tr.all...)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tr.Publish(table)
+	tr.Publish(tableOf(t, nil, groupOf("g", tr.all...)))
 	tr.masters = nil
 	tr.begin()
 	if !tr.Table().Groups[0].Held && tr.Table().Groups[0].Master == 0 {

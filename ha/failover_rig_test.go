@@ -157,12 +157,8 @@ func cast(t *testing.T, replicas int, change func(*PoolOptions)) *troupe {
 // castOf is cast over servers that run.
 func castOf(t *testing.T, all []*instance, change func(*PoolOptions)) *troupe {
 	t.Helper()
-	table, err := shard.Build(shard.Spec{Groups: []shard.Group{groupOf("g", all...)}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	tr := &troupe{relay: newRelay(), all: all}
-	tr.relay.Publish(table.WithReaders(0, nil))
+	tr.relay.Publish(tableOf(t, nil, groupOf("g", all...)).WithReaders(0, nil))
 	tr.o = PoolOptions{Name: "p", Publisher: tr.relay, ProbeInterval: 100 * time.Millisecond,
 		Access: Access{Timeout: 250 * time.Millisecond}, StateDir: t.TempDir(),
 		Failover: failover.Options{Mode: failover.Local, DownRefused: int64(300 * time.Millisecond),

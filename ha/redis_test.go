@@ -161,13 +161,20 @@ func groupOf(name string, all ...*instance) shard.Group {
 	return g
 }
 
-// watching starts a monitor of a pool named "p"; options left empty are short for tests.
-func watching(t *testing.T, o PoolOptions, groups ...shard.Group) *trial {
+// tableOf builds a table of groups, whose servers have their numbers from ids if that is not nil.
+func tableOf(t *testing.T, ids *shard.IDs, groups ...shard.Group) *shard.Table {
 	t.Helper()
-	table, err := shard.Build(shard.Spec{Groups: groups})
+	table, err := shard.Build(shard.Spec{Groups: groups, IDs: ids})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return table
+}
+
+// watching starts a monitor of a pool named "p"; options left empty are short for tests.
+func watching(t *testing.T, o PoolOptions, groups ...shard.Group) *trial {
+	t.Helper()
+	table := tableOf(t, nil, groups...)
 	for i := range table.Groups {
 		table = table.WithReaders(i, nil) // whoever becomes one is the monitor's doing
 	}

@@ -48,12 +48,8 @@ func (l *fenceLedger) all() []string {
 // bySentinels watches a flock's group with a monitor that follows its Sentinels.
 func bySentinels(t *testing.T, f *flock, name string) (*trial, *fenceLedger) {
 	t.Helper()
-	table, err := shard.Build(shard.Spec{Groups: []shard.Group{groupOf(name, f.all...)}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	l := &fenceLedger{}
-	l.board.Publish(table.WithReaders(0, nil))
+	l.board.Publish(tableOf(t, nil, groupOf(name, f.all...)).WithReaders(0, nil))
 	tr := &trial{t: t, m: NewMonitor(Options{}), board: &l.board}
 	if err := tr.m.Watch(PoolOptions{
 		Name: "p", Publisher: l, ProbeInterval: 200 * time.Millisecond, Sentinels: f.addrs(), StateDir: t.TempDir(),

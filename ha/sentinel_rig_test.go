@@ -111,13 +111,9 @@ type follow struct {
 // following starts a follower over a table of the groups.
 func following(t *testing.T, addrs []string, access Access, groups ...shard.Group) *follow {
 	t.Helper()
-	table, err := shard.Build(shard.Spec{Groups: groups})
-	if err != nil {
-		t.Fatal(err)
-	}
 	silenceLibrary()
 	f := &follow{t: t, board: &board{}}
-	f.Publish(table)
+	f.Publish(tableOf(t, nil, groups...))
 	f.s = newSentinels(PoolOptions{Name: "p", Publisher: f.board, Sentinels: addrs, SentinelAccess: access.complete()}, func(n Transition) {
 		f.mu.Lock()
 		defer f.mu.Unlock()

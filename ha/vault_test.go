@@ -302,13 +302,9 @@ func TestLocalRefused(t *testing.T) {
 		{[]shard.Server{tcp}, "", "no state directory"},
 		{[]shard.Server{tcp}, filepath.Join(file, "x"), "making the state directory"},
 	} {
-		table, err := shard.Build(shard.Spec{Groups: []shard.Group{{Name: "g", Weight: 1, Servers: tc.servers}}})
-		if err != nil {
-			t.Fatal(err)
-		}
 		b := &board{}
-		b.Publish(table)
-		err = NewMonitor(Options{}).Watch(PoolOptions{Name: "p", Publisher: b, StateDir: tc.dir,
+		b.Publish(tableOf(t, nil, shard.Group{Name: "g", Weight: 1, Servers: tc.servers}))
+		err := NewMonitor(Options{}).Watch(PoolOptions{Name: "p", Publisher: b, StateDir: tc.dir,
 			Failover: failover.Options{Mode: failover.Local}})
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("got %v; want %q", err, tc.want)
