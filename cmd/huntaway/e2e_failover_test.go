@@ -24,8 +24,7 @@ func TestOperatingAFailover(t *testing.T) {
 		text += fmt.Sprintf("[[pools.alpha.groups]]\nname = \"g%d\"\nmaster = %q\nsecondary = %q\nreplicas = %q\n", i, g[0], g[1], g[2])
 	}
 	file := written(t, "huntaway.toml", text)
-	p := start(t, program(t, "run", "-c", file))
-	p.says(`"msg":"ready"`)
+	p := running(t, file)
 	master, heir := c.groups[0][0], c.groups[0][1]
 	eventually(t, "all to be well", func() bool { return huntaway(t, "status", "--quiet", "-c", file).status == exitOK })
 	got := huntaway(t, "status", "-c", file)

@@ -38,8 +38,7 @@ func TestRenamingServers(t *testing.T) {
 	c := troupe(t)
 	text, listen := localFile(t, c)
 	file := written(t, "huntaway.toml", text)
-	p := start(t, program(t, "run", "-c", file))
-	p.says(`"msg":"ready"`)
+	p := running(t, file)
 	well := func() bool { return huntaway(t, "status", "--quiet", "-c", file).status == exitOK }
 	eventually(t, "all to be well", well)
 	g := c.groups[0]
@@ -71,8 +70,7 @@ func TestRenamingServers(t *testing.T) {
 	}
 	p.signal(syscall.SIGTERM)
 	p.ends(exitOK)
-	again := start(t, program(t, "run", "-c", written(t, "huntaway.toml", text)))
-	again.says(`"msg":"ready"`)
+	running(t, written(t, "huntaway.toml", text))
 	eventually(t, "health after a start with the addresses", func() bool { return mastersSeen(t, file)["g0"] == g[0] && well() })
 }
 
@@ -82,8 +80,7 @@ func TestReloadRightAfterStart(t *testing.T) {
 	c := troupe(t)
 	text, _ := localFile(t, c)
 	file := written(t, "huntaway.toml", text)
-	p := start(t, program(t, "run", "-c", file))
-	p.says(`"msg":"ready"`)
+	p := running(t, file)
 	g := c.groups[0]
 	eventually(t, "health", func() bool { return huntaway(t, "status", "--quiet", "-c", file).status == exitOK })
 	eventually(t, "the switchover", func() bool {
@@ -93,14 +90,12 @@ func TestReloadRightAfterStart(t *testing.T) {
 	p.signal(syscall.SIGTERM)
 	p.ends(exitOK)
 	without := strings.Replace(text, fmt.Sprintf("secondary = %q\n", g[1]), "", 1)
-	again := start(t, program(t, "run", "-c", file))
-	again.says(`"msg":"ready"`)
+	again := running(t, file)
 	again.reloads(file, without, "leaves out "+g[1]+", which is its master")
 	again.signal(syscall.SIGTERM)
 	again.ends(exitOK)
 
-	bare := start(t, program(t, "run", "-c", file))
-	bare.says(`"msg":"ready"`)
+	running(t, file)
 	eventually(t, "status to name the master that is missing", func() bool {
 		return strings.Contains(huntaway(t, "status", "-c", file).stdout, g[1]+" is alive and the group's master, and the file does not have it")
 	})

@@ -50,6 +50,14 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 	return p
 }
 
+// running starts a proxy of a configuration whose log is JSON, and waits until it serves.
+func running(t *testing.T, file string) *process {
+	t.Helper()
+	p := start(t, program(t, "run", "-c", file))
+	p.says(`"msg":"ready"`)
+	return p
+}
+
 // Write keeps what the process says.
 func (p *process) Write(b []byte) (int, error) {
 	p.mu.Lock()
