@@ -5,7 +5,11 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"time"
 )
+
+// mostHoldTimeout is longer than clients wait: a minute is Lettuce's default, and most others have less.
+const mostHoldTimeout = time.Minute
 
 // judgePool checks what one pool's values say together.
 func (r *reader) judgePool(d *poolDraft) {
@@ -13,6 +17,11 @@ func (r *reader) judgePool(d *poolDraft) {
 	if p.Timeout == 0 {
 		r.warn(d.spot(d.known, "timeout"), join(d.path, "timeout"),
 			"no time-out: a dead server will hang its clients", "400ms to 2s suit most; none is twemproxy's default")
+	}
+	if p.HoldTimeout > mostHoldTimeout {
+		r.warn(d.spot(d.known, "hold_timeout"), join(d.path, "hold_timeout"),
+			fmt.Sprintf("without a master requests wait for %s, and no client does: who gives up and tries again adds to what waits (hold_bytes)",
+				durationText(p.HoldTimeout)), "keep it under the clients' own time-out; 2.5s bridges a crash")
 	}
 	if p.AutoEjectHosts {
 		r.warn(d.spot(d.known, "auto_eject_hosts"), join(d.path, "auto_eject_hosts"),

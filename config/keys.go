@@ -188,7 +188,7 @@ var readRows = []row{
 var faultRows = []row{
 	{name: "hold_timeout", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.HoldTimeout }),
 		initial: "2.5s", when: onReload,
-		doc: "How long after a group has lost its master, or it is in doubt, requests that were not executed wait for one. When that is over all of them get TRYAGAIN, and so does at once what comes later, so that waiting times never add up. Keep it under the clients' own time-out. 0s: it does not wait; that is also the default of a pool in which every group has one server, unless they are a Redis Cluster."},
+		doc: "How long after a group has lost its master, or it is in doubt, requests that were not executed wait for one. When that is over all of them get TRYAGAIN, and so does at once what comes later, so that waiting times never add up. Keep it under the clients' own time-out; more than a minute is warned of. 0s: it does not wait; that is also the default of a pool in which every group has one server, unless they are a Redis Cluster."},
 	{name: "hold_bytes", kind: kindSize, at: ofPool(func(p *Pool) any { return &p.HoldBytes }),
 		initial: "32MiB", when: onReload,
 		doc: "Most that may wait so, for each group and event loop; what comes on top gets TRYAGAIN at once."},
