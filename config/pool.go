@@ -32,11 +32,9 @@ func (r *reader) readPool(e *entry, path string) *poolDraft {
 	if bad := setText(new(string), e.name); bad != nil || e.name == "" {
 		r.fail(e.at, path, fmt.Sprintf("%q is no name for a pool", e.name), "")
 	}
-	own := e.value
+	own, served := e.value, true
 	if r.format == Nutcracker {
-		if own = r.twemproxyOnly(e.value, d); own == nil {
-			return nil
-		}
+		own, served = r.twemproxyOnly(e.value, d)
 	}
 	poolSection.preset(&d.pool, r.format)
 	limitsSection.preset(&d.pool.Limits, r.format)
@@ -47,6 +45,9 @@ func (r *reader) readPool(e *entry, path string) *poolDraft {
 		d.pool.Failover = failoverSentinel
 	}
 	r.readMembers(d)
+	if !served {
+		return nil
+	}
 	r.splitReads(d)
 	if d.known["hold_timeout"] == nil && !d.hasGroups() && d.pool.Failover != FailoverCluster {
 		d.pool.HoldTimeout = 0
@@ -93,29 +94,31 @@ func (d *poolDraft) hasGroups() bool {
 }
 
 // twemproxyOnly reads the keys of nutcracker.yml that are not ours and returns the rest of
-// the table; nil for a memcached pool, which is reported and left alone.
-func (r *reader) twemproxyOnly(n *node, d *poolDraft) *node {
-	rest := &node{shape: table, at: n.at}
-	served := &entry{at: d.at, value: &node{at: d.at, text: "false"}}
+// the table. A memcached pool is reported and not served, and is read on for what else is wrong: a misspelt key
+// may be what makes it one.
+func (r *reader) twemproxyOnly(n *node, d *poolDraft) (rest *node, served bool) {
+	rest = &node{shape: table, at: n.at}
+	protocol := &entry{at: d.at, value: &node{at: d.at, text: "false"}}
 	for _, e := range n.entries {
 		switch e.name {
 		case "redis":
-			served = e
+			protocol = e
 		case "redis_auth":
 			r.readAuth(n, e, d)
 		default:
 			rest.add(e)
 		}
 	}
-	switch text := served.value.text; {
-	case served.value.shape != plain || text != "true" && text != "false":
-		r.fail(served.value.at, join(d.path, "redis"), fmt.Sprintf("%q is neither true nor false", text), "in lower case")
+	text := protocol.value.text
+	switch {
+	case protocol.value.shape != plain || text != "true" && text != "false":
+		r.fail(protocol.value.at, join(d.path, "redis"), fmt.Sprintf("%q is neither true nor false", text), "in lower case")
 	case text == "false":
-		r.fail(served.value.at, d.path, fmt.Sprintf("pool %q is a memcached pool (it lacks redis: true), and Huntaway speaks Redis alone", d.pool.Name),
+		r.fail(protocol.value.at, d.path, fmt.Sprintf("pool %q is a memcached pool (it lacks redis: true), and Huntaway speaks Redis alone", d.pool.Name),
 			"if its servers are Redis add redis: true; else leave this pool to nutcracker and take it out of this file")
-		return nil
+		return rest, false
 	}
-	return rest
+	return rest, true
 }
 
 // readAuth reads redis_auth: what clients must send and what servers are sent.
