@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"huntaway/ha/failover"
 )
@@ -46,6 +47,7 @@ func TestFailoverWithoutRights(t *testing.T) {
 		t.Errorf("got the alarms %q; want that it took no write", all)
 	}
 	tr.await("the group is in line", func() bool { return tr.state().State == failover.Healthy })
+	tr.said("does not take the mark of epoch ")
 	if s := tr.state(); len(s.Recent) != 1 {
 		t.Errorf("got %d failovers; want 1", len(s.Recent))
 	}
@@ -75,6 +77,7 @@ func TestFailoverWithoutDisk(t *testing.T) {
 	all[0].kill()
 	tr.await("another master", func() bool { g := tr.Table().Groups[0]; return g.Master > 0 && !g.Held })
 	master := all[tr.Table().Groups[0].Master]
+	tr.said(master.addr() + " cannot save its data (MISCONF)")
 	tr.await("that it cannot save", func() bool { return tr.alarmed(master.addr() + ", the master, answers misconf") })
 	if !tr.alarmed("was made master because nobody else could be; it did not prove itself: MISCONF ") {
 		t.Errorf("got the alarms %q; want that it took no write", tr.state().Alarms)
@@ -86,4 +89,27 @@ func TestFailoverWithoutDisk(t *testing.T) {
 	tr.await("writes", func() bool { return master.Client.Set(t.Context(), "k", "v", 0).Err() == nil })
 	id := tr.Table().Groups[0].Master
 	tr.settled(id, map[int32]string{1: "[2]", 2: "[1]"}[id])
+	tr.said(master.addr() + " can save its data again")
+}
+
+// TestMasterWithoutDisk: a master that cannot save its data and has no replica that could take over stays master. Events and
+// status say that it waits for room on its disk, and why nobody takes over.
+func TestMasterWithoutDisk(t *testing.T) {
+	tr := cast(t, 1, func(o *PoolOptions) { o.Failover.DownMisconf = int64(time.Second) })
+	tr.settled(0, "[1]")
+	tr.all[1].must("CONFIG", "SET", "replica-priority", "0")
+	master := tr.all[0]
+	master.must("CONFIG", "SET", "save", "3600 1")
+	if err := os.RemoveAll(master.must("CONFIG", "GET", "dir").([]any)[1].(string)); err != nil {
+		t.Fatal(err)
+	}
+	tr.await("a save that fails", func() bool { return master.Client.BgSave(t.Context()).Err() == nil })
+	tr.said(master.addr() + " cannot save its data (MISCONF)")
+	tr.await("why nobody takes over", func() bool {
+		s := tr.state()
+		return s.State == failover.Healthy && strings.Contains(s.Forbidden, "its replica-priority is 0") && !tr.alarmed("given up after")
+	})
+	master.must("CONFIG", "SET", "stop-writes-on-bgsave-error", "no")
+	tr.said(master.addr() + " can save its data again")
+	tr.await("nothing to say", func() bool { s := tr.state(); return s.Forbidden == "" && len(s.Alarms) == 0 })
 }

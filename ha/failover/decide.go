@@ -33,13 +33,18 @@ func (m *Machine) belated() bool {
 	return m.elevated()
 }
 
-// condemned calls a master in question that answers and is of no use all the same.
+// condemned calls a master in question that answers and is of no use all the same, or has status say why that is not done.
 func (m *Machine) condemned() bool {
 	c, why := m.verdict()
+	useless := c == causeMisconf || c == causeBusy
+	m.forbidden = ""
+	if useless && m.o.Mode == Local {
+		m.forbidden = m.prohibited()
+	}
 	switch {
-	case c != causeMisconf && c != causeBusy:
+	case !useless:
 		m.planned = false
-	case m.prohibited() != "":
+	case m.forbidden != "" || m.o.Mode != Local:
 	case m.o.DryRun:
 		m.plan(why)
 	default:

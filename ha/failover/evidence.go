@@ -40,7 +40,24 @@ func (m *Machine) probed(ev Event) {
 	default:
 		b.failed(ev)
 	}
+	if b != nil {
+		m.noteSaving(b)
+	}
 	m.settleAliases()
+}
+
+// noteSaving says once that a server cannot save its data, and that it can again. Of one that says neither what was said
+// last stands.
+func (m *Machine) noteSaving(b *member) {
+	cannot := b.unsaving || b.fault == vital.FaultMisconf
+	if cannot == b.saidUnsaving || !cannot && b.fault != vital.FaultNone {
+		return
+	}
+	if b.saidUnsaving = cannot; cannot {
+		m.note(b.Addr+" "+cannotSave, m.withoutSaving(b))
+	} else {
+		m.note(b.Addr+" can save its data again", "")
+	}
 }
 
 // accused takes what the data path noticed of the master: it is looked at.

@@ -11,6 +11,7 @@ type tally struct {
 	process string // likewise
 	asking  bool   // leaveMark's Verify is out
 	askAt   int64  // when it may be sent again
+	refused string // who refused it the last time, and how; "": nobody has since it was left
 	forged  uint64 // a later mark that stood where this process knew the epoch, 0: none did
 }
 
@@ -35,6 +36,7 @@ func (m *Machine) marked(a await, ev Event) {
 	t := &m.tally
 	if a.job == ofNobody {
 		t.asking, t.askAt = false, m.now+askMarkEvery
+		m.noteRefused(a, ev)
 	}
 	m.catchUp(a, ev)
 	if ev.Err != nil || ev.Repl.Replica || a.job == ofNobody && a.server != m.master {
@@ -43,6 +45,21 @@ func (m *Machine) marked(a await, ev Event) {
 	t.sure, t.left, t.at, t.process = true, ev.Mark.Epoch, a.server, ev.Repl.RunID
 	if a.certain && ev.Found > a.epoch {
 		t.forged = ev.Found
+	}
+}
+
+// noteRefused says once that a server does not take the mark.
+func (m *Machine) noteRefused(a await, ev Event) {
+	words := refusalIn(ev.Err)
+	by := ""
+	if words != "" {
+		by = m.name(a.server) + ": " + words
+	}
+	if by != "" && by != m.tally.refused {
+		m.note(fmt.Sprintf("%s does not take the mark of epoch %d, and is asked again until it does", m.name(a.server), m.epoch), words)
+	}
+	if by != "" || ev.Err == nil {
+		m.tally.refused = by
 	}
 }
 

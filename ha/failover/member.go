@@ -50,7 +50,8 @@ type member struct {
 	refused      int   // refused probes in a row
 	missed       int   // unanswered ones in a row
 
-	unsaving bool // it is not the master and cannot save its data: as a master it would take no writes
+	unsaving     bool // it is not the master and cannot save its data: as a master it would take no writes
+	saidUnsaving bool // whoever it is, that it cannot was the last that was said of that
 
 	ended   bool   // it has refused a connection since it last said what it is
 	metAt   int64  // when its process was first seen

@@ -40,11 +40,11 @@ func (m *Machine) unfit(b *member) string {
 	if why := m.unworthy(b, &b.repl); why != "" || !b.unsaving || !m.spared(b) {
 		return why
 	}
-	return cannotSave
+	return "it " + cannotSave
 }
 
 // cannotSave is why a server is not promoted that answers MISCONF, unless nobody else could be: it takes no writes.
-const cannotSave = "it cannot save its data (MISCONF)"
+const cannotSave = "cannot save its data (MISCONF)"
 
 // spared tells whether a server that cannot save its data is not needed: the master cannot either and that is all, or
 // somebody else can who could take over, and has not been away: what he lacks is worth more than a master that takes writes.
@@ -203,7 +203,7 @@ func (m *Machine) choose() *member {
 			b.why = m.unworthy(b, m.judged(b))
 		}
 		if b.why == "" && b.unsaving && m.round.force < 0 && (m.round.cause == causeMisconf || m.able(b)) {
-			b.why = cannotSave
+			b.why = "it " + cannotSave
 		}
 		if b.why == "" && (best == nil || m.better(b, best, b.stand, best.stand)) {
 			best = b

@@ -57,6 +57,7 @@ func (m *Machine) alarms() (all []string) {
 		when(m.unruly(b), b.Addr+" refuses orders: "+b.refusal)
 		when(b.detachedAt != 0 && m.fresh(b) && m.state == Healthy, b.Addr+" follows nobody yet")
 		when(b.ID == m.master && b.fault != 0 && b.fault.Alive(), b.Addr+", the master, answers "+b.fault.String()+m.remedy(b.fault))
+		when(b.ID != m.master && b.unsaving, b.Addr+" "+cannotSave+": "+m.withoutSaving(b))
 	}
 	for _, b := range m.aliases {
 		when(true, b.Addr+" is "+m.name(b.same)+" under another name and is left out; "+m.adviceOnAlias())
@@ -71,7 +72,7 @@ func (m *Machine) alarms() (all []string) {
 // remedy says what ends a complaint of a master.
 func (m *Machine) remedy(f vital.Fault) string {
 	switch {
-	case f == vital.FaultMisconf && m.o.Mode != Local:
+	case f == vital.FaultMisconf && (m.o.Mode != Local || m.o.DryRun || m.forbidden != ""):
 		return "; see why it cannot save (its log, the disk)"
 	case f == vital.FaultMisconf:
 		return "; see why it cannot save (its log, the disk), or it is given up after " + span(m.o.DownMisconf) + " for a replica that can"
@@ -81,6 +82,18 @@ func (m *Machine) remedy(f vital.Fault) string {
 		return "; let server_user and server_password of the pool be what the server asks for"
 	}
 	return ""
+}
+
+// withoutSaving says what it means that a server cannot save its data, and what ends that.
+func (m *Machine) withoutSaving(b *member) string {
+	if b.ID == m.master {
+		return "it takes no writes" + m.remedy(vital.FaultMisconf)
+	}
+	text := "see its log, the disk; until it can it may be unable to copy its master"
+	if m.o.Mode == Local {
+		text += ", and is promoted only when nobody else could be"
+	}
+	return text
 }
 
 // plight says what is the case in a group whose master is in question.
