@@ -10,6 +10,7 @@ func (m *Machine) streamed(b *member, was *vital.Replication) {
 	fresh := b.streamAs != r.RunID
 	switch {
 	case !r.Replica || !m.carriesOn(r):
+	case !fresh && r.Offset == was.Offset && m.share(r, m.known.Lineage) < m.known.Offset: // nothing has come, and something should have
 	case r.LinkUp:
 		b.streamAs, b.streamAt = r.RunID, b.sent
 	case r.LinkDown >= 0 && (fresh || was.LinkUp): // below: not since it has started
