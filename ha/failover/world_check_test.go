@@ -16,6 +16,12 @@ func (w *world) reported(t Transition) {
 		loss = " (loss unknown)"
 	}
 	w.say("%v -> %v: %s: %s%s", t.From, t.To, t.What, t.Why, loss)
+	if len(w.untold) > 0 && t.Publishes() {
+		if t.Loss == 0 && w.announces() {
+			w.broken("writes %v are lost, and none are said to be", w.untold)
+		}
+		w.untold = nil
+	}
 	if t.To == Draining && t.From != Draining {
 		w.checkLoss(w.boxes[w.table.Master])
 	}
@@ -45,10 +51,10 @@ func (w *world) checkLoss(b *box) {
 	}
 	w.say("writes %v are lost with s%d", lost, b.id)
 	w.forgetful = w.forgetful || !w.sees(b) // it is used on the word of a complaint, by whomever
+	if w.switching && w.announces() {
+		w.broken("writes %v are lost in a switchover to s%d", lost, b.id)
+	}
 	if w.promises() {
-		if w.switching {
-			w.broken("writes %v are lost in a switchover to s%d", lost, b.id)
-		}
 		for _, o := range w.boxes {
 			if kept := lost.both(o.data); len(kept) > 0 && w.eligible(o) && !w.obscured(o, b) {
 				w.broken("writes %v are lost; s%d has %v", lost, o.id, kept)
@@ -59,10 +65,14 @@ func (w *world) checkLoss(b *box) {
 }
 
 // promises tells whether what is promised about losses holds: this machine decides, and nobody has
-// decided for it, nor made it forget what it knew.
-func (w *world) promises() bool {
+// decided for it, nor made it forget what it knew, nor written the mark.
+func (w *world) promises() bool { return w.announces() && !w.forged }
+
+// announces tells whether at least no loss is passed over in silence when another master is published, and no switchover
+// loses anything: forged marks change nothing in that.
+func (w *world) announces() bool {
 	w.forgetful = w.forgetful || w.disk.Lineage == ""
-	return w.o.Mode == Local && !w.wrenched && !w.byHand && !w.forged && !w.forgetful
+	return w.o.Mode == Local && !w.wrenched && !w.byHand && !w.forgetful
 }
 
 // obscured tells whether nothing shows that o, who has more than b, has it: b has all that the last master has said, and
@@ -148,6 +158,7 @@ func (w *world) published(a Action) {
 	}
 	w.bereft(w.boxes[a.Server])
 	w.topEpoch, w.reign, w.linked = a.Epoch, a.Server, ""
+	w.untold = w.lost(w.boxes[a.Server].data)
 	w.checkLoss(w.boxes[a.Server])
 	for _, b := range w.boxes {
 		if b.master == w.boxes[a.Server].addr {

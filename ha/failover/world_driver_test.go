@@ -121,6 +121,7 @@ func (w *world) acknowledge(b *box) {
 	w.writes++
 	w.ackedAt = w.now
 	b.offset++
+	b.keys = max(b.keys, 1)
 	b.data = b.data.with(w.writes)
 }
 

@@ -56,6 +56,7 @@ type world struct {
 
 	writes    int    // acknowledged: all numbers up to this one
 	forgone   writes // of them, what may be lost for all that is promised, and was
+	untold    writes // of them, what is lost with a publication that has yet to be reported
 	ackedAt   int64  // when the last of them was
 	left      writes // of them, what an operator alone may have overwritten: lost with a master that was away
 	knew      past   // what the machine took the group's data to be, before the event that it is taking
