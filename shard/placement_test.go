@@ -9,12 +9,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"huntaway/perf/invariant"
 )
 
-// placementKeys is how many keys each pool is asked for: 20 000, which takes most of a minute
-// over all pools, or 1 000 with -short.
+// placementKeys is how many keys each pool is asked for: 20 000, or 1 000 with -short and with the
+// checks of invariant, beside the race detector: one goroutine computes, and all keys of a run
+// without these take the same code.
 func placementKeys() int {
-	if testing.Short() {
+	if testing.Short() || invariant.On {
 		return 1_000
 	}
 	return 20_000
