@@ -46,26 +46,33 @@ func (c *echoer) ripe() (said string) {
 	return said
 }
 
-// weave puts those answers among what the server says.
-func (c *echoer) weave(in string) string {
+// weave puts those answers among what the server says. Where there are none it returns in itself:
+// a server may say hundreds of megabytes.
+func (c *echoer) weave(in []byte) []byte {
 	if c == nil {
 		return in
 	}
-	out, rest := []byte(c.ripe()), []byte(in)
-	for len(rest) > 0 {
+	out := []byte(c.ripe())
+	from, at := 0, 0 // out has what is before from
+	for at < len(in) {
 		if c.scan.Fresh() {
-			c.push = rest[0] == '>'
+			c.push = in[at] == '>'
 		}
-		n, done, err := c.scan.Next(rest)
+		n, done, err := c.scan.Next(in[at:])
 		if err != nil {
-			return string(append(out, rest...))
+			break
 		}
-		out = append(out, rest[:n]...)
-		rest = rest[n:]
+		at += n
 		if done && !c.push && len(c.due) > 0 {
 			c.due = c.due[1:]
-			out = append(out, c.ripe()...)
+			if said := c.ripe(); said != "" {
+				out = append(append(out, in[from:at]...), said...)
+				from = at
+			}
 		}
 	}
-	return string(out)
+	if len(out) == 0 {
+		return in
+	}
+	return append(out, in[from:]...)
 }

@@ -166,7 +166,7 @@ func (m *memWire) addresses() (remote, local string) { return m.remote, m.local 
 // arrive is one event with bytes from the other side. They are overwritten when it ends, as
 // the event loop's read buffer is.
 func (m *memWire) arrive(in string) {
-	b := []byte(m.echo.weave(in))
+	b := m.echo.weave([]byte(in))
 	m.owner.arrived(b)
 	for rest := b; len(rest) > 0; {
 		rest = rest[copy(rest, stale):]
