@@ -143,7 +143,9 @@ func heap() int64 {
 // thrown away as they come, never stand in memory; small requests to the same server go on.
 func TestLargeValuesPassThrough(t *testing.T) {
 	const size, clients = 32 << 20, 4
-	st := play(t, scene{groups: alone(startServers(t, 1)...)})
+	sc := scene{groups: alone(startServers(t, 1)...)}
+	sc.options.ConnectTimeout = patience // on a busy machine one that writes such replies greets later than in a second
+	st := play(t, sc)
 	large := value("large", size)
 	c, small := st.dial(), st.dial()
 	c.want(t, "OK", "SET", "large", large)
