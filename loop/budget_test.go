@@ -3,6 +3,7 @@ package loop
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"huntaway/shard"
 )
@@ -17,6 +18,12 @@ func (c *memClient) unfinished(n int) {
 	}
 }
 
+// slowLimits bounds what a pool may hold, and lets requests be unfinished for as long as a test
+// takes.
+func slowLimits(memory int64) Limits {
+	return Limits{MaxMemory: memory, RequestTime: time.Hour}
+}
+
 // TestWhoHoldsMostPays: what clients hold together is bounded, over one pool or all of them and
 // over all workers, and who holds most is closed first, and hears why; the others stay.
 func TestWhoHoldsMostPays(t *testing.T) {
@@ -25,7 +32,7 @@ func TestWhoHoldsMostPays(t *testing.T) {
 		pool, whole int64
 	}{{"of the pool", 40 << 20, 0}, {"of all", 0, 40 << 20}} { // a slab may be twice what is in it
 		t.Run(tc.name, func(t *testing.T) {
-			st := newStage(t, 2, PoolOptions{Name: "a", Limits: Limits{MaxMemory: tc.pool}}, PoolOptions{Name: "b"})
+			st := newStage(t, 2, PoolOptions{Name: "a", Limits: slowLimits(tc.pool)}, PoolOptions{Name: "b", Limits: slowLimits(0)})
 			st.e.opt.MaxMemory = tc.whole
 			ticks := func() {
 				for range 3 {
@@ -104,7 +111,7 @@ func TestManySmallArePartOfOne(t *testing.T) {
 		{"another network", 0, "[2001:db8::1]", "[2001:db9::1]", 1, most},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			st := newStage(t, 2, PoolOptions{Name: "a", Limits: Limits{MaxMemory: tc.ofPool}}, PoolOptions{Name: "b"})
+			st := newStage(t, 2, PoolOptions{Name: "a", Limits: slowLimits(tc.ofPool)}, PoolOptions{Name: "b", Limits: slowLimits(0)})
 			if tc.ofPool == 0 {
 				st.e.opt.MaxMemory = most
 			}
