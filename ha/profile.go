@@ -58,6 +58,7 @@ func Profile(ctx context.Context, p ProfilePool) []Finding {
 	for i := range p.Groups {
 		j.group(&p.Groups[i], told[i])
 	}
+	j.shared(told)
 	j.alike(told)
 	if p.Mode == "sentinel" {
 		j.sentinels(p.askSentinels(ctx))

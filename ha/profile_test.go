@@ -54,6 +54,45 @@ func judged(n int, spoil func(g *shard.Group, all []*testimony)) []Finding {
 	return j.found
 }
 
+// TestProfileOfOneProcessInTwoGroups: it is an error, unless it is all that either group has. What is twice in one group
+// is told of that one.
+func TestProfileOfOneProcessInTwoGroups(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		n    [2]int
+		mode string
+		want []Weight
+	}{
+		{"a replica of both", [2]int{3, 3}, "local", []Weight{Fatal}},
+		{"also who only watches would send both groups' writes there", [2]int{3, 3}, "observe", []Weight{Fatal}},
+		{"one has nothing else", [2]int{3, 1}, "local", []Weight{Fatal}},
+		{"two groups in one server", [2]int{1, 1}, "local", []Weight{Doubtful}},
+		{"nodes of a cluster", [2]int{3, 3}, "cluster", nil},
+	} {
+		var told [][]*testimony
+		for i, n := range c.n {
+			_, all := well(n)
+			for k, s := range all {
+				s.group, s.repl.RunID = fmt.Sprint("g", i), fmt.Sprint(i, k)
+			}
+			told = append(told, all)
+		}
+		last := told[1][len(told[1])-1]
+		last.repl.RunID = told[0][0].repl.RunID
+		j := &judgement{pool: &ProfilePool{Name: "p", Mode: c.mode}, same: asIs}
+		j.shared(told)
+		var got []Weight
+		for _, f := range j.found {
+			if got = append(got, f.Weight); f.Group != "g1" || f.Server != last.server.Addr || !strings.Contains(f.Is, "10.0.0.1:6379 of group g0") {
+				t.Errorf("%s: got %+v; want %s of g1, and what it is", c.name, f, last.server.Addr)
+			}
+		}
+		if fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%s: got %v; want %v", c.name, got, c.want)
+		}
+	}
+}
+
 // TestProfileFindsNothingInAWellGroup: of three. Of two it says what two can do.
 func TestProfileFindsNothingInAWellGroup(t *testing.T) {
 	for n, want := range map[int]int{1: 0, 2: 1, 3: 0, 5: 0} {

@@ -223,6 +223,38 @@ func (j *judgement) twins(g *shard.Group, all []*testimony) {
 	}
 }
 
+// shared finds one process in two groups, whose addresses need not tell it: each would have its own idea of who is master
+// there. Groups of one server may share theirs, as in the file.
+func (j *judgement) shared(told [][]*testimony) {
+	if j.pool.Mode == "cluster" {
+		return
+	}
+	type place struct {
+		s      *testimony
+		amidst int // servers of its group
+	}
+	seen := map[string]place{}
+	for _, g := range told {
+		for _, s := range g {
+			id := s.repl.RunID
+			if s.err != nil || id == "" {
+				continue
+			}
+			other, is := seen[id]
+			at := other.s
+			switch {
+			case !is:
+				seen[id] = place{s, len(g)}
+			case at.group == s.group: // twins tells
+			case len(g) == 1 && other.amidst == 1:
+				j.note(Doubtful, s, "it is the same process as "+at.server.Addr+" of group "+at.group, "a server of its own, unless it is meant to be two groups in one server", "")
+			default:
+				j.note(Fatal, s, "it is the same process as "+at.server.Addr+" of group "+at.group, "a server of one group only: two would decide about it, and what one writes there the other may have overwritten", "")
+			}
+		}
+	}
+}
+
 // sameServer tells whether two addresses lead to the same host and port, as far as names can
 // be resolved from here.
 func sameServer(ctx context.Context, a, b string) bool {
