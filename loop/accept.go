@@ -50,13 +50,13 @@ func (p *Pool) Serve(ln net.Listener) error {
 }
 
 // admit hands a client to a worker, or tells it that there is no room. The error is one
-// that the next client would meet as well: gnet needs a second descriptor for a moment, so
-// the last one that is free lets a client in and leaves it unserved.
+// that the next client would meet as well: gnet needs a second descriptor for a moment, and
+// somebody else may have got it since there was one.
 func (p *Pool) admit(c net.Conn) error {
 	e := p.engine
 	p.accepts.Add(1)
 	all, ours := int(e.clients.Add(1)), int(p.clients.Add(1))
-	if all > e.MaxClients() || p.full(ours) || e.crowded(all) {
+	if all > e.MaxClients() || p.full(ours) || e.crowded(all) || e.scarce(c) {
 		p.clients.Add(-1)
 		e.clients.Add(-1)
 		p.turnAway(c)
@@ -101,7 +101,7 @@ func (p *Pool) turnAway(c net.Conn) {
 	p.rejects.Add(1)
 	p.rejected.Store(perf.Now())
 	p.engine.often.Say(slog.LevelWarn, repeat.Subject{What: "client turned away", Whom: p.opt.Name}, "pool", p.opt.Name,
-		"client_connections", p.options().ClientConnections, "max_clients", p.engine.MaxClients(), "clients", p.engine.clients.Load(), "lent_links", p.engine.private.Load())
+		"client_connections", p.options().ClientConnections, "max_clients", p.engine.MaxClients(), "clients", p.engine.clients.Load(), "lent_links", p.engine.private.Load(), "open_files_limit", p.engine.limit)
 	_ = c.SetWriteDeadline(time.Now().Add(time.Second))
 	_, _ = c.Write(codec.AppendError(nil, textMaxClients)) // whether it hears us or not
 	c.Close()

@@ -1,6 +1,11 @@
 package loop
 
-import "golang.org/x/sys/unix"
+import (
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
 
 // The descriptors that the process may have are shared out before anybody comes: to what the
 // process needs itself (logs, admin pages, probes, shared links, the connection that is accepted to
@@ -11,6 +16,7 @@ const (
 	linksPerServer   = 2  // of a worker, besides those that share the load: a dialect more, and a feed
 	probesPerServer  = 2  // of the process
 	leastDescriptors = 64 // kept for all that, where there are twice as many
+	spareDescriptors = 4  // are free whatever else is open: for dials, and for gnet, which copies each that it takes
 )
 
 // limitOfDescriptors returns how many descriptors the process may have.
@@ -22,14 +28,14 @@ func limitOfDescriptors() int {
 	return int(min(lim.Cur, 1<<20))
 }
 
-// forClients returns how many of so many descriptors are for clients and what is lent to them,
-// beside the pools there are.
-func (e *Engine) forClients(limit int) int {
+// forClients returns how many descriptors are for clients and what is lent to them, beside the
+// pools there are.
+func (e *Engine) forClients() int {
 	own := ownDescriptors
 	for _, p := range e.pools {
 		own += p.opt.Table.Servers() * (e.opt.Workers*(p.opt.ServerConnections+linksPerServer) + probesPerServer)
 	}
-	return limit - min(max(own, leastDescriptors), limit/2)
+	return e.limit - min(max(own, leastDescriptors), e.limit/2)
 }
 
 // MaxClients is how many clients find room, over all pools. It is known once all pools are
@@ -49,6 +55,26 @@ func (e *Engine) mayOpen() bool {
 	}
 	e.private.Add(-1)
 	return false
+}
+
+// scarce reports whether too few descriptors are free beside a connection's own. A copy of that gets the lowest one that
+// is free, so that all below are open, whatever for.
+func (e *Engine) scarce(c net.Conn) bool {
+	sc, ok := c.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return false // it has been closed
+	}
+	next := 0
+	_ = raw.Control(func(fd uintptr) {
+		if next, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0); err == nil {
+			_ = unix.Close(next)
+		}
+	})
+	return err != nil || next >= e.limit-spareDescriptors
 }
 
 // crowded reports whether so many clients and what was lent to them leave too few descriptors

@@ -43,7 +43,7 @@ func TestFewDescriptors(t *testing.T) {
 		}
 		crowd = append(crowd, c)
 	}
-	log.await(t, "accept failed")
+	log.await(t, "client turned away")
 	for range 50 {
 		served.want(t, "v", "GET", "k")
 	}

@@ -25,7 +25,8 @@ type Engine struct {
 	// Fixed when made.
 	opt         Options
 	report      Reporter
-	descriptors int         // for clients, and for links that are lent to them; fixed by the last AddPool
+	limit       int         // of descriptors, of the process
+	descriptors int         // of these for clients, and for links that are lent to them; fixed by the last AddPool
 	often       *repeat.Log // for lines that clients and servers can cause
 
 	// Fixed by Start.
@@ -70,7 +71,8 @@ func New(opt Options) (*Engine, error) {
 	}
 	e := &Engine{opt: opt, report: opt.Reporter, often: repeat.New(opt.Logger), done: make(chan struct{}), stirred: make(chan struct{}, 1),
 		listeners: make(map[net.Listener]struct{})}
-	e.descriptors = e.forClients(limitOfDescriptors())
+	e.limit = limitOfDescriptors()
+	e.descriptors = e.forClients()
 	e.dialing, e.stopDial = context.WithCancel(context.Background())
 	return e, nil
 }
@@ -100,7 +102,7 @@ func (e *Engine) AddPool(opt PoolOptions) (*Pool, error) {
 	}
 	p := newPool(e, len(e.pools), opt)
 	e.pools = append(e.pools, p)
-	e.descriptors = e.forClients(limitOfDescriptors())
+	e.descriptors = e.forClients()
 	return p, nil
 }
 

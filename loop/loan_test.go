@@ -125,7 +125,8 @@ func TestDescriptorsForClients(t *testing.T) {
 		{4, 100, 20000, 20000 - 40 - 1400}, {1, 1, 64, 32}, {1, 1, 10, 5},
 	} {
 		st := newStage(t, tc.workers, groups(tc.groups))
-		if got := st.e.forClients(tc.limit); got != tc.want {
+		st.e.limit = tc.limit
+		if got := st.e.forClients(); got != tc.want {
 			t.Errorf("%+v: got %d", tc, got)
 		}
 	}
