@@ -258,6 +258,7 @@ func (l *link) match(e *entry, b []byte) {
 	if b[0] == '-' {
 		l.count.Errors++
 		l.pw.commands[e.cmd].Errors++
+		l.noteRefusal(e, b)
 		frame := l.frameOf(e)
 		if l.refuses(e, frame, b) {
 			return

@@ -37,6 +37,8 @@ type Pool struct {
 	crowd   crowd   // has a lock of its own, which only PUBLISH and subscribing take
 	scripts scripts // has a lock of its own, which only commands about scripts take
 
+	refusals refusalLog // has a lock of its own, which a link takes once in refusalEvery at most
+
 	// Told from outside, by SetServerVersion.
 	serverVersion atomic.Pointer[string]
 	events        atomic.Pointer[string] // by SetKeyspaceEvents

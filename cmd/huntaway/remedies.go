@@ -14,3 +14,10 @@ var remedies = map[string]string{
 	"auth-failed":  "let server_user and server_password of the pool be what the server asks for (ACL LIST, requirepass)",
 	"busy":         "wait for the script, or end it there: SCRIPT KILL, or FUNCTION KILL",
 }
+
+// refused says what ends that a server refuses writes, by what it says.
+var refused = map[string]string{
+	"OOM":        "raise maxmemory there, or set a maxmemory-policy that evicts, or delete data",
+	"MISCONF":    "see why it cannot save: its log, the disk",
+	"NOREPLICAS": "have as many replicas follow it as min-replicas-to-write says",
+}

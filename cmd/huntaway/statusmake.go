@@ -62,6 +62,9 @@ func (s *served) status(states map[member]ha.ServerStatus, groups map[post]ha.Gr
 			server := &g.Servers[j]
 			st := states[member{s.name, g.Name, server.Addr}]
 			group.Servers = append(group.Servers, statusOf(server, &st, &care, server.ID == g.Master))
+			if code, ago := s.pool.Refused(server.ID); ago < refusedFor {
+				group.Servers[j].Refuses = code
+			}
 		}
 		pool.Groups = append(pool.Groups, group)
 	}
@@ -205,6 +208,9 @@ func (page *statusPage) judge() {
 	}
 }
 
+// refusedFor is for how long after a server refused a client's write that is said.
+const refusedFor = 10 * time.Second
+
 // crowdedFor is for how many seconds after a client was turned away that is said.
 const crowdedFor = 60
 
@@ -249,6 +255,9 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 		}
 	}
 	for _, s := range g.Servers {
+		if s.Refuses != "" && (p.Mode == "cluster" || s.Addr == g.Master) && !g.complained(&s) {
+			add(severe, s.Addr, "it refuses writes, and clients are told so: "+s.Refuses, refused[s.Refuses])
+		}
 		switch {
 		case s.Ejected:
 			add(severe, s.Addr, s.absence(), "")
@@ -272,6 +281,13 @@ func (g *statusGroup) said(alarm string) bool {
 		return true
 	}
 	return g.Latched != "" && strings.Contains(alarm, g.Latched) || g.Forbidden != "" && strings.Contains(alarm, g.Forbidden)
+}
+
+// complained tells whether an alarm has that a server refuses writes.
+func (g *statusGroup) complained(s *statusServer) bool {
+	return slices.ContainsFunc(g.Alarms, func(alarm string) bool {
+		return strings.HasPrefix(alarm, s.Addr+", the master, answers "+strings.ToLower(s.Refuses))
+	})
 }
 
 // ejected tells whether the group is off the ring.

@@ -67,6 +67,7 @@ type statusServer struct {
 	LagBytes int64   `json:"lag_bytes"`           //
 	Error    string  `json:"error,omitempty"`     // of the last probe
 	Unfit    string  `json:"unfit_why,omitempty"` // why it could not become master
+	Refuses  string  `json:"refuses,omitempty"`   // OOM, MISCONF or NOREPLICAS: what it has just said to a client's write
 }
 
 // An eventLine is one of the last transitions, as GET /events has them.
