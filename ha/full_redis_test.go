@@ -43,7 +43,7 @@ func TestFailoverWithoutRights(t *testing.T) {
 	}
 	tr.all[0].kill()
 	tr.await("another master", func() bool { g := tr.Table().Groups[0]; return g.Master > 0 && !g.Held })
-	if all := strings.Join(tr.state().Alarms, "\n"); !strings.Contains(all, "was made master because nobody else could be; it did not prove itself: NOPERM ") {
+	if all := strings.Join(tr.state().Alarms, "\n"); !strings.Contains(all, "was made master because nobody else could be; it did not prove itself: ") {
 		t.Errorf("got the alarms %q; want that it took no write", all)
 	}
 	tr.await("the group is in line", func() bool { return tr.state().State == failover.Healthy })
