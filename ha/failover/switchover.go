@@ -46,6 +46,7 @@ type hand struct {
 	asked    bool  // Sentinel has been asked, and has not refused
 	aborting bool  // FAILOVER ABORT has been ordered
 	stand    past  // what the old master had when nothing was in flight there any more, and the process that takes over with that
+	measured bool  // the old master has said that
 	failure  string
 }
 
@@ -267,7 +268,7 @@ func (m *Machine) giveAway() {
 // measured takes what the old master has, to which nothing is in flight. Whoever goes on from the
 // state file knows it as well, unless this process ends before it is there.
 func (m *Machine) measured(r *vital.Replication) {
-	m.hand.stand.Lineage, m.hand.stand.Offset = r.ID, r.Offset
+	m.hand.stand.Lineage, m.hand.stand.Offset, m.hand.measured = r.ID, r.Offset, true
 	if r.ID == m.known.Lineage {
 		m.known.Offset, m.known.said = max(m.known.Offset, r.Offset), r.Offset
 		m.begin("handing", m.hand.wish.To)
@@ -387,7 +388,8 @@ func (m *Machine) lookAtBoth() {
 // clarify goes on with the target when it is master and lacks nothing, goes back when the old
 // master is it still, and asks again while it is neither. A master that has committed itself to
 // FAILOVER asks whoever answers at the target's address to take over, and looks at the lineage alone:
-// it is held back when that one is gone, or has come back with less.
+// it is held back when that one is gone, or has come back with less. Before the old master has said what it has nobody was
+// told to take over: whoever is master then has become one by himself.
 func (m *Machine) clarify() {
 	if m.waiting() || m.now < m.retryAt {
 		return
@@ -402,7 +404,7 @@ func (m *Machine) clarify() {
 	case m.o.Mode == Sentinel && (m.succeeded() || m.elevated()):
 	case m.now-m.hand.staged >= unsure:
 		m.suspect("the handover is neither over nor undone: " + m.hand.failure)
-	case whole && !to.Repl.Replica && m.o.Mode == Local:
+	case m.hand.measured && whole && !to.Repl.Replica && m.o.Mode == Local:
 		m.confirm()
 	case old.Err != nil && m.gone() && seen && to.Err == nil:
 		m.suspect("it ended during the handover, which it had not finished: " + m.hand.failure)

@@ -32,7 +32,7 @@ type box struct {
 	syncEnd int64 // a full copy is over then; 0: none
 	downAt  int64 // since when its link is down; unlinked: it has not been up since the process started
 	heardAt int64 // when it last heard its master
-	ruledAt int64 // when it was last linked to the published master, since it started
+	ruledAt int64 // when it was last linked to the published master, itself or by whom it follows, since it started
 
 	holdings
 	second    string
@@ -165,6 +165,8 @@ func (w *world) sync(b, up *box) {
 	}
 	if b.linkUp && up.id == w.reign {
 		b.ruledAt = w.now
+	} else if b.linkUp {
+		b.ruledAt = max(b.ruledAt, up.ruledAt)
 	}
 }
 
