@@ -78,10 +78,11 @@ func front(t *testing.T, r *rig.Rig, pools []pool) {
 	}
 }
 
-// toml renders the pool with defaults for whatever is not needed to find its servers.
+// toml renders the pool with defaults for whatever is not needed to find its servers, but for the
+// time that a server may take: on a busy machine one with a large value needs more.
 func (p *pool) toml() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "[pools.%s]\nlisten = [%q]\n", p.name, p.addr)
+	fmt.Fprintf(&b, "[pools.%s]\nlisten = [%q]\ntimeout = %q\n", p.name, p.addr, patience)
 	for i, s := range p.servers {
 		fmt.Fprintf(&b, "[[pools.%s.groups]]\nname = \"g%d\"\nmaster = %q\n", p.name, i, s.Addr)
 	}
