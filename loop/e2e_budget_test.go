@@ -56,7 +56,9 @@ func TestManyUnfinishedRequests(t *testing.T) {
 // given back, though the clients stay.
 func TestLargeTrafficLeavesNothing(t *testing.T) {
 	const size, clients = 8 << 20, 2
-	st := play(t, scene{groups: alone(startServers(t, 2)...)})
+	sc := scene{groups: alone(startServers(t, 2)...)}
+	sc.options.ConnectTimeout = patience // as in TestLargeValuesPassThrough
+	st := play(t, sc)
 	keys := []string{st.keyOf(0, "a"), st.keyOf(1, "b")}
 	large := value("large", size)
 	all := make([]*client, clients)
