@@ -57,14 +57,15 @@ func (m *Machine) standUp(why string) {
 }
 
 // restore points what was detached at the table's master again, while that is in question and answers
-// with everything that it had. At its address alone anybody may answer next, and is copied.
+// with everything that it had, except who may have what it was made master without. At its address alone anybody may answer
+// next, and is copied.
 func (m *Machine) restore() {
 	b := m.member(m.master)
 	if m.o.Mode != Local || m.o.DryRun || m.stoodDown() || b == nil || !m.present(b) {
 		return
 	}
 	for _, r := range m.members {
-		if r == b || r.busy || m.now < r.again || !m.current(r) || !r.repl.Replica || !m.ours(r) {
+		if r == b || r.busy || m.now < r.again || !m.current(r) || !r.repl.Replica || !m.ours(r) || m.richer(r) {
 			continue
 		}
 		if r.repl.Master == nowhere || m.memberAt(r.repl.Master) != nil && m.memberAt(r.repl.Master) != b || r.detachedAt != 0 && m.memberAt(r.repl.Master) != b {
