@@ -18,16 +18,17 @@ const (
 // An heir is who is looked at in Following.
 type heir struct {
 	id        int32
-	at        int64  // when it was named
-	why       string // by what
-	vouched   bool   // a majority, an operator, the whole group or a later mark stands for it, whatever its lineage
-	fencing   bool   // it is what it should be; the old master is being fenced off:
-	resuming  bool   // first the writes end that our own switchover has paused there,
-	fenced    bool   // then what is in flight there was answered, or was given up
-	repl      vital.Replication
-	refused   int32 // who was refused last, -1: nobody
+	at        int64             // when it was named
+	why       string            // by what
+	vouched   bool              // a majority, an operator, the whole group or a later mark stands for it, whatever its lineage
+	fencing   bool              // it is what it should be; the old master is being fenced off:
+	resuming  bool              // first the writes end that our own switchover has paused there,
+	fenced    bool              // then what is in flight there was answered, or was given up
+	repl      vital.Replication // what it said when it was named, and, once it is fencing, when it was looked at
+	refused   int32             // who was refused last, -1: nobody
 	refusedAt int64
-	unready   bool // because it was no master yet
+	refusedAs string // the process that had been named, "" when that is not known
+	unready   bool   // because it was no master yet
 }
 
 // An announce is what the arbiter said last.
@@ -96,7 +97,7 @@ func (m *Machine) newer(epoch uint64) bool {
 // refusedLately tells whether a server was named and refused a moment ago, and nothing has
 // changed since.
 func (m *Machine) refusedLately(b *member) bool {
-	changed := m.heir.unready && m.isMaster(b) && b.sent > m.heir.refusedAt
+	changed := m.heir.unready && m.isMaster(b) && b.sent > m.heir.refusedAt || m.heir.refusedAs != "" && b.repl.RunID != m.heir.refusedAs
 	return m.heir.refused == b.ID && m.now-m.heir.refusedAt < heirPause && !changed
 }
 
@@ -181,7 +182,8 @@ func (m *Machine) furthest(heirs []*member) (best *member, why string) {
 
 // follow looks at a server that was named as master.
 func (m *Machine) follow(b *member, why string) {
-	m.heir = heir{id: b.ID, at: m.now, why: why, refused: m.heir.refused, refusedAt: m.heir.refusedAt, unready: m.heir.unready}
+	m.heir = heir{id: b.ID, at: m.now, why: why, repl: b.repl,
+		refused: m.heir.refused, refusedAt: m.heir.refusedAt, refusedAs: m.heir.refusedAs, unready: m.heir.unready}
 	m.remarks, m.needy = nil, false
 	m.hold()
 	m.on(named, Transition{What: b.Addr + " is named as master", Why: why, Loss: -1})
@@ -312,16 +314,16 @@ func (m *Machine) inherit() {
 	}
 }
 
-// contested returns why the heir is not to be published although it has said that it is master: it has ended since and
-// would be copied as whatever comes back, or somebody who answers has more, and nobody stands for the heir, or only the
-// state file, which means the process before it. "" when nothing speaks against it.
+// contested returns why the heir is not to be published although it has said that it is master: it has ended since it was
+// named and would be copied as whatever comes back, which may have less, or somebody who answers has more, and nobody stands
+// for the heir, or only the state file, which means the process before it. "" when nothing speaks against it.
 func (m *Machine) contested() string {
 	b := m.member(m.heir.id)
 	switch {
 	case b == nil:
-	case m.o.Mode == Local && m.heir.fencing && b.ended:
+	case m.o.Mode == Local && b.ended:
 		return "it refuses connections"
-	case m.o.Mode == Local && m.heir.fencing && b.repl.RunID != m.heir.repl.RunID:
+	case m.o.Mode == Local && m.heir.repl.RunID != "" && b.repl.RunID != m.heir.repl.RunID: // it has to be named itself
 		return "another process answers"
 	case b.ID == m.master && (m.replaced(b) || m.awaited(b)):
 		return "another process answers, which lacks the data"
@@ -333,7 +335,7 @@ func (m *Machine) contested() string {
 
 // refuse gives the heir up; the group stays held.
 func (m *Machine) refuse(why string) {
-	m.heir.refused, m.heir.refusedAt, m.heir.unready = m.heir.id, m.now, false
+	m.heir.refused, m.heir.refusedAt, m.heir.refusedAs, m.heir.unready = m.heir.id, m.now, m.heir.repl.RunID, false
 	m.doubtAt = m.now
 	m.giveUpWish(m.name(m.heir.id) + ": " + why)
 	m.takeBack()
