@@ -308,7 +308,7 @@ func TestPublishUnderLoad(t *testing.T) {
 			cr := st.workStamped(8, 6)
 			for i := range 1000 {
 				st.pool.Publish(st.pool.Table().WithMaster(0, int32((i+1)%2)))
-				if i%4 == 0 {
+				if i%5 == 0 { // in turn with the one and with the other
 					cr.after(t, 1)
 				}
 			}
