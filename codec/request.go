@@ -1,5 +1,7 @@
 package codec
 
+import "unsafe"
+
 // A Request is one client command as it stands in a buffer: its frame and where its
 // arguments are.
 //
@@ -34,6 +36,19 @@ const (
 	keepSpans = 1024
 	keepOwn   = 16 << 10
 )
+
+// grow makes room for as many arguments again. append would add a quarter where there are many,
+// and copy a million four times over; what is announced is not believed.
+func (r *Request) grow() {
+	bigger := make([]span, len(r.spans), max(8, 2*cap(r.spans)))
+	copy(bigger, r.spans)
+	r.spans = bigger
+}
+
+// Holds returns how many bytes of memory the Request keeps besides the frame.
+func (r *Request) Holds() int64 {
+	return int64(cap(r.spans))*int64(unsafe.Sizeof(span{})) + int64(cap(r.own))
+}
 
 // A span is half open: Frame[from:to].
 type span struct{ from, to uint32 }

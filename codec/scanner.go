@@ -129,6 +129,9 @@ func (s *Scanner) argument(buf []byte, r *Request, lim *Limits) error {
 	if buf[to] != '\r' || buf[to+1] != '\n' {
 		return errNoCRLF
 	}
+	if len(r.spans) == cap(r.spans) {
+		r.grow()
+	}
 	r.spans = append(r.spans, span{uint32(from), uint32(to)})
 	s.at = to + 2
 	return nil

@@ -133,7 +133,7 @@ func (b *blocked) letLinkGo() {
 // waited returns a copy of the request that waits on the link.
 func (l *link) waited() []byte {
 	e := l.fifo.front()
-	return append([]byte(nil), asked(e, l.log.bytes()[l.base:l.base+int(e.size)])...)
+	return append([]byte(nil), asked(e, l.log.frame(l.base, int(e.size)))...)
 }
 
 // rewait lets a request that waits at a server which is being fenced off wait for the next
@@ -165,7 +165,7 @@ func (pw *poolWorker) inPlace(b *blocked) bool {
 	}
 	e := l.fifo.front()
 	at := b.e
-	if pw.relocate(&at, asked(e, l.log.bytes()[l.base:l.base+int(e.size)])) != nil {
+	if pw.relocate(&at, asked(e, l.log.frame(l.base, int(e.size)))) != nil {
 		return false
 	}
 	b.e.group, e.group = at.group, at.group

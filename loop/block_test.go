@@ -353,7 +353,7 @@ func TestBlockedAndDisplaced(t *testing.T) {
 	if er == nil {
 		t.Fatal("the former master was not asked to end the wait")
 	}
-	got(t, "asked", string(er.link.log.bytes()), frames("CLIENT UNBLOCK 17 ERROR"))
+	got(t, "asked", string(er.link.log.slab.bytes()), frames("CLIENT UNBLOCK 17 ERROR"))
 	old.arrive("-" + textUnblocked + "\r\n")
 	if at := f.link().server.Addr; at != "127.0.0.1:7002" || !old.closed {
 		t.Errorf("unblocked: waits at %s, the old link is closed: %t; want it at the new master", at, old.closed)
@@ -383,7 +383,7 @@ func TestBlockedTimeGoesOn(t *testing.T) {
 		pw.reissue(b, []byte(frames(c.said)))
 		sent := ""
 		if b.link != nil {
-			sent = string(asked(b.link.fifo.front(), b.link.log.bytes()))
+			sent = string(asked(b.link.fifo.front(), b.link.log.slab.bytes()))
 		}
 		f.w.end()
 		if c.again == "" {

@@ -47,7 +47,7 @@ func (w *worker) due() bool {
 func (s *session) holds() int64 {
 	n := max(s.unread()-int64(s.remainder.bytes), s.out.holds()+s.parked.holds()) + s.remainder.holds()
 	if s.tail != nil {
-		n += s.tail.buf.holds()
+		n += s.tail.buf.holds() + s.tail.req.Holds()
 	}
 	if s.tx != nil {
 		n += s.tx.bytes()
@@ -79,8 +79,7 @@ func (w *worker) chargeLink(l *link) {
 	}
 	for p := l.fifo.head; p != l.fifo.tail; p++ {
 		if e := l.fifo.at(p); e.size > passOn {
-			n := int64(e.size) * l.log.holds() / int64(max(l.log.len(), 1)) // with the room that it has brought
-			w.chargeTo(w.sessionOf(e), l, n)
+			w.chargeTo(w.sessionOf(e), l, l.log.share(e.size))
 		}
 	}
 }

@@ -44,6 +44,7 @@ func (w *worker) tick() {
 	}
 	w.tickDrain()
 	w.drainSlow()
+	w.tickSpares()
 	w.tickBalance()
 	if !w.excused { // what clients sent while we slept has not been read yet
 		w.sweep()

@@ -80,7 +80,7 @@ func (l *link) divert(late bool) (n int) {
 		if late && !l.overdue(p) {
 			break
 		}
-		frame := l.log.bytes()[at : at+int(e.size)]
+		frame := l.log.frame(at, int(e.size))
 		at += int(e.size)
 		if l.goesOn(p, late) || !e.marks.has(viaRead) || e.marks.has(undivertible) {
 			continue

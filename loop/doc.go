@@ -46,7 +46,9 @@
 //
 // Bytes: a frame and a reply alias the loop's read buffer and are dead when the event
 // ends. A request is copied once, into the log of its link, where it stays until it is
-// answered, because a refusal must be able to send it elsewhere. A reply that is next in
+// answered, because a refusal must be able to send it elsewhere. A large one, which comes in
+// many reads, is collected in a [region], to which the log and the wire refer: no event copies
+// all of it, or gives all of it to the kernel. A reply that is next in
 // order is written from the read buffer without a copy; one that is early is copied once,
 // into its session's parked buffer.
 //
@@ -202,6 +204,7 @@
 //	                                         OutputSoftTime
 //	client     one large reply               OutputBytes                    it is closed
 //	client     a request                     RequestBytes, BulkBytes, Args  an error that names the key, and it is closed
+//	client     that one, which is large      mostPushed per event and link  the rest goes to the server in other events ([link.unloadMore])
 //	client     a transaction                 QueuedBytes                    an error that names the key
 //	clients    all of these together         MaxMemory, of a pool and all   who holds most is closed: of the pool
 //	                                                                        and the address that do ([worker.settleDebts])

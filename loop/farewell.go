@@ -30,12 +30,17 @@ const farewellTime = 10 * time.Second
 // newFarewell takes over a descriptor.
 func newFarewell(fd int, owner endpoint) *farewell { return &farewell{owner: owner, fd: fd} }
 
-func (f *farewell) pause()             {}
-func (f *farewell) await()             {}
-func (f *farewell) resume()            {}
-func (f *farewell) waiting() int       { return 0 }
-func (f *farewell) shut() bool         { return false }
-func (f *farewell) linger() wire       { return nil }
+func (f *farewell) pause()                  {}
+func (f *farewell) await()                  {}
+func (f *farewell) resume()                 {}
+func (f *farewell) waiting() int            { return 0 }
+func (f *farewell) shut() bool              { return false }
+func (f *farewell) linger() wire            { return nil }
+func (f *farewell) push() (left, took bool) { return false, false }
+func (f *farewell) writeStretch(b stretch) (left bool) {
+	f.write(b.bytes())
+	return false
+}
 func (f *farewell) untaken() int       { return queued(f.fd, unix.TIOCOUTQ) }
 func (f *farewell) writev(a, b []byte) { f.write(a); f.write(b) }
 

@@ -26,7 +26,7 @@ func TestLogOfABusyLinkStaysSmall(t *testing.T) {
 		if l.log.len()-l.base != len(frame) || l.sent != l.log.len() {
 			t.Fatalf("after %d requests: got log %d, base %d, sent %d; want the last frame kept", i, l.log.len(), l.base, l.sent)
 		}
-		if got, want := l.log.bytes()[l.base], frame[0]-1; got != want {
+		if got, want := l.log.slab.bytes()[l.base], frame[0]-1; got != want {
 			t.Fatalf("after %d requests: got frame %q; want %q", i, got, want)
 		}
 	}

@@ -57,7 +57,8 @@ type socket struct {
 	owner     endpoint
 	epoll     int // the loop's epoll descriptor, -1 when reading cannot be suspended
 	paused    bool
-	pausedFor uint32 // what is waited for all the same
+	pausedFor uint32  // what is waited for all the same
+	rest      stretch // what the kernel has not taken of a large write; it is a user of the region
 }
 
 // An endpoint is who a connection belongs to: a session or a link.
@@ -265,6 +266,7 @@ func (r *reactor) OnClose(c gnet.Conn, cause error) gnet.Action {
 	}
 	s.owner.closed(cause, polite)
 	s.conn = nil
+	s.dropRest()
 	return gnet.None
 }
 
@@ -274,12 +276,63 @@ func (s *socket) write(b []byte) {
 	if s.conn == nil || len(b) == 0 {
 		return
 	}
+	if s.rest.of != nil { // it is not to be overtaken
+		_, _ = s.conn.Write(s.rest.bytes())
+		s.dropRest()
+		if s.conn == nil {
+			return
+		}
+	}
 	if s.conn.OutboundBuffered() == 0 {
 		b = b[send(s.conn.Fd(), b):]
 	}
 	if len(b) > 0 {
 		_, _ = s.conn.Write(b) // an error has closed the connection, and OnClose has told
 		s.stayPaused()
+	}
+}
+
+// mostPushed is how much the kernel is offered of a large write in an event.
+const mostPushed = 512 << 10
+
+// writeStretch implements wire.
+func (s *socket) writeStretch(b stretch) (left bool) {
+	if s.conn == nil {
+		return false
+	}
+	if s.rest.of != nil {
+		s.write(b.bytes())
+		return false
+	}
+	b.of.retain()
+	s.rest = b
+	left, _ = s.push()
+	return left
+}
+
+// push implements wire.
+func (s *socket) push() (left, took bool) {
+	if s.conn == nil || s.rest.of == nil {
+		return false, false
+	}
+	if s.conn.OutboundBuffered() > 0 {
+		return true, false
+	}
+	b := s.rest.bytes()
+	b = b[:min(len(b), mostPushed)]
+	n := send(s.conn.Fd(), b)
+	if s.rest.from += n; s.rest.len() > 0 {
+		return true, n == len(b)
+	}
+	s.dropRest()
+	return false, true
+}
+
+// dropRest forgets what a large write has left.
+func (s *socket) dropRest() {
+	if of := s.rest.of; of != nil {
+		s.rest = stretch{}
+		of.release()
 	}
 }
 
@@ -316,7 +369,7 @@ func (s *socket) backlog() int {
 	if s.conn == nil {
 		return 0
 	}
-	return s.conn.OutboundBuffered()
+	return s.conn.OutboundBuffered() + s.rest.len()
 }
 
 // untaken implements wire.
@@ -379,7 +432,7 @@ func (s *socket) abort() {
 	if s.conn == nil {
 		return
 	}
-	if s.conn.OutboundBuffered() > 0 {
+	if s.backlog() > 0 {
 		_ = unix.Shutdown(s.conn.Fd(), unix.SHUT_WR)
 	}
 	_ = s.conn.SetLinger(0) // a unix socket has none, and nothing on its way
@@ -391,14 +444,14 @@ func (s *socket) waiting() int { return s.queued(unix.TIOCINQ) }
 
 // shut implements wire.
 func (s *socket) shut() bool {
-	return s.conn != nil && s.conn.OutboundBuffered() == 0 && unix.Shutdown(s.conn.Fd(), unix.SHUT_WR) == nil
+	return s.conn != nil && s.backlog() == 0 && unix.Shutdown(s.conn.Fd(), unix.SHUT_WR) == nil
 }
 
 // linger implements wire: a duplicate of the descriptor keeps the connection open after
 // gnet has closed its own. What gnet had not written yet would be cut off in the middle,
 // so with a backlog there is nothing to be saved.
 func (s *socket) linger() wire {
-	if s.conn == nil || s.conn.OutboundBuffered() > 0 {
+	if s.conn == nil || s.backlog() > 0 {
 		return nil
 	}
 	fd, err := s.conn.Dup()

@@ -186,7 +186,7 @@ func (l *link) tickGreeting() {
 func (l *link) fendOff() {
 	fifo, log, at := l.fifo, l.log, l.base
 	l.fifo = ring[entry]{head: fifo.tail, tail: fifo.tail} // gates compare positions
-	l.log, l.base, l.expired = buffer{}, 0, 0
+	l.log, l.base, l.expired = frameLog{}, 0, 0
 	l.loaded = nil
 	l.canary.forgetCanaries()
 	for ; fifo.len() > 0; fifo.pop() {

@@ -36,7 +36,7 @@ type link struct {
 	wire      wire // nil unless there is a connection
 	state     linkState
 	fifo      ring[entry]
-	log       buffer
+	log       frameLog
 	base      int // bytes of log that were answered
 	sent      int // bytes of log that were given to the wire
 	scan      codec.ReplyScanner
@@ -48,6 +48,7 @@ type link struct {
 	flows     bool        // the reply that is arriving is passed on piece by piece
 	eager     bool        // is on worker.pressed
 	isQueued  bool        // is on worker.queued
+	unloads   bool        // is on worker.unloading
 	wholly    bool        // is of no use before the server takes everything: see bears
 	again     bool        // the handshake that is under way has to be repeated
 	words     []byte      // those of a server that is too busy to let us in; nil: it is not
@@ -221,7 +222,11 @@ func (l *link) send(frame []byte, e *entry) {
 	if l.canary.owed || e.marks.has(guarded) {
 		l.beforeGuarded(e)
 	}
-	l.log.add(frame)
+	if where, is := l.w.stretchOf(frame); is {
+		l.log.refer(where, l.fifo.tail)
+	} else {
+		l.log.add(frame)
+	}
 	last := l.fifo.next()
 	*last = *e
 	last.size = uint32(len(frame))
@@ -276,15 +281,26 @@ func (l *link) flush() {
 		l.singSooner()
 	}
 	end, upTo := l.mayWrite()
-	if l.sent == end {
+	for l.wire != nil && l.sent < end && l.wire.backlog() <= handOver {
+		l.writeNext(end, upTo)
+	}
+	l.relieve()
+}
+
+// writeNext writes what is waiting up to a large request, or that. end and upTo are of mayWrite.
+func (l *link) writeNext(end int, upTo uint32) {
+	b, large, upTo := l.log.next(l.sent, end, upTo)
+	l.written.push(stamp{upTo, perf.Now(), l.carried()})
+	n := len(b) + large.len()
+	l.sent += n
+	l.progress.given += int64(n)
+	if large.of == nil {
+		l.wire.write(b)
 		return
 	}
-	l.written.push(stamp{upTo, perf.Now(), l.carried()})
-	waiting := l.log.bytes()[l.sent:end]
-	l.sent = end
-	l.progress.given += int64(len(waiting))
-	l.wire.write(waiting)
-	l.relieve()
+	if l.wire.writeStretch(large) {
+		l.unloadMore()
+	}
 }
 
 // crowded makes s wait when the queue is too long.

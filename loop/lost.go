@@ -143,7 +143,7 @@ func (l *link) comeBack() {
 func (l *link) settleAll(f *fault) {
 	fifo, log, at, sent := l.fifo, l.log, l.base, l.sent
 	l.fifo = ring[entry]{head: fifo.tail, tail: fifo.tail} // gates compare positions
-	l.log, l.base, l.sent, l.expired, l.greets, l.lead, l.leadsAll = buffer{}, 0, 0, 0, 0, 0, 0
+	l.log, l.base, l.sent, l.expired, l.greets, l.lead, l.leadsAll = frameLog{}, 0, 0, 0, 0, 0, 0
 	l.loaded = nil
 	l.canary.forgetCanaries()
 	l.pushing, l.unasked = false, unasked{}
@@ -154,7 +154,7 @@ func (l *link) settleAll(f *fault) {
 	for fifo.len() > 0 {
 		e := *fifo.front()
 		fifo.pop()
-		frame := log.bytes()[at : at+int(e.size)]
+		frame := log.frame(at, int(e.size))
 		at += int(e.size)
 		l.pw.landed(&e)
 		switch {

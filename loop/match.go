@@ -118,6 +118,7 @@ func (l *link) after() {
 // forget drops the frames that were answered: at once when there are no others, and
 // otherwise when they are most of the log, so that one which is never empty stays small.
 func (l *link) forget() {
+	l.log.forget(l.base)
 	switch {
 	case l.base == l.log.len():
 		l.log.clear()
@@ -193,7 +194,7 @@ func (l *link) leadsTo(e *entry) int {
 		return int(e.part)
 	}
 	if l.leadsAll == 0 {
-		l.leadsAll = requestsIn(l.log.bytes()[l.base:l.base+int(e.size)]) - 1
+		l.leadsAll = requestsIn(l.log.frame(l.base, int(e.size))) - 1
 	}
 	return l.leadsAll
 }
@@ -305,7 +306,7 @@ func (l *link) refuses(e *entry, frame, b []byte) bool {
 }
 
 // frameOf returns the frame of the entry that was just taken.
-func (l *link) frameOf(e *entry) []byte { return l.log.bytes()[l.base-int(e.size) : l.base] }
+func (l *link) frameOf(e *entry) []byte { return l.log.frame(l.base-int(e.size), int(e.size)) }
 
 // observe books how long the server took for the entry that was just taken, and what the
 // proxy itself added: the wait for the write, and a turn of the loop for the reply.

@@ -146,9 +146,7 @@ func (s *session) readable(in []byte) {
 		s.overLimit() // that bytes come may mean that the backlog has drained
 	}
 	if s.tail != nil {
-		if !s.keepMore(in) {
-			return
-		}
+		s.keepMore(in)
 		s.takeTail()
 		s.stayStopped()
 		return

@@ -151,6 +151,13 @@ func (m *memWire) abort() {
 	m.close()
 }
 
+func (m *memWire) writeStretch(b stretch) (left bool) {
+	m.write(b.bytes())
+	return false
+}
+
+func (m *memWire) push() (left, took bool) { return false, false }
+
 func (m *memWire) waiting() int { return m.unread }
 func (m *memWire) shut() bool   { return false }
 

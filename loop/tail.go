@@ -5,7 +5,7 @@ import "huntaway/codec"
 // A tail is what a session keeps of its input: the beginning of a request, or requests
 // that have to wait.
 type tail struct {
-	buf  buffer
+	buf  intake
 	used int // bytes of buf that were taken
 	scan codec.Scanner
 	req  codec.Request
@@ -23,46 +23,40 @@ func (s *session) keep(rest []byte, scan codec.Scanner) {
 	if !scan.Idle() {
 		t.req, s.w.req = s.w.req, t.req
 	}
-	t.buf.add(rest)
+	t.buf.add(s.w, rest)
 	s.tail = t
 }
 
 // keepMore keeps what has come behind what is kept, and makes room for the rest of the request.
-// False: there was no room, and the session is closed for it.
-func (s *session) keepMore(in []byte) bool {
+func (s *session) keepMore(in []byte) {
 	t := s.tail
-	more := len(in)
-	if all := t.used + t.scan.Least(t.buf.bytes()[t.used:]); int64(all) <= 2*t.buf.holds() {
-		more = max(more, all-t.buf.len())
-	}
-	s.w.foresee(s, &t.buf, more)
-	if s.tail != t || s.wire == nil {
-		return false
-	}
 	before := t.buf.holds()
-	t.buf.reserve(t.used + t.scan.Least(t.buf.bytes()[t.used:]))
-	t.buf.add(in)
+	t.buf.expect(s.w, t.used+t.scan.Least(t.buf.bytes()[t.used:]))
+	t.buf.add(s.w, in)
 	if after := t.buf.holds(); after > worthCharging {
 		s.w.burden(s, after-before)
 	}
-	return true
 }
 
 // takeTail goes on with the kept bytes.
 func (s *session) takeTail() {
 	t := s.tail
 	before := t.used
+	kept := t.req.Holds()
 	t.used += s.take(t.buf.bytes()[t.used:], &t.scan, &t.req)
 	switch {
 	case s.tail != t: // closed meanwhile
+		return
 	case t.used == t.buf.len():
 		s.dropTail()
 	case t.used > before:
 		t.born = s.w.now
-		if t.used >= keepRead {
-			t.buf.cut(t.used)
+		if t.used >= keepRead && t.buf.cut(s.w, t.used) {
 			t.used = 0
 		}
+	}
+	if s.tail == t && t.req.Holds() > max(kept, worthCharging) {
+		s.w.burden(s, t.req.Holds()-kept)
 	}
 }
 

@@ -11,6 +11,12 @@ type wire interface {
 	write(b []byte)
 	// writev sends both, in order, with one system call.
 	writev(a, b []byte)
+	// writeStretch is write of bytes that stay where they are: what cannot be sent now is not
+	// copied, and left tells that push is to be called for it.
+	writeStretch(b stretch) (left bool)
+	// push offers the kernel more of what writeStretch has left. left tells whether that was not
+	// all, and took whether the kernel has taken what it was offered.
+	push() (left, took bool)
 	// backlog returns the bytes that were written and not yet taken by the kernel.
 	backlog() int
 	// untaken returns the bytes that the kernel has and the peer's has not acknowledged.

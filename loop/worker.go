@@ -78,6 +78,14 @@ type worker struct {
 	tails     []*tail  // to be used again
 	cursors   []int    // of weave: where each part's next element begins
 	orphans   []buffer // to be given back when the event ends
+	regions   []*region
+	ended     []*region // likewise, for nobody refers to them any more
+	spares    []*region // to be used again
+	spared    int       // of them
+	sparedAt  int64     // when one was last used again
+	unloading []*link   // have a large request to give to their wire, see unloadMore
+	unloaded  []*link   // the other array of unloading, while it is walked
+	unloadDue bool      // unload has been posted
 
 	// Counted. Written by the worker, read by the ticker and the acceptors.
 	beat   atomic.Int64 // perf.Now of the last tick
@@ -129,6 +137,7 @@ func (w *worker) end() {
 		w.orphans[i].release()
 	}
 	w.orphans = w.orphans[:0]
+	w.unmapEnded()
 	w.arm()
 	w.depth--
 }

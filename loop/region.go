@@ -1,0 +1,312 @@
+package loop
+
+import (
+	"os"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a large request takes lies in memory of its own, outside of Go's heap. It grows without
+// being copied, is there as far as bytes have come, and goes back to the system at once: slabs that
+// double make an event that copies half of a request and leaves as much to the garbage collector,
+// and everybody else waits (100 MB in 1.7 s, 1.2 s of it one event, where it is 40 and 1 ms now, and
+// 2 MB in 2 ms where it is 0.06; BenchmarkLargeRequest). The link that sends the request, and its wire, refer to the bytes
+// where they lie.
+
+// leastStretch is from which size on a frame is referred to where it lies, and not copied.
+const leastStretch = leastRegion / 8
+
+// leastHuge is from which size on a region is of huge pages, where the system has them: to get
+// 25 000 small ones for 100 MB takes ten times as long as to copy it (350 ms in all, and 40 with
+// huge ones; BenchmarkLargeRequest).
+const (
+	leastHuge = 8 << 20
+	hugePage  = 2 << 20
+)
+
+// A region is memory for large requests. It counts who refers to it; what any of them had of its
+// bytes in an event is valid until that ends, unless more is added. Owner: the worker.
+type region struct {
+	w      *worker
+	mem    []byte
+	used   int  // bytes of mem
+	filled int  // how many of mem have been, and so are memory
+	users  int  // how many refer to it
+	nth    int  // where it is in worker.regions
+	onHeap bool // mem is of Go's heap all the same
+}
+
+// A stretch is a part of a region. Who has one is a user of the region.
+type stretch struct {
+	of       *region
+	from, to int
+}
+
+// mostRegions is how many a worker has: the system's mappings are limited, and Go needs some.
+const mostRegions = 4096
+
+// firstRegion is how large a region is at first. Nothing of it is there before bytes come.
+const firstRegion = 4 << 20
+
+// newRegion returns an empty region, for its one user, who expects n bytes; nil when there can be no
+// more.
+func (w *worker) newRegion(n int) *region {
+	r := w.takeSpare()
+	if r == nil {
+		if len(w.regions) >= mostRegions {
+			return nil
+		}
+		mem, err := unix.Mmap(-1, 0, firstRegion, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+		if err != nil {
+			return nil
+		}
+		r = &region{w: w, mem: mem}
+	}
+	r.shrink(n)
+	r.users, r.nth = 1, len(w.regions)
+	w.regions = append(w.regions, r)
+	return r
+}
+
+// add copies p to the end.
+func (r *region) add(p []byte) {
+	if len(r.mem)-r.used < len(p) {
+		r.grow(max(2*len(r.mem), r.used+len(p)))
+	}
+	r.used += copy(r.mem[r.used:], p)
+	r.filled = max(r.filled, r.used)
+}
+
+// shrink gives the memory back of what was filled before, but for n bytes.
+func (r *region) shrink(n int) {
+	if n = roundUp(n, r.page()); r.filled > n && n < len(r.mem) {
+		_ = unix.Madvise(r.mem[n:], unix.MADV_DONTNEED) // or it stays, and counts
+		r.filled = n
+	}
+}
+
+// page returns in which units the memory is there.
+func (r *region) page() int {
+	if len(r.mem) >= leastHuge {
+		return hugePage
+	}
+	return os.Getpagesize()
+}
+
+func roundUp(n, unit int) int { return (n + unit - 1) / unit * unit }
+
+// grow makes room for n bytes in all.
+func (r *region) grow(n int) {
+	if !r.onHeap {
+		if mem, err := unix.Mremap(r.mem, n, unix.MREMAP_MAYMOVE); err == nil {
+			if r.mem = mem; n >= leastHuge {
+				_ = unix.Madvise(mem, unix.MADV_HUGEPAGE) // without, it is slower
+			}
+			return
+		}
+	}
+	old := *r
+	r.mem, r.onHeap = make([]byte, n), true // more cannot be mapped: be slow instead
+	copy(r.mem, old.mem[:old.used])
+	old.unmap()
+}
+
+// bytes returns the content.
+func (r *region) bytes() []byte { return r.mem[:r.used] }
+
+// holds returns how many bytes of memory it is.
+func (r *region) holds() int64 { return int64(min(len(r.mem), roundUp(r.filled, r.page()))) }
+
+// retain adds a user.
+func (r *region) retain() { r.users++ }
+
+// release takes a user away. The last one's going ends the region with the event.
+func (r *region) release() {
+	if r.users--; r.users > 0 {
+		return
+	}
+	w := r.w
+	last := len(w.regions) - 1
+	w.regions[r.nth] = w.regions[last]
+	w.regions[r.nth].nth = r.nth
+	w.regions[last] = nil
+	w.regions = w.regions[:last]
+	w.ended = append(w.ended, r)
+}
+
+// mostUnmapped is how much is given back to the system within an event: it takes a few
+// milliseconds for a hundred megabytes.
+const mostUnmapped = 4 << 20
+
+// unmap gives the memory back.
+func (r *region) unmap() {
+	mem := r.mem
+	r.mem = nil
+	switch {
+	case r.onHeap:
+	case r.used > mostUnmapped:
+		go unmap(mem)
+	default:
+		unmap(mem)
+	}
+}
+
+func unmap(mem []byte) { _ = unix.Munmap(mem) } // fails only for what is not mapped
+
+// unmapEnded gives back the regions that nobody refers to any more, but for a few.
+func (w *worker) unmapEnded() {
+	for i, r := range w.ended {
+		if !r.onHeap && w.spared+len(r.mem) <= mostSpare {
+			r.used = 0
+			w.spares = append(w.spares, r)
+			w.spared += len(r.mem)
+		} else {
+			r.unmap()
+		}
+		w.ended[i] = nil
+	}
+	w.ended = w.ended[:0]
+}
+
+// mostSpare is how many bytes of regions a worker keeps for what comes next, for it costs more to
+// get them from the system than to fill them: 2 MB in 6 ms without, 10 MB in 18, and in 0.06 and 0.4
+// with them (BenchmarkLargeRequest). They go when none has been taken for quietTime.
+const mostSpare = 32 << 20
+
+// takeSpare returns one of those, or nil.
+func (w *worker) takeSpare() *region {
+	n := len(w.spares)
+	if n == 0 {
+		return nil
+	}
+	r := w.spares[n-1]
+	w.spares[n-1] = nil
+	w.spares = w.spares[:n-1]
+	w.spared -= len(r.mem)
+	w.sparedAt = w.now
+	return r
+}
+
+// tickSpares gives one back that is not needed.
+func (w *worker) tickSpares() {
+	if len(w.spares) > 0 && w.now-w.sparedAt > int64(quietTime) {
+		w.takeSpare().unmap()
+		w.sparedAt = w.now - int64(quietTime) // the next one with the next tick
+	}
+}
+
+// stretchOf returns where a frame lies, as one more user of the region; false when it is not in
+// one, or too small.
+func (w *worker) stretchOf(frame []byte) (stretch, bool) {
+	if len(frame) < leastStretch {
+		return stretch{}, false
+	}
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(frame)))
+	for _, r := range w.regions {
+		first := uintptr(unsafe.Pointer(unsafe.SliceData(r.mem)))
+		if at >= first && at+uintptr(len(frame)) <= first+uintptr(r.used) {
+			r.retain()
+			return stretch{r, int(at - first), int(at-first) + len(frame)}, true
+		}
+	}
+	return stretch{}, false
+}
+
+// bytes returns the content. It is dead when the event ends.
+func (s stretch) bytes() []byte { return s.of.mem[s.from:s.to] }
+
+// len returns how many bytes it is.
+func (s stretch) len() int { return s.to - s.from }
+
+// An intake is what a session keeps of its input: a slab, and where it is much a region.
+// Owner: the session.
+type intake struct {
+	slab  buffer
+	large *region // nil: the slab has it
+}
+
+// add copies p to the end.
+func (t *intake) add(w *worker, p []byte) {
+	if t.large == nil && t.slab.len()+len(p) > leastRegion {
+		t.enlarge(w, 0)
+	}
+	if t.large != nil {
+		t.large.add(p)
+		return
+	}
+	t.slab.add(p)
+}
+
+// expect makes ready for n bytes in all, of which it expects to get so many. Nobody gets memory by
+// announcing something: see buffer.reserve.
+func (t *intake) expect(w *worker, n int) {
+	switch {
+	case t.large != nil:
+	case n > leastRegion && t.slab.len() > keepSlab:
+		t.enlarge(w, n)
+	default:
+		t.slab.reserve(n)
+	}
+}
+
+// enlarge goes over to a region for n bytes, if there can be one.
+func (t *intake) enlarge(w *worker, n int) {
+	if t.large = w.newRegion(n); t.large != nil {
+		t.large.add(t.slab.bytes())
+		w.orphan(&t.slab)
+	}
+}
+
+// bytes returns the content; it is dead after the next add, cut or release.
+func (t *intake) bytes() []byte {
+	if t.large == nil {
+		return t.slab.bytes()
+	}
+	return t.large.bytes()
+}
+
+// len returns how many bytes are in it.
+func (t *intake) len() int {
+	if t.large == nil {
+		return t.slab.len()
+	}
+	return t.large.used
+}
+
+// holds returns how many bytes of memory it is.
+func (t *intake) holds() int64 {
+	if t.large == nil {
+		return t.slab.holds()
+	}
+	return t.large.holds()
+}
+
+// cut drops the first n bytes where what is behind them is little beside them, or can be moved
+// into a slab, and reports whether it did. What refers to the region keeps it as it is.
+func (t *intake) cut(w *worker, n int) bool {
+	rest := t.len() - n
+	switch {
+	case t.large == nil:
+		t.slab.cut(n)
+	case rest <= leastRegion/2:
+		was := t.large
+		t.slab.add(was.bytes()[n:])
+		t.large = nil
+		was.release()
+	case t.large.users > 1 || rest > n:
+		return false
+	default:
+		t.large.used = copy(t.large.mem, t.large.bytes()[n:])
+	}
+	return true
+}
+
+// rest empties it; a small slab stays for the next use.
+func (t *intake) rest() {
+	if t.large != nil {
+		t.large.release()
+		t.large = nil
+	}
+	t.slab.rest()
+}
