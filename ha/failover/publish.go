@@ -10,7 +10,7 @@ import (
 // publish makes a server the group's master, in every state whose exit is Settling.
 func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	was, loss, least := m.known, m.lossAgainst(id), m.missing(&r, id)
-	before := m.tabled
+	before, old := m.tabled, m.deposed()
 	if m.state != Verifying {
 		m.unmarked()
 	}
@@ -40,7 +40,9 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 		Why: why + spellLeast(least), Loss: loss, Lossy: least > 0})
 	m.published(id)
 	m.handed(id)
-	m.depose(id)
+	if old != nil {
+		m.loose(Demote, old.ID, id)
+	}
 }
 
 // crowned returns the epoch of the last publication, as far as is known: the mark of that one is on the master's data.

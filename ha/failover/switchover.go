@@ -432,13 +432,16 @@ func (m *Machine) gone() bool {
 // over tells whether a master is in no FAILOVER.
 func over(state string) bool { return state == "" || state == "no-failover" }
 
-// depose has the old master follow the new one after a switchover without FAILOVER, not before that
-// one is published: what falls and comes back until then without its data is copied by nobody.
-func (m *Machine) depose(id int32) {
-	if from := m.member(m.round.from); m.round.deposes && id == m.round.candidate && from != nil && !m.richer(from) {
-		m.loose(Demote, m.round.from, id)
+// deposed returns the old master of a switchover without FAILOVER, which follows the new one once that is published, not
+// before: what falls and comes back until then without its data is copied by nobody. nil when the publication is no
+// switchover's, or when it is not certain that the process is still there that has handed over: whoever may answer in its
+// place is looked into first, like everybody who says that he is master.
+func (m *Machine) deposed() *member {
+	old := m.member(m.round.from)
+	if m.state != Verifying || !m.round.deposes || old == nil || old.ended || old.fault != vital.FaultNone || m.exchanged(old) {
+		return nil
 	}
-	m.round.deposes = false
+	return old
 }
 
 // abort goes back to the old master, if it is the one that it was. Sentinel may be at it still: its objections, which are no
