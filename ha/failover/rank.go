@@ -99,13 +99,34 @@ func (m *Machine) exceeds(b *member, r *vital.Replication) (more bool) {
 		if o == b || !m.isReplica(o) || at.Priority == 0 || m.aged(o, at) != "" || m.worthOf(at) == worthless {
 			continue
 		}
-		further := r.ID == at.ID && r.Offset > at.Offset // of what the last master has come back without
-		if c := m.worthOf(r).compare(m.worthOf(at)); c < 0 || c == 0 && !further {
+		if c := m.worthOf(r).compare(m.worthOf(at)); c < 0 || c == 0 && !m.further(r, at) {
 			return false
 		}
 		more = true
 	}
 	return more
+}
+
+// further tells whether r, which has no less of the last master's stream than at, has more of what that one has come back
+// without: of a lineage that it carries on, behind where it has left that.
+func (m *Machine) further(r, at *vital.Replication) bool {
+	return r.ID == at.ID && r.Offset > at.Offset || slices.ContainsFunc(m.line(m.known.Lineage), func(p part) bool {
+		least, _ := m.shares(r, p.of)
+		_, most := m.shares(at, p.of)
+		return least > most
+	})
+}
+
+// byRest prefers, of two with as much of the last master's stream, who has more of what that one has come back without: 1
+// for y and -1 for x.
+func (m *Machine) byRest(x, y *vital.Replication) int {
+	switch mine, others := m.further(x, y), m.further(y, x); {
+	case mine && !others:
+		return -1
+	case others && !mine:
+		return 1
+	}
+	return 0
 }
 
 // objections says of every server but the master why it could not take over.
@@ -130,6 +151,7 @@ func (m *Machine) better(b, c *member, x, y vital.Replication) bool {
 		m.byStream(b, c, x, y),
 		-m.byGap(b, c, x, y),
 		-m.worthOf(&x).compare(m.worthOf(&y)),
+		m.byRest(&x, &y),
 		-cmp.Compare(x.Offset, y.Offset),
 		cmp.Compare(rankOf(b.Role), rankOf(c.Role)),
 		cmp.Compare(x.Priority, y.Priority),
