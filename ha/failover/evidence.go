@@ -177,12 +177,13 @@ func (m *Machine) unasked(b *member) bool {
 	return m.state != Init && m.exchanged(b) && m.unheard(b, b.metAt)
 }
 
-// unheard tells whether somebody besides b who answers, or complains, has not been asked since: what he had before may be
-// less than what the master has given him until its end.
+// unheard tells whether somebody besides b who answers, complains or refuses connections has not been asked since: what he
+// had before may be less than what the master has given him until its end, and who was down may be back. Who is silent is
+// not waited for.
 func (m *Machine) unheard(b *member, since int64) bool {
 	return slices.ContainsFunc(m.members, func(r *member) bool {
-		answers := r.sent != 0 && r.fault == vital.FaultNone || r.fault != vital.FaultNone && r.fault.Alive()
-		return r != b && answers && max(r.sent, r.told) < since
+		reacts := r.sent != 0 && r.fault == vital.FaultNone || r.fault != vital.FaultNone && r.fault != vital.FaultTimeout
+		return r != b && reacts && max(r.sent, r.told) < since
 	})
 }
 
