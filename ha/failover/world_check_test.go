@@ -96,7 +96,8 @@ func (w *world) eligible(b *box) bool {
 
 // checkCopy holds that what the machine has told a server to copy is the group's master, if it
 // lacks anything of what that server has and the master has not; nor, when it was lent to a new one and the
-// old one has ended beside it, anybody else. A machine that does not hear how orders end cannot take them back in time.
+// old one has ended beside it, anybody else. A machine that does not hear how orders end cannot take them back in time,
+// before it gives up waiting for that.
 func (w *world) checkCopy(b, up *box) {
 	lost := w.lost(up.data).both(b.data)
 	if len(lost) == 0 {
@@ -104,11 +105,11 @@ func (w *world) checkCopy(b, up *box) {
 	}
 	w.say("writes %v are overwritten at s%d by s%d", lost, b.id, up.id)
 	for _, o := range w.boxes {
-		if o != b && o.up && (o.id == w.reign || w.m.member(b.id).lent) {
+		if o != b && o.up && (o.id == w.reign || b.lent) {
 			lost = lost.without(o.data)
 		}
 	}
-	if len(lost) > 0 && b.told == w.life && up.id != w.reign && !w.dark && !w.mute && w.promises() {
+	if len(lost) > 0 && b.told == w.life && up.id != w.reign && !w.dark && !w.mute && w.now-copyTime >= w.deafUntil && w.promises() {
 		w.broken("s%d was told to copy s%d, which lacks %v and is not the group's master", b.id, up.id, lost)
 	}
 }
@@ -164,9 +165,18 @@ func (w *world) published(a Action) {
 		if b.master == w.boxes[a.Server].addr {
 			b.told = 0
 		}
+		w.justify(b.queue, a.Server)
 	}
+	w.justify(w.orders, a.Server)
 	w.table.Master, w.table.Held, w.table.Epoch = a.Server, false, a.Epoch
 	w.lostSeen, w.stalled = false, 0
+}
+
+// justify has those of orders be fair that have a server follow the one that is published meanwhile.
+func (w *world) justify(orders []job2, published int32) {
+	for i := range orders {
+		orders[i].fair = orders[i].fair || orders[i].a.Target == published
+	}
 }
 
 // ordered begins an order, and holds what must be true before it.
@@ -202,8 +212,9 @@ func (w *world) ordered(a Action) {
 	if (a.Op == Follow || a.Op == Demote) && a.Target >= 0 {
 		w.checkFollow(b, w.boxes[a.Target])
 	}
+	lent := w.m.member(a.Server) != nil && w.m.member(a.Server).lent
 	fair := a.Target == w.reign || a.Op.changes() && w.m.worthOf(&w.m.member(a.Server).repl) == worthless // nobody can tell what he lacks
-	w.orders = append(w.orders, job2{a: a, at: max(w.now+w.latency, w.lastOf(a.Server)), until: w.now + a.Within, life: w.life, fair: fair})
+	w.orders = append(w.orders, job2{a: a, at: max(w.now+w.latency, w.lastOf(a.Server)), until: w.now + a.Within, life: w.life, fair: fair, lent: lent})
 }
 
 // delegated has the arbiter do what the script says. It promotes 200 ms later, and names nobody.

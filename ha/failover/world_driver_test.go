@@ -183,7 +183,7 @@ func (w *world) runOrders() {
 	}
 	for _, b := range w.boxes {
 		for b.ok() && len(b.queue) > 0 {
-			w.teller, w.fair = b.queue[0].life, b.queue[0].fair
+			w.under = b.queue[0]
 			_ = w.carry(b, b.queue[0].a)
 			b.queue = b.queue[1:]
 		}
@@ -201,7 +201,7 @@ func (w *world) attempt(j *job2, i int) (error, bool) {
 		if b.hung && !j.lost && j.begun == 0 {
 			b.queue = append(b.queue, *j)
 		} else if !j.lost && b.up && !b.cut && j.begun == 0 {
-			w.teller, w.fair = j.life, j.fair
+			w.under = *j
 			_ = w.carry(b, j.a) // it was slow, and comes all the same
 		}
 		return errors.New("timeout"), true
@@ -210,7 +210,7 @@ func (w *world) attempt(j *job2, i int) (error, bool) {
 	case j.begun != 0:
 		return w.handedOver(j, b, i)
 	}
-	w.teller, w.fair = j.life, j.fair
+	w.under = *j
 	err := w.carry(b, j.a)
 	w.spring(b)
 	if !b.up {
@@ -244,7 +244,11 @@ func (w *world) handedOver(j *job2, b *box, i int) (error, bool) {
 }
 
 func (w *world) report(j job2, err error, b *box) {
-	if j.life != w.life || w.dark || w.mute {
+	if j.life != w.life || w.dark {
+		return
+	}
+	if w.mute {
+		w.deafUntil = max(w.deafUntil, j.until+grace)
 		return
 	}
 	ev := Event{Kind: Done, ID: j.a.ID, Err: err, Sent: j.at, Server: j.a.Server}

@@ -28,6 +28,7 @@ type box struct {
 	master  string // whom it follows
 	cfg     string // what its file says it follows; "": it is a master
 	told    int    // the life of the machine that has told it to follow that one when it was not the master; 0: none has
+	lent    bool   // that was before that one was published
 	linkUp  bool
 	syncEnd int64 // a full copy is over then; 0: none
 	downAt  int64 // since when its link is down; unlinked: it has not been up since the process started
@@ -53,6 +54,9 @@ type box struct {
 	aof    bool     // it keeps an append-only file: everything, but no lineage
 	queue  []job2   // orders that wait for it to wake up
 }
+
+// copyTime is how long a full copy takes.
+const copyTime = 300 * ms
 
 // unlinked is when a link went down that has not been up.
 const unlinked = int64(-1)
@@ -106,7 +110,7 @@ func (w *world) follow(b *box, addr string) {
 		return
 	}
 	w.unlink(b)
-	b.replica, b.master, b.told = true, addr, 0
+	b.replica, b.master, b.told, b.lent = true, addr, 0, false
 }
 
 func (w *world) promote(b *box) {
@@ -179,7 +183,7 @@ func (w *world) resumed(b, up *box) bool {
 			up.replid, up.second, up.secondOff, up.backlog = w.fresh("L"), "", 0, true
 		}
 		w.unlink(b)
-		b.syncEnd = w.now + 300*ms
+		b.syncEnd = w.now + copyTime
 		return false
 	}
 	if before {
@@ -295,7 +299,7 @@ func (w *world) carry(b *box, a Action) error {
 		w.follow(b, nowhere)
 	case Follow:
 		w.follow(b, target)
-		b.told = w.lifeUnless(a.Target)
+		b.told, b.lent = w.lifeUnless(a.Target), w.under.lent
 	case Promote:
 		w.promote(b)
 		b.cfg = ""
@@ -319,10 +323,10 @@ func (w *world) carry(b *box, a Action) error {
 // lifeUnless returns the life of the machine, 0 if the target is the group's master, whom everybody may
 // be told to follow, or was it when that was said.
 func (w *world) lifeUnless(target int32) int {
-	if target == w.reign || w.fair {
+	if target == w.reign || w.under.fair {
 		return 0
 	}
-	return w.teller
+	return w.under.life
 }
 
 // look carries out what changes no role.

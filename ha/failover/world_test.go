@@ -16,7 +16,8 @@ type job2 struct {
 	at    int64 // when the server carries it out
 	until int64 // when the driver gives up
 	life  int   // of the machine that ordered it
-	fair  bool  // its target was the group's master then, or nothing showed that the server has the group's data
+	fair  bool  // its target was the group's master then or has become it, or nothing showed that the server has the group's data
+	lent  bool  // its target was being made master
 	lost  bool
 	begun int64 // a handover: when the server began with it; 0: it has not
 	stuck int64 // a handover: since when it is committed and not over
@@ -60,8 +61,8 @@ type world struct {
 	ackedAt   int64  // when the last of them was
 	left      writes // of them, what an operator alone may have overwritten: lost with a master that was away
 	knew      past   // what the machine took the group's data to be, before the event that it is taking
-	teller    int    // the life of the machine that has given the order being carried out
-	fair      bool   // that one's target was the group's master
+	under     job2   // the order that is being carried out
+	deafUntil int64  // until when the machine waits for the end of an order that it was not told of
 	switching bool   // a switchover is being made
 	found     uint64 // the mark that the last Verify has found
 	guardAt   int64  // when the mark is looked at next
@@ -113,7 +114,7 @@ func newWorld(o Options, n int) *world {
 // who is master, and the state file as it is.
 func (w *world) start() {
 	w.life++
-	w.dark, w.crashIn, w.switching = false, 0, false
+	w.dark, w.crashIn, w.switching, w.deafUntil = false, 0, false, 0
 	w.table = w.l
 	w.table.Members = slices.Clone(w.l.Members)
 	w.table.Held = w.o.Mode != Observe
