@@ -111,16 +111,18 @@ func (m *Machine) detachAll() {
 	}
 }
 
-// detachable tells whether a server may be detached: strangers are never touched, nor who has
-// not answered its newest probe, for somebody else may answer there by now.
+// detachable tells whether a server may be detached: strangers are never touched, nor the old master when it has copied
+// one, nor who has not answered its newest probe, for somebody else may answer there by now.
 func (m *Machine) detachable(b *member) bool {
 	switch {
 	case b.excluded || b.sent == 0 || b.fault != vital.FaultNone:
 		return false
 	case m.round.force == b.ID:
 		return true
-	case b.ID == m.master:
-		return m.round.cause == causeHeadless
+	case b.ID == m.master && m.round.cause != causeHeadless:
+		return false
+	case b.ID == m.master && !b.repl.LinkUp: // it has yet to copy whom it follows
+		return true
 	}
 	return m.related(&b.repl) || m.bearsMark(b)
 }
