@@ -175,6 +175,7 @@ func (w *worker) recount() {
 // count counts what the worker's sessions and links hold, and publishes it.
 func (w *worker) count() {
 	w.uncounted, w.balanced = 0, w.now
+	w.countRegions()
 	for _, s := range w.burdens {
 		s.charged = 0
 		if s.state != sessionGone {

@@ -92,6 +92,15 @@ func (deaf) Moved(string)                    {}
 // Clients is how many clients are connected, or about to be.
 func (e *Engine) Clients() int { return int(e.clients.Load()) }
 
+// OutsideHeap is how many bytes of memory the event loops had outside of Go's heap when that was last
+// counted.
+func (e *Engine) OutsideHeap() (bytes int64) {
+	for _, w := range e.workers {
+		bytes += w.outside.Load()
+	}
+	return bytes
+}
+
 // AddPool adds a pool. It serves when the engine has started and it has a listener.
 func (e *Engine) AddPool(opt PoolOptions) (*Pool, error) {
 	switch {

@@ -135,6 +135,18 @@ func (r *region) release() {
 	w.ended = append(w.ended, r)
 }
 
+// countRegions publishes how much they are.
+func (w *worker) countRegions() {
+	n := int64(0)
+	for _, r := range w.regions {
+		n += r.holds()
+	}
+	for _, r := range w.spares {
+		n += r.holds()
+	}
+	w.outside.Store(n)
+}
+
 // mostUnmapped is how much is given back to the system within an event: it takes a few
 // milliseconds for a hundred megabytes.
 const mostUnmapped = 4 << 20

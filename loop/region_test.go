@@ -167,6 +167,10 @@ func TestLargeRequestIsNotCopied(t *testing.T) {
 	if got := after.TotalAlloc - before.TotalAlloc; got > size/8 {
 		t.Errorf("got %d bytes allocated for a request of %d; want next to none", got, size)
 	}
+	w.balance()
+	if got := st.e.OutsideHeap(); got < size {
+		t.Errorf("got %d bytes outside of the heap while the request is not answered; want %d", got, size)
+	}
 	link.arrive("+OK\r\n")
 	st.run()
 	if got := c.take(); got != "+OK\r\n" {
@@ -174,6 +178,12 @@ func TestLargeRequestIsNotCopied(t *testing.T) {
 	}
 	if len(w.regions)+len(w.ended) != 0 || shared.log.holds() > keepBusy {
 		t.Errorf("got %d regions, %d of them ended, and a log of %d bytes when all is answered; want none", len(w.regions), len(w.ended), shared.log.holds())
+	}
+	w.sparedAt = w.now - 2*int64(quietTime)
+	w.tick()
+	w.balance()
+	if got := st.e.OutsideHeap(); got != 0 {
+		t.Errorf("got %d bytes outside of the heap when nothing has come for a while; want none", got)
 	}
 }
 

@@ -88,11 +88,12 @@ type worker struct {
 	unloadDue bool      // unload has been posted
 
 	// Counted. Written by the worker, read by the ticker and the acceptors.
-	beat   atomic.Int64 // perf.Now of the last tick
-	load   atomic.Int64 // sessions it has or will soon have
-	quiet  atomic.Bool  // nothing is pending: ticks may be rare
-	asleep atomic.Bool  // as resting
-	busy   atomic.Bool  // requests are in flight, or clients are behind with their replies
+	beat    atomic.Int64 // perf.Now of the last tick
+	load    atomic.Int64 // sessions it has or will soon have
+	quiet   atomic.Bool  // nothing is pending: ticks may be rare
+	asleep  atomic.Bool  // as resting
+	busy    atomic.Bool  // requests are in flight, or clients are behind with their replies
+	outside atomic.Int64 // bytes of regions, when they were last counted
 }
 
 // newWorker makes a worker whose tasks are posted through post.

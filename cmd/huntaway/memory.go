@@ -33,8 +33,9 @@ const (
 // limitHeap keeps Go's soft limit of the heap, of which it knows by itself only a share of what is
 // live, where what clients hold and the rest of the process come to at most, until ctx is over.
 // What was large and is given back is then collected before much more is taken, and goes back to
-// the system. It does nothing where the limit is set already.
-func limitHeap(ctx context.Context, forClients int64, clients func() int) {
+// the system. What of that is outside of the heap the heap may not be as well. It does nothing where
+// the limit is set already.
+func limitHeap(ctx context.Context, forClients int64, clients func() int, outside func() int64) {
 	if debug.SetMemoryLimit(-1) != math.MaxInt64 {
 		return
 	}
@@ -42,7 +43,7 @@ func limitHeap(ctx context.Context, forClients int64, clients func() int) {
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
 	for set := int64(0); ; {
-		want := heapLimit(forClients, clients())
+		want := heapLimit(forClients-min(forClients, outside()), clients())
 		if set == 0 || max(want-set, set-want) >= besidesClients/16 { // to change it stops the world
 			set = want
 			debug.SetMemoryLimit(set)

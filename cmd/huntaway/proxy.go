@@ -221,7 +221,10 @@ func (p *proxy) watch() error {
 	p.spawn("looking up names", func() error { return p.names.run(p.ctx) })
 	p.spawn("watching servers", func() error { p.monitor.Run(p.ctx); return nil })
 	forClients := memoryForClients(p.cfg.Runtime.MaxMemory)
-	p.spawn("limiting the heap", func() error { limitHeap(p.ctx, forClients, p.engine.Clients); return nil })
+	p.spawn("limiting the heap", func() error {
+		limitHeap(p.ctx, forClients, p.engine.Clients, p.engine.OutsideHeap)
+		return nil
+	})
 	p.spawn("giving memory back", func() error { perf.GiveBack(p.ctx, p.engine.Busy); return nil })
 	for i, s := range p.pools {
 		access := s.watchOptions(&p.cfg.Pools[i]).Access
