@@ -119,6 +119,7 @@ func (l *link) tick() {
 		if l.wire != nil && l.sent < l.log.len() {
 			l.flush()
 		}
+		l.relieve() // what gnet had kept may have gone, of which nobody tells
 		if l.wire != nil {
 			l.trim()
 		}
@@ -186,7 +187,9 @@ func (l *link) trim() {
 		l.fifo.release()
 		l.log.release()
 		l.partial.release()
-		l.waiters = nil
+		if len(l.waiters) == 0 { // a request that was answered before it was read may be on its way
+			l.waiters = nil
+		}
 	}
 }
 

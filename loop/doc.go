@@ -43,6 +43,7 @@
 //	                 [Pool.Serve]      listener
 //	ticker           [Engine.Start]    [Engine.Stop]    nothing; posts ticks
 //	dialer           [Engine.dial]     its timeout      the connection until it is enrolled
+//	unmapper         [region.unmap]    itself           memory that nobody refers to
 //
 // Bytes: a frame and a reply alias the loop's read buffer and are dead when the event
 // ends. A request is copied once, into the log of its link, where it stays until it is
