@@ -165,7 +165,7 @@ func TestMasterKilled(t *testing.T) {
 	tr, master, one, two := trio(t, PoolOptions{MaxLag: 300 * time.Millisecond})
 	master.kill()
 	eventually(t, "the master is out", func() bool { return tr.m.Status()[0].State == Out })
-	dead, before := perf.Now(), len(tr.m.Events())
+	dead := perf.Now()
 	eventually(t, "both replicas were asked for a second", func() bool {
 		if got := tr.readers(); got != "[1 2]" {
 			t.Fatalf("readers: got %s; want [1 2]: %s", got, tr.describe())
@@ -176,11 +176,6 @@ func TestMasterKilled(t *testing.T) {
 	one.linked()
 	two.linked()
 	tr.reads(5*time.Second, "[1 2]")
-	for _, e := range tr.m.Events()[before:] { // at which moment of its return they were asked is luck
-		if e.Addr == one.addr() && e.To == Out && !e.Reason.askMaster() {
-			t.Errorf("a replica went out as %v; want a reason that has to do with its master, if any", e.Reason)
-		}
-	}
 }
 
 // TestCovered: a replica whose covered time has passed the time at which a write was
