@@ -1,6 +1,9 @@
 package codec
 
-import "unsafe"
+import (
+	"slices"
+	"unsafe"
+)
 
 // A Request is one client command as it stands in a buffer: its frame and where its
 // arguments are.
@@ -40,9 +43,7 @@ const (
 // grow makes room for as many arguments again. append would add a quarter where there are many,
 // and copy a million four times over; what is announced is not believed.
 func (r *Request) grow() {
-	bigger := make([]span, len(r.spans), max(8, 2*cap(r.spans)))
-	copy(bigger, r.spans)
-	r.spans = bigger
+	r.spans = slices.Grow(r.spans, max(8, len(r.spans)))
 }
 
 // Holds returns how many bytes of memory the Request keeps besides the frame.

@@ -13,9 +13,8 @@ type frameLog struct {
 
 // A largeFrame is one that is not in the slab.
 type largeFrame struct {
-	at    int    // its position
-	upTo  uint32 // that of its entry in the FIFO
-	size  int
+	at    int     // its position
+	upTo  uint32  // that of its entry in the FIFO
 	where stretch // of is nil once it is forgotten
 }
 
@@ -25,7 +24,7 @@ func (f *frameLog) add(frame []byte) { f.slab.add(frame) }
 // refer adds a frame where it lies; pos is the position of its entry in the FIFO. The log is a
 // user of the region from now on.
 func (f *frameLog) refer(where stretch, pos uint32) {
-	f.large = append(f.large, largeFrame{at: f.len(), upTo: pos, size: where.len(), where: where})
+	f.large = append(f.large, largeFrame{at: f.len(), upTo: pos, where: where})
 	f.apart += where.len()
 	f.live += int64(where.len())
 }
@@ -42,19 +41,24 @@ func (f *frameLog) share(size uint32) int64 {
 	return int64(size) * f.holds() / max(int64(f.slab.len())+f.live, 1)
 }
 
+// find returns the first large frame at a position or behind it, nil where there is none, and how
+// many bytes of the log before that position are of large ones.
+func (f *frameLog) find(at int) (next *largeFrame, before int) {
+	for i := range f.large {
+		if l := &f.large[i]; l.at >= at {
+			return l, before
+		}
+		before += f.large[i].where.len()
+	}
+	return nil, before
+}
+
 // frame returns the size bytes at a position, which are whole frames and, where one of them is a
 // large one, that alone. It is dead after the next change of the log, or when the event ends.
 func (f *frameLog) frame(at, size int) []byte {
-	before := 0
-	for i := range f.large {
-		switch l := &f.large[i]; {
-		case l.at == at && size > 0:
-			return l.where.bytes()
-		case l.at > at:
-			return f.slab.bytes()[at-before : at-before+size]
-		default:
-			before += l.size
-		}
+	large, before := f.find(at)
+	if large != nil && large.at == at && size > 0 {
+		return large.where.bytes()
 	}
 	return f.slab.bytes()[at-before : at-before+size]
 }
@@ -63,21 +67,16 @@ func (f *frameLog) frame(at, size int) []byte {
 // slab, or else a large frame. upTo is the position in the FIFO of what comes behind it, which is
 // last behind end.
 func (f *frameLog) next(from, end int, last uint32) (b []byte, where stretch, upTo uint32) {
-	before := 0
-	for i := range f.large {
-		switch l := &f.large[i]; {
-		case l.at == from:
-			return nil, l.where, l.upTo + 1
-		case l.at > from:
-			if l.at < end {
-				return f.slab.bytes()[from-before : l.at-before], stretch{}, l.upTo
-			}
-			return f.slab.bytes()[from-before : end-before], stretch{}, last
-		default:
-			before += l.size
-		}
+	large, before := f.find(from)
+	switch {
+	case large == nil || large.at >= end:
+		upTo = last
+	case large.at == from:
+		return nil, large.where, large.upTo + 1
+	default:
+		end, upTo = large.at, large.upTo
 	}
-	return f.slab.bytes()[from-before : end-before], stretch{}, last
+	return f.slab.bytes()[from-before : end-before], stretch{}, upTo
 }
 
 // forget gives up the large frames before a position.
@@ -90,7 +89,7 @@ func (f *frameLog) forget(upTo int) {
 		if l.where.of != nil {
 			l.where.of.release()
 			l.where.of = nil
-			f.live -= int64(l.size)
+			f.live -= int64(l.where.len())
 		}
 	}
 }
@@ -100,7 +99,7 @@ func (f *frameLog) cut(upTo int) {
 	f.forget(upTo)
 	n, before := 0, 0
 	for n < len(f.large) && f.large[n].at < upTo {
-		before += f.large[n].size
+		before += f.large[n].where.len()
 		n++
 	}
 	f.large = append(f.large[:0], f.large[n:]...)

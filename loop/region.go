@@ -11,8 +11,8 @@ import (
 // being copied, is there as far as bytes have come, and goes back to the system at once: slabs that
 // double make an event that copies half of a request and leaves as much to the garbage collector,
 // and everybody else waits (100 MB in 1.7 s, 1.2 s of it one event, where it is 40 and 1 ms now, and
-// 2 MB in 2 ms where it is 0.06; BenchmarkLargeRequest). The link that sends the request, and its wire, refer to the bytes
-// where they lie.
+// 2 MB in 2 ms where it is 0.06; BenchmarkLargeRequest). The link that sends the request, and its
+// wire, refer to the bytes where they lie.
 
 // leastStretch is from which size on a frame is referred to where it lies, and not copied.
 const leastStretch = leastRegion / 8
