@@ -116,7 +116,12 @@ func (r *region) grow(n int) {
 func (r *region) bytes() []byte { return r.mem[:r.used] }
 
 // holds returns how many bytes of memory it is.
-func (r *region) holds() int64 { return int64(min(len(r.mem), roundUp(r.filled, r.page()))) }
+func (r *region) holds() int64 {
+	if r.onHeap {
+		return int64(len(r.mem))
+	}
+	return int64(min(len(r.mem), roundUp(r.filled, r.page())))
+}
 
 // retain adds a user.
 func (r *region) retain() { r.users++ }
@@ -135,11 +140,13 @@ func (r *region) release() {
 	w.ended = append(w.ended, r)
 }
 
-// countRegions publishes how much they are.
+// countRegions publishes how much they are outside of the heap.
 func (w *worker) countRegions() {
 	n := int64(0)
 	for _, r := range w.regions {
-		n += r.holds()
+		if !r.onHeap {
+			n += r.holds()
+		}
 	}
 	for _, r := range w.spares {
 		n += r.holds()
@@ -157,7 +164,7 @@ func (r *region) unmap() {
 	r.mem = nil
 	switch {
 	case r.onHeap:
-	case r.used > mostUnmapped:
+	case r.filled > mostUnmapped:
 		go unmap(mem)
 	default:
 		unmap(mem)
