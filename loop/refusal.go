@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"log/slog"
 	"sync"
 	"time"
 
@@ -27,7 +28,7 @@ type refusal struct {
 // lastingCodes are how servers refuse writes as long as nobody makes room or starts a replica.
 var lastingCodes = []string{"OOM", "MISCONF", "NOREPLICAS"}
 
-// noteRefusal notes that an error reply is one. What a script makes up is none.
+// noteRefusal notes and logs that an error reply is one. What a script makes up is none.
 func (l *link) noteRefusal(e *entry, b []byte) {
 	if e.marks.has(isScript) || l.refusedAt != 0 && l.w.now-l.refusedAt < int64(refusalEvery) {
 		return
@@ -37,6 +38,7 @@ func (l *link) noteRefusal(e *entry, b []byte) {
 		if string(said) == code {
 			l.refusedAt = l.w.now
 			l.pw.pool.refusals.note(l.server.ID, refusal{code, l.w.now})
+			l.complain(slog.LevelWarn, "server refuses writes", "reply", wordsOf(b))
 		}
 	}
 }

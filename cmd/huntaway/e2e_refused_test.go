@@ -12,7 +12,7 @@ func TestStatusNamesRefusedWrites(t *testing.T) {
 	listen, addr := free(t), c.groups[0][0]
 	file := written(t, "huntaway.toml", fmt.Sprintf("[log]\nformat = \"json\"\n[admin]\nhttp = %q\n[pools.alpha]\nlisten = %q\ntimeout = \"5s\"\npassword = \"p\"\nservers = [\"%s:1\"]\n",
 		free(t), listen, addr))
-	running(t, file)
+	proxy := running(t, file)
 	status := func() string { return huntaway(t, "status", "-c", file).stdout }
 	eventually(t, "all to be well", func() bool { return strings.Contains(status(), "all is well") })
 	server, user := client(t, addr), client(t, listen)
@@ -28,6 +28,7 @@ func TestStatusNamesRefusedWrites(t *testing.T) {
 			t.Fatalf("%s %s: the write was taken; want it refused", trouble.parameter, trouble.value)
 		}
 		mentions(t, "status", status(), addr, "it refuses writes, and clients are told so: "+trouble.code, trouble.advice)
+		proxy.says(fmt.Sprintf(`"msg":"server refuses writes","server":%q,"pool":"alpha","reply":"%s `, addr, trouble.code))
 		if err := server.ConfigSet(t.Context(), trouble.parameter, "0").Err(); err != nil {
 			t.Fatal(err)
 		}

@@ -145,6 +145,7 @@ func client(t *testing.T, addr string) *redis.Client {
 		network = "unix"
 	}
 	c := redis.NewClient(&redis.Options{Network: network, Addr: addr, MaxRetries: -1, DisableIdentity: true, Protocol: 2,
+		DialTimeout: time.Minute, ReadTimeout: time.Minute, WriteTimeout: time.Minute, // a busy machine is no fault of the proxy
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
 	t.Cleanup(func() { c.Close() })
 	return c
