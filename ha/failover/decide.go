@@ -100,7 +100,7 @@ func (m *Machine) recovered() {
 	m.on(answered, Transition{What: "the master is alive", Why: b.Addr + " has answered after " + span(m.now-m.doubtAt), Loss: -1})
 	m.takeBack()
 	m.accept()
-	m.release()
+	m.readmit()
 }
 
 // decide begins a failover, or says what it would be.

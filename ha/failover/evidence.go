@@ -79,6 +79,17 @@ func (m *Machine) beware() {
 	}
 }
 
+// readmit lets writes go to the master that was settled on, if that has just said what it is. Otherwise it may be another
+// process by now, which the data path has no link to that would break, and is asked once more.
+func (m *Machine) readmit() {
+	if b := m.member(m.master); b != nil && m.now-b.heardAt > pollEvery && m.o.Mode != Observe {
+		m.lostAt = m.now
+		m.do(Action{Kind: Ask, Server: b.ID})
+		m.beware()
+	}
+	m.release()
+}
+
 // calm ends that when a probe that was sent since has found the master well enough.
 func (m *Machine) calm() {
 	b := m.member(m.master)

@@ -386,7 +386,7 @@ func (m *Machine) settleOn(b *member, why string) {
 	m.on(found, Transition{What: b.Addr + " is master", Why: why, Loss: -1})
 	m.takeBack()
 	m.accept()
-	m.release()
+	m.readmit()
 }
 
 // hearAnnounced takes whom the arbiter names.

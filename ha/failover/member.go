@@ -39,6 +39,7 @@ type member struct {
 	streamAt int64             // when it last did, as near as is known
 	sent     int64             // when that was asked for; 0: there was none
 	told     int64             // when the newest probe was sent, whatever it brought
+	heardAt  int64             // when its newest word came, an answer or a complaint
 	fault    vital.Fault       // of the newest probe
 	text     string            // what it said about the fault
 
@@ -111,7 +112,7 @@ func (b *member) heard(ev Event) {
 	if ev.Repl.Replica && ev.Repl.LinkUp {
 		b.linkedAs = ev.Repl.RunID
 	}
-	b.repl, b.sent, b.fault, b.text, b.ended = ev.Repl, sent, vital.FaultNone, "", false
+	b.repl, b.sent, b.heardAt, b.fault, b.text, b.ended = ev.Repl, sent, ev.At, vital.FaultNone, "", false
 	b.unsaving = ev.Fault == vital.FaultMisconf
 	b.clearEvidence()
 }
@@ -146,7 +147,7 @@ func (b *member) failed(ev Event) {
 	if ev.Sent < b.sent {
 		return
 	}
-	b.fault, b.text, b.told = ev.Fault, ev.Text, ev.Sent
+	b.fault, b.text, b.told, b.heardAt = ev.Fault, ev.Text, ev.Sent, ev.At
 	was := *b
 	b.clearEvidence()
 	switch ev.Fault {

@@ -457,5 +457,5 @@ func (m *Machine) abort(why string) {
 	m.on(failed, Transition{What: "the switchover is off, " + m.name(m.master) + " stays master", Why: why, Loss: -1})
 	m.takeBack()
 	m.giveUpWish(why)
-	m.release()
+	m.readmit()
 }
