@@ -97,7 +97,8 @@
 // process was seen linked to it, or says that it lost the link, no earlier than a second before the master last
 // answered; where this process has not seen the master alive, no earlier than DownSilence before it began. What it lacks
 // are the last moments; the old master is demoted when it returns. Everybody else was away: whatever offsets are known,
-// the master may have taken any number of writes since. He is taken after DownSilence only, also when the one has failed for
+// the master may have taken any number of writes since; so was a server that says it is master and that nobody is known to
+// have promoted, where this process knows the last master by the state file only. He is taken after DownSilence only, also when the one has failed for
 // whom the failover was begun, unless another process answers in the master's place, which he would copy. That is an alarm until an
 // operator resolves it, and who returns with anything of the old master's stream that the group's master cannot be shown
 // to have is left alone until then, through every publication and restart. Nor is the mastership given back by

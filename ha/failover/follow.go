@@ -142,7 +142,7 @@ func (m *Machine) acceptable(b *member) bool {
 // measured by it, nor by what a master had that goes on and only complains.
 func (m *Machine) premature(b *member) bool {
 	old := m.member(m.master)
-	unknown := m.known.at == 0 && m.known.Lineage != "" && b.linkedAs != b.repl.RunID || old != nil && m.complains(old)
+	unknown := m.unseen(b) || old != nil && m.complains(old)
 	has := m.share(&b.repl, m.known.Lineage)
 	if m.o.Mode != Local || !unknown && !m.outdated(b) && !(has >= 0 && has < m.known.Offset) {
 		return false

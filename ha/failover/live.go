@@ -34,7 +34,25 @@ func (m *Machine) live(b *member) bool {
 
 // away tells whether a server was away when the master died: nobody can say then how much it lacks, and what it lacks
 // may be anywhere. One that is master already was promoted by somebody else or by an earlier process, and counts as away
-// when it can be shown to lack something.
+// when it can be shown to lack something, or made itself one for all that is known.
 func (m *Machine) away(b *member) bool {
-	return m.outdated(b) || !m.live(b) && (b.repl.Replica || b.beforeOK && b.before.Replica || m.intent.Away && m.intent.Candidate == b.Addr)
+	followed := b.repl.Replica || b.beforeOK && b.before.Replica || m.intent.Away && m.intent.Candidate == b.Addr
+	return m.outdated(b) || !m.live(b) && followed || m.selfMade(b)
+}
+
+// selfMade tells whether a server may be master only because it was started as one, with whatever it had: this process has
+// neither seen the last master nor that this one followed it, and nobody is known to have promoted it, be it an earlier
+// process, whoever has the old master follow it, or whoever stands for it otherwise.
+func (m *Machine) selfMade(b *member) bool {
+	old := m.member(m.master)
+	promoted := b.beforeOK && b.before.Replica || m.intent.Candidate == b.Addr && !m.intent.Away ||
+		old != nil && m.isReplica(old) && m.memberAt(old.repl.Master) == b ||
+		m.later(b) || m.state == Following && m.heir.id == b.ID && m.heir.vouched
+	return b.ID != m.master && (!b.repl.Replica || b.beforeOK && !b.before.Replica) && m.unseen(b) && !promoted
+}
+
+// unseen tells whether this process knows the last master by the state file only, which says what it had when that was
+// written, and has not seen b linked to any.
+func (m *Machine) unseen(b *member) bool {
+	return m.known.at == 0 && m.known.Lineage != "" && b.linkedAs != b.repl.RunID
 }
