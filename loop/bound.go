@@ -33,7 +33,7 @@ func (l *link) gather(e *entry, s *session, b []byte) {
 		return
 	}
 	before := l.partial.holds()
-	switch l.w.foresee(s, &l.partial, len(b)); {
+	switch l.w.foresee(s, l.partial.growth(len(b))); {
 	case l.wire == nil:
 		return
 	case s.wire == nil:

@@ -117,11 +117,10 @@ func (w *worker) chargeTo(s *session, l *link, n int64) {
 	s.charged += n
 }
 
-// foresee is called before a buffer of a session's gets n more bytes. Where it must become much
-// larger for them, what it will be is charged before it is, so that it is not taken where there
-// is too much already. The session may have been closed when it returns, and links as well.
-func (w *worker) foresee(s *session, b *buffer, n int) {
-	more := b.growth(n)
+// foresee is called before something of a session's takes so many bytes more of memory. Where that
+// is much it is charged before it is taken, so that it is not where there is too much already. The
+// session may have been closed when it returns, and links as well.
+func (w *worker) foresee(s *session, more int64) {
 	if more < leastUncounted {
 		return
 	}

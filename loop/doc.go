@@ -49,7 +49,8 @@
 // ends. A request is copied once, into the log of its link, where it stays until it is
 // answered, because a refusal must be able to send it elsewhere. A large one, which comes in
 // many reads, is collected in a [region], to which the log and the wire refer: no event copies
-// all of it, or gives all of it to the kernel. A reply that is next in
+// all of it, or gives all of it to the kernel. Where the system maps no memory for one it is on the
+// heap, charged before it is taken ([session.keepMore]), and slow. A reply that is next in
 // order is written from the read buffer without a copy; one that is early is copied once,
 // into its session's parked buffer.
 //

@@ -19,11 +19,27 @@ import (
 // TestLargeRequestsArriveWhole: requests of many sizes, small ones before and behind large ones,
 // cut anywhere, of several clients at one server, are executed as they were sent and in order.
 func TestLargeRequestsArriveWhole(t *testing.T) {
-	clients, rounds := 3, 4
-	if invariant.On { // where every request that is cut lies in a region
+	testArriveWhole(t, loop.Options{Workers: 1}, 3)
+}
+
+// TestLargeRequestsArriveWholeUnmapped: the same where the system gives no memory outside of the
+// heap, or now and then.
+func TestLargeRequestsArriveWholeUnmapped(t *testing.T) {
+	t.Run("never", func(t *testing.T) {
+		testArriveWhole(t, loop.Unmapped(loop.Options{Workers: 1}, func() bool { return true }), 8)
+	})
+	t.Run("now and then", func(t *testing.T) {
+		rng := newRand(t)
+		testArriveWhole(t, loop.Unmapped(loop.Options{Workers: 1}, func() bool { return rng.IntN(2) == 0 }), 8)
+	})
+}
+
+func testArriveWhole(t *testing.T, engine loop.Options, clients int) {
+	rounds := 4
+	if invariant.On || clients > 4 { // where every request that is cut lies in a region
 		rounds = 1
 	}
-	st := play(t, scene{groups: alone(startServers(t, 2)...), engine: loop.Options{Workers: 1}})
+	st := play(t, scene{groups: alone(startServers(t, 2)...), engine: engine})
 	rng := newRand(t)
 	seeds := make([]uint64, clients)
 	for i := range seeds {

@@ -69,6 +69,9 @@ func New(opt Options) (*Engine, error) {
 			return d.DialContext(ctx, network, addr)
 		}
 	}
+	if opt.mapping.get == nil {
+		opt.mapping = systemMapping
+	}
 	e := &Engine{opt: opt, report: opt.Reporter, often: repeat.New(opt.Logger), done: make(chan struct{}), stirred: make(chan struct{}, 1),
 		listeners: make(map[net.Listener]struct{})}
 	e.limit = limitOfDescriptors()

@@ -50,7 +50,7 @@ func (s *session) takeBackAll(those []recallable) {
 	}
 	s.window.tail -= uint32(len(those))
 	if s.tail != nil {
-		t.buf.add(s.w, s.tail.buf.bytes()[s.tail.used:])
+		t.buf.add(s.w, s.tail.buf.bytes()[s.tail.used:], 0)
 		s.dropTail()
 	}
 	s.tail = t
@@ -61,7 +61,7 @@ func (s *session) takeBack(one recallable, t *tail) {
 	e := one.link.fifo.at(one.pos)
 	s.pw.landed(e)
 	e.marks |= isSink
-	t.buf.add(s.w, one.link.log.frame(one.at, int(e.size)))
+	t.buf.add(s.w, one.link.log.frame(one.at, int(e.size)), 0)
 	s.requests--
 	s.pw.counters.Recalled++ // and not taken from Requests: counters that fall are taken for new ones
 }

@@ -55,10 +55,12 @@ func (w *worker) newRegion(n int) *region {
 	r := w.takeSpare()
 	if r == nil {
 		if len(w.regions) >= mostRegions {
+			w.sayRefused("enough is mapped", nil)
 			return nil
 		}
-		mem, err := unix.Mmap(-1, 0, firstRegion, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE|unix.MAP_NORESERVE)
+		mem, err := w.engine.opt.mapping.get(firstRegion)
 		if err != nil {
+			w.sayRefused("memory is not mapped", err)
 			return nil
 		}
 		r = &region{w: w, mem: mem}
@@ -72,7 +74,7 @@ func (w *worker) newRegion(n int) *region {
 // add copies p to the end.
 func (r *region) add(p []byte) {
 	if len(r.mem)-r.used < len(p) {
-		r.grow(max(2*len(r.mem), r.used+len(p)))
+		r.grow(r.sizeFor(len(p)))
 	}
 	r.used += copy(r.mem[r.used:], p)
 	r.filled = max(r.filled, r.used)
@@ -96,15 +98,35 @@ func (r *region) page() int {
 
 func roundUp(n, unit int) int { return (n + unit - 1) / unit * unit }
 
+// sizeFor returns how large it is to be to hold n bytes more.
+func (r *region) sizeFor(n int) int { return max(2*len(r.mem), r.used+n) }
+
+// growth maps more where n bytes more do not fit, and returns how many bytes of the heap they will
+// take where it cannot: 0 where they fit.
+func (r *region) growth(n int) int64 {
+	if len(r.mem)-r.used >= n || !r.onHeap && r.remap(r.sizeFor(n)) {
+		return 0
+	}
+	return int64(r.sizeFor(n)) - r.holds()
+}
+
+// remap makes the mapping one of n bytes, and reports whether it could.
+func (r *region) remap(n int) bool {
+	mem, err := r.w.engine.opt.mapping.grow(r.mem, n)
+	if err != nil {
+		r.w.sayRefused("memory is not mapped", err)
+		return false
+	}
+	if r.mem = mem; n >= leastHuge {
+		_ = unix.Madvise(mem, unix.MADV_HUGEPAGE) // without, it is slower
+	}
+	return true
+}
+
 // grow makes room for n bytes in all.
 func (r *region) grow(n int) {
-	if !r.onHeap {
-		if mem, err := unix.Mremap(r.mem, n, unix.MREMAP_MAYMOVE); err == nil {
-			if r.mem = mem; n >= leastHuge {
-				_ = unix.Madvise(mem, unix.MADV_HUGEPAGE) // without, it is slower
-			}
-			return
-		}
+	if !r.onHeap && r.remap(n) {
+		return
 	}
 	old := *r
 	r.mem, r.onHeap = make([]byte, n), true // more cannot be mapped: be slow instead
@@ -171,8 +193,6 @@ func (r *region) unmap() {
 	}
 }
 
-func unmap(mem []byte) { _ = unix.Munmap(mem) } // fails only for what is not mapped
-
 // unmapEnded gives back the regions that nobody refers to any more, but for a few.
 func (w *worker) unmapEnded() {
 	for i, r := range w.ended {
@@ -237,95 +257,3 @@ func (s stretch) bytes() []byte { return s.of.mem[s.from:s.to] }
 
 // len returns how many bytes it is.
 func (s stretch) len() int { return s.to - s.from }
-
-// An intake is what a session keeps of its input: a slab, and where it is much a region.
-// Owner: the session.
-type intake struct {
-	slab  buffer
-	large *region // nil: the slab has it
-}
-
-// add copies p to the end.
-func (t *intake) add(w *worker, p []byte) {
-	if t.large == nil && t.slab.len()+len(p) > leastRegion {
-		t.enlarge(w, 0)
-	}
-	if t.large != nil {
-		t.large.add(p)
-		return
-	}
-	t.slab.add(p)
-}
-
-// expect makes ready for n bytes in all, of which it expects to get so many. Nobody gets memory by
-// announcing something: see buffer.reserve.
-func (t *intake) expect(w *worker, n int) {
-	switch {
-	case t.large != nil:
-	case n > leastRegion && t.slab.len() > keepSlab:
-		t.enlarge(w, n)
-	default:
-		t.slab.reserve(n)
-	}
-}
-
-// enlarge goes over to a region for n bytes, if there can be one.
-func (t *intake) enlarge(w *worker, n int) {
-	if t.large = w.newRegion(n); t.large != nil {
-		t.large.add(t.slab.bytes())
-		w.orphan(&t.slab)
-	}
-}
-
-// bytes returns the content; it is dead after the next add, cut or release.
-func (t *intake) bytes() []byte {
-	if t.large == nil {
-		return t.slab.bytes()
-	}
-	return t.large.bytes()
-}
-
-// len returns how many bytes are in it.
-func (t *intake) len() int {
-	if t.large == nil {
-		return t.slab.len()
-	}
-	return t.large.used
-}
-
-// holds returns how many bytes of memory it is.
-func (t *intake) holds() int64 {
-	if t.large == nil {
-		return t.slab.holds()
-	}
-	return t.large.holds()
-}
-
-// cut drops the first n bytes where what is behind them is little beside them, or can be moved
-// into a slab, and reports whether it did. What refers to the region keeps it as it is.
-func (t *intake) cut(w *worker, n int) bool {
-	rest := t.len() - n
-	switch {
-	case t.large == nil:
-		t.slab.cut(n)
-	case rest <= leastRegion/2:
-		was := t.large
-		t.slab.add(was.bytes()[n:])
-		t.large = nil
-		was.release()
-	case t.large.users > 1 || rest > n:
-		return false
-	default:
-		t.large.used = copy(t.large.mem, t.large.bytes()[n:])
-	}
-	return true
-}
-
-// rest empties it; a small slab stays for the next use.
-func (t *intake) rest() {
-	if t.large != nil {
-		t.large.release()
-		t.large = nil
-	}
-	t.slab.rest()
-}

@@ -146,8 +146,9 @@ func (s *session) readable(in []byte) {
 		s.overLimit() // that bytes come may mean that the backlog has drained
 	}
 	if s.tail != nil {
-		s.keepMore(in)
-		s.takeTail()
+		if s.keepMore(in) {
+			s.takeTail()
+		}
 		s.stayStopped()
 		return
 	}

@@ -23,19 +23,24 @@ func (s *session) keep(rest []byte, scan codec.Scanner) {
 	if !scan.Idle() {
 		t.req, s.w.req = s.w.req, t.req
 	}
-	t.buf.add(s.w, rest)
+	t.buf.add(s.w, rest, 0)
 	s.tail = t
 }
 
-// keepMore keeps what has come behind what is kept, and makes room for the rest of the request.
-func (s *session) keepMore(in []byte) {
+// keepMore keeps what has come behind what is kept, and makes room for the rest of the request. It
+// reports whether the session is still there, which may have been closed for what that takes.
+func (s *session) keepMore(in []byte) (kept bool) {
 	t := s.tail
 	before := t.buf.holds()
-	t.buf.expect(s.w, t.used+t.scan.Least(t.buf.bytes()[t.used:]))
-	t.buf.add(s.w, in)
+	least := t.used + t.scan.Least(t.buf.bytes()[t.used:])
+	if s.w.foresee(s, t.buf.growth(s.w, len(in), least)); s.tail != t || s.wire == nil {
+		return false
+	}
+	t.buf.add(s.w, in, least)
 	if after := t.buf.holds(); after > worthCharging {
 		s.w.burden(s, after-before)
 	}
+	return true
 }
 
 // takeTail goes on with the kept bytes.

@@ -1,0 +1,73 @@
+package loop
+
+import (
+	"bytes"
+	"log/slog"
+	"runtime"
+	"strings"
+	"testing"
+
+	"huntaway/perf/repeat"
+)
+
+// TestUnmappedIsChargedBefore: where the system maps nothing, or nothing more, what a request takes
+// of the heap is charged before it is taken: who would hold too much is closed instead, and the
+// reason is logged once.
+func TestUnmappedIsChargedBefore(t *testing.T) {
+	const most, large = 24 << 20, 40 << 20
+	for name, refusals := range map[string]func(n *int) bool{
+		"mmap":   func(*int) bool { return true },
+		"mremap": func(n *int) bool { *n++; return *n > 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := newTestWorker(t, PoolOptions{Limits: slowLimits(most)})
+			var log bytes.Buffer
+			asked := 0
+			st.e.often = repeat.New(slog.New(slog.NewTextHandler(&log, nil)))
+			st.e.opt = Unmapped(st.e.opt, func() bool { return refusals(&asked) })
+			c := st.client(0, 0)
+			c.unfinished(1)
+			read := strings.Repeat("x", readBuffer)
+			worst := uint64(0)
+			for n := 0; n < large && !c.closed; n += readBuffer {
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				c.arrive(read)
+				runtime.ReadMemStats(&after)
+				worst = max(worst, after.TotalAlloc-before.TotalAlloc)
+			}
+			if worst > most {
+				t.Errorf("got %d bytes taken within an event; want none that are over %d together", worst, most)
+			}
+			if got := c.take(); !c.closed || !strings.Contains(got, "max_memory") {
+				t.Errorf("got closed %v, heard %q; want it closed, and told the key", c.closed, got)
+			}
+			if got := strings.Count(log.String(), "\n"); got != 1 || !strings.Contains(log.String(), "on the heap") {
+				t.Errorf("got %d lines %q; want one that says where the request is", got, log.String())
+			}
+		})
+	}
+}
+
+// TestRegionsAreGivenForBytes: who announces much and sends little leaves regions to who sends much.
+func TestRegionsAreGivenForBytes(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{Limits: slowLimits(0)})
+	w := st.e.workers[0]
+	st.e.opt = Unmapped(st.e.opt, func() bool { return false })
+	st.e.opt.mapping.get = func(n int) ([]byte, error) { return make([]byte, 0, 1), nil } // nothing of it is used
+	for len(w.regions) < mostRegions/2 {
+		w.newRegion(0)
+	}
+	st.e.opt.mapping = systemMapping
+	c := st.client(0, 0)
+	c.unfinished(1)
+	c.arrive(strings.Repeat("x", keepSlab+1))
+	c.arrive("x")
+	if got := c.s.tail.buf.large; got != nil && leastRegion > keepSlab {
+		t.Error("got a region for an announcement; want it when there are bytes for it")
+	}
+	c.unfinished(leastRegion)
+	if c.s.tail.buf.large == nil {
+		t.Error("got no region for a large request; want one")
+	}
+}
