@@ -372,7 +372,7 @@ func (p *prober) hangUp() {
 // inquire sends the probe: PING, which a server that loads, is busy or stale, or cannot save
 // its data refuses, and INFO, which it mostly answers. With MISCONF both the answer and the
 // error are there.
-func inquire(ctx context.Context, c *redis.Client) (vital.Replication, error) {
+func inquire(ctx context.Context, c redis.Cmdable) (vital.Replication, error) {
 	pipe := c.Pipeline()
 	ping := pipe.Ping(ctx)
 	text := pipe.Info(ctx, "replication")

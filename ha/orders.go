@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,8 +99,10 @@ func (h *hand) attempt(ctx context.Context, o *order, out *outcome) failover.Eve
 		h.client = redis.NewClient(h.options())
 	}
 	ev := failover.Event{Kind: failover.Done, ID: o.ID, Server: o.Server, Sent: perf.Now()}
-	t := task{ctx: ctx, c: h.client, order: o, ev: &ev, more: h.orders, access: h.access}
+	c := h.client.Conn()
+	t := task{ctx: ctx, c: c, order: o, ev: &ev, more: h.orders, addr: h.addr, access: h.access}
 	ev.Err = ops[o.Op](&t)
+	_ = c.Close() // that gives it back to the client
 	out.note, out.odd = t.note, append(out.odd, t.odd...)
 	switch f := classify(ev.Err); {
 	case ev.Err == nil:
@@ -130,14 +131,21 @@ func (h *hand) hangUp() {
 // A task is an order being carried out.
 type task struct {
 	ctx   context.Context
-	c     *redis.Client
+	c     speaker // one connection, so that one process carries out all of it
 	order *order
 	ev    *failover.Event // where the answer goes
 	more  <-chan order    // other orders that wait for this one
 
-	access Access   // to another server
+	addr   string   // of the server
+	access Access   // to another one
 	note   string   // what did not work and need not
 	odd    []oddity // what no monitor has written
+}
+
+// A speaker is a commander that has the library's commands as well.
+type speaker interface {
+	commander
+	redis.Cmdable
 }
 
 // ops are the orders, by failover.Op. Delegate is for the arbiter.
@@ -145,7 +153,7 @@ var ops = [...]func(*task) error{
 	failover.Inspect:  (*task).inspect,
 	failover.Identify: (*task).identify,
 	failover.Detach:   (*task).detach,
-	failover.Follow:   func(t *task) error { return t.follow(t.order.target) },
+	failover.Follow:   (*task).join,
 	failover.Promote:  (*task).promote,
 	failover.Verify:   (*task).verify,
 	failover.Demote:   (*task).demote,
@@ -224,6 +232,31 @@ func (t *task) follow(addr string) error {
 	return t.c.Do(t.ctx, "REPLICAOF", host, port).Err()
 }
 
+// join has the process that the order is for replicate its target.
+func (t *task) join() error {
+	if err := t.itself(); err != nil {
+		return err
+	}
+	return t.follow(t.order.target)
+}
+
+// itself returns an error unless the process answers that the order is for: what another one has nobody has looked at.
+func (t *task) itself() error {
+	if t.order.RunID == "" {
+		return nil
+	}
+	return cmpErr(t.inspect(), t.exchanged())
+}
+
+// exchanged returns how a server that was inspected differs from the process that the order is for. It is no answer of the
+// server's, which has refused nothing.
+func (t *task) exchanged() error {
+	if want, got := t.order.RunID, t.ev.Repl.RunID; want != "" && got != "" && want != got {
+		return fmt.Errorf("another process answers: run id %s instead of %s", got, want)
+	}
+	return nil
+}
+
 // splitAddr takes an address apart that a replica is to follow.
 func splitAddr(addr string) (host, port string, err error) {
 	if addr == "" {
@@ -292,8 +325,8 @@ func (t *task) verify() error {
 	if err := t.inspect(); err != nil {
 		return err
 	}
-	if want, got := t.order.RunID, t.ev.Repl.RunID; want != "" && got != "" && want != got {
-		return replyError("another process answers: run id " + got + " instead of " + want)
+	if err := t.exchanged(); err != nil {
+		return replyError(err.Error())
 	}
 	was, err := readMark(fetch(t.ctx, t.c, markerKey(t.order.group), markMost))
 	if err != nil {
@@ -305,7 +338,7 @@ func (t *task) verify() error {
 	}
 	if was.what != "" || was.is > t.ev.Mark.Epoch {
 		t.odd = append(t.odd, oddity{key: markerKey(t.order.group), text: fmt.Sprintf("%s on %s is not the mark of epoch %d or before: %s; to be put right",
-			markerKey(t.order.group), t.c.Options().Addr, t.ev.Mark.Epoch, was)})
+			markerKey(t.order.group), t.addr, t.ev.Mark.Epoch, was)})
 	}
 	err = writeMark(t.ctx, t.c, t.order.group, t.ev.Mark.Epoch, was)
 	if !beginsWith(err, "OOM ") {
@@ -369,6 +402,9 @@ func (t *task) proper() error {
 // its clients' connections it takes no write that would be thrown away. Servers before 6.2
 // know no such pause, and are not the worse for its absence than they are.
 func (t *task) demote() error {
+	if err := t.itself(); err != nil {
+		return err
+	}
 	paused := t.c.Do(t.ctx, "CLIENT", "PAUSE", 5000, "WRITE").Err()
 	if paused != nil && !answeredBy(paused) {
 		return paused
@@ -404,70 +440,4 @@ func (t *task) abort() error {
 		return nil
 	}
 	return err
-}
-
-// listed returns the target as the master lists it among its replicas, where FAILOVER TO looks it
-// up letter by letter: under its IP address though we know it by name.
-func (t *task) listed() (host, port string, err error) {
-	if host, port, err = splitAddr(t.order.target); err != nil || net.ParseIP(host) != nil {
-		return host, port, err
-	}
-	if err := t.inspect(); err != nil {
-		return "", "", err
-	}
-	addrs, err := net.DefaultResolver.LookupHost(t.ctx, host)
-	for _, addr := range addrs {
-		same := func(f vital.Follower) bool { return f.Addr == net.JoinHostPort(addr, port) }
-		if slices.ContainsFunc(t.ev.Repl.Followers, same) {
-			return addr, port, nil
-		}
-	}
-	return host, port, err
-}
-
-// handover has a master give its place to the target, and waits until that is over. It stops
-// waiting, though the server goes on, when another order comes: that is to abort it.
-func (t *task) handover() error {
-	host, port, err := t.listed()
-	if err != nil {
-		return err
-	}
-	ms := max(1, t.order.Within/int64(time.Millisecond))
-	if err := t.c.Do(t.ctx, "FAILOVER", "TO", host, port, "TIMEOUT", ms).Err(); err != nil {
-		return err
-	}
-	return t.handedOver()
-}
-
-// handedOver waits until a handover is over. One that the master has committed itself to and that the
-// target does not take up is told about at once: whoever answers at the target's address later
-// takes over, with whatever it has.
-func (t *task) handedOver() error {
-	var committed time.Time
-	tick := time.NewTicker(handoverPoll)
-	defer tick.Stop()
-	for {
-		if err := t.inspect(); err != nil {
-			return err
-		}
-		switch r := &t.ev.Repl; {
-		case r.Replica && r.Failover != "failover-in-progress": // until then the target is a replica too
-			return nil
-		case r.Failover == "no-failover":
-			return replyError("the server gave the handover up and is still master: its target did not catch up in time")
-		case len(t.more) > 0:
-			return errors.New("interrupted in state " + r.Failover)
-		case r.Failover != "failover-in-progress":
-			committed = time.Time{}
-		case committed.IsZero():
-			committed = time.Now()
-		case time.Since(committed) > handoverMost:
-			return errors.New("the target has not taken over within " + handoverMost.String() + " of the master's being ready")
-		}
-		select {
-		case <-t.ctx.Done():
-			return t.ctx.Err()
-		case <-tick.C:
-		}
-	}
 }

@@ -56,12 +56,22 @@ func (m *Machine) order(op Op, server int32, within int64) {
 
 // orderTo is order with somebody to follow or to hand over to.
 func (m *Machine) orderTo(op Op, server, target int32, within int64) {
-	m.launch(ofState, Action{Kind: Order, Op: op, Server: server, Target: target, Within: within})
+	m.launch(ofState, Action{Kind: Order, Op: op, Server: server, Target: target, RunID: m.meant(op, server), Within: within})
+}
+
+// meant returns which process an order is for that gives up what a server has: the one that has said what that is, and no
+// other that may answer at its address by now.
+func (m *Machine) meant(op Op, server int32) string {
+	b := m.member(server)
+	if b == nil || op != Follow && op != Demote {
+		return ""
+	}
+	return b.repl.RunID
 }
 
 // loose has a server do something whose end changes nothing here.
 func (m *Machine) loose(op Op, server, target int32) {
-	m.launch(ofNobody, Action{Kind: Order, Op: op, Server: server, Target: target, Within: lookTime})
+	m.launch(ofNobody, Action{Kind: Order, Op: op, Server: server, Target: target, RunID: m.meant(op, server), Within: lookTime})
 }
 
 // done takes the end of an action.

@@ -1,0 +1,53 @@
+package ha
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"huntaway/ha/failover"
+	"huntaway/ha/vital"
+)
+
+// TestOrderForAnotherProcess: what an order was meant for has ended, and another process answers at its address, whose data
+// nobody has looked at: it is not made to copy anybody, over the connection that there was or over a new one.
+func TestOrderForAnotherProcess(t *testing.T) {
+	m, s := launch(t), launch(t)
+	h := &hand{network: "tcp", addr: s.addr(), access: Access{Timeout: time.Second}}
+	defer h.hangUp()
+	id := func() string {
+		t.Helper()
+		r, err := inquire(t.Context(), s.Client)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.RunID
+	}
+	give := func(op failover.Op, process string) error {
+		return h.obey(t.Context(), order{group: "g", target: m.addr(), until: time.Now().Add(10 * time.Second),
+			Action: failover.Action{Kind: failover.Order, Op: op, Target: 1, RunID: process}}).ev.Err
+	}
+	for _, op := range []failover.Op{failover.Follow, failover.Demote} {
+		was := id()
+		if err := give(failover.Inspect, ""); err != nil {
+			t.Fatal(err)
+		}
+		s.kill()
+		s.start()
+		s.must("SET", "k", "v")
+		if err := give(op, was); err == nil || !strings.Contains(err.Error(), "another process answers") || classify(err) == vital.FaultOther {
+			t.Errorf("%v: got %v; want that another process answers, in no server's words", op, err)
+		}
+		if r, _ := inquire(t.Context(), s.Client); r.Replica {
+			t.Errorf("%v: got a replica of %s; want nobody's", op, r.Master)
+		}
+		if got := s.must("GET", "k"); got != "v" {
+			t.Errorf("%v: got %v; want what it had", op, got)
+		}
+		if err := give(op, id()); err != nil {
+			t.Errorf("%v: got %v for the process that answers; want none", op, err)
+		}
+		s.linked()
+		s.must("REPLICAOF", "NO", "ONE")
+	}
+}
