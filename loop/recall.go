@@ -12,13 +12,15 @@ type recallable struct {
 	link *link
 	pos  uint32 // of its FIFO
 	at   int    // where its frame begins in the log
+	size int    // of that
 }
 
 // recall takes back requests of a session that does not read its replies as fast as they come:
 // reads that are in flight beyond what it is allowed, behind the last request that must not be
 // executed twice. What the server says to them is swallowed, and they are the first that is
 // admitted when the session takes requests again. So a pipeline of large replies, which came
-// when nobody knew that they are large, costs traffic but no memory.
+// when nobody knew that they are large, costs traffic but no memory. What is taken back is copied,
+// in front of what is kept of the input: so it is few bytes, and nothing where much is kept.
 //
 // It must not be called while requests of the session are being taken.
 func (s *session) recall() {
@@ -35,10 +37,26 @@ func (s *session) recall() {
 	for first > s.allowed && all[first-1].link != nil {
 		first--
 	}
-	if first == len(all) {
-		return
+	if those := s.cheap(all[first:]); len(those) > 0 {
+		s.takeBackAll(those)
 	}
-	s.takeBackAll(all[first:])
+}
+
+// mostRecalled is how many bytes are copied to take requests back.
+const mostRecalled = 512 << 10
+
+// cheap returns those of the newest requests that can be taken back for no more than that.
+func (s *session) cheap(those []recallable) []recallable {
+	from, copied := len(those), 0
+	if s.tail != nil {
+		copied = s.tail.buf.len() - s.tail.used
+	}
+	for ; from > 0; from-- {
+		if copied += those[from-1].size; copied > mostRecalled {
+			break
+		}
+	}
+	return those[from:]
 }
 
 // takeBackAll takes back the newest requests of a session: those are all of them from some on.
@@ -74,7 +92,7 @@ func (l *link) listRecallable(s *session, all []recallable) {
 	for p := l.fifo.head; p != l.fifo.tail; p++ {
 		e := l.fifo.at(p)
 		if e.session == s.index && e.gen == s.gen && !e.marks.has(unrecallable) && !l.hasBegun(p) && asItCame(commands[e.cmd]) {
-			all[e.seq-s.window.head] = recallable{l, p, at}
+			all[e.seq-s.window.head] = recallable{l, p, at, int(e.size)}
 		}
 		at += int(e.size)
 	}

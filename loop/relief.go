@@ -171,13 +171,13 @@ func (l *link) moveSome(from uint32) (to uint32) {
 			if theirs[s] == nil {
 				who = append(who, s)
 			}
-			theirs[s] = append(theirs[s], recallable{l, p, at})
+			theirs[s] = append(theirs[s], recallable{l, p, at, int(e.size)})
 			work += int(e.size)
 		}
 		at += int(e.size)
 	}
 	for _, s := range who {
-		if len(theirs[s]) == s.window.len() {
+		if len(theirs[s]) == s.window.len() && len(s.cheap(theirs[s])) == len(theirs[s]) {
 			s.takeBackAll(theirs[s])
 			s.hungry = true
 			l.w.hungry = append(l.w.hungry, s)
