@@ -321,7 +321,7 @@ var limitsSection = section{
 			doc: "Of private_links, what the clients of one address may have lent together. 0: half. Lower it where clients that do not trust each other come from different addresses."},
 		{name: "script_bytes", kind: kindSize, at: ofLimits(func(l *Limits) any { return &l.ScriptBytes }),
 			least: 64 * kib, initial: "16MiB", when: onReload,
-			doc: "Scripts that are remembered, to load them on a server that lacks them. What was not used for longest is forgotten."},
+			doc: "Scripts that are remembered, to load them on a server that lacks them. One of more than 1 MiB is not. What was not used for longest is forgotten."},
 		{name: "transaction_bytes", kind: kindSize, at: ofLimits(func(l *Limits) any { return &l.QueuedBytes }),
 			least: kib, most: 2 * gib, initial: "512MiB", when: onReload,
 			doc: "The requests of one client between MULTI and EXEC; at more the transaction is aborted."},

@@ -128,6 +128,14 @@ func (m *slowWire) push() (left, took bool) {
 	return false, true
 }
 
+// slowLink is linkTo for the first server of the first pool, whose link has a slowWire.
+func (st *stage) slowLink() *slowWire {
+	link := st.linkTo(0, 0, 0)
+	slow := &slowWire{memWire: link}
+	st.e.workers[0].pools[0].link(0, 0).wire, link.owner.(*call).wire = slow, slow
+	return slow
+}
+
 // largeSet is the bytes of a SET of so many bytes, in what reads bring of it.
 func largeSet(size int) [][]byte {
 	return slices.Collect(slices.Chunk(codec.AppendCommand(nil, "SET", "k", string(make([]byte, size))), readBuffer))
@@ -138,12 +146,11 @@ func largeSet(size int) [][]byte {
 func TestLargeRequestIsNotCopied(t *testing.T) {
 	const size = 24 << 20
 	st := newTestWorker(t, PoolOptions{})
-	link := st.linkTo(0, 0, 0)
+	slow := st.slowLink()
+	link := slow.memWire
+	link.echo = nil
 	w := st.e.workers[0]
 	shared := w.pools[0].link(0, 0)
-	link.echo = nil
-	slow := &slowWire{memWire: link}
-	shared.wire, link.owner.(*call).wire = slow, slow
 	c := st.client(0, 0)
 	reads := largeSet(size)
 	var before, after runtime.MemStats
@@ -197,11 +204,10 @@ func BenchmarkLargeRequest(b *testing.B) {
 
 func benchmarkLargeRequest(b *testing.B, size int) {
 	st := newTestWorker(b, PoolOptions{})
-	link := st.linkTo(0, 0, 0)
+	slow := st.slowLink()
+	link := slow.memWire
 	link.echo = nil
 	shared := st.e.workers[0].pools[0].link(0, 0)
-	slow := &slowWire{memWire: link}
-	shared.wire, link.owner.(*call).wire = slow, slow
 	c := st.client(0, 0)
 	reads := largeSet(size)
 	b.SetBytes(int64(size))

@@ -52,11 +52,16 @@ type script struct {
 // scriptCost is charged for each script besides its body.
 const scriptCost = 256
 
-// remember keeps a body, unless it is larger than limit, which is how many bytes may be
-// kept in all. The digest of a body that is known is not computed again. One that is new is
+// mostScript is the largest body that is remembered: to hash and copy one, and to send it in front
+// of what runs it, is work of one event. A larger one is loaded on every server by SCRIPT LOAD, and
+// where it is missing its client hears of it.
+const mostScript = 1 << 20
+
+// remember keeps a body, unless it is larger than that, or than limit, which is how many bytes may
+// be kept in all. The digest of a body that is known is not computed again. One that is new is
 // unsure: what is sent behind it may count on it, but a server may yet refuse to look at it.
 func (c *scripts) remember(body []byte, limit int64) {
-	if len(body) == 0 || int64(len(body))+scriptCost > limit {
+	if len(body) == 0 || len(body) > mostScript || int64(len(body))+scriptCost > limit {
 		return
 	}
 	sum := xxh3.Hash(body)
@@ -117,7 +122,7 @@ func (c *scripts) find(d digest) (body string, sure bool) {
 
 // confirm hears that a server has compiled a body.
 func (c *scripts) confirm(body []byte) {
-	if c.unsure.Load() == 0 {
+	if c.unsure.Load() == 0 || len(body) > mostScript {
 		return // nearly always
 	}
 	sum := xxh3.Hash(body)
@@ -139,6 +144,9 @@ func (c *scripts) settle(sc *script) {
 // forget drops a body that a server has refused before it looked at it, unless another time
 // one has compiled it.
 func (c *scripts) forget(body []byte) {
+	if len(body) > mostScript {
+		return
+	}
 	name := digest(sha1.Sum(body))
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -234,6 +235,28 @@ func TestScriptsAreBounded(t *testing.T) {
 	c.remember([]byte(body(1)), limit)
 	if c.body(name(1)) == "" {
 		t.Error("want to remember again after a flush")
+	}
+}
+
+// TestLargeScriptIsNotRemembered: a script of megabytes, which a client may change every time, goes to
+// its server as any large request does: nothing here is done with all of its bytes.
+func TestLargeScriptIsNotRemembered(t *testing.T) {
+	for _, args := range [][]string{{"EVAL", strings.Repeat("x", 8<<20), "0"}, {"SCRIPT", "LOAD", strings.Repeat("x", 8<<20)}} {
+		st := newTestWorker(t, PoolOptions{})
+		server, c := st.slowLink(), st.client(0, 0)
+		frame := command(args...)
+		c.arrive(frame[:1<<20])
+		c.arrive(frame[1<<20 : len(frame)-1])
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		c.ask(frame[len(frame)-1:])
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > 1<<20 {
+			t.Errorf("%s: got %d bytes allocated by the event that sends it on; want next to none", args[0], got)
+		}
+		if server.took != len(frame) {
+			t.Errorf("%s: got %d bytes given to the server; want %d", args[0], server.took, len(frame))
+		}
 	}
 }
 
