@@ -47,6 +47,7 @@ func (m *Monitor) Groups() []GroupStatus {
 	for _, name := range slices.Sorted(maps.Keys(pools)) {
 		all = append(all, pools[name].groups()...)
 	}
+	sayShared(all)
 	return all
 }
 
