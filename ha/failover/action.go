@@ -70,6 +70,7 @@ type Intent struct {
 	Group     string `json:"group"`
 	Epoch     uint64 `json:"epoch"`               // of the last publication
 	Spent     uint64 `json:"spent,omitempty"`     // how many epochs up to that one were given to nobody
+	Bare      uint64 `json:"bare,omitempty"`      // how many epochs up to that one nobody was seen to have the mark of
 	Master    string `json:"master"`              // its address
 	RunID     string `json:"run_id"`              // its process, as last seen
 	Lineage   string `json:"lineage"`             // its replication id, as last seen

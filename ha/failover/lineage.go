@@ -211,7 +211,7 @@ func (m *Machine) older(b, r *member) bool {
 // everything under another name, unless its mark says that it is older than the last master.
 func (m *Machine) holder(b *member) (best *member) {
 	most := m.worthOf(&b.repl)
-	obscure := most == worthless && !(b.looked && b.mark.Epoch < m.crowned())
+	obscure := most == worthless && !(b.looked && b.mark.Epoch < m.seenMark())
 	for _, r := range m.members {
 		if r == b || !m.fresh(r) || r.repl.Replica && r.repl.Priority == 0 {
 			continue

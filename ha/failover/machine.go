@@ -47,6 +47,7 @@ type Machine struct {
 	left      string    // the address of a master that was taken out of the group; "": none was
 	epoch     uint64    // of the group's last publication, or of the table if that is higher
 	spent     uint64    // how many epochs up to that one are unused: they may be in marks of who did not prove itself
+	bare      uint64    // how many epochs up to that one nobody was seen to have the mark of
 	held      bool      // as the table has it
 	known     past      // what the master is as far as it has been accepted
 	descents  descents
@@ -98,10 +99,10 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	m := &Machine{o: o.Defaults(), group: l.Group, now: now, started: now, since: now, copying: -1}
 	m.master, m.epoch, m.held = l.Master, max(l.Epoch, intent.Epoch, 1), l.Held
 	if m.epoch == intent.Epoch {
-		m.spent = min(intent.Spent, m.epoch-1)
+		m.spent, m.bare = min(intent.Spent, m.epoch-1), min(intent.Bare, m.epoch-1)
 	}
 	if intent.Begun != "" && m.epoch <= intent.Epoch { // what was begun may have been published
-		m.epoch, m.spent = intent.Epoch+1, m.spent+1
+		m.raise(intent.Epoch + 1)
 	}
 	m.intent = intent
 	m.intent.Group = l.Group
@@ -153,7 +154,8 @@ func (m *Machine) Adopt(l Layout, now int64, acts []Action) []Action {
 	m.enlist(l.Members)
 	m.dismiss(was)
 	if l.Epoch > m.epoch {
-		m.epoch, m.spent = l.Epoch, 0
+		m.raise(l.Epoch)
+		m.spent = 0
 	}
 	if l.Master != m.tabled || m.bereft() {
 		m.startOver(l)

@@ -18,16 +18,19 @@ type tally struct {
 // askMarkEvery is the time between two attempts at leaving a mark.
 const askMarkEvery = 2 * second
 
-// leaveMark writes the group's marker key to a master that this process has not tried itself, so that what was master is
+// remindEvery is the same where a master has said that it has no memory for it; the guard leaves it there sooner.
+const remindEvery = 60 * second
+
+// leaveMark writes the group's marker key to a master that this process has not seen take it, so that what was master is
 // known again when it returns with its data and under another lineage; and asks which mark is there: another process
 // may have made that one master. What is found once that is known, no monitor has written.
 func (m *Machine) leaveMark() {
 	t := &m.tally
-	if t.sure || t.asking || m.now < t.askAt || m.o.Mode != Local || m.o.DryRun || m.stoodDown() || len(m.members) < 2 {
+	if t.sure && m.isLeft() || t.asking || m.now < t.askAt || m.o.Mode != Local || m.o.DryRun || m.stoodDown() || len(m.members) < 2 {
 		return
 	}
 	t.asking = true
-	m.launch(ofNobody, Action{Kind: Order, Op: Verify, Server: m.master, Target: -1, Epoch: m.epoch,
+	m.launch(ofNobody, Action{Kind: Order, Op: Verify, Server: m.master, Target: -1, Epoch: m.epoch, Certain: t.sure,
 		RunID: m.known.RunID, Within: lookTime})
 }
 
@@ -35,7 +38,9 @@ func (m *Machine) leaveMark() {
 func (m *Machine) marked(a await, ev Event) {
 	t := &m.tally
 	if a.job == ofNobody {
-		t.asking, t.askAt = false, m.now+askMarkEvery
+		if t.asking, t.askAt = false, m.now+askMarkEvery; a.certain && ev.Err == nil {
+			t.askAt = m.now + remindEvery
+		}
 		m.noteRefused(a, ev)
 	}
 	m.catchUp(a, ev)
@@ -46,6 +51,19 @@ func (m *Machine) marked(a await, ev Event) {
 	if a.certain && ev.Found > a.epoch {
 		t.forged = ev.Found
 	}
+	if a.job == ofNobody && m.settleMark() {
+		m.record()
+	}
+}
+
+// settleMark takes it that the master has the mark of the group's epoch, if it has been left there, and tells whether that
+// is news.
+func (m *Machine) settleMark() bool {
+	news := m.bare != 0 && m.isLeft()
+	if news {
+		m.bare = 0
+	}
+	return news
 }
 
 // noteRefused says once that a server does not take the mark.
@@ -81,7 +99,7 @@ func (m *Machine) catchUp(a await, ev Event) {
 		was = a.epoch
 	}
 	if mark := ev.Mark.Epoch; !a.certain && ev.Err == nil && !ev.Repl.Replica && mark > was && Credible(mark, was) {
-		m.epoch, m.spent = m.epoch+mark-was, 0
+		m.epoch, m.spent, m.bare = m.epoch+mark-was, 0, 0
 		m.note(fmt.Sprintf("the epoch is %d", m.epoch), m.name(a.server)+" has that mark, and the state file does not know of it")
 	}
 }

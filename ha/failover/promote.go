@@ -237,7 +237,7 @@ func (m *Machine) introduced() {
 // master, which lacks nothing. It has not been told to follow anybody; after FAILOVER it is a
 // replica by itself, and is kept from copying what has come back in the new one's place.
 func (m *Machine) verifyFailed(wrong error) {
-	m.epoch, m.spent = m.epoch+1, m.spent+1
+	m.raise(m.epoch + 1)
 	old := m.member(m.master)
 	switch why := m.name(m.round.candidate) + " took over and did not prove itself: " + wrong.Error(); {
 	case m.round.deposes, m.round.handed && (old == nil || !old.repl.Replica && m.hand.aborting):

@@ -23,7 +23,8 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	if id != before {
 		m.announced.objected = 0 // it was about that one
 	}
-	m.epoch, m.spent = m.epoch+1, 0
+	m.raise(m.epoch + 1)
+	m.spent = 0
 	m.known = pastOf(&r, m.now)
 	m.regain(&r)
 	if b := m.memberAt(m.announced.addr); b != nil && b.ID == id {
@@ -35,6 +36,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 		m.remarks = append(m.remarks, b.Addr+" was made master because nobody else could be; it "+b.failure)
 	}
 	m.intent.Begun, m.intent.Candidate, m.intent.Away, m.heirs = "", "", false, nil
+	m.settleMark()
 	m.record()
 	m.on(ready, Transition{What: fmt.Sprintf("%s is master, epoch %d, after %s", m.name(id), m.epoch, m.name(before)),
 		Why: why + spellLeast(least), Loss: loss, Lossy: least > 0})
@@ -45,8 +47,19 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	}
 }
 
-// crowned returns the epoch of the last publication, as far as is known: the mark of that one is on the master's data.
+// raise makes the epoch a later one, whose mark nobody is known to have.
+func (m *Machine) raise(epoch uint64) {
+	more := epoch - m.epoch
+	m.epoch, m.spent, m.bare = epoch, min(m.spent+more, epoch-1), min(m.bare+more, epoch-1)
+}
+
+// crowned returns the epoch of the last publication, as far as is known: who has the mark of that one has been its master,
+// or has its data.
 func (m *Machine) crowned() uint64 { return m.epoch - m.spent }
+
+// seenMark returns the epoch whose mark was last seen on the master: who has an earlier one is older. A master without memory
+// has not taken the mark of the last publication.
+func (m *Machine) seenMark() uint64 { return m.epoch - m.bare }
 
 // bury makes what was known of the master one of the group's former masters.
 func (m *Machine) bury(was past) {

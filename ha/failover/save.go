@@ -109,7 +109,7 @@ func (m *Machine) unsavable() error {
 // standing returns the intent with who is master now, and what is known of its data.
 func (m *Machine) standing() Intent {
 	i := m.intent
-	i.Spent = m.spent
+	i.Spent, i.Bare = m.spent, m.bare
 	i.Epoch, i.Master, i.Arbiter = m.epoch, "", m.announced.accepted
 	if m.master >= 0 {
 		i.Master = m.name(m.master)

@@ -98,7 +98,8 @@ func (m *Machine) resolveMaster(w Wish, b *member) {
 	m.known, m.abandoned, m.losses, m.remarks = past{}, nil, nil, nil
 	for _, r := range m.members {
 		if r != b && m.later(r) { // whoever made it master is overruled
-			m.epoch, m.spent = r.mark.Epoch, 0
+			m.raise(r.mark.Epoch)
+			m.spent = 0
 			m.unmarked()
 		}
 	}
