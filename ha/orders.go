@@ -217,6 +217,9 @@ func keysIn(keyspace string) (n int64) {
 // detach has a replica follow nobody, so that its offset stands still: it keeps its data and
 // stays read-only.
 func (t *task) detach() error {
+	if err := t.itself(); err != nil {
+		return err
+	}
 	if err := t.follow(nowhere); err != nil {
 		return err
 	}
@@ -245,14 +248,18 @@ func (t *task) itself() error {
 	if t.order.RunID == "" {
 		return nil
 	}
-	return cmpErr(t.inspect(), t.exchanged())
+	r, err := inquire(t.ctx, t.c)
+	if beginsWith(err, "MISCONF ") {
+		err = nil
+	}
+	return cmpErr(err, t.exchanged(&r))
 }
 
 // exchanged returns how a server that was inspected differs from the process that the order is for. It is no answer of the
 // server's, which has refused nothing.
-func (t *task) exchanged() error {
-	if want, got := t.order.RunID, t.ev.Repl.RunID; want != "" && got != "" && want != got {
-		return fmt.Errorf("another process answers: run id %s instead of %s", got, want)
+func (t *task) exchanged(r *vital.Replication) error {
+	if want := t.order.RunID; want != "" && r.RunID != "" && want != r.RunID {
+		return fmt.Errorf("another process answers: run id %s instead of %s", r.RunID, want)
 	}
 	return nil
 }
@@ -273,6 +280,9 @@ func splitAddr(addr string) (host, port string, err error) {
 // its clients not be closed makes it no less a master.
 func (t *task) promote() error {
 	passing(pointPromoting)
+	if err := t.itself(); err != nil {
+		return err
+	}
 	err := t.ascend(!t.order.keepFile)
 	if beginsWith(err, "EXECABORT ") && !t.order.keepFile {
 		t.note = "CONFIG REWRITE was refused and left out: " + err.Error()
@@ -325,7 +335,7 @@ func (t *task) verify() error {
 	if err := t.inspect(); err != nil {
 		return err
 	}
-	if err := t.exchanged(); err != nil {
+	if err := t.exchanged(&t.ev.Repl); err != nil {
 		return replyError(err.Error())
 	}
 	was, err := readMark(fetch(t.ctx, t.c, markerKey(t.order.group), markMost))

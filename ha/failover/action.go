@@ -31,7 +31,7 @@ type Action struct {
 	Within     int64      // nanoseconds
 	Epoch      uint64     // Publish: the group's epoch from now on; Order Verify: what goes into the marker key
 	Certain    bool       // Order Verify: no mark can be of a later epoch, so that one is put right; else the later counts
-	RunID      string     // Order Verify, Follow, Demote: the process that is meant, any other refuses; "": whoever answers
+	RunID      string     // Order Verify, and what changes a server: the process that is meant, any other refuses; "": whoever answers
 	Intent     Intent     // Persist
 	Transition Transition // Report
 	Err        error      // Answer: nil when it was done
@@ -45,9 +45,9 @@ type Op uint8
 const (
 	Inspect  Op = iota // PING, INFO replication and server: Repl in Done
 	Identify           // Inspect, DBSIZE and GET of the marker key, and a comparison with Target's keys: Repl and Mark in Done
-	Detach             // REPLICAOF 192.0.2.1 1 (RFC 5737: an address that nobody has), then Inspect
-	Follow             // INFO replication and server, then, if RunID is who answers, REPLICAOF Target
-	Promote            // MULTI, REPLICAOF NO ONE, CONFIG REWRITE, CLIENT KILL TYPE normal SKIPME yes, EXEC; replies are checked, a failed REWRITE is a warning
+	Detach             // Inspect, REPLICAOF 192.0.2.1 1 (RFC 5737: an address that nobody has) if RunID is who answers, and Inspect
+	Follow             // likewise, REPLICAOF Target
+	Promote            // likewise, MULTI, REPLICAOF NO ONE, CONFIG REWRITE, CLIENT KILL TYPE normal SKIPME yes, EXEC; replies are checked, a failed REWRITE is a warning
 	Verify             // INFO replication and server, then, if RunID is who answers, SET of the marker key to Epoch, unless it is higher and counts, or without memory a write that needs none: Repl and the mark in Done
 	Demote             // likewise, CLIENT PAUSE 5000 WRITE, REPLICAOF Target, CLIENT KILL TYPE normal SKIPME yes
 	Handover           // FAILOVER TO Target TIMEOUT Within, then poll until it is over; Repl in Done

@@ -41,7 +41,7 @@ var errSilent = errors.New("no answer in time")
 // launch hands an action with an ID out and remembers that its end is awaited.
 func (m *Machine) launch(j job, a Action) {
 	m.nextID++
-	a.ID = m.nextID
+	a.ID, a.RunID = m.nextID, m.meant(j, &a)
 	if b := m.member(a.Server); b != nil && a.Kind == Order && a.Op.changes() {
 		b.changedAt = m.now
 	}
@@ -56,22 +56,25 @@ func (m *Machine) order(op Op, server int32, within int64) {
 
 // orderTo is order with somebody to follow or to hand over to.
 func (m *Machine) orderTo(op Op, server, target int32, within int64) {
-	m.launch(ofState, Action{Kind: Order, Op: op, Server: server, Target: target, RunID: m.meant(op, server), Within: within})
+	m.launch(ofState, Action{Kind: Order, Op: op, Server: server, Target: target, Within: within})
 }
 
-// meant returns which process an order is for that gives up what a server has: the one that has said what that is, and no
-// other that may answer at its address by now.
-func (m *Machine) meant(op Op, server int32) string {
-	b := m.member(server)
-	if b == nil || op != Follow && op != Demote {
-		return ""
+// meant returns which process an order is for: the one whose data were looked at, and no other that may answer at its
+// address by now; in a failover and in a switchover the one that stands still.
+func (m *Machine) meant(j job, a *Action) string {
+	b := m.member(a.Server)
+	switch {
+	case b == nil || a.Kind != Order || !a.Op.changes() || a.Op == Handover:
+		return a.RunID
+	case j == ofState && (b.frozen || b.spare):
+		return b.stand.RunID
 	}
 	return b.repl.RunID
 }
 
 // loose has a server do something whose end changes nothing here.
 func (m *Machine) loose(op Op, server, target int32) {
-	m.launch(ofNobody, Action{Kind: Order, Op: op, Server: server, Target: target, RunID: m.meant(op, server), Within: lookTime})
+	m.launch(ofNobody, Action{Kind: Order, Op: op, Server: server, Target: target, Within: lookTime})
 }
 
 // done takes the end of an action.

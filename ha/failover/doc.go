@@ -20,6 +20,8 @@
 //     write at most as many as that needs, of those that have nothing that it lacks, once it has said that it is master with
 //     all that it had and the state file says which lineage it has begun. Nobody is pointed at an address where
 //     nobody answers.
+//   - What changes a server is for the process whose data were looked at: another one that answers at its address refuses,
+//     and is looked at first. Who has started again since he stood still is measured anew before anybody is chosen.
 //   - Everything that was begun ends in a publication or in a release, and no state is without
 //     an exit: who is refused is looked at again, is followed once nothing newer can exist, or Status
 //     says who would have to agree, and what an operator can choose from. What is intended is persisted before a server is touched; a machine that starts

@@ -111,6 +111,21 @@ func (m *Machine) detachAll() {
 	}
 }
 
+// restand detaches again who stood still and has started again since, so that another process has to say how it stands; it
+// tells whether there was one.
+func (m *Machine) restand() (again bool) {
+	for _, b := range m.members {
+		if !b.frozen || b.stands() {
+			continue
+		}
+		if b.frozen = false; m.detachable(b) {
+			again = true
+			m.order(Detach, b.ID, m.o.Revoke)
+		}
+	}
+	return again
+}
+
 // detachable tells whether a server may be detached: strangers are never touched, nor the old master when it has copied
 // one, nor who has not answered its newest probe, for somebody else may answer there by now.
 func (m *Machine) detachable(b *member) bool {
@@ -139,7 +154,7 @@ func (m *Machine) reviewRevoking() {
 		m.round.looked = true
 		m.detachAll()
 	}
-	if m.waiting() {
+	if m.waiting() || m.restand() {
 		return
 	}
 	asked, got := 0, 0

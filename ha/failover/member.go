@@ -183,6 +183,9 @@ func (b *member) froze(ev Event) {
 	}
 }
 
+// stands tells whether the server stands still, and is the process that has said how.
+func (b *member) stands() bool { return b.frozen && b.stand.RunID == b.repl.RunID }
+
 // snapshot keeps what the server was before anything was touched.
 func (b *member) snapshot() {
 	b.before, b.beforeOK = b.repl, b.sent != 0

@@ -20,6 +20,9 @@ func (m *Machine) reviewSelecting() {
 		return
 	}
 	if m.round.candidate < 0 {
+		if m.restand() {
+			return
+		}
 		best := m.choose()
 		if best == nil {
 			m.stick(strings.TrimPrefix(m.refusals(), "; "))
@@ -139,7 +142,7 @@ func (m *Machine) recall() {
 // with nothing that the new master lacks, or the old one, which is deposed after that, has all that it has.
 func (m *Machine) idle(b *member) bool {
 	best := m.member(m.round.candidate)
-	if b == best || best == nil {
+	if b == best || best == nil || b.stand.RunID != b.repl.RunID {
 		return false
 	}
 	return b.spare || b.frozen && m.worthFor(&best.repl, past{Lineage: b.stand.ID, said: b.stand.Offset}).whole

@@ -93,7 +93,7 @@ func (m *Machine) aged(b *member, r *vital.Replication) string {
 func (m *Machine) exceeds(b *member, r *vital.Replication) (more bool) {
 	for _, o := range m.members {
 		at := &o.repl
-		if o.frozen {
+		if o.stands() {
 			at = m.judged(o)
 		}
 		if o == b || !m.isReplica(o) || at.Priority == 0 || m.aged(o, at) != "" || m.worthOf(at) == worthless {
@@ -254,7 +254,7 @@ func (m *Machine) early(b *member) string {
 // able tells whether somebody besides b stands still who can save his data, has not been away and can be promoted.
 func (m *Machine) able(b *member) bool {
 	return slices.ContainsFunc(m.members, func(o *member) bool {
-		return o != b && o.frozen && !o.excluded && !o.unsaving && !m.away(o) && m.unworthy(o, m.judged(o)) == ""
+		return o != b && o.stands() && !o.excluded && !o.unsaving && !m.away(o) && m.unworthy(o, m.judged(o)) == ""
 	})
 }
 

@@ -191,7 +191,7 @@ func (m *Machine) settleCopy() {
 // rejoin gives a member an order.
 func (m *Machine) rejoin(op Op, b *member, target int32) {
 	b.busy, b.again = true, m.now+retryEvery
-	m.launch(ofRejoin, Action{Kind: Order, Op: op, Server: b.ID, Target: target, RunID: m.meant(op, b.ID), Within: lookTime})
+	m.launch(ofRejoin, Action{Kind: Order, Op: op, Server: b.ID, Target: target, Within: lookTime})
 }
 
 // rejoined takes the end of such an order.

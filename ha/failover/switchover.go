@@ -66,6 +66,9 @@ func (m *Machine) switchover(w Wish) {
 	}
 	m.hand = hand{at: m.now, wish: w, stand: m.known}
 	m.hand.stand.RunID = m.member(w.To).repl.RunID
+	for _, b := range m.members {
+		b.frozen, b.spare = false, false
+	}
 	m.hold()
 	m.on(ordered, Transition{What: "switchover to " + m.name(w.To), Why: "ordered by " + w.By, Loss: -1})
 	m.begin("handing", w.To)
@@ -283,6 +286,7 @@ func (m *Machine) confirm() {
 	m.needy = false
 	for _, b := range m.members {
 		b.frozen, b.lent, b.spare = false, false, w.Fast && b.ID != w.To && b.ID != m.master && m.fresh(b) && b.repl.Replica && m.inLine(b)
+		b.stand = b.repl
 	}
 	m.on(ready, Transition{What: m.name(w.To) + " has taken over", Why: m.name(m.master) + " has handed over", Loss: -1})
 	m.verify()

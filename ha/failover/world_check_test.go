@@ -251,7 +251,7 @@ func (w *world) checkPromote(b *box) {
 	mine, detached := w.promised[b.id]
 	for id, r := range w.promised {
 		o := w.boxes[id]
-		if !o.ok() || o.cut || o.fault == vital.FaultMisconf && !w.m.away(w.m.member(b.id)) {
+		if !o.ok() || o.runID != r.RunID || o.cut || o.fault == vital.FaultMisconf && !w.m.away(w.m.member(b.id)) {
 			continue // it has fallen since it stood still, or takes no writes
 		}
 		if detached && id != b.id && !w.poor[id] && !w.tried[id] && r.ID == mine.ID && r.Offset > mine.Offset && w.m.round.force < 0 {

@@ -290,7 +290,7 @@ func (w *world) carry(b *box, a Action) error {
 	} else if replicaof && b.giving != nil {
 		return refused("ERR REPLICAOF not allowed while failing over.")
 	}
-	if (a.Op == Follow || a.Op == Demote) && a.RunID != "" && a.RunID != b.runID {
+	if a.Op.changes() && a.RunID != "" && a.RunID != b.runID {
 		return errors.New("another process answers")
 	}
 	target := nowhere
