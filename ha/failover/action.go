@@ -83,6 +83,7 @@ type Intent struct {
 	Descents  string `json:"descents,omitempty"`  // which lineages carry on which, Lineage's and those of who was made master since: each, the one before it, the last offset of that, and "least" when it may be more; these after a semicolon
 	Abandoned string `json:"abandoned,omitempty"` // what masters had that came back without it and were taken all the same: each its lineage and offset; these after a semicolon
 	Losses    string `json:"losses,omitempty"`    // what was lost with a master that was taken without all that the one before had: each that one's lineage and offset, and the words for it; these after a line feed
+	Forged    string `json:"forged,omitempty"`    // later marks that no process has left, newest last, separated by spaces
 	Arbiter   uint64 `json:"arbiter,omitempty"`   // the arbiter's epoch of the last publication
 	Latched   string `json:"latched,omitempty"`   // why automatic failover is off; "": it is on
 	Recent    string `json:"recent,omitempty"`    // when servers were promoted, newest last, separated by spaces

@@ -1,6 +1,9 @@
 package failover
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // unanimous tells whether every other server that answers follows b, with its data, the
 // table's master among them.
@@ -60,7 +63,7 @@ func (m *Machine) unrivalled(b *member) bool {
 
 // later tells whether a server has a mark of a later epoch than this process knows of, and it is not one that was forged.
 func (m *Machine) later(b *member) bool {
-	return b.looked && b.mark.Epoch != m.tally.forged && b.mark.Epoch > m.epoch && Credible(b.mark.Epoch, m.epoch)
+	return b.looked && !slices.Contains(m.forged, b.mark.Epoch) && b.mark.Epoch > m.epoch && Credible(b.mark.Epoch, m.epoch)
 }
 
 // agreed returns the one server that says it is master and is vouched for.

@@ -127,7 +127,7 @@
 // it is of a later epoch, within reason; of two servers that say they are master without a state file, that the higher one
 // is the later, unless the replicas follow the other. Once the process has asked for the mark of its master it knows the
 // epoch, and any other mark there is put right and named; so is one that a candidate has copied. A mark that was found
-// to be forged is believed of nobody who returns with it.
+// to be forged is believed of nobody who returns with it, also after a restart of this process.
 //
 // # The servers' files
 //

@@ -47,6 +47,7 @@ type Machine struct {
 	left      string    // the address of a master that was taken out of the group; "": none was
 	epoch     uint64    // of the group's last publication, or of the table if that is higher
 	spent     uint64    // how many epochs up to that one are unused: they may be in marks of who did not prove itself
+	forged    []uint64  // later marks that stood where a process knew the epoch, newest last
 	bare      uint64    // how many epochs up to that one nobody was seen to have the mark of
 	held      bool      // as the table has it
 	known     past      // what the master is as far as it has been accepted
@@ -120,6 +121,7 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	m.reigned = strings.Fields(intent.Reigned)
 	m.readDescents(intent.Descents)
 	m.abandoned, m.losses = readAbandoned(intent.Abandoned), readLosses(intent.Losses)
+	m.forged = readMarks(intent.Forged)
 	m.announced.accepted, m.announced.bound = intent.Arbiter, intent.Master != ""
 	m.heir.id, m.heir.refused, m.round.candidate, m.round.force = -1, -1, -1, -1
 	return m
@@ -258,7 +260,7 @@ func (m *Machine) take(ev Event) {
 		m.standUp("nobody else is where monitors say that they are")
 	case Forged:
 		if ev.Found > m.epoch {
-			m.tally.forged = ev.Found
+			m.forge(ev.Found)
 		}
 	case Commanded:
 		m.command(ev.Wish)

@@ -1,6 +1,11 @@
 package failover
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // A tally is what this process knows of the group's epoch, and has made of the mark on the master that says it. Clients
 // can write that mark.
@@ -12,7 +17,6 @@ type tally struct {
 	asking  bool   // leaveMark's Verify is out
 	askAt   int64  // when it may be sent again
 	refused string // who refused it the last time, and how; "": nobody has since it was left
-	forged  uint64 // a later mark that stood where this process knew the epoch, 0: none did
 }
 
 // askMarkEvery is the time between two attempts at leaving a mark.
@@ -49,11 +53,38 @@ func (m *Machine) marked(a await, ev Event) {
 	}
 	t.sure, t.left, t.at, t.process = true, ev.Mark.Epoch, a.server, ev.Repl.RunID
 	if a.certain && ev.Found > a.epoch {
-		t.forged = ev.Found
+		m.forge(ev.Found)
 	}
 	if a.job == ofNobody && m.settleMark() {
 		m.record()
 	}
+}
+
+// forgedMost is how many forged marks are remembered.
+const forgedMost = 16
+
+// forge keeps in mind that a mark was not left by anybody who makes masters: it stood where this process knew the epoch.
+// Servers that have copied it may return with it, also when another process looks after the group.
+func (m *Machine) forge(mark uint64) {
+	if !slices.Contains(m.forged, mark) {
+		m.forged = append(m.forged, mark)
+		m.forged = m.forged[max(0, len(m.forged)-forgedMost):]
+		m.intent.Forged = spellMarks(m.forged)
+		m.save()
+	}
+}
+
+// spellMarks and readMarks are how forged marks stand in an Intent.
+func spellMarks(all []uint64) string { return strings.Trim(fmt.Sprint(all), "[]") }
+
+// readMarks leaves out what is none.
+func readMarks(text string) (all []uint64) {
+	for word := range strings.FieldsSeq(text) {
+		if mark, err := strconv.ParseUint(word, 10, 64); err == nil {
+			all = append(all, mark)
+		}
+	}
+	return all
 }
 
 // settleMark takes it that the master has the mark of the group's epoch, if it has been left there, and tells whether that
@@ -98,7 +129,7 @@ func (m *Machine) catchUp(a await, ev Event) {
 	if a.op == Verify {
 		was = a.epoch
 	}
-	if mark := ev.Mark.Epoch; !a.certain && ev.Err == nil && !ev.Repl.Replica && mark > was && Credible(mark, was) {
+	if mark := ev.Mark.Epoch; !a.certain && ev.Err == nil && !ev.Repl.Replica && mark > was && Credible(mark, was) && !slices.Contains(m.forged, mark) {
 		m.epoch, m.spent, m.bare = m.epoch+mark-was, 0, 0
 		m.note(fmt.Sprintf("the epoch is %d", m.epoch), m.name(a.server)+" has that mark, and the state file does not know of it")
 	}

@@ -187,3 +187,21 @@ func TestReleaseForgetsNothing(t *testing.T) {
 	m.now = 161 * minute
 	counted("an hour later", 0)
 }
+
+// TestForgedKept: a mark that was found forged is nobody's in the next life either, the newest of many, and only those.
+func TestForgedKept(t *testing.T) {
+	l := Layout{Group: "g", Master: 0, Epoch: 1, Members: []Member{{ID: 0, Addr: "a"}, {ID: 1, Addr: "b"}}}
+	m := New(Options{Mode: Local}, l, Intent{}, 1e9)
+	for mark := range uint64(forgedMost + 2) {
+		m.forge(100 + mark)
+		m.forge(100 + mark)
+	}
+	m = New(Options{Mode: Local}, l, Intent{Forged: m.intent.Forged + " x -1"}, 1e9)
+	b := m.members[1]
+	b.looked = true
+	for mark, want := range map[uint64]bool{101: true, 102: false, 100 + forgedMost + 1: false, 100 + forgedMost + 2: true} {
+		if b.mark.Epoch = mark; m.later(b) != want {
+			t.Errorf("mark %d: got a later one %v; want %v", mark, m.later(b), want)
+		}
+	}
+}
