@@ -22,6 +22,9 @@ func (r *Request) Raw(i, n int) []byte {
 	return r.Frame[r.spans[i-1].to+2 : r.spans[i+n-1].to+2]
 }
 
+// Move says where the frame lies now: at the beginning of buf.
+func (r *Request) Move(buf []byte) { r.Frame = buf[:len(r.Frame):len(r.Frame)] }
+
 // Trim gives back memory that an unusual request made the Request keep.
 func (r *Request) Trim() {
 	if cap(r.spans) > keepSpans {

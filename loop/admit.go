@@ -30,6 +30,11 @@ func (s *session) admit(r *codec.Request) {
 		s.lastCmd = cmd.ID
 		s.serve(cmd, r)
 	}
+	s.mayGoOn()
+}
+
+// mayGoOn stops the session when it has as many requests in flight as it may.
+func (s *session) mayGoOn() {
 	if s.window.len() >= s.allowed && s.stops&stopAlone == 0 {
 		s.stop(stopWindow)
 	}

@@ -50,7 +50,10 @@ func (s *session) holds() int64 {
 		n += s.tail.buf.holds() + s.tail.req.Holds()
 	}
 	if s.tx != nil {
-		n += s.tx.bytes()
+		n += s.tx.holds()
+	}
+	if s.unfinished != nil {
+		n += s.unfinished.holds()
 	}
 	for p := s.window.head; p != s.window.tail; p++ {
 		if at := s.window.at(p).join; at != noJoin {

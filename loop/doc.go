@@ -50,7 +50,7 @@
 // answered, because a refusal must be able to send it elsewhere. A large one, which comes in
 // many reads, is collected in a [region], to which the log and the wire refer: no event copies
 // all of it, or gives all of it to the kernel. Where the system maps no memory for one it is on the
-// heap, charged before it is taken ([session.keepMore]), and slow. A reply that is next in
+// heap, charged before it is taken ([session.extend]), and slow. A reply that is next in
 // order is written from the read buffer without a copy; one that is early is copied once,
 // into its session's parked buffer.
 //
@@ -207,6 +207,7 @@
 //	client     one large reply               OutputBytes                    it is closed
 //	client     a request                     RequestBytes, BulkBytes, Args  an error that names the key, and it is closed
 //	client     that one, which is large      mostPushed per event and link  the rest goes to the server in other events ([link.unloadMore])
+//	client     it copied, split, or queued   mostWork/clientShare per event the rest of it waits for a turn ([session.workOn])
 //	client     a transaction                 QueuedBytes                    an error that names the key
 //	clients    all of these together         MaxMemory, of a pool and all   who holds most is closed: of the pool
 //	                                                                        and the address that do ([worker.settleDebts])

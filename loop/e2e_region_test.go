@@ -173,3 +173,92 @@ func TestServerDiesInALargeRequest(t *testing.T) {
 		c.want(t, value("large", 5<<20), "GET", "k")
 	}
 }
+
+// TestLargeCommandsArriveWhole: commands of many megabytes over several groups, and transactions of
+// them, cut anywhere and pipelined with small ones, do what they say and are answered in order.
+func TestLargeCommandsArriveWhole(t *testing.T) {
+	t.Run("mapped", func(t *testing.T) { testCommandsArriveWhole(t, loop.Options{Workers: 1}) })
+	t.Run("unmapped now and then", func(t *testing.T) {
+		rng := newRand(t)
+		testCommandsArriveWhole(t, loop.Unmapped(loop.Options{Workers: 1}, func() bool { return rng.IntN(2) == 0 }))
+	})
+}
+
+func testCommandsArriveWhole(t *testing.T, engine loop.Options) {
+	const clients, rounds = 3, 2
+	st := play(t, scene{groups: alone(startServers(t, 3)...), engine: engine})
+	seeds := newRand(t)
+	var rngs []*rand.Rand
+	for range 2 * clients {
+		rngs = append(rngs, rand.New(rand.NewPCG(seeds.Uint64(), 0)))
+	}
+	err := together(clients, func(i int) error {
+		c, err := st.connect()
+		if err != nil {
+			return err
+		}
+		defer c.conn.Close()
+		for round := range rounds {
+			if err := commandsArriveWhole(c, rngs[i], rngs[clients+i], fmt.Sprintf("%d:%d", i, round)); err != nil {
+				return fmt.Errorf("client %d, round %d: %w", i, round, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// commandsArriveWhole has one client say all that, and checks what it hears.
+func commandsArriveWhole(c *client, rng, cuts *rand.Rand, prefix string) error {
+	const keys, small = 40, 20000
+	set, get, del := []string{"MSET"}, []string{"MGET"}, []string{"DEL"}
+	got := fmt.Sprintf("*%d\r\n", keys)
+	for n := range keys {
+		key := fmt.Sprintf("%s:%d", prefix, n)
+		v := value(key, []int{0, 10, 5000, 200 << 10, 2 << 20}[rng.IntN(5)])
+		set, get = append(set, key, v), append(get, key)
+		got += fmt.Sprintf("$%d\r\n%s\r\n", len(v), v)
+	}
+	many := []string{"MSET"}
+	for n := range small {
+		key := fmt.Sprintf("%s:s%d", prefix, n)
+		many, del = append(many, key, "x"), append(del, key)
+	}
+	alone := "{" + prefix + "}"
+	frames := rig.AppendCommand(nil, set...)
+	want := []string{"+OK\r\n"}
+	say := func(reply string, args ...string) {
+		frames, want = rig.AppendCommand(frames, args...), append(want, reply)
+	}
+	say("$1\r\nx\r\n", "ECHO", "x")
+	say("+OK\r\n", many...)
+	say("+OK\r\n", "MULTI")
+	for n := range 3 {
+		say("+QUEUED\r\n", "SET", alone+strconv.Itoa(n), value(alone, 3<<20+n))
+		say("+QUEUED\r\n", "STRLEN", alone+strconv.Itoa(n))
+	}
+	say(fmt.Sprintf("*6\r\n+OK\r\n:%d\r\n+OK\r\n:%d\r\n+OK\r\n:%d\r\n", 3<<20, 3<<20+1, 3<<20+2), "EXEC")
+	say(got, get...)
+	say(fmt.Sprintf(":%d\r\n", small), del...)
+	say(fmt.Sprintf("$4\r\n%s\r\n", value(alone, 3<<20)[:4]), "GETRANGE", alone+"0", "0", "3")
+	sent := make(chan error, 1)
+	go func() {
+		for rest := frames; len(rest) > 0; {
+			n := min(len(rest), 1+cuts.IntN(300<<10))
+			if _, err := c.conn.Write(rest[:n]); err != nil {
+				sent <- err
+				return
+			}
+			rest = rest[n:]
+		}
+		sent <- nil
+	}()
+	for n, want := range want {
+		if got, err := c.reply(); err != nil || string(got) != want {
+			return fmt.Errorf("reply %d: got %d bytes %.80q, %v; want %d bytes %.80q", n, len(got), got, err, len(want), want)
+		}
+	}
+	return <-sent
+}

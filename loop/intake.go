@@ -1,7 +1,7 @@
 package loop
 
-// An intake is what a session keeps of its input: a slab, and where it is much a region.
-// Owner: the session.
+// An intake is what is collected piece by piece, as what a session keeps of its input: a slab, and
+// where it is much a region. Owner: who collects.
 type intake struct {
 	slab  buffer
 	large *region // nil: the slab has it
@@ -107,4 +107,15 @@ func (t *intake) rest() {
 		t.large = nil
 	}
 	t.slab.rest()
+}
+
+// release empties it and gives its memory back when the event is over.
+func (t *intake) release(w *worker) {
+	if t.large != nil {
+		t.large.release()
+		t.large = nil
+	}
+	if t.slab.slab != nil {
+		w.orphan(&t.slab)
+	}
 }

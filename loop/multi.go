@@ -11,16 +11,17 @@ import "huntaway/codec"
 type transaction struct {
 	group   groupRef // where it will run; none until a key or a WATCH says
 	slot    int      // of a cluster: the slot of all its keys, plus one; 0 likewise
-	frames  buffer   // MULTI, and behind it what was queued; empty once spoilt
-	queued  int      // requests in frames, without MULTI
-	medley  *medley  // what is answered here; nil while nothing is
-	scripts bool     // some request names a script by its digest
-	brings  bool     // some request has a script in it, or flushes them
-	flushes bool     // some request flushes all scripts
-	guard   marks    // guarded and isPublish, when some request is
-	spoilt  bool     // a request was refused: EXEC will be too
-	watched bool     // a WATCH was answered
-	lost    bool     // what was watched may have changed: EXEC answers null
+	w       *worker
+	frames  intake  // MULTI, and behind it what was queued; empty once spoilt
+	queued  int     // requests in frames, without MULTI
+	medley  *medley // what is answered here; nil while nothing is
+	scripts bool    // some request names a script by its digest
+	brings  bool    // some request has a script in it, or flushes them
+	flushes bool    // some request flushes all scripts
+	guard   marks   // guarded and isPublish, when some request is
+	spoilt  bool    // a request was refused: EXEC will be too
+	watched bool    // a WATCH was answered
+	lost    bool    // what was watched may have changed: EXEC answers null
 }
 
 // noGroup is the index of the group of a request or a transaction that has named no key.
@@ -80,10 +81,10 @@ func (s *session) transact(cmd *codec.Command, r *codec.Request) {
 // multi begins a transaction. One that a WATCH has made keeps what it knows.
 func (s *session) multi(cmd *codec.Command) {
 	if s.tx == nil {
-		s.tx = new(transaction)
+		s.tx = &transaction{w: s.w}
 	}
 	s.mode |= modeMulti
-	s.tx.frames.add(frameMulti)
+	s.tx.add(frameMulti)
 	s.tell(cmd, codec.AppendSimple(s.w.scratch[:0], "OK"))
 }
 
@@ -157,7 +158,7 @@ func appendLacking(dst []byte, cmd *codec.Command) []byte {
 // spoil answers with an error, after which EXEC will not run anything.
 func (s *session) spoil(reply []byte) {
 	s.tx.spoilt = true
-	s.tx.frames.release()
+	s.tx.frames.release(s.w)
 	s.refuseWith(reply)
 }
 
@@ -171,9 +172,9 @@ func (s *session) endTransaction() {
 // dropTransaction forgets what was queued.
 func (s *session) dropTransaction() {
 	if t := s.tx; t != nil {
-		t.frames.release()
+		t.frames.release(s.w)
 		if t.medley != nil && t.medley != s.medley {
-			t.medley.frames.release()
+			t.medley.frames.release(s.w)
 		}
 		s.tx = nil
 	}

@@ -83,7 +83,7 @@ func (pw *poolWorker) execHeld(s *session, e *entry, frame []byte) (served bool)
 func (s *session) closed(cmd *codec.Command) (e entry, frame []byte) {
 	t := s.tx
 	s.closeMedley()
-	t.frames.add(frameExec)
+	t.add(frameExec)
 	frame, loads := s.pw.withScripts(t)
 	e = entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: t.group}
 	e.marks, e.part = isWrite|isMany|t.guard, uint16(min(loads+1+t.queued, mostLeads))

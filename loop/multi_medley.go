@@ -14,7 +14,7 @@ import (
 //
 // Owner: the transaction until EXEC, then the session, which is alone until it is answered.
 type medley struct {
-	frames buffer   // what is answered here
+	frames intake   // what is answered here
 	asked  int      // bytes of it that have been asked
 	order  []turn   // whose answer is next
 	hidden int      // how many of order are unheard
@@ -92,7 +92,7 @@ func (s *session) enqueueOwn(cmd *codec.Command, r *codec.Request) (text string)
 	m.mixed = m.mixed || to.resp != m.speaks.resp
 	t.say(m.speaks, to, s.pw.opt.DB)
 	m.speaks = to
-	m.frames.add(r.Frame)
+	m.frames.add(s.w, r.Frame, 0)
 	m.order = append(m.order, ours)
 	return ""
 }
@@ -117,11 +117,11 @@ func (s *session) turnsTo(cmd *codec.Command, r *codec.Request, now dialect) dia
 // database.
 func (t *transaction) say(from, to dialect, base int) {
 	if from.resp != to.resp {
-		t.frames.add(codec.AppendCommand(nil, "HELLO", decimal(int(to.resp))))
+		t.add(codec.AppendCommand(nil, "HELLO", decimal(int(to.resp))))
 		t.unhear()
 	}
 	if from.db != to.db {
-		t.frames.add(codec.AppendCommand(nil, "SELECT", decimal(base+int(to.db))))
+		t.add(codec.AppendCommand(nil, "SELECT", decimal(base+int(to.db))))
 		t.unhear()
 	}
 }
@@ -150,6 +150,15 @@ func (t *transaction) bytes() int64 {
 	return int64(n)
 }
 
+// holds returns how many bytes of memory that is.
+func (t *transaction) holds() int64 {
+	n := t.frames.holds()
+	if t.medley != nil {
+		n += t.medley.frames.holds()
+	}
+	return n
+}
+
 // closeMedley has the server leave the link as it was, whatever was said to it. Where the
 // protocol changes on the way the link must be one that understands both, which those of
 // RESP3 do; the session has nothing in flight then.
@@ -176,11 +185,11 @@ func (t *transaction) changesLinks() bool { return t.medley != nil && t.medley.m
 // begin puts a request in front of those that are queued.
 func (t *transaction) begin(frame []byte) {
 	queued := t.frames
-	t.frames = buffer{}
-	t.frames.add(frameMulti)
-	t.frames.add(frame)
-	t.frames.add(queued.bytes()[len(frameMulti):])
-	queued.release()
+	t.frames = intake{}
+	t.add(frameMulti)
+	t.add(frame)
+	t.add(queued.bytes()[len(frameMulti):])
+	queued.release(t.w)
 	t.queued++
 	t.medley.hidden++
 	t.medley.order = append([]turn{unheard}, t.medley.order...)
@@ -352,7 +361,7 @@ func (s *session) endMedley() {
 // dropMedley forgets what was to be answered here.
 func (s *session) dropMedley() {
 	if s.medley != nil {
-		s.medley.frames.release()
+		s.medley.frames.release(s.w)
 		s.medley = nil
 	}
 	s.mode &^= modeMedley

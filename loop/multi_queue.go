@@ -50,41 +50,56 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 		s.spoil(codec.AppendUnknown(s.w.scratch[:0], r))
 		return
 	}
-	text := s.unfit(cmd)
-	if text == "" && !s.answersHere(cmd) {
+	text, here := s.unfit(cmd), s.answersHere(cmd)
+	if text == "" && !here {
 		text = s.addressed(cmd, r)
 	}
 	switch {
 	case text != "":
-	case s.answersHere(cmd):
+	case here:
 		text = s.enqueueOwn(cmd, r)
-	case !s.tx.spoilt:
-		text = s.tx.add(r.Frame, s.pw.opt.Limits.QueuedBytes)
+	case s.tx.spoilt:
+	default:
+		text = s.tx.book(len(r.Frame), s.pw.opt.Limits.QueuedBytes)
 		s.noteScript(cmd, r)
 		s.tx.guard |= guardOf(cmd) | countOf(cmd)
 	}
-	if text != "" {
+	switch {
+	case text != "":
 		s.spoil(codec.AppendError(s.w.scratch[:0], text))
 		return
+	case s.tx.spoilt || here:
+	case s.mayWait(r):
+		s.workOn(&queueing{}, r)
+		return
+	default:
+		s.tx.add(r.Frame)
 	}
 	if s.tx.bytes() > worthCharging {
 		s.w.burden(s, int64(len(r.Frame)))
 	}
+	s.tellQueued()
+}
+
+// tellQueued answers a request that has been queued.
+func (s *session) tellQueued() {
 	s.settleLocal(s.expect(slot{join: noJoin}), codec.AppendSimple(s.w.scratch[:0], "QUEUED"))
 }
 
-// add queues a frame, or returns the error for one too many.
-func (t *transaction) add(frame []byte, limit int64) (text string) {
-	if t.bytes()+int64(len(frame)) > limit {
+// book counts a request whose frame is about to be added, or returns the error for one too many.
+func (t *transaction) book(size int, limit int64) (text string) {
+	if t.bytes()+int64(size) > limit {
 		return fmt.Sprintf(textBigQueue, limit)
 	}
-	t.frames.add(frame)
 	t.queued++
 	if t.medley != nil {
 		t.medley.order = append(t.medley.order, theirs)
 	}
 	return ""
 }
+
+// add puts bytes behind what is queued.
+func (t *transaction) add(b []byte) { t.frames.add(t.w, b, 0) }
 
 // noteScript notes that EXEC must see to it that the server has the scripts that are only
 // named, or that its reply tells of those that are brought.

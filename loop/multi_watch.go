@@ -12,7 +12,7 @@ func (s *session) watch(cmd *codec.Command, r *codec.Request) {
 	}
 	fresh := s.tx == nil
 	if fresh {
-		s.tx = &transaction{group: s.pw.refTo(group)}
+		s.tx = &transaction{w: s.w, group: s.pw.refTo(group)}
 	}
 	if !s.tx.inSlot(s.pw, cmd, r) {
 		if fresh {

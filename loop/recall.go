@@ -24,7 +24,7 @@ type recallable struct {
 //
 // It must not be called while requests of the session are being taken.
 func (s *session) recall() {
-	if s.mode&^modeApart != 0 || s.state != sessionOpen || s.window.len() <= s.allowed {
+	if s.mode&^modeApart != 0 || s.unfinished != nil || s.state != sessionOpen || s.window.len() <= s.allowed {
 		return // a mode may have noted the place of a slot
 	}
 	all := make([]recallable, s.window.len())

@@ -241,15 +241,22 @@ func (w *worker) stretchOf(frame []byte) (stretch, bool) {
 	if len(frame) < leastStretch {
 		return stretch{}, false
 	}
-	at := uintptr(unsafe.Pointer(unsafe.SliceData(frame)))
 	for _, r := range w.regions {
-		first := uintptr(unsafe.Pointer(unsafe.SliceData(r.mem)))
-		if at >= first && at+uintptr(len(frame)) <= first+uintptr(r.used) {
+		if from, is := placeIn(r.bytes(), frame); is {
 			r.retain()
-			return stretch{r, int(at - first), int(at-first) + len(frame)}, true
+			return stretch{r, from, from + len(frame)}, true
 		}
 	}
 	return stretch{}, false
+}
+
+// placeIn returns where in all b lies, which is not empty; false where it does not.
+func placeIn(all, b []byte) (from int, is bool) {
+	at, first := uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(unsafe.Pointer(unsafe.SliceData(all)))
+	if at < first || at+uintptr(len(b)) > first+uintptr(len(all)) {
+		return 0, false
+	}
+	return int(at - first), true
 }
 
 // bytes returns the content. It is dead when the event ends.

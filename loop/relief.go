@@ -189,7 +189,7 @@ func (l *link) moveSome(from uint32) (to uint32) {
 // mayTake reports whether a request that waits on a laden link may be taken back for the sake of
 // its session, which is not who waits for much itself.
 func (l *link) mayTake(s *session, e *entry) bool {
-	return s.mode == 0 && s.stops == 0 && s.state == sessionOpen && !s.hungry && s.family == l.home &&
+	return s.mode == 0 && s.unfinished == nil && s.stops == 0 && s.state == sessionOpen && !s.hungry && s.family == l.home &&
 		s.window.len() <= reliefAllowed && !e.marks.has(unrecallable) && asItCame(s.pw.opt.Commands.All()[e.cmd])
 }
 

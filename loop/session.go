@@ -34,6 +34,7 @@ type session struct {
 	parked     buffer       // replies that came early
 	parkedLive int          // bytes of it that are still to be said
 	tail       *tail        // bytes that came and cannot be used yet
+	unfinished piecework    // what is done with the first request of it; nil: nothing yet
 	family     *family      // the links that speak its protocol and see its database
 	tx         *transaction // since MULTI or WATCH; nil otherwise
 	medley     *medley      // in modeMedley: the EXEC that it waits for
@@ -182,6 +183,14 @@ func (s *session) stayStopped() {
 
 // take admits the complete requests in buf and returns how many bytes they took.
 func (s *session) take(buf []byte, scan *codec.Scanner, req *codec.Request) (used int) {
+	if s.unfinished != nil && s.stops == 0 {
+		req.Move(buf)
+		if !s.workOnIt(req) {
+			return 0
+		}
+		used = len(req.Frame)
+		s.mayGoOn()
+	}
 	for used < len(buf) && s.stops == 0 && s.wire != nil {
 		n, err := scan.Next(buf[used:], req, s.limits())
 		if err == codec.ErrShort {
@@ -195,6 +204,9 @@ func (s *session) take(buf []byte, scan *codec.Scanner, req *codec.Request) (use
 		if s.aside {
 			s.aside = false
 			break // it stays where it is, and is admitted again when it is alone
+		}
+		if s.unfinished != nil {
+			break // it stays where it is
 		}
 		used += n
 	}

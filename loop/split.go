@@ -7,13 +7,13 @@ import (
 
 // A splitter is the memory in which one command becomes one part per group, or per slot of a
 // cluster, whose servers refuse two slots in one command even if both are theirs. Owner: the
-// worker; it is used within one call of session.split.
+// worker, which uses it within one call of session.split, or the division of a large command.
 type splitter struct {
 	partOf []int32 // by home: its part in the current command, plus one; 0: none yet
 	homes  []int32 // by part: its home, which is its group, or in a cluster its slot
 	groups []int32 // by part: its group; in a cluster -1 when nobody is known to own the slot
 	counts []int32 // by part: its keys
-	frames []buffer
+	frames []intake
 	owners []uint16 // by key, in the order of the request: its part
 }
 
@@ -23,6 +23,10 @@ const maxParts = 1 << 16
 // split sends a command over several groups as one part per group. A command whose keys
 // are all of one group goes as it is.
 func (s *session) split(cmd *codec.Command, r *codec.Request) {
+	if s.mayWait(r) {
+		s.workOn(&division{cmd: cmd}, r)
+		return
+	}
 	keys, err := cmd.Keys(r, s.w.keys[:0])
 	if err != nil {
 		s.refuse(err.Error())
@@ -41,12 +45,20 @@ func (s *session) split(cmd *codec.Command, r *codec.Request) {
 		s.forwardAll(cmd, r, int(group), int(n))
 		return
 	}
-	sp.build(r, keys, int(cmd.Step))
-	s.scatter(cmd, sp)
+	sp.begin(cmd, r)
+	for i, k := range keys {
+		sp.frames[sp.owners[i]].add(s.w, r.Raw(int(k), int(cmd.Step)), 0)
+	}
+	s.spend(workPart * len(sp.groups))
+	e := s.scatter(cmd, sp)
+	for part := range sp.groups {
+		s.sendPart(cmd, sp, e, part, s.pw.refTo(int(sp.groups[part])))
+	}
 	sp.reset()
 }
 
-// assign finds the part of every key; false when a key has no group.
+// assign finds the parts of keys, which are those behind the ones that have theirs already; false
+// when a key has no group.
 func (sp *splitter) assign(pw *poolWorker, r *codec.Request, keys []int32) bool {
 	most, slotted := len(pw.table.Groups), pw.table.Slotted()
 	if slotted {
@@ -77,18 +89,15 @@ func (sp *splitter) assign(pw *poolWorker, r *codec.Request, keys []int32) bool 
 	return true
 }
 
-// build writes the parts' frames. width is how many arguments belong to a key: 1, or 2 where
-// its value follows it (MSET).
-func (sp *splitter) build(r *codec.Request, keys []int32, width int) {
+// begin writes the beginnings of the parts' frames, of a command with so many arguments for each key
+// as cmd.Step says: 1, or 2 where its value follows it (MSET).
+func (sp *splitter) begin(cmd *codec.Command, r *codec.Request) {
 	for len(sp.frames) < len(sp.groups) {
-		sp.frames = append(sp.frames, buffer{})
+		sp.frames = append(sp.frames, intake{})
 	}
 	for part, n := range sp.counts {
-		f := &sp.frames[part]
-		f.grown(codec.AppendBulk(codec.AppendArray(f.room(), 1+width*int(n)), r.Arg(0)))
-	}
-	for i, k := range keys {
-		sp.frames[sp.owners[i]].add(r.Raw(int(k), width))
+		f := &sp.frames[part].slab
+		f.grown(codec.AppendBulk(codec.AppendArray(f.room(), 1+int(cmd.Step)*int(n)), r.Arg(0)))
 	}
 }
 
@@ -103,31 +112,32 @@ func (sp *splitter) reset() {
 	sp.homes, sp.groups, sp.counts, sp.owners = sp.homes[:0], sp.groups[:0], sp.counts[:0], sp.owners[:0]
 }
 
-// scatter sends the parts. The join is complete before the first is sent, because a part
-// can fail at once.
-func (s *session) scatter(cmd *codec.Command, sp *splitter) {
+// scatter gives a command that is split its slot, and returns the entry of a part. The join is
+// complete before the first is sent, because a part can fail at once.
+func (s *session) scatter(cmd *codec.Command, sp *splitter) entry {
 	e := entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID}
 	e.marks = s.pw.marksOf(cmd) | isPart
 	e.seq = s.expect(slot{join: s.w.newJoin(cmd, sp)})
 	s.pw.counters.Split++
 	s.pw.counters.Fragments += uint64(len(sp.groups))
-	s.spend(workPart * len(sp.groups))
-	for part, group := range sp.groups {
-		if s.state == sessionGone {
-			return
-		}
-		e.part, e.group = uint16(part), s.pw.refTo(int(group))
-		if e.marks.has(isWrite) {
-			s.writes++
-		}
-		one := e
-		if s.pw.table.Slotted() && masksMissing(cmd, int(sp.counts[part])) {
-			one.marks &^= viaRead
-		}
-		if group < 0 {
-			s.pw.unplaced(s, &one, sp.frames[part].bytes())
-			continue
-		}
-		s.pw.dispatch(s, &one, sp.frames[part].bytes())
+	return e
+}
+
+// sendPart sends a part, of which e is as scatter returned it, to a group.
+func (s *session) sendPart(cmd *codec.Command, sp *splitter, e entry, part int, to groupRef) {
+	if s.state == sessionGone {
+		return
 	}
+	e.part, e.group = uint16(part), to
+	if e.marks.has(isWrite) {
+		s.writes++
+	}
+	if s.pw.table.Slotted() && masksMissing(cmd, int(sp.counts[part])) {
+		e.marks &^= viaRead
+	}
+	if sp.groups[part] < 0 {
+		s.pw.unplaced(s, &e, sp.frames[part].bytes())
+		return
+	}
+	s.pw.dispatch(s, &e, sp.frames[part].bytes())
 }

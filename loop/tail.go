@@ -31,16 +31,7 @@ func (s *session) keep(rest []byte, scan codec.Scanner) {
 // reports whether the session is still there, which may have been closed for what that takes.
 func (s *session) keepMore(in []byte) (kept bool) {
 	t := s.tail
-	before := t.buf.holds()
-	least := t.used + t.scan.Least(t.buf.bytes()[t.used:])
-	if s.w.foresee(s, t.buf.growth(s.w, len(in), least)); s.tail != t || s.wire == nil {
-		return false
-	}
-	t.buf.add(s.w, in, least)
-	if after := t.buf.holds(); after > worthCharging {
-		s.w.burden(s, after-before)
-	}
-	return true
+	return s.extend(&t.buf, in, t.used+t.scan.Least(t.buf.bytes()[t.used:]))
 }
 
 // takeTail goes on with the kept bytes.
@@ -67,6 +58,7 @@ func (s *session) takeTail() {
 
 // dropTail gives the kept bytes back.
 func (s *session) dropTail() {
+	s.dropWork()
 	if s.tail != nil {
 		s.w.freeTail(s.tail)
 		s.tail = nil
