@@ -1,13 +1,10 @@
 package loop
 
 import (
-	"bytes"
-	"log/slog"
 	"runtime"
 	"strings"
 	"testing"
-
-	"huntaway/perf/repeat"
+	"testing/synctest"
 )
 
 // TestUnmappedIsChargedBefore: where the system maps nothing, or nothing more, what a request takes
@@ -20,32 +17,35 @@ func TestUnmappedIsChargedBefore(t *testing.T) {
 		"mremap": func(n *int) bool { *n++; return *n > 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			st := newTestWorker(t, PoolOptions{Limits: slowLimits(most)})
-			var log bytes.Buffer
-			asked := 0
-			st.e.often = repeat.New(slog.New(slog.NewTextHandler(&log, nil)))
-			st.e.opt = Unmapped(st.e.opt, func() bool { return refusals(&asked) })
-			c := st.client(0, 0)
-			c.unfinished(1)
-			read := strings.Repeat("x", readBuffer)
-			worst := uint64(0)
-			for n := 0; n < large && !c.closed; n += readBuffer {
-				var before, after runtime.MemStats
-				runtime.ReadMemStats(&before)
-				c.arrive(read)
-				runtime.ReadMemStats(&after)
-				worst = max(worst, after.TotalAlloc-before.TotalAlloc)
-			}
-			if worst > most {
-				t.Errorf("got %d bytes taken within an event; want none that are over %d together", worst, most)
-			}
-			if got := c.take(); !c.closed || !strings.Contains(got, "max_memory") {
-				t.Errorf("got closed %v, heard %q; want it closed, and told the key", c.closed, got)
-			}
-			if got := strings.Count(log.String(), "\n"); got != 1 || !strings.Contains(log.String(), "on the heap") {
-				t.Errorf("got %d lines %q; want one that says where the request is", got, log.String())
-			}
+			synctest.Test(t, func(t *testing.T) { testUnmapped(t, most, large, refusals) }) // no time passes
 		})
+	}
+}
+
+func testUnmapped(t *testing.T, most int64, large int, refusals func(n *int) bool) {
+	st := newTestWorker(t, PoolOptions{Limits: slowLimits(most)})
+	log := journalOf(t, st.e)
+	asked := 0
+	st.e.opt = Unmapped(st.e.opt, func() bool { return refusals(&asked) })
+	c := st.client(0, 0)
+	c.unfinished(1)
+	read := strings.Repeat("x", readBuffer)
+	worst := uint64(0)
+	for n := 0; n < large && !c.closed; n += readBuffer {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		c.arrive(read)
+		runtime.ReadMemStats(&after)
+		worst = max(worst, after.TotalAlloc-before.TotalAlloc)
+	}
+	if worst > uint64(most) {
+		t.Errorf("got %d bytes taken within an event; want none that are over %d together", worst, most)
+	}
+	if got := c.take(); !c.closed || !strings.Contains(got, "max_memory") {
+		t.Errorf("got closed %v, heard %q; want it closed, and told the key", c.closed, got)
+	}
+	if got := log.take(); len(got) != 1 || !strings.Contains(got[0], "on the heap") {
+		t.Errorf("got %d lines %q; want one that says where the request is", len(got), got)
 	}
 }
 
