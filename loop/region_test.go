@@ -194,6 +194,35 @@ func TestLargeRequestIsNotCopied(t *testing.T) {
 	}
 }
 
+// TestTurnsUnload: a large request goes to the kernel in turns, which are events among those of the
+// connections. A task that posts another one would be followed by that, and by the next, before any
+// connection is looked at, as long as the kernel takes all it is offered.
+func TestTurnsUnload(t *testing.T) {
+	st := newTestWorker(t, PoolOptions{})
+	slow := st.slowLink()
+	w := st.e.workers[0]
+	inTask, nested := false, 0
+	post := w.post
+	w.post = func(task func()) {
+		if inTask {
+			nested++
+		}
+		post(func() {
+			inTask = true
+			task()
+			inTask = false
+		})
+	}
+	c := st.client(0, 0)
+	for _, in := range largeSet(8 << 20) {
+		c.owner.arrived(in)
+	}
+	st.run()
+	if slow.took < 8<<20 || nested > 0 {
+		t.Errorf("got %d bytes given, %d tasks posted by tasks; want all of them, and none", slow.took, nested)
+	}
+}
+
 // BenchmarkLargeRequest sends SETs, and says how long the longest event of one keeps others
 // waiting: the median of all.
 func BenchmarkLargeRequest(b *testing.B) {

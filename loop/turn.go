@@ -115,6 +115,10 @@ func (w *worker) takeTurn() {
 	w.tired = slices.Delete(w.tired, 0, n)
 	w.chores.work()
 	w.passing.work()
+	if w.unloadNext {
+		w.unloadNext = false
+		w.unload()
+	}
 	if len(w.tired)+len(w.chores)+len(w.passing) > 0 {
 		w.awaitTurn()
 	}

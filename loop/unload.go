@@ -3,8 +3,8 @@ package loop
 import "time"
 
 // A large request goes to its server a piece at a time, so that no event is as long as the request:
-// in the next round of events while the kernel takes all of a piece, and otherwise when the server
-// has had a moment to read.
+// in the next turn while the kernel takes all of a piece, and otherwise when the server has had a
+// moment to read.
 
 // unloadPause is that moment: a send buffer of 4 MB holds more than the fastest network takes in it.
 const unloadPause = time.Millisecond
@@ -17,7 +17,7 @@ func (l *link) unloadMore() {
 	l.unloads = true
 	l.w.unloading = append(l.w.unloading, l)
 	if !l.w.unloadDue {
-		l.w.postUnload(true)
+		l.w.unloadSoon(true)
 	}
 }
 
@@ -44,16 +44,18 @@ func (w *worker) unload() {
 	}
 	w.unloaded, w.unloadDue = links, false
 	if len(w.unloading) > 0 {
-		w.postUnload(some)
+		w.unloadSoon(some)
 	}
 	w.end()
 }
 
-// postUnload has unload run: after the events that are waiting, or when some time has passed.
-func (w *worker) postUnload(now bool) {
+// unloadSoon has unload run in the next turn, or when some time has passed. A task that posts itself
+// would leave the connections no time.
+func (w *worker) unloadSoon(now bool) {
 	w.unloadDue = true
 	if now {
-		w.post(w.unload)
+		w.unloadNext = true
+		w.awaitTurn()
 		return
 	}
 	time.AfterFunc(unloadPause, func() { w.post(w.unload) })

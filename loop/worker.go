@@ -26,66 +26,67 @@ type worker struct {
 	owner     invariant.Owner
 
 	// Owned by the worker.
-	now       int64  // perf.Now, read when the event began
-	turn      int64  // how long the last event took that wrote to a client
-	events    uint64 // how many events there have been
-	fed       uint64 // the last event that gave requests to links
-	feeders   int    // how many events have, since the last posted flush
-	armedAt   int    // feeders when it was posted
-	crowd     bool   // there were several between the last posted flush and its posting
-	depth     int    // callbacks under way: a write inside an event may call back
-	armed     bool   // a flush has been posted and has not run yet
-	resting   bool   // ticks are as rare as can be, until something happens
-	lull      int    // ticks in a row between which nothing happened
-	lullAt    uint64 // events at the last tick
-	late      bool   // ticks have been lacking: this process has been stopped, or an event took long
-	excused   bool   // they have, for the first time: what seems to be late may be waiting to be read
-	draining  bool   // the process is going down: sessions close when nothing is owed
-	drainBy   int64  // when draining waits for no pause any more; 0: never
-	overdue   bool   // that has come
-	pools     []*poolWorker
-	sessions  []*session // by index; nil where free
-	gens      []uint32   // generation of each index
-	free      []uint32   // indexes to use again
-	joins     []join     // by index
-	freeJoin  []int32
-	touched   []*session // have something to write
-	hungry    []*session // stopped taking requests and may go on
-	tired     []waiter   // sessions that go on in another turn, see spend
-	chores    line
-	orders    effort        // of confirming orders
-	passing   line          // chores of feeds: they are not to stand behind those of clients
-	batches   uint64        // how many there have been, see feed
-	turnDue   bool          // a turn has been asked for and has not begun
-	pressed   []*link       // got requests while idle: written at the end of this event
-	queued    []*link       // got requests while busy: written by the posted flush
-	saving    []*session    // have output and are owed more: written by the posted flush
-	savedAt   int64         // since when the first of them is
-	burdens   []*session    // may hold much, see budget
-	uncounted int64         // bytes that may have been added to that since it was counted
-	balanced  int64         // when it was
-	slow      []*session    // have output that their client does not take
-	slowSpare []*session    // the other array of slow, while it is walked
-	buried    []func()      // what is left to do about connections that were lost in this event
-	sweepAt   uint32        // where the next look for idle sessions begins
-	scratch   []byte        // one reply that is being made
-	again     codec.Request // one that is looked at a second time
-	req       codec.Request
-	keys      []int32 // argument indexes of the keys of req
-	split     splitter
-	targets   []target // of the command that is being spread
-	frame     buffer   // a request that is being made
-	tails     []*tail  // to be used again
-	cursors   []int    // of weave: where each part's next element begins
-	orphans   []buffer // to be given back when the event ends
-	regions   []*region
-	ended     []*region // likewise, for nobody refers to them any more
-	spares    []*region // to be used again
-	spared    int       // of them
-	sparedAt  int64     // when one was last used again
-	unloading []*link   // have a large request to give to their wire, see unloadMore
-	unloaded  []*link   // the other array of unloading, while it is walked
-	unloadDue bool      // unload has been posted
+	now        int64  // perf.Now, read when the event began
+	turn       int64  // how long the last event took that wrote to a client
+	events     uint64 // how many events there have been
+	fed        uint64 // the last event that gave requests to links
+	feeders    int    // how many events have, since the last posted flush
+	armedAt    int    // feeders when it was posted
+	crowd      bool   // there were several between the last posted flush and its posting
+	depth      int    // callbacks under way: a write inside an event may call back
+	armed      bool   // a flush has been posted and has not run yet
+	resting    bool   // ticks are as rare as can be, until something happens
+	lull       int    // ticks in a row between which nothing happened
+	lullAt     uint64 // events at the last tick
+	late       bool   // ticks have been lacking: this process has been stopped, or an event took long
+	excused    bool   // they have, for the first time: what seems to be late may be waiting to be read
+	draining   bool   // the process is going down: sessions close when nothing is owed
+	drainBy    int64  // when draining waits for no pause any more; 0: never
+	overdue    bool   // that has come
+	pools      []*poolWorker
+	sessions   []*session // by index; nil where free
+	gens       []uint32   // generation of each index
+	free       []uint32   // indexes to use again
+	joins      []join     // by index
+	freeJoin   []int32
+	touched    []*session // have something to write
+	hungry     []*session // stopped taking requests and may go on
+	tired      []waiter   // sessions that go on in another turn, see spend
+	chores     line
+	orders     effort        // of confirming orders
+	passing    line          // chores of feeds: they are not to stand behind those of clients
+	batches    uint64        // how many there have been, see feed
+	turnDue    bool          // a turn has been asked for and has not begun
+	pressed    []*link       // got requests while idle: written at the end of this event
+	queued     []*link       // got requests while busy: written by the posted flush
+	saving     []*session    // have output and are owed more: written by the posted flush
+	savedAt    int64         // since when the first of them is
+	burdens    []*session    // may hold much, see budget
+	uncounted  int64         // bytes that may have been added to that since it was counted
+	balanced   int64         // when it was
+	slow       []*session    // have output that their client does not take
+	slowSpare  []*session    // the other array of slow, while it is walked
+	buried     []func()      // what is left to do about connections that were lost in this event
+	sweepAt    uint32        // where the next look for idle sessions begins
+	scratch    []byte        // one reply that is being made
+	again      codec.Request // one that is looked at a second time
+	req        codec.Request
+	keys       []int32 // argument indexes of the keys of req
+	split      splitter
+	targets    []target // of the command that is being spread
+	frame      buffer   // a request that is being made
+	tails      []*tail  // to be used again
+	cursors    []int    // of weave: where each part's next element begins
+	orphans    []buffer // to be given back when the event ends
+	regions    []*region
+	ended      []*region // likewise, for nobody refers to them any more
+	spares     []*region // to be used again
+	spared     int       // of them
+	sparedAt   int64     // when one was last used again
+	unloading  []*link   // have a large request to give to their wire, see unloadMore
+	unloaded   []*link   // the other array of unloading, while it is walked
+	unloadDue  bool      // unload is going to run
+	unloadNext bool      // in the next turn
 
 	// Counted. Written by the worker, read by the ticker and the acceptors.
 	beat    atomic.Int64 // perf.Now of the last tick
