@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"os"
 	"path"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,12 +17,49 @@ import (
 
 // memoryForClients returns how many bytes clients may make the process hold: what the
 // configuration says, or half of what the process may use. The other half is for what the
-// garbage collector has not found yet, and for everything else.
+// garbage collector has not found yet, and for everything else. Of what may be mapped it is never more than that half:
+// Go's runtime ends the process when the kernel refuses it memory.
 func memoryForClients(configured int64) int64 {
 	if configured > 0 {
-		return configured
+		return min(configured, mappable()/2)
 	}
-	return min(machineMemory(), cgroupMemory("/proc/self/cgroup", "/sys/fs/cgroup"), debug.SetMemoryLimit(-1)) / 2
+	return min(machineMemory(), cgroupMemory("/proc/self/cgroup", "/sys/fs/cgroup"), debug.SetMemoryLimit(-1), mappable()) / 2
+}
+
+// mappable returns how many bytes the process may map besides those it had mapped when that was first asked for: Go's
+// runtime reserves much that it does not use.
+var mappable = sync.OnceValue(func() int64 { return mappableBy(limitOf, "/proc/self/statm") })
+
+func limitOf(resource int) int64 {
+	var lim unix.Rlimit
+	if unix.Getrlimit(resource, &lim) != nil || lim.Cur > math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return int64(lim.Cur)
+}
+
+// mappableBy is mappable with the limits that limit returns, and with what is mapped in a file like /proc/self/statm:
+// pages, of all kinds first, of data and stack sixth (proc_pid_statm(5)).
+func mappableBy(limit func(resource int) int64, statm string) int64 {
+	text, _ := os.ReadFile(statm) // without it nothing counts as mapped
+	pages := append(strings.Fields(string(text)), make([]string, 6)...)
+	least := int64(math.MaxInt64)
+	for resource, field := range map[int]int{unix.RLIMIT_AS: 0, unix.RLIMIT_DATA: 5} {
+		if most := limit(resource); most != math.MaxInt64 {
+			n, _ := strconv.ParseInt(pages[field], 10, 64) // 0 where it is missing
+			least = min(least, max(most-n*int64(os.Getpagesize()), 0))
+		}
+	}
+	return least
+}
+
+// enoughMemory refuses to serve where so little may be mapped that a handful of clients could end the process.
+func enoughMemory(mappable int64) error {
+	if mappable >= besidesClients {
+		return nil
+	}
+	return fmt.Errorf("the limits of address space and data leave room for %d MiB, and a proxy needs %d MiB: raise them (ulimit -v and -d, LimitAS, LimitDATA)",
+		mappable>>20, besidesClients>>20)
 }
 
 // How large the process may be besides what clients make it hold: what the collector has not

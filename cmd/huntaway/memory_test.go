@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestCgroupMemory reads limits as they stand on machines and in containers.
@@ -36,6 +38,36 @@ func TestCgroupMemory(t *testing.T) {
 			}
 		}
 		if got := cgroupMemory(own, root); got != tc.want {
+			t.Errorf("%s: got %d; want %d", tc.name, got, tc.want)
+		}
+	}
+}
+
+// TestMappable: what the limits leave beside what is mapped.
+func TestMappable(t *testing.T) {
+	const none = math.MaxInt64
+	statm := filepath.Join(t.TempDir(), "statm")
+	if err := os.WriteFile(statm, []byte("300 20 10 5 0 100 0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	size := int64(os.Getpagesize())
+	for _, tc := range []struct {
+		name     string
+		as, data int64
+		statm    string
+		want     int64
+	}{
+		{"unlimited", none, none, statm, none},
+		{"address space", 1000 * size, none, statm, 700 * size},
+		{"data", none, 1000 * size, statm, 900 * size},
+		{"the lesser", 1000 * size, 500 * size, statm, 400 * size},
+		{"exceeded", 100 * size, none, statm, 0},
+		{"not known", 100 * size, none, statm + ".none", 100 * size},
+	} {
+		limit := func(resource int) int64 {
+			return map[int]int64{unix.RLIMIT_AS: tc.as, unix.RLIMIT_DATA: tc.data}[resource]
+		}
+		if got := mappableBy(limit, tc.statm); got != tc.want {
 			t.Errorf("%s: got %d; want %d", tc.name, got, tc.want)
 		}
 	}

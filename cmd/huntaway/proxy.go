@@ -116,7 +116,7 @@ func (p *proxy) spawn(what string, f func() error) {
 
 // build makes the engine and its pools.
 func (p *proxy) build() (err error) {
-	if err := enoughFiles(); err != nil {
+	if err := errors.Join(enoughFiles(), enoughMemory(mappable())); err != nil {
 		return err
 	}
 	p.monitor = ha.NewMonitor(ha.Options{Logger: p.log.Logger})
@@ -280,6 +280,10 @@ func (p *proxy) announce() {
 	if most, want := p.engine.MaxClients(), cmp.Or(p.cfg.Runtime.MaxClients, fewClients); most < want {
 		p.log.Warn("the limit of open files leaves room for few clients: raise it (ulimit -n, LimitNOFILE)",
 			"clients_at_most", most, "max_clients", p.cfg.Runtime.MaxClients, "open_files_limit", files.Cur)
+	}
+	if most := memoryForClients(p.cfg.Runtime.MaxMemory); most < p.cfg.Runtime.MaxMemory {
+		p.log.Warn("the limit of address space or data leaves less for clients than max_memory: raise it (ulimit -v and -d, LimitAS, LimitDATA)",
+			"for_clients", most, "max_memory", p.cfg.Runtime.MaxMemory)
 	}
 	b := build()
 	p.log.Info("ready", "version", b.Version, "go", b.Go, "config", p.cfg.Path,
