@@ -291,7 +291,7 @@ var limitsSection = section{
 			doc: "Requests of one client that may be under way while their replies are small; what it sends on top waits in its socket. A new client begins with 128; where replies are larger than 1 KiB there are as many as come to 1 MiB, down to one at a time."},
 		{name: "output_bytes", kind: kindSize, at: ofLimits(func(l *Limits) any { return &l.OutputBytes }),
 			least: 64 * kib, initial: "1GiB", when: onReload,
-			doc: "Replies to a client that wait here to be read; at more it is closed at once. What is asked of servers follows what a client reads, so that little waits however slowly it does: about 2 MiB, and one reply of any size. Only that one reply, or messages to a subscriber, can be more; subscribers are closed at 32MiB, or at this if it is less."},
+			doc: "Replies to a client that wait here to be read; at more it is closed at once. What is asked of servers follows what a client reads, so that little waits however slowly it does: about 2 MiB, and one reply of any size. (A new client's first 128 requests are asked before anything is known of their replies, which then wait at the servers.) Only that one reply, or messages to a subscriber, can be more; subscribers are closed at 32MiB, or at this if it is less."},
 		{name: "output_soft_bytes", kind: kindSize, at: ofLimits(func(l *Limits) any { return &l.OutputSoftBytes }),
 			least: 16 * kib, initial: "16MiB", when: onReload,
 			doc: "The same; at more it is closed when it reads nothing at all for output_soft_time. A client that reads slowly is not closed."},
