@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"slices"
 
 	"huntaway/ha/vital"
 )
@@ -309,9 +310,28 @@ func (m *Machine) inherit() {
 		m.refuse("the old master could not be fenced off: " + err.Error())
 	case m.contested() != "": // somebody has answered meanwhile
 		m.refuse(m.contested())
+	case !m.reheard():
 	default:
 		m.publish(m.heir.id, m.heir.repl, m.heir.why)
 	}
+}
+
+// reheard tells whether the heir has just said what it is, and has it asked otherwise: while the old master was fenced off
+// another process may have taken its place, which the data path would have no link to that breaks. Whom an arbiter names is
+// its affair.
+func (m *Machine) reheard() bool {
+	b := m.member(m.heir.id)
+	if m.o.Mode != Local || b == nil || m.now-b.heardAt <= pollEvery {
+		return true
+	}
+	switch ev, over := m.outcome(Inspect, b.ID); {
+	case over && ev.Err != nil:
+		m.refuse("it does not say any more that it is master: " + ev.Err.Error())
+	case over || !m.waiting():
+		m.outcomes = slices.DeleteFunc(m.outcomes, func(o outcome) bool { return o.op == Inspect && o.kind == Order })
+		m.order(Inspect, b.ID, lookTime)
+	}
+	return false
 }
 
 // contested returns why the heir is not to be published although it has said that it is master: it has ended since it was

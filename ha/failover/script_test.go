@@ -41,6 +41,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	arbiter refuses                 what it does when it is asked for a switchover; also begins, promotes, silent
 //	disk full, disk ok, disk lost   the state file cannot be written; can; is gone when this process is started again
 //	mute on                         the driver does not say how orders end
+//	fences 2s                       a fence takes so much longer
 //	needs 1                         min-replicas-to-write
 //	reload 0,1 master=1 epoch=7     somebody else publishes: members, master, epoch; also held
 //	promote 1, follow 2 1           by hand, at the server
@@ -127,7 +128,7 @@ func (s *script) say(words []string) {
 		s.w.trap = trap{int(s.number(rest[0])), rest[1], fallen(rest[2]), s.span(rest[3])}
 	case "forge":
 		s.w.forge(uint64(s.number(rest[0])))
-	case "announce", "object", "rival", "norival", "reach", "disk", "mute", "needs", "reload", "arbiter":
+	case "announce", "object", "rival", "norival", "reach", "disk", "mute", "fences", "needs", "reload", "arbiter":
 		s.outside(words)
 	default:
 		s.server(words[0], s.w.boxes[s.number(rest[0])], rest[1:])
@@ -251,6 +252,8 @@ func (s *script) outside(words []string) {
 		s.w.arbiter = strings.TrimPrefix(words[1], "silent")
 	case "mute":
 		s.w.mute = words[1] == "on"
+	case "fences":
+		s.w.fences = s.span(words[1])
 	case "needs":
 		s.w.needs = int(s.number(words[1]))
 	case "reload":
