@@ -21,15 +21,15 @@ func (m *Machine) streamed(b *member, was *vital.Replication) {
 	}
 }
 
-// live tells whether a server followed the master's stream when that was last heard, so that what it lacks was written in
-// the master's last moments; a second is the unit in which servers say since when they do not. A process that has not
-// seen the master goes by what was the case when it started, and shortly before.
+// live tells whether a server followed the master's stream when that was last heard, and still has it, so that what it
+// lacks was written in the master's last moments; a second is the unit in which servers say since when they do not. A
+// process that has not seen the master goes by what was the case when it started, and shortly before.
 func (m *Machine) live(b *member) bool {
 	since := m.known.at - second
 	if m.known.at == 0 {
 		since = m.started - m.o.DownSilence
 	}
-	return b.streamAs == b.repl.RunID && b.streamAt >= since
+	return b.streamAs == b.repl.RunID && b.streamAt >= since && m.carriesOn(&b.repl)
 }
 
 // away tells whether a server was away when the master died: nobody can say then how much it lacks, and what it lacks
