@@ -201,9 +201,11 @@ func (m *Machine) outmarks(r, b *member) bool {
 }
 
 // older tells whether b, who was looked into, is of an earlier time than r by its mark, and can be
-// shown to lack something, or cannot be shown to have anything.
+// shown to lack something, or cannot be shown to have anything. The marks of epochs after the last publication say nothing:
+// they were given to who did not prove itself. One that is later than all of them another process has left.
 func (m *Machine) older(b, r *member) bool {
-	return b.looked && r.looked && b.mark.Epoch < r.mark.Epoch && r.mark.Epoch >= m.crowned() && m.share(&b.repl, m.known.Lineage) < m.known.Offset
+	earlier := b.mark.Epoch < m.crowned() && r.mark.Epoch >= m.crowned() || m.later(r) && b.mark.Epoch < r.mark.Epoch
+	return b.looked && r.looked && earlier && m.share(&b.repl, m.known.Lineage) < m.known.Offset
 }
 
 // holder returns a server that answers, could be master, and can be shown to have more of the
