@@ -162,8 +162,8 @@
 // (client-output-buffer-limit pubsub), so whoever publishes through this process waits while more
 // is published than can be passed on.
 //
-// What PUBLISH counts is what its server says, less our feeds, plus their members on all
-// workers: see [crowd].
+// What PUBLISH counts is what its server says, with their members on all workers in the place of
+// our feeds: nobody who is subscribed is left out, see [crowd].
 //
 // # Outages
 //

@@ -14,7 +14,9 @@ import (
 //
 // At rest, when no order is under way, the count is exact for the sessions of this proxy and
 // for clients that are connected to the server itself. Another proxy counts as one subscriber
-// per worker. Meanwhile it is that of a moment between the execution and the reply.
+// per worker. Meanwhile no session is left out whose subscription was confirmed before the
+// PUBLISH was sent and that has not asked to leave before the reply has come; each worker may
+// be counted as one more where nobody of its sessions is subscribed yet, or any more.
 //
 // It is the one thing about subscriptions that workers share. Only PUBLISH and orders take the
 // lock, and PUBLISH only while some topic has a surplus. The zero value is ready.
@@ -192,7 +194,7 @@ func (l *link) attended(e *entry, b []byte) bool {
 func (l *link) counted(dst, frame, b []byte) []byte {
 	n, ok := codec.Integer(b)
 	if more := l.surplusFor(frame); ok && more != 0 {
-		return codec.AppendInt(dst, max(n+int64(more), 0))
+		return codec.AppendInt(dst, n+int64(more))
 	}
 	return append(dst, b...)
 }

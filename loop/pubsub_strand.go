@@ -85,15 +85,14 @@ func (st *strand) shut() {
 }
 
 // surplus is by how many members more than one the server counts less than there are: our
-// feed is one subscriber to it. A strand that was cut has none.
+// feed is one subscriber to it. Without members there is none, although the server may still
+// count the feed: whether it had, when it counted, nobody knows here, and what is taken from the
+// count for nothing would be somebody who hears. A strand that was cut has none either.
 func (st *strand) surplus() int {
-	switch {
-	case !st.isOpen():
+	if !st.isOpen() || st.f.strands[st.t] != st {
 		return 0
-	case st.f.strands[st.t] != st:
-		return -1
 	}
-	return len(st.t.members) - 1
+	return max(len(st.t.members)-1, 0)
 }
 
 // tell enters the strand's surplus where every worker finds it.

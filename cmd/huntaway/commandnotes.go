@@ -84,7 +84,7 @@ var notes = map[string]string{
 	"ping":                    "says that the proxy is there",
 	"psync":                   "refused: its stream has no end",
 	"waitaof":                 "refused: servers tell what they have fsynced only to the connection that wrote",
-	"publish":                 "the number is of all who hear it here and at the server; another proxy counts as one for each of its event loops",
+	"publish":                 "the number is of all who hear it here and at the server; another proxy counts as one for each of its event loops, and so does a loop on which somebody is about to subscribe or has just left",
 	"quit":                    "",
 	"randomkey":               "over several groups the group is drawn first",
 	"readonly":                "accepted; who serves reads is read_policy's to say",
