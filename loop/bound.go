@@ -16,7 +16,7 @@ const (
 func (l *link) collect(e *entry, s *session, b []byte) {
 	switch {
 	case e.marks.has(isMany) && l.lead < l.leadsTo(e): // only its beginning is of interest
-		l.partial.add(b[:min(len(b), max(0, passOn-l.partial.len()))])
+		l.partial.add(l.w, b[:min(len(b), max(0, passOn-l.partial.len()))], 0)
 	case s != nil && int64(l.partial.len()+len(b)) > s.pw.opt.Limits.OutputBytes:
 		s.cutOff(endOutput)
 		e.marks |= isSink
@@ -29,11 +29,11 @@ func (l *link) collect(e *entry, s *session, b []byte) {
 // gather adds bytes to the reply that is collected for a session, which may be nil.
 func (l *link) gather(e *entry, s *session, b []byte) {
 	if s == nil {
-		l.partial.add(b)
+		l.partial.add(l.w, b, 0)
 		return
 	}
 	before := l.partial.holds()
-	switch l.w.foresee(s, l.partial.growth(len(b))); {
+	switch l.w.foresee(s, l.partial.growth(l.w, len(b), 0)); {
 	case l.wire == nil:
 		return
 	case s.wire == nil:
@@ -41,9 +41,16 @@ func (l *link) gather(e *entry, s *session, b []byte) {
 		l.flowOn(len(b))
 		return
 	}
-	l.partial.add(b)
+	l.partial.add(l.w, b, 0)
 	if after := l.partial.holds(); after > worthCharging {
 		l.w.burden(s, after-before)
+	}
+	if !l.w.due() {
+		return
+	}
+	if l.w.balance(); l.wire != nil && s.wire == nil {
+		e.marks |= isSink
+		l.flowOn(0)
 	}
 }
 
@@ -51,7 +58,7 @@ func (l *link) gather(e *entry, s *session, b []byte) {
 func (l *link) flowOn(n int) {
 	if !l.flows {
 		l.flows, l.flowed = true, l.partial.len()
-		l.partial.release()
+		l.partial.release(l.w)
 	}
 	if l.flowed += n; l.flowed > mostForNobody {
 		l.breakUp(faultReply)
@@ -67,10 +74,10 @@ func (l *link) collectOwn(b []byte) {
 	case l.flows:
 	case l.greets == 0 && l.partial.len()+len(b) > mostTapped:
 		l.flows = true
-		l.partial.release()
+		l.partial.release(l.w)
 	default:
 		before := l.partial.holds()
-		l.partial.add(b)
+		l.partial.add(l.w, b, 0)
 		l.w.uncounted += l.partial.holds() - before
 	}
 }
@@ -95,7 +102,7 @@ func (l *link) pushed(in []byte) (rest []byte, is bool, err error) {
 	}
 	whole := done && l.partial.len() == 0
 	if l.hearsPush && !whole {
-		l.partial.add(in[:min(n, passOn+1-l.partial.len())])
+		l.partial.add(l.w, in[:min(n, passOn+1-l.partial.len())], 0)
 	}
 	if !done {
 		return nil, true, nil
@@ -107,7 +114,7 @@ func (l *link) pushed(in []byte) (rest []byte, is bool, err error) {
 		l.passPush(in[:n])
 	default:
 		l.passPush(l.partial.bytes())
-		l.w.orphan(&l.partial)
+		l.partial.release(l.w)
 	}
 	return in[n:], true, nil
 }

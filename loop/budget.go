@@ -45,7 +45,8 @@ func (w *worker) due() bool {
 
 // holds returns how many bytes the session holds by itself; see chargeLink for the rest.
 func (s *session) holds() int64 {
-	n := max(s.unread()-int64(s.remainder.bytes), s.out.holds()+s.parked.holds()) + s.remainder.holds()
+	apart := int64(s.earlyLive)
+	n := max(s.unread()-int64(s.remainder.bytes)-apart, s.out.holds()+s.parked.holds()) + s.remainder.holds() + apart
 	if s.tail != nil {
 		n += s.tail.buf.holds() + s.tail.req.Holds()
 	}
@@ -57,9 +58,7 @@ func (s *session) holds() int64 {
 	}
 	for p := s.window.head; p != s.window.tail; p++ {
 		if at := s.window.at(p).join; at != noJoin {
-			for i := range s.w.joins[at].parts {
-				n += s.w.joins[at].parts[i].holds()
-			}
+			n += s.w.joins[at].holds()
 		}
 	}
 	return n
@@ -103,7 +102,7 @@ func (l *link) forgo() {
 	}
 	if e := l.fifo.front(); !e.marks.has(isCanary) && (!e.marks.has(isMany) || l.lead == l.leadsTo(e)) {
 		l.flows, l.flowed = true, l.partial.len()
-		l.partial.release()
+		l.partial.release(l.w)
 	}
 }
 

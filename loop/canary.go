@@ -165,7 +165,7 @@ func (l *link) strays(b []byte) bool {
 // nothing of somebody else's reply is collected. An error says nothing of the order of
 // replies: servers may refuse any command while they load, run a script, or by ACL.
 func (l *link) hear(b []byte) {
-	l.partial.add(b)
+	l.partial.add(l.w, b, 0)
 	var room [answerSize]byte
 	got, want := l.partial.bytes(), appendAnswer(room[:0], l.fifo.front().nonce())
 	switch {

@@ -186,7 +186,7 @@ func (l *link) trim() {
 	if l.fifo.len() == 0 && l.log.len() == 0 && l.w.now-l.heard > int64(quietTime) {
 		l.fifo.release()
 		l.log.release()
-		l.partial.release()
+		l.partial.release(l.w)
 		if len(l.waiters) == 0 { // a request that was answered before it was read may be on its way
 			l.waiters = nil
 		}

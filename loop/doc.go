@@ -52,7 +52,8 @@
 // all of it, or gives all of it to the kernel. Where the system maps no memory for one it is on the
 // heap, charged before it is taken ([session.extend]), and slow. A reply that is next in
 // order is written from the read buffer without a copy; one that is early is copied once,
-// into its session's parked buffer.
+// into its session's parked buffer. A large one that was collected, because it is early or a part
+// of one, lies in a region as well, to which the session refers.
 //
 // # Order
 //
@@ -208,6 +209,8 @@
 //	client     a request                     RequestBytes, BulkBytes, Args  an error that names the key, and it is closed
 //	client     that one, which is large      mostPushed per event and link  the rest goes to the server in other events ([link.unloadMore])
 //	client     it copied, split, or queued   mostWork/clientShare per event the rest of it waits for a turn ([session.workOn])
+//	client     one large reply, early or of  mostGiven, and mostWork/clientShare the rest of it waits for a turn ([session.drainSoon],
+//	           many servers                  per event                      [session.mergeLater])
 //	client     a transaction                 QueuedBytes                    an error that names the key
 //	clients    all of these together         MaxMemory, of a pool and all   who holds most is closed: of the pool
 //	                                                                        and the address that do ([worker.settleDebts])

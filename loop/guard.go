@@ -222,7 +222,7 @@ func (l *link) run(b []byte, answered bool) (rest []byte) {
 			l.canary.surplus += len(b)
 			return nil
 		case atGuard:
-			l.partial.add(b[:n])
+			l.partial.add(l.w, b[:n], 0)
 			if done {
 				l.doubt()
 				return b[n:]
@@ -253,7 +253,7 @@ func (l *link) mend() {
 	l.tellMended()
 	l.pushing = false
 	l.scan.Reset()
-	l.partial.release()
+	l.partial.release(l.w)
 	l.lead, l.leadsAll = 0, 0
 	for l.wire != nil && !l.fifo.front().isGuard() {
 		e := l.take()

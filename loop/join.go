@@ -11,9 +11,10 @@ import (
 // Owner: the worker. It belongs to a slot from scatter until the last part has settled, or
 // until the session is gone.
 type join struct {
-	how    codec.Join
-	left   int      // parts that have not settled
-	parts  []buffer // by part: its reply, where more than a number must be kept of it
+	how   codec.Join
+	left  int         // parts that have not settled
+	parts []partReply // by part: its reply, where more than a number must be kept of it
+	merging
 	owners []uint16 // by key: its part
 	sum    int64
 	ok     bool // AnyOK: one said so
@@ -51,7 +52,7 @@ func (w *worker) joinOf(cmd *codec.Command, n int) int32 {
 	j.writes = cmd.Flags&codec.FlagWrite != 0 || inSet(changesServers, cmd)
 	j.owners, j.targets, j.counts, j.names = j.owners[:0], j.targets[:0], j.counts[:0], j.names[:0]
 	for len(j.parts) < n {
-		j.parts = append(j.parts, buffer{})
+		j.parts = append(j.parts, partReply{})
 	}
 	return at
 }
@@ -63,6 +64,7 @@ func (w *worker) dropJoin(at int32) {
 		j.parts[i].rest()
 	}
 	j.bad.rest()
+	j.merging.drop(w)
 	if cap(j.owners) > 1024 {
 		*j = join{}
 	}
@@ -90,7 +92,7 @@ func (s *session) joinReply(e *entry, b []byte) {
 		if len(b) > worthCharging {
 			s.w.burden(s, int64(len(b)))
 		}
-		if !j.collect(e, b) {
+		if !j.collect(s.w, e, b) {
 			j.spoil(s.w.misfit(s, e))
 		}
 	}
@@ -98,10 +100,10 @@ func (s *session) joinReply(e *entry, b []byte) {
 }
 
 // collect takes what the command's reply will be made of. False: b is of the wrong type.
-func (j *join) collect(e *entry, b []byte) (fits bool) {
+func (j *join) collect(w *worker, e *entry, b []byte) (fits bool) {
 	switch j.how {
 	case codec.ArrayByKey, codec.Agree, codec.Concat, codec.And, codec.Walk:
-		j.parts[e.part].add(b)
+		j.parts[e.part].keep(w, b)
 	case codec.Sum:
 		n, ok := codec.Integer(b)
 		j.sum += n
@@ -152,6 +154,9 @@ func (s *session) joined(e *entry, j *join) {
 		reply = appendFault(reply, faultPartly, place{pool: s.pw.opt.Name})
 	case j.bad.len() > 0:
 		reply = append(reply, j.bad.bytes()...)
+	case j.isLarge():
+		s.mergeLater(e)
+		return
 	default:
 		reply = s.merge(e, j, reply)
 	}

@@ -40,7 +40,7 @@ type link struct {
 	base      int // bytes of log that were answered
 	sent      int // bytes of log that were given to the wire
 	scan      codec.ReplyScanner
-	partial   buffer // the beginning of a reply that cannot be passed on yet
+	partial   intake // the beginning of a reply that cannot be passed on yet
 	flowed    int    // bytes of it that have come
 	pushing   bool   // what is arriving is a push frame, see pushed
 	hearsPush bool   // and there is somebody for it

@@ -148,7 +148,7 @@ func (l *link) settleAll(f *fault) {
 	l.canary.forgetCanaries()
 	l.pushing, l.unasked = false, unasked{}
 	l.scan.Reset()
-	l.partial.release()
+	l.partial.release(l.w)
 	flowed := l.flows
 	l.flows, l.written = false, ring[stamp]{}
 	for fifo.len() > 0 {

@@ -134,7 +134,7 @@ func (l *link) forget() {
 // whole takes a reply, or the last piece of one.
 func (l *link) whole(b []byte) {
 	if l.greets > 0 {
-		l.partial.add(b)
+		l.partial.add(l.w, b, 0)
 		l.greeted(l.partial.bytes())
 		l.partial.rest()
 		return
@@ -152,9 +152,9 @@ func (l *link) whole(b []byte) {
 		l.flows = false
 		l.lastPiece(&e, b)
 	case l.partial.len() > 0:
-		l.partial.add(b)
+		l.partial.add(l.w, b, 0)
 		l.match(&e, l.partial.bytes())
-		l.w.orphan(&l.partial)
+		l.partial.release(l.w)
 	default:
 		l.match(&e, b)
 	}
@@ -174,7 +174,7 @@ func (l *link) leads(b []byte) bool {
 		l.leadCode, l.leadText = 0, ""
 	}
 	if l.lead++; l.partial.len() > 0 {
-		l.partial.add(b)
+		l.partial.add(l.w, b, 0)
 		b = l.partial.bytes()
 	}
 	if l.patient {
@@ -364,7 +364,7 @@ func (l *link) pieceFor(e *entry, s *session, b []byte) {
 		s.window.front().state = passing // no message may come in between
 		if l.partial.len() > 0 {
 			s.sayOwn(s.heard(e.seq, l.partial.bytes()))
-			l.partial.release()
+			l.partial.release(l.w)
 		}
 		s.say(s.heard(e.seq, b))
 		return

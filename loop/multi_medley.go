@@ -307,9 +307,8 @@ func (s *session) finale() {
 	m := s.medley
 	reply := s.medleyReply()
 	for _, seq := range append(m.slots, m.seq) {
-		sl := s.window.at(seq)
-		s.parkedLive -= int(sl.size)
-		sl.size = 0
+		s.unparked(seq)
+		s.window.at(seq).size = 0
 	}
 	sl := s.window.at(m.seq)
 	sl.at, sl.size = uint32(s.parked.len()), uint32(len(reply))
@@ -326,13 +325,13 @@ func (s *session) medleyReply() []byte {
 	if s.window.at(m.seq).mute {
 		return dst
 	}
-	rest := s.early(s.window.at(m.seq))
+	rest := s.parkedAt(m.seq)
 	rest = rest[codec.ArrayHeader(rest):]
 	own := 0
 	dst = codec.AppendArray(dst, len(m.order)-m.hidden)
 	for _, t := range m.order {
 		if t == ours {
-			dst = append(dst, s.early(s.window.at(m.slots[own]))...)
+			dst = append(dst, s.parkedAt(m.slots[own])...)
 			own++
 			continue
 		}

@@ -144,7 +144,7 @@ func (s *session) lag() {
 
 // unread returns the bytes of replies that the client has not taken.
 func (s *session) unread() int64 {
-	n := s.out.len() + s.parkedLive + s.remainder.bytes
+	n := s.out.len() + s.parkedLive + s.earlyLive + s.remainder.bytes
 	if s.wire != nil {
 		n += s.wire.backlog()
 	}
@@ -153,7 +153,7 @@ func (s *session) unread() int64 {
 
 // overLimit stops a session that does not read, and closes it over the hard limit.
 func (s *session) overLimit() {
-	if s.out.len()+s.parkedLive < handOver && !s.isSlow && s.stops&stopOutput == 0 {
+	if s.out.len()+s.parkedLive+s.earlyLive < handOver && !s.isSlow && s.stops&stopOutput == 0 {
 		return // the ordinary case costs a few loads
 	}
 	l, n := &s.pw.opt.Limits, s.unread()

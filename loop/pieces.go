@@ -75,8 +75,8 @@ func (s *session) copyOn(t *intake, b []byte, done int) int {
 // takes is charged, and before it is taken where it is much: it is not when the session has been
 // closed for it.
 func (s *session) extend(t *intake, p []byte, least int) (done bool) {
-	before := t.holds()
-	if s.w.foresee(s, t.growth(s.w, len(p), least)); s.wire == nil || s.state != sessionOpen {
+	before, was := t.holds(), s.state
+	if s.w.foresee(s, t.growth(s.w, len(p), least)); s.wire == nil || s.state != was {
 		return false
 	}
 	t.add(s.w, p, least)

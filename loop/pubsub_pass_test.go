@@ -120,6 +120,9 @@ func testMessages(t *testing.T, clients, resp int, order []string, size, n int) 
 			step(st.step)
 		}
 	}
+	for len(st.tasks) > 0 { // what clients are given in pieces
+		step(st.step)
+	}
 	for i, c := range all {
 		if got := c.take(); got != want.String() {
 			t.Fatalf("client %d got %d bytes, %.200q; want all of %d messages", i, len(got), got, n)

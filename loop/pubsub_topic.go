@@ -181,7 +181,7 @@ func (who member) receive(m []byte, kept **shared) (said bool) {
 	}
 	win := &s.window
 	at := uint32(s.parked.len())
-	if last := win.at(win.tail - 1); s.sub.behind == win.tail && last.at+last.size == at {
+	if last := win.at(win.tail - 1); s.sub.behind == win.tail && last.at+last.size == at && !last.apart {
 		last.size += uint32(len(m))
 	} else {
 		win.push(slot{join: noJoin, state: parked, at: at, size: uint32(len(m))})

@@ -31,8 +31,11 @@ type session struct {
 	run        []byte       // what to write after out, aliasing the read buffer of a link
 	out        buffer       // what to write first
 	remainder  remainder    // what to write behind run
+	drains     bool         // which goes on in the next turn
 	parked     buffer       // replies that came early
 	parkedLive int          // bytes of it that are still to be said
+	early      []early      // large ones, which lie elsewhere
+	earlyLive  int          // bytes of those
 	tail       *tail        // bytes that came and cannot be used yet
 	unfinished piecework    // what is done with the first request of it; nil: nothing yet
 	family     *family      // the links that speak its protocol and see its database
@@ -371,6 +374,7 @@ func (s *session) gone(cause error) {
 	s.dropRemainder()
 	s.out.release()
 	s.parked.release()
+	s.dropEarly()
 	s.window = ring[slot]{}
 	s.w.load.Add(-1)
 	s.pw.pool.clients.Add(-1)

@@ -2,7 +2,8 @@ package loop
 
 // A message that several subscribers do not take at once is held once for all of them: each has
 // in its remainder where its own rest of it begins, and hands it to its wire piece by piece. So
-// subscribers that read slowly cost a message each little more than what their wires keep.
+// subscribers that read slowly cost a message each little more than what their wires keep. A large
+// reply that was collected waits likewise, where it lies.
 
 // shareFrom is the size from which a message is shared out instead of copied. A smaller one costs
 // less than half a page more to copy than what is remembered of it.
@@ -17,9 +18,18 @@ const (
 
 // A shared is bytes that wait for sessions of one worker. Owner: their remainders.
 type shared struct {
-	b    []byte // not changed any more
-	refs int64  // lots that point here
-	own  bool   // one session's, which may add to it
+	b    []byte  // not changed any more
+	of   *region // in which b lies, and of which it is a user; nil: it is on the heap
+	refs int64   // lots that point here
+	own  bool    // one session's, which may add to it
+}
+
+// drop takes one of the lots away.
+func (b *shared) drop() {
+	if b.refs--; b.refs == 0 && b.of != nil {
+		b.of.release()
+		b.of, b.b = nil, nil
+	}
 }
 
 // A lot is the rest of shared bytes that waits for one session.
@@ -90,16 +100,17 @@ func (s *session) drainRemainder() {
 	case kept > q.stride/2:
 		q.stride = firstStride
 	}
-	done := 0
-	for done < len(q.lots) && s.wire != nil && s.wire.backlog() < q.stride {
+	done, given := 0, 0
+	for done < len(q.lots) && s.wire != nil && s.wire.backlog() < q.stride && given < mostGiven {
 		l := &q.lots[done]
 		piece := l.of.b[l.from:min(l.from+handOver, len(l.of.b))]
 		s.handed(len(piece))
+		given += len(piece)
 		l.from += len(piece)
 		q.bytes -= len(piece)
 		s.wire.write(piece)
 		if l.from == len(l.of.b) {
-			l.of.refs--
+			l.of.drop()
 			l.of = nil
 			done++
 		}
@@ -111,13 +122,33 @@ func (s *session) drainRemainder() {
 		*q = remainder{}
 	} else if s.wire != nil {
 		s.lag()
+		s.drainSoon()
 	}
+}
+
+// mostGiven is how much of a remainder a wire is given in an event.
+const mostGiven = 2 << 20
+
+// drainSoon has the remainder go on in later turns, as long as the wire takes more of it. When it
+// does not a tick looks again.
+func (s *session) drainSoon() {
+	if s.drains || s.wire.backlog() >= s.remainder.stride {
+		return
+	}
+	s.drains = true
+	s.w.addChore(func() (done bool) {
+		if s.lookAgain(); s.wire != nil && len(s.remainder.lots) > 0 && s.wire.backlog() < s.remainder.stride {
+			return false
+		}
+		s.drains = false
+		return true
+	})
 }
 
 // dropRemainder forgets the remainder: the session has gone.
 func (s *session) dropRemainder() {
 	for _, l := range s.remainder.lots {
-		l.of.refs--
+		l.of.drop()
 	}
 	s.remainder = remainder{}
 }

@@ -53,11 +53,11 @@ func (l *link) tapped(b []byte) {
 		}
 		return
 	}
-	l.partial.add(b)
+	l.partial.add(l.w, b, 0)
 	whole := l.partial
-	l.partial = buffer{}
-	l.w.orphans = append(l.w.orphans, whole)
+	l.partial = intake{} // the link may be closed
 	if !l.tap(whole.bytes()) {
 		l.putOff(whole.bytes())
 	}
+	whole.release(l.w)
 }

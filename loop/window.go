@@ -1,6 +1,9 @@
 package loop
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // A slot is one request's place in its session's reply order.
 type slot struct {
@@ -11,6 +14,7 @@ type slot struct {
 	write bool // counts in session.writes until it is settled
 	open  bool // its reply is put together of those in later slots, see medley
 	mute  bool // its reply is dropped: CLIENT REPLY OFF or SKIP
+	apart bool // parked: its reply is one of session.early
 }
 
 // slotState is how far a slot's reply has come.
@@ -58,9 +62,15 @@ func (s *session) park(seq uint32, b []byte) {
 		return
 	}
 	sl.state, sl.at, sl.size = parked, uint32(s.parked.len()), uint32(len(kept))
-	s.parked.add(kept)
-	s.parkedLive += len(kept)
-	if s.parked.holds() > worthCharging {
+	if where, is := s.w.stretchOf(kept); is {
+		sl.apart = true
+		s.early = append(s.early, early{seq, where})
+		s.earlyLive += len(kept)
+	} else {
+		s.parked.add(kept)
+		s.parkedLive += len(kept)
+	}
+	if s.parked.holds()+int64(s.earlyLive) > worthCharging {
 		s.w.burden(s, int64(len(kept)))
 	}
 	s.overLimit()
@@ -76,20 +86,57 @@ func (s *session) unpark() {
 		if sl.state != parked || sl.open {
 			break
 		}
-		s.say(s.early(sl))
-		s.parkedLive -= int(sl.size)
+		s.say(s.parkedAt(s.window.head))
+		s.unparked(s.window.head)
 		s.window.pop()
 	}
 	s.w.touch(s)
 }
 
-// early returns the reply of a parked slot. An empty one, of a muted request, lies nowhere:
+// An early is a large reply that is parked: it stays where it was collected.
+type early struct {
+	seq   uint32 // its slot
+	where stretch
+}
+
+// parkedAt returns the reply of a parked slot. An empty one, of a muted request, lies nowhere:
 // the buffer may have been let go of since, because nothing in it was still to be said.
-func (s *session) early(sl *slot) []byte {
-	if sl.size == 0 {
+func (s *session) parkedAt(seq uint32) []byte {
+	sl := s.window.at(seq)
+	switch {
+	case sl.size == 0:
 		return nil
+	case sl.apart:
+		return s.early[s.earlyOf(seq)].where.bytes()
 	}
 	return s.parked.bytes()[sl.at : sl.at+sl.size]
+}
+
+// earlyOf returns where the large reply of a slot is in session.early.
+func (s *session) earlyOf(seq uint32) int {
+	return slices.IndexFunc(s.early, func(e early) bool { return e.seq == seq })
+}
+
+// unparked forgets the reply of a parked slot, which has been said.
+func (s *session) unparked(seq uint32) {
+	sl := s.window.at(seq)
+	if !sl.apart {
+		s.parkedLive -= int(sl.size)
+		return
+	}
+	at := s.earlyOf(seq)
+	s.early[at].where.of.release()
+	s.early = slices.Delete(s.early, at, at+1)
+	s.earlyLive -= int(sl.size)
+	sl.apart = false
+}
+
+// dropEarly forgets the large replies that are parked: the session has gone.
+func (s *session) dropEarly() {
+	for _, e := range s.early {
+		e.where.of.release()
+	}
+	s.early, s.earlyLive = nil, 0
 }
 
 // compact drops parked replies that were said, when they are most of the buffer. Without
@@ -102,9 +149,9 @@ func (s *session) compact() {
 	case s.parked.len() > enough && s.parkedLive < s.parked.len()/2:
 		var fresh buffer
 		for p := s.window.head; p != s.window.tail; p++ {
-			if sl := s.window.at(p); sl.state == parked {
+			if sl := s.window.at(p); sl.state == parked && !sl.apart {
 				at := uint32(fresh.len())
-				fresh.add(s.early(sl))
+				fresh.add(s.parkedAt(p))
 				sl.at = at
 			}
 		}
@@ -119,9 +166,14 @@ func (s *session) say(b []byte) {
 	s.w.touch(s)
 }
 
-// next puts b next in the output. A run that continues the last one is only made longer, so
-// that replies which lie together in a link's read buffer leave without a copy.
+// next puts b next in the output. What is large and lies in a region, to which nothing is added any
+// more, is referred to there. A run that continues the last one is only made longer, so that replies
+// which lie together in a link's read buffer leave without a copy.
 func (s *session) next(b []byte) {
+	if where, is := s.w.stretchOf(b); is {
+		s.addShared(&shared{b: where.bytes(), of: where.of})
+		return
+	}
 	switch {
 	case len(s.remainder.lots) > 0:
 		s.addCopy(b)
