@@ -45,7 +45,7 @@ func (m *Machine) richer(b *member) bool {
 	if master == nil {
 		return false
 	}
-	unknown := b.weighed != b.repl.RunID && !m.carriesOn(&b.repl) && b.looked && b.mark.Keys > 0 && (b.mark.Epoch > 0 || m.familiar(b))
+	unknown := !b.weighed && !m.carriesOn(&b.repl) && b.looked && b.mark.Keys > 0 && (b.mark.Epoch > 0 || m.familiar(b))
 	return slices.ContainsFunc(m.abandoned, func(f past) bool {
 		has := m.worthFor(&b.repl, f)
 		return has == worthless && unknown || has.compare(m.worthFor(&master.repl, f)) > 0
@@ -122,12 +122,12 @@ func (m *Machine) bereave(b *member, was past) {
 }
 
 // weigh keeps in mind who was there when b was taken as master without all that was known, and of whom nothing shows that
-// he has more: he may be told to copy it. Nobody else would follow it, where all have started from append-only files. Who
-// is left alone for an earlier loss stays so.
+// he has more: as long as he has no other data he may be told to copy it. Nobody else would follow it, where all have
+// started from append-only files. Who is left alone for an earlier loss stays so.
 func (m *Machine) weigh(b *member, there func(*member) bool) {
 	for _, r := range m.members {
 		if r != b && there(r) && !m.mayExceed(r, b) && !m.richer(r) {
-			r.weighed = r.repl.RunID
+			r.weighed = true
 		}
 	}
 }

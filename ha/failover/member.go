@@ -75,13 +75,13 @@ type member struct {
 	refusal string // what it said to the last order to change that it refused; "" once it has obeyed
 
 	// Rejoining.
-	changedAt int64  // when it was last ordered to be something else
-	busy      bool   // an order is out
-	again     int64  // none before
-	mark      Mark   // what it held when it was identified
-	looked    bool   // it was, since it last changed its process or lineage
-	strange   bool   // its data are not ours
-	weighed   string // the process that was there when a master was taken without all that was known; "": none was
+	changedAt int64 // when it was last ordered to be something else
+	busy      bool  // an order is out
+	again     int64 // none before
+	mark      Mark  // what it held when it was identified
+	looked    bool  // it was, since it last changed its process or lineage
+	strange   bool  // its data are not ours
+	weighed   bool  // it was there, with the data that it has, when a master was taken without all that was known
 
 	// An alias.
 	same     int32 // the member that it is under another name
@@ -101,7 +101,7 @@ func (b *member) heard(ev Event) {
 		return
 	}
 	if ev.Repl.ID != b.repl.ID || ev.Repl.RunID != b.repl.RunID {
-		b.looked, b.strange = false, false
+		b.looked, b.strange, b.weighed = false, false, false
 	}
 	if ev.Repl.RunID != b.repl.RunID {
 		b.refusal, b.metAt = "", ev.At
