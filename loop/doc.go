@@ -133,6 +133,7 @@
 // where the topic has its first member here or loses its last; else a PING, and all orders of
 // one event share one, however many they are. So an order costs what it costs at a server, one
 // round trip, and a topic that is heard already costs the server a PING instead of a SUBSCRIBE.
+// Names that are told in one event travel in one command, see [feed.utter].
 //
 // What is promised, for any number of proxies in front of the same servers: a message whose
 // PUBLISH is sent after SUBSCRIBE was confirmed, and is answered before UNSUBSCRIBE is sent,

@@ -27,6 +27,8 @@ type feed struct {
 	nth     uint32                // of its connections, from 1: what was so on former ones is not so any more
 	carried int                   // strands that are open
 	asks    ring[ask]             // what the server has not answered yet
+	names   int                   // of those, the last so many are gathered and have not been told
+	bytes   int                   // of those names
 	asked   int64                 // when asks was last empty
 	pause   int64                 // how long it rests after the next failure
 	retryAt int64                 // when it may be dialed again
@@ -43,6 +45,7 @@ type feed struct {
 type ask struct {
 	what   askKind
 	st     *strand // nil for a mark
+	names  int     // the first of a command: how many there are in it; the others: 0
 	claims []claim // that its answer proves
 }
 
@@ -71,7 +74,7 @@ func (f *feed) carry(t *topic) {
 // mark returns an ask that the server will execute after this moment: the last one, as long
 // as it has not been written, so that all changes of one event share it.
 func (f *feed) mark() *ask {
-	if f.asks.len() == 0 || f.l.sent == f.l.log.len() {
+	if f.asks.len() == 0 || f.names == 0 && f.l.sent == f.l.log.len() {
 		f.utter(ask{what: askMark})
 	}
 	return f.asks.at(f.asks.tail - 1)
@@ -114,25 +117,6 @@ func (f *feed) each(all []*strand, do func(*strand)) {
 	}
 }
 
-// utter sends one command. It waits in the link until that is ready.
-func (f *feed) utter(a ask) {
-	if f.asks.len() == 0 {
-		f.asked = f.x.pw.w.now
-	}
-	f.asks.push(a)
-	frame := f.x.frame[:0]
-	switch a.what {
-	case askJoin:
-		frame = codec.AppendCommand(frame, verbs[a.st.t.kind].join, a.st.t.name)
-	case askLeave:
-		frame = codec.AppendCommand(frame, verbs[a.st.t.kind].leave, a.st.t.name)
-	default:
-		frame = codec.AppendCommand(frame, "ping")
-	}
-	f.x.frame = frame
-	f.l.utter(frame)
-}
-
 // hear takes one frame of the server; see tap.
 func (f *feed) hear(b []byte) (taken bool) {
 	f.pause = 0
@@ -161,16 +145,27 @@ func (f *feed) hear(b []byte) (taken bool) {
 // answered takes the answer to the oldest ask. what and name are the words of one that is no
 // error.
 func (f *feed) answered(b, what, name []byte) {
-	if f.asks.len() == 0 || !f.asks.front().fits(b, what, name) {
+	if f.asks.len() == f.names || !f.asks.front().fits(b, what, name) {
 		if !f.takenAway(string(what), name) {
 			f.l.breakUp(faultReply)
 		}
 		return
 	}
-	a := *f.asks.front()
-	*f.asks.front() = ask{}
-	f.asks.pop()
-	f.asked = f.x.pw.w.now
+	switch n := f.asks.front().names; {
+	case b[0] != '-' || n <= 1:
+		f.answeredOne(b)
+	case f.isBusy(b) || f.isMoved(b):
+		for range n {
+			f.answeredOne(b)
+		}
+	default:
+		f.askSingly(n, b)
+	}
+}
+
+// answeredOne takes the answer to the oldest ask.
+func (f *feed) answeredOne(b []byte) {
+	a := f.took()
 	switch {
 	case a.what == askMark: // a server that is busy says so, which proves as much
 	case b[0] == '-':
@@ -188,13 +183,29 @@ func (f *feed) answered(b, what, name []byte) {
 	f.proven(a.claims)
 }
 
+// took takes the oldest ask off.
+func (f *feed) took() ask {
+	a := *f.asks.front()
+	*f.asks.front() = ask{}
+	f.asks.pop()
+	f.asked = f.x.pw.w.now
+	return a
+}
+
+// isBusy reports whether an error says that the server takes nothing for now.
+func (f *feed) isBusy(b []byte) bool { return codeIs(b, "BUSY") || codeIs(b, "LOADING") }
+
+// isMoved reports whether an error says that another server of a cluster carries the topic.
+func (f *feed) isMoved(b []byte) bool {
+	return f.x.pw.table.Slotted() && (codeIs(b, "MOVED") || codeIs(b, "CLUSTERDOWN"))
+}
+
 // denied takes an error for an answer. The next table may say who carries the topic; a server
 // that is busy, or does not know yet that it is the one, is asked again.
 func (st *strand) denied(what askKind, b []byte) {
 	f := st.f
-	busy := codeIs(b, "BUSY") || codeIs(b, "LOADING")
-	moved := f.x.pw.table.Slotted() && (codeIs(b, "MOVED") || codeIs(b, "CLUSTERDOWN"))
-	f.astray = f.astray || busy || moved
+	moved := f.isMoved(b)
+	f.astray = f.astray || moved || f.isBusy(b)
 	if what == askLeave {
 		if st.isOpen() {
 			f.unended[st.named()] = st
@@ -213,7 +224,7 @@ func (st *strand) denied(what askKind, b []byte) {
 func (a *ask) fits(b, what, name []byte) bool {
 	switch {
 	case what == nil:
-		return b[0] == '-' || a.what == askMark
+		return a.what == askMark || b[0] == '-' && a.names > 0 // one error is the answer to all of a command
 	case a.what == askMark:
 		return string(what) == "pong"
 	case a.what == askJoin:
@@ -283,7 +294,7 @@ func (f *feed) lost() {
 	f.newBatch() // who has been written to may be handed what the next connection brings
 	f.walk = walk{}
 	asks := f.asks
-	f.l, f.asks, f.astray = nil, ring[ask]{}, false
+	f.l, f.asks, f.names, f.bytes, f.astray = nil, ring[ask]{}, 0, 0, false
 	f.pause = min(max(2*f.pause, int64(firstPause)), int64(lastPause))
 	f.retryAt = f.x.pw.w.now + f.pause
 	f.nth++

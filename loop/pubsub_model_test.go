@@ -16,7 +16,7 @@ import (
 // to those who listen later, in the order in which it did it.
 type subscribedServer struct {
 	wire *memWire
-	todo []string // commands it has been sent and has not looked at, e.g. "subscribe a"
+	todo []string // commands it has been sent and has not looked at, e.g. "subscribe a b"
 	out  []string // frames that have not been sent yet
 	has  map[string]bool
 }
@@ -50,7 +50,8 @@ func wordsIn(in string) (words []string, size int) {
 // work executes the oldest n commands.
 func (s *subscribedServer) work(n int) {
 	for _, line := range s.todo[:n] {
-		how, name, _ := strings.Cut(line, " ")
+		words := strings.Split(line, " ")
+		how := words[0]
 		kind := strings.TrimSuffix(strings.Replace(how, "un", "", 1), "subscribe")
 		switch {
 		case how == "ping" && len(s.has) == 0:
@@ -59,12 +60,15 @@ func (s *subscribedServer) work(n int) {
 		case how == "ping":
 			s.out = append(s.out, frame("*", "pong", ""))
 			continue
-		case strings.Contains(how, "un"):
-			delete(s.has, kind+name)
-		default:
-			s.has[kind+name] = true
 		}
-		s.out = append(s.out, confirmation("*", how, name, len(s.has)))
+		for _, name := range words[1:] {
+			if strings.Contains(how, "un") {
+				delete(s.has, kind+name)
+			} else {
+				s.has[kind+name] = true
+			}
+			s.out = append(s.out, confirmation("*", how, name, len(s.has)))
+		}
 	}
 	s.todo = s.todo[n:]
 }

@@ -206,8 +206,7 @@ func TestUnsubscribeBeforeConfirmation(t *testing.T) {
 	c.say("SUBSCRIBE", "x", "y", "x")
 	wantSaid(t, "UNSUBSCRIBE", c.say("UNSUBSCRIBE", "x", "y"), "")
 	feed := st.feedOf(0)
-	wantSaid(t, "the feed", feed.take(), frame("*", "subscribe", "x")+frame("*", "subscribe", "y")+
-		frame("*", "unsubscribe", "x")+frame("*", "unsubscribe", "y"))
+	wantSaid(t, "the feed", feed.take(), frame("*", "subscribe", "x", "y")+frame("*", "unsubscribe", "x", "y"))
 	wantSaid(t, "a subscription anew", c.say("SUBSCRIBE", "x"), "")
 	wantSaid(t, "joined", c.heard(feed, confirmation("*", "subscribe", "x", 1)+confirmation("*", "subscribe", "y", 2)),
 		confirmation("*", "subscribe", "x", 1)+confirmation("*", "subscribe", "y", 2)+confirmation("*", "subscribe", "x", 2))
@@ -297,7 +296,9 @@ func TestServerRefusesSubscription(t *testing.T) {
 	other.say("SUBSCRIBE", "bad", "good")
 	const noperm = "-NOPERM this user has no permissions to access one of the channels used as arguments\r\n"
 	feed := st.feedOf(0)
-	feed.take()
+	wantSaid(t, "the feed", feed.take(), frame("*", "subscribe", "good", "bad"))
+	wantSaid(t, "refused together", c.heard(feed, noperm), "")
+	wantSaid(t, "the feed", feed.take(), frame("*", "subscribe", "good")+frame("*", "subscribe", "bad"))
 	got := c.heard(feed, confirmation("*", "subscribe", "good", 1)+noperm)
 	wantSaid(t, "refused", got, noperm+noperm)
 	wantSaid(t, "refused to the other", other.take(), noperm)

@@ -8,6 +8,7 @@ type strand struct {
 	open    uint32  // the connection on which the server has confirmed, and has not confirmed the end; 0: none
 	asked   uint32  // the one on which the last that it has been told is to carry it, and it has not answered
 	refused bool    // the last answer was an error
+	single  bool    // it is asked for by itself: the server has refused a command about it and others
 	told    int     // of its surplus, see crowd
 	waiting []claim // of those who join, until the server has been asked and has confirmed
 }

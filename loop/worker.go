@@ -55,6 +55,7 @@ type worker struct {
 	chores     line
 	orders     effort        // of confirming orders
 	passing    line          // chores of feeds: they are not to stand behind those of clients
+	gathering  []*feed       // have names to tell their servers at the end of this event
 	batches    uint64        // how many there have been, see feed
 	turnDue    bool          // a turn has been asked for and has not begun
 	pressed    []*link       // got requests while idle: written at the end of this event
@@ -130,7 +131,7 @@ func (w *worker) end() {
 		w.balance()
 	}
 	wrote := len(w.touched) > 0
-	for w.flushTouched() || w.flushPressed() || w.bury() || w.feed() {
+	for w.flushTouched() || w.tellFeeds() || w.flushPressed() || w.bury() || w.feed() {
 	}
 	if wrote {
 		w.turn = perf.Now() - w.now
@@ -167,6 +168,16 @@ func (w *worker) flushPressed() (some bool) {
 	}
 	some = len(w.pressed) > 0
 	w.pressed = w.pressed[:0]
+	return some
+}
+
+// tellFeeds has feeds tell their servers what they have gathered.
+func (w *worker) tellFeeds() (some bool) {
+	for i := 0; i < len(w.gathering); i++ {
+		w.gathering[i].tellGathered()
+	}
+	some = len(w.gathering) > 0
+	w.gathering = w.gathering[:0]
 	return some
 }
 
