@@ -125,7 +125,7 @@ var Families = []Family{
 		[]Figure{{Read: care(func(c *Care) float64 { return truth(c.Latched) })}}},
 	{"huntaway_group_alarms", Gauge, GroupScope, "What an operator should look at now, see huntaway status", "",
 		[]Figure{{Read: care(func(c *Care) float64 { return float64(c.Alarms) })}}},
-	{"huntaway_failovers_total", Counter, GroupScope, "Times the group's writes were held or its master replaced, by who was master afterwards", "result",
+	{"huntaway_failovers_total", Counter, GroupScope, "Times the group's writes were held or its master replaced, by a switchover too, by who was master afterwards", "result",
 		[]Figure{
 			{Value: "new_master", Read: care(func(c *Care) float64 { return float64(c.Promoted) })},
 			{Value: "same_master", Read: care(func(c *Care) float64 { return float64(c.Kept) })},

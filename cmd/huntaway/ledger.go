@@ -104,6 +104,16 @@ func (t tenure) after(before, g *shard.Group) tenure {
 	return t
 }
 
+// begin says that who is master is about to be found out as at a start: every group's next hold is that of one.
+func (l *ledger) begin() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name, t := range l.tenures {
+		t.opened = false
+		l.tenures[name] = t
+	}
+}
+
 // ejections returns how often groups left the ring, and when this one last did.
 func (l *ledger) ejections(group string) (n uint64, last time.Time) {
 	l.mu.Lock()

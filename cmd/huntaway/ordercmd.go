@@ -84,7 +84,7 @@ func newSwitchover() *cobra.Command {
 		if o.DryRun {
 			return "nothing was done; leave out --dry-run to do it"
 		}
-		return fmt.Sprintf("done: %s is the master of group %s; write it into the configuration, so that a start begins with it", o.To, o.Group)
+		return fmt.Sprintf("done: %s is the master of group %s", o.To, o.Group)
 	}}
 	cmd := &cobra.Command{
 		Use:   "switchover --group NAME --to ADDRESS --expect-master ADDRESS",

@@ -71,6 +71,7 @@ func (p *proxy) takeOver(s *served, c *config.Pool) bool {
 	s.follows = false
 	err := p.monitor.Watch(s.watchOptions(c))
 	if err == nil {
+		s.ledger.begin()
 		p.monitor.Forget(s.name)
 		err = p.monitor.Watch(s.watchOptions(c))
 	}
