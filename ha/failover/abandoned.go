@@ -52,6 +52,14 @@ func (m *Machine) richer(b *member) bool {
 	})
 }
 
+// unmeasured tells whether nothing shows yet whether a server has what a master came back without: it has to be looked into
+// before it is told to copy anything, also when its lineage is one that the group had.
+func (m *Machine) unmeasured(b *member) bool {
+	return !b.looked && !b.weighed && !m.carriesOn(&b.repl) && slices.ContainsFunc(m.abandoned, func(f past) bool {
+		return m.worthFor(&b.repl, f) == worthless
+	})
+}
+
 // spellAbandoned and readAbandoned are how that stands in an Intent.
 func spellAbandoned(all []past) string {
 	words := make([]string, len(all))

@@ -26,7 +26,7 @@ func (m *Machine) realign() {
 		switch {
 		case b.repl.Replica && m.inLine(b):
 			b.detachedAt, b.strange = 0, false
-		case b.strange || !b.looked && (!b.repl.Replica || !m.ours(b)):
+		case b.strange || !b.looked && (!b.repl.Replica || !m.ours(b) || m.unmeasured(b)):
 			m.rejoin(Identify, b, m.comparable(b))
 		case m.mayJoin(b):
 			m.join(b)
@@ -65,7 +65,7 @@ func (m *Machine) restore() {
 		return
 	}
 	for _, r := range m.members {
-		if r == b || r.busy || m.now < r.again || !m.current(r) || !r.repl.Replica || !m.ours(r) || m.richer(r) {
+		if r == b || r.busy || m.now < r.again || !m.current(r) || !r.repl.Replica || !m.ours(r) || m.richer(r) || m.unmeasured(r) {
 			continue
 		}
 		if r.repl.Master == nowhere || m.memberAt(r.repl.Master) != nil && m.memberAt(r.repl.Master) != b || r.detachedAt != 0 && m.memberAt(r.repl.Master) != b {
