@@ -202,18 +202,23 @@ func (m *Machine) outmarks(r, b *member) bool {
 
 // older tells whether b, who was looked into, is of an earlier time than r by its mark, and can be
 // shown to lack something, or cannot be shown to have anything. The marks of epochs after the last publication say nothing:
-// they were given to who did not prove itself. One that is later than all of them another process has left.
+// they were given to who did not prove itself. One that is later than all of them another process has left. Who followed
+// the master up to its end is of no earlier time, though no mark could be left there.
 func (m *Machine) older(b, r *member) bool {
-	earlier := b.mark.Epoch < m.crowned() && r.mark.Epoch >= m.crowned() || m.later(r) && b.mark.Epoch < r.mark.Epoch
-	return b.looked && r.looked && earlier && m.share(&b.repl, m.known.Lineage) < m.known.Offset
+	earlier := b.predates(m.crowned()) && r.mark.Epoch >= m.crowned() || m.later(r) && b.predates(r.mark.Epoch)
+	return r.looked && earlier && !m.live(b) && m.share(&b.repl, m.known.Lineage) < m.known.Offset
 }
+
+// predates tells whether a server has data of a time before an epoch, by the mark that it has. What it had when it was looked
+// into tells nothing when it has taken something from a master since.
+func (b *member) predates(epoch uint64) bool { return b.looked && !b.moved && b.mark.Epoch < epoch }
 
 // holder returns a server that answers, could be master, and can be shown to have more of the
 // group's data than b, nil when there is none. Where nothing is known about b's lineage it may have
 // everything under another name, unless its mark says that it is older than the last master.
 func (m *Machine) holder(b *member) (best *member) {
 	most := m.worthOf(&b.repl)
-	obscure := most == worthless && !(b.looked && b.mark.Epoch < m.seenMark())
+	obscure := most == worthless && !b.predates(m.seenMark())
 	for _, r := range m.members {
 		if r == b || !m.fresh(r) || r.repl.Replica && r.repl.Priority == 0 {
 			continue

@@ -80,6 +80,7 @@ type member struct {
 	again     int64 // none before
 	mark      Mark  // what it held when it was identified
 	looked    bool  // it was, since it last changed its process or lineage
+	moved     bool  // it has taken something from a master since, so that its mark may be a later one
 	strange   bool  // its data are not ours
 	weighed   bool  // it was there, with the data that it has, when a master was taken without all that was known
 
@@ -112,6 +113,7 @@ func (b *member) heard(ev Event) {
 	if ev.Repl.Replica && ev.Repl.LinkUp {
 		b.linkedAs = ev.Repl.RunID
 	}
+	b.moved = b.moved || ev.Repl.Replica && ev.Repl.Offset != b.repl.Offset
 	b.repl, b.sent, b.heardAt, b.fault, b.text, b.ended = ev.Repl, sent, ev.At, vital.FaultNone, "", false
 	b.unsaving = ev.Fault == vital.FaultMisconf
 	b.clearEvidence()

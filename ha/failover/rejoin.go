@@ -26,7 +26,7 @@ func (m *Machine) realign() {
 		switch {
 		case b.repl.Replica && m.inLine(b):
 			b.detachedAt, b.strange = 0, false
-		case b.strange || !b.looked && (!b.repl.Replica || !m.ours(b) || m.unmeasured(b)):
+		case b.strange || (!b.looked || b.moved) && (!b.repl.Replica || !m.ours(b) || m.unmeasured(b)):
 			m.rejoin(Identify, b, m.comparable(b))
 		case m.mayJoin(b):
 			m.join(b)
@@ -217,7 +217,7 @@ func (m *Machine) rejoined(a await, ev Event) {
 
 // identified takes what a server is and holds.
 func (m *Machine) identified(b *member, ev Event) {
-	b.mark, b.looked = ev.Mark, true
+	b.mark, b.looked, b.moved = ev.Mark, true, false
 	switch {
 	case m.mayJoin(b):
 		b.strange = false // it was made empty meanwhile, perhaps
