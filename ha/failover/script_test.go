@@ -149,7 +149,7 @@ func (s *script) server(what string, b *box, rest []string) {
 	case "stop":
 		b.hung = true
 	case "cont":
-		b.hung = false
+		b.wake(s.w.now)
 	case "cut":
 		b.cut = true
 	case "alone":

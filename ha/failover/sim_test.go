@@ -88,7 +88,7 @@ func (w *world) happen(t *rapid.T, what string, b *box) {
 	case "stop":
 		b.hung = b.up
 	case "cont":
-		b.hung = false
+		b.wake(w.now)
 	case "cut":
 		b.cut = true
 	case "alone":
@@ -200,7 +200,8 @@ func (w *world) heal(t *rapid.T) {
 		w.start()
 	}
 	for _, b := range w.boxes {
-		b.hung, b.cut, b.alone, b.fault, b.slow, b.priority = false, false, false, vital.FaultNone, 0, 100
+		b.wake(w.now)
+		b.cut, b.alone, b.fault, b.slow, b.priority = false, false, vital.FaultNone, 0, 100
 		b.full, b.grudging = false, false
 		w.boot(b)
 	}

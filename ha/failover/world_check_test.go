@@ -85,9 +85,10 @@ func (w *world) obscured(o, b *box) bool {
 }
 
 // eligible tells whether a server could have been made master, for all that the machine knows: in a
-// failover, had it stood still in time.
+// failover, had it stood still in time and not started again since, which may be beside an old master that is back.
 func (w *world) eligible(b *box) bool {
-	_, stood := w.promised[b.id]
+	stand, stood := w.promised[b.id]
+	stood = stood && stand.RunID == b.runID
 	known := w.m.member(b.id)
 	seen := w.sees(b) && known.fault == vital.FaultNone && w.now-known.sent < second
 	shown := seen && w.m.worthFor(&known.repl, w.knew) != worthless
@@ -138,12 +139,16 @@ func (w *world) checkFollow(b, up *box) {
 // bereft keeps in mind what is lost with a new master that was away when the last write was acknowledged. It was if its
 // process had not been linked to the published master for longer than the machine lets anybody count as live, which is
 // DownSilence and a second or two: whatever its lineage then, nobody but an operator decides that the rest is overwritten.
+// Where the machine has not seen the last master alive it goes by when a replica says that it lost the link, and one that was
+// stopped then says that it did when it went on.
 func (w *world) bereft(b *box) {
-	since := w.ackedAt
+	since, ruledAt := w.ackedAt, b.ruledAt
 	if w.knew.at != 0 {
 		since = min(since, w.knew.at)
+	} else {
+		ruledAt = max(ruledAt, b.wokeAt)
 	}
-	if b.id != w.reign && b.ruledAt < since-w.m.o.DownSilence-2*second && w.promises() {
+	if b.id != w.reign && ruledAt < since-w.m.o.DownSilence-2*second && w.promises() {
 		w.left = w.left.and(w.lost(b.data))
 	}
 }

@@ -33,6 +33,7 @@ type box struct {
 	syncEnd int64 // a full copy is over then; 0: none
 	downAt  int64 // since when its link is down; unlinked: it has not been up since the process started
 	heardAt int64 // when it last heard its master
+	wokeAt  int64 // when it last went on with a link, after it had been stopped, since it started
 	ruledAt int64 // when it was last linked to the published master, itself or by whom it follows, since it started
 
 	holdings

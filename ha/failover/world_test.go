@@ -136,6 +136,14 @@ func (w *world) start() {
 	w.stalled, w.lostSeen, w.linked = 0, false, ""
 }
 
+// wake has a server go on when it was stopped.
+func (b *box) wake(now int64) {
+	if b.hung && b.linkUp {
+		b.wokeAt = now
+	}
+	b.hung = false
+}
+
 // crash ends this process; what is on its way to servers arrives.
 func (w *world) crash() {
 	w.dark = true
