@@ -66,7 +66,8 @@
 //
 // Anti-flapping is not a state but a permission: after a failover the machine does not begin
 // another within MinInterval, and after HourlyCap of them in an hour it is latched until an
-// operator releases it. While it may not act it stays Suspect, and Status says what forbids it.
+// operator releases it. One that somebody else has made, and that it follows while the old master does not answer, counts
+// as well. While it may not act it stays Suspect, and Status says what forbids it.
 //
 // # What counts as death
 //

@@ -10,7 +10,7 @@ import (
 // publish makes a server the group's master, in every state whose exit is Settling.
 func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	was, loss, least := m.known, m.lossAgainst(id), m.missing(&r, id)
-	before, old := m.tabled, m.deposed()
+	before, old, another := m.tabled, m.deposed(), m.anothers(id)
 	if m.state != Verifying {
 		m.unmarked()
 	}
@@ -31,9 +31,12 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 		m.announced.accepted, m.announced.bound = max(m.announced.accepted, m.announced.epoch), true
 	}
 	m.do(Action{Kind: Publish, Server: id, Epoch: m.epoch})
-	if b := m.member(id); m.state == Following && b.excluded { // a failover of ours all the same
+	switch b := m.member(id); {
+	case m.state == Following && b.excluded: // a failover of ours all the same
 		m.recent = append(m.recent, m.now)
 		m.remarks = append(m.remarks, b.Addr+" was made master because nobody else could be; it "+b.failure)
+	case another:
+		m.recent = append(m.recent, m.now)
 	}
 	m.intent.Begun, m.intent.Candidate, m.intent.Away, m.heirs = "", "", false, nil
 	m.settleMark()
@@ -45,6 +48,13 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	if old != nil {
 		m.loose(Demote, old.ID, id)
 	}
+}
+
+// anothers tells whether somebody else has made a failover that is followed: this process has seen the master, which does
+// not answer any more. After a switchover it says that it is a replica. The group shall not have the next one too soon,
+// whoever makes it.
+func (m *Machine) anothers(id int32) bool {
+	return m.o.Mode == Local && m.state == Following && id != m.master && m.known.at != 0 && !m.fresh(m.member(m.master))
 }
 
 // raise makes the epoch a later one, whose mark nobody is known to have.
