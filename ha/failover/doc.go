@@ -98,7 +98,8 @@
 //
 // A failover is an ordinary one when the promoted server followed the master's stream live when the master died: its
 // process was seen linked to it, or says that it lost the link, no earlier than a second before the master last
-// answered; where this process has not seen the master alive, no earlier than DownSilence before it began. What it lacks
+// answered; where this process has not seen the master alive, no earlier than DownSilence before it began, by what it says
+// itself: one that was stopped says that it lost the link when it went on. What it lacks
 // are the last moments; the old master is demoted when it returns. Everybody else was away: whatever offsets are known,
 // the master may have taken any number of writes since; so was a server that says it is master and that nobody is known to
 // have promoted, where this process knows the last master by the state file only. He is taken after DownSilence only, also when the one has failed for
