@@ -193,8 +193,10 @@
 //	client     what masters say              one question, inquiryTime      what they do not tell is left out ([session.inquireFor])
 //	client     words of what is answered here mostWords, mostWordBytes       refused ([session.local])
 //	clients    the same, all of them         piecesPerTurn per turn         chores stand in line ([worker.addChore])
-//	server     messages to pass on           mostWork per event             what it says waits for a turn ([feed.goOn])
+//	server     messages to pass on, answers  mostWork per event             what it says waits for a turn ([feed.goOn])
 //	client     orders with many names        namesPerPiece per event         they are read, and confirmed, in pieces ([pledge])
+//	client     to subscribe, the server's    such a piece of an order,      the next is read when the server has answered
+//	           work                          mostNamed names of all         ([pledge.readSome], [session.awaitsQuiet])
 //	server     to be asked for topics anew   the same                       in pieces ([feed.each], [poolWorker.resubscribe])
 //	clients    to publish more than that     a read's worth                 PUBLISH waits ([session.waitsForFeeds])
 //	client     answers that it does not read pauseOutput                    it is not read from

@@ -107,8 +107,8 @@ func (s *session) pubSub(cmd *codec.Command, r *codec.Request) {
 }
 
 // mostNamed is how many names may be in a session's unanswered orders before the next order
-// waits for them: more are remembered for nobody, however slow a server is.
-const mostNamed = 10_000
+// waits for them: a server has no more of a session to do at once, however slow it is.
+const mostNamed = 128
 
 // awaitsQuiet makes an order wait until everything before it has been answered, unless that
 // is nothing but orders, and not too many; it reports whether the order waits. What a session
@@ -124,6 +124,10 @@ func (s *session) awaitsQuiet(r *codec.Request) bool {
 // subscribe serves SUBSCRIBE and its sisters.
 func (s *session) subscribe(kind topicKind, r *codec.Request) {
 	x := s.pw.switchboard()
+	if s.parted && r.Len()-1 > s.w.namesPerPiece() {
+		s.lastWord(endPeer) // a client that is gone is not waited for
+		return
+	}
 	if s.subscribesTooMuch(x, kind, r) {
 		s.refuse("ERR huntaway: too many subscriptions; one connection may have " +
 			decimal(s.pw.opt.Limits.Subscriptions) + ", see limits.subscriptions")
@@ -153,6 +157,13 @@ func (s *session) subscribesTooMuch(x *switchboard, kind topicKind, r *codec.Req
 	return have+len(fresh) > most
 }
 
+// isJoining reports whether an order to subscribe is being read, which takes several turns. A
+// client that goes away meanwhile is not waited for.
+func (s *session) isJoining() bool {
+	return s.stops&stopOrder != 0 && s.sub != nil && s.sub.pledges.len() > 0 &&
+		(*s.sub.pledges.at(s.sub.pledges.tail - 1)).joins
+}
+
 // asksFor reports whether the session's orders so far ask for t, which may be nil.
 func (s *session) asksFor(t *topic) bool {
 	if t == nil || s.sub == nil {
@@ -173,6 +184,9 @@ func (s *session) unsubscribe(kind topicKind, r *codec.Request) {
 	p.read(r)
 }
 
+// mostSorted is how many topics a session leaves in the order of their names.
+const mostSorted = 256
+
 // topicsOf returns the topics of a kind that the session's orders so far ask for: by name, unless
 // there are so many that this would take long.
 func (s *session) topicsOf(kind topicKind) (some []*topic) {
@@ -181,7 +195,8 @@ func (s *session) topicsOf(kind topicKind) (some []*topic) {
 			some = append(some, t)
 		}
 	}
-	if len(some) <= s.w.namesPerPiece() {
+	s.spend(workHand * len(s.sub.topics))
+	if len(some) <= mostSorted {
 		slices.SortFunc(some, func(a, b *topic) int { return strings.Compare(a.shown, b.shown) })
 	}
 	return some
@@ -281,8 +296,8 @@ func (s *session) dropSubscriptions() {
 	if s.sub == nil {
 		return
 	}
-	for ; s.sub.pledges.len() > 0; s.sub.pledges.pop() {
-		(*s.sub.pledges.front()).drop()
+	for at := s.sub.pledges.head; at != s.sub.pledges.tail; at++ {
+		(*s.sub.pledges.at(at)).over = true
 	}
 	if !s.dropSome() {
 		s.w.addChore(s.dropSome)
@@ -292,6 +307,11 @@ func (s *session) dropSubscriptions() {
 // dropSome ends some subscriptions, and reports whether those were the last.
 func (s *session) dropSome() (all bool) {
 	n := s.w.namesPerPiece()
+	for ; s.sub.pledges.len() > 0; s.sub.pledges.pop() {
+		if all, n = (*s.sub.pledges.front()).forgetSome(n); !all {
+			return false
+		}
+	}
 	for _, at := range s.sub.topics {
 		if n--; n < 0 {
 			return false

@@ -26,6 +26,7 @@ func tellsOf(t *testing.T, feed *memWire) (all [][]string) {
 func TestNamesTravelTogether(t *testing.T) {
 	for _, v := range verbs {
 		st := newTestWorker(t, PoolOptions{})
+		st.e.workers[0].mostWork *= 4 // so that an order is read at once
 		first, second := st.client(0, 0), st.client(0, 0)
 		first.say(v.join, "x")
 		feed := st.feedOf(0)

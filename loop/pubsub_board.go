@@ -129,19 +129,17 @@ func (x *switchboard) feedOf(id int32) *feed {
 	return f
 }
 
-// hopeless returns the error for an order that is not worth waiting for, or nil.
-func (x *switchboard) hopeless(p *pledge) []byte {
-	if x.pw.opt.HoldTimeout > 0 || !p.joins {
+// hopeless returns the error for an order with a change that is not worth waiting for, or nil.
+func (x *switchboard) hopeless(c *change) []byte {
+	if x.pw.opt.HoldTimeout > 0 || !c.p.joins {
 		return nil
 	}
-	for _, c := range p.changes {
-		if c.t.orphan {
-			return x.pw.faultReply(faultNoMaster, -1)
-		}
-		for _, st := range c.t.strands {
-			if st.f.l == nil {
-				return x.pw.faultReply(st.f.fault(), st.f.server)
-			}
+	if c.t.orphan {
+		return x.pw.faultReply(faultNoMaster, -1)
+	}
+	for _, st := range c.t.strands {
+		if st.f.l == nil {
+			return x.pw.faultReply(st.f.fault(), st.f.server)
 		}
 	}
 	return nil
@@ -203,7 +201,7 @@ func (x *switchboard) beginAnew(t *topic) {
 		if c.left == 0 {
 			continue
 		}
-		if reply := x.hopeless(c.p); reply != nil {
+		if reply := x.hopeless(c); reply != nil {
 			c.p.fail(reply)
 		} else {
 			x.begin(c)
@@ -242,6 +240,7 @@ func (x *switchboard) expirePledges() {
 	for _, p := range x.pledges {
 		switch {
 		case p.over || limit == 0 || x.pw.w.now-p.since < limit:
+		case p.isUnread() && !p.joins: // it waits for nothing but its turn
 		case p.joins:
 			p.fail(late)
 		default:

@@ -125,8 +125,7 @@ func (f *feed) hear(b []byte) (taken bool) {
 		return true // a message so long that every subscriber would be cut off for it
 	}
 	if b[0] != '*' {
-		f.answered(b, nil, nil) // an error, or +PONG while nothing is subscribed to
-		return true
+		return f.answered(b, nil, nil) // an error, or +PONG while nothing is subscribed to
 	}
 	what, at := word(b, codec.ArrayHeader(b))
 	name, _ := word(b, at)
@@ -138,18 +137,22 @@ func (f *feed) hear(b []byte) (taken bool) {
 	case "smessage":
 		return f.pass(shardTopic, name, b)
 	}
-	f.answered(b, what, name)
-	return true
+	return f.answered(b, what, name)
 }
 
 // answered takes the answer to the oldest ask. what and name are the words of one that is no
-// error.
-func (f *feed) answered(b, what, name []byte) {
+// error. It reports whether it has: what is more than an event's work is put off.
+func (f *feed) answered(b, what, name []byte) (taken bool) {
+	if f.effort.spend(f.x.pw.w, 0) {
+		f.standInLine()
+		return false
+	}
+	f.effort.spend(f.x.pw.w, workTold)
 	if f.asks.len() == f.names || !f.asks.front().fits(b, what, name) {
 		if !f.takenAway(string(what), name) {
 			f.l.breakUp(faultReply)
 		}
-		return
+		return true
 	}
 	switch n := f.asks.front().names; {
 	case b[0] != '-' || n <= 1:
@@ -161,6 +164,7 @@ func (f *feed) answered(b, what, name []byte) {
 	default:
 		f.askSingly(n, b)
 	}
+	return true
 }
 
 // answeredOne takes the answer to the oldest ask.

@@ -103,6 +103,17 @@ func (s *subscribedServer) finish(t *testing.T) {
 	}
 }
 
+// settle lets everything happen.
+func (s *subscribedServer) settle(t *testing.T, st *stage) {
+	t.Helper()
+	for st.run(); ; st.run() {
+		s.finish(t)
+		if s.take(t); len(st.tasks)+len(s.todo) == 0 {
+			return
+		}
+	}
+}
+
 // A listener is a client, and what it may have heard of each topic. Time is the number of
 // messages that have been published.
 type listener struct {
@@ -344,7 +355,7 @@ func (m *model) finish() {
 	if m.server.wire == nil {
 		t.Skip("nobody has subscribed")
 	}
-	m.settle()
+	m.server.settle(t, m.st)
 	wantSame(t, m.server, m.clients)
 	for _, c := range m.clients {
 		c.listen(t, m.now)
@@ -354,19 +365,9 @@ func (m *model) finish() {
 		}
 		c.close()
 	}
-	m.settle()
+	m.server.settle(t, m.st)
 	wantSame(t, m.server, nil)
 	wantNothingLeft(t, m.x)
-}
-
-// settle lets everything happen.
-func (m *model) settle() {
-	for m.st.run(); ; m.st.run() {
-		m.server.finish(m.t)
-		if m.server.take(m.t); len(m.st.tasks)+len(m.server.todo) == 0 {
-			return
-		}
-	}
 }
 
 // wantSame compares what the server has with what the clients have together.

@@ -8,17 +8,18 @@ import "huntaway/codec"
 type pledge struct {
 	s        *session
 	seq      uint32 // its slot
-	since    int64  // when it had been read
+	since    int64  // when the last of its names were read
 	kind     topicKind
 	joins    bool // it subscribes; false: it unsubscribes
 	silent   bool // it is not confirmed: what it does is part of another command
 	over     bool // nobody waits for it any more, or nothing is left to wait for
-	left     int  // changes that some server has not answered
+	left     int  // changes that some server has not answered, and one until all names have been read
 	mentions []mention
 	changes  []*change
 	rest     []byte   // names that have not been read, as bulk strings
 	leaving  []*topic // topics that have not been read
 	begun    int      // changes that have begun
+	known    int      // of those, the first so many, of which nothing is missing
 	broken   []byte   // the error to answer with, and to take back what it did
 	told     int      // once it is over: mentions that are confirmed
 	said     []byte   // of that, what has not been said
@@ -80,12 +81,11 @@ func (p *pledge) name(t *topic, name string) {
 }
 
 // namesPerPiece is how many names of an order are read in one event.
-func (w *worker) namesPerPiece() int { return max(1, w.mostWork/workName) }
+func (w *worker) namesPerPiece() int { return max(1, w.mostWork/clientShare/workName) }
 
 // read takes the names of an order, and makes it wait for what its changes wait for. Of very many
 // the others are read in later turns, and the session takes no more requests before.
 func (p *pledge) read(r *codec.Request) {
-	p.left = 1 // until all have begun
 	most := p.s.w.namesPerPiece()
 	for i := 1; i < r.Len(); i++ {
 		if i > most {
@@ -94,38 +94,45 @@ func (p *pledge) read(r *codec.Request) {
 		}
 		p.nameOne(r.Arg(i))
 	}
-	p.readOn()
+	p.readFirst()
 }
 
 // leave is read for an order to leave topics.
 func (p *pledge) leave(all []*topic) {
-	p.left = 1
 	p.leaving = all
-	p.readOn()
+	p.readFirst()
 }
 
-// readOn goes on reading the order, after the first piece of its names.
-func (p *pledge) readOn() {
-	s, w := p.s, p.s.w
-	all := p.readSome(w.namesPerPiece() - len(p.mentions))
+// readFirst reads the first piece of the order, of which names have been taken.
+func (p *pledge) readFirst() {
+	s, x := p.s, p.s.pw.switchboard()
+	x.pledges = append(x.pledges, p)
+	p.left = 1 // until all have been read
+	p.readSome(s.w.namesPerPiece() - len(p.mentions))
 	s.spend(workName*len(p.mentions) + workAnswer)
-	if all {
-		return
+	if p.isUnread() {
+		s.stop(stopOrder)
 	}
-	s.stop(stopOrder)
-	w.addChore(func() bool {
-		if !p.over && !p.readSome(w.namesPerPiece()) {
-			return false
-		}
-		s.release(stopOrder)
-		return true
-	})
 }
 
-// readSome reads at most n names, and has their changes begin. It reports whether those were
-// the last.
-func (p *pledge) readSome(n int) (all bool) {
+// isUnread reports whether names of the order have not been read.
+func (p *pledge) isUnread() bool { return len(p.rest)+len(p.leaving) > 0 }
+
+// readMore is the order's chore: one more piece of its names.
+func (p *pledge) readMore() (done bool) {
+	if !p.over {
+		p.readSome(p.s.w.namesPerPiece())
+	}
+	return true
+}
+
+// readSome reads at most n names, and has their changes begin. Who subscribes waits for servers
+// between any two pieces: what they have not answered of one order is bounded, and of one whose
+// client goes away what has not been read costs nothing.
+func (p *pledge) readSome(n int) {
 	x := p.s.pw.switchboard()
+	p.left++ // until this piece has been read
+	p.since = p.s.w.now
 	for ; n > 0 && len(p.rest) > 0; n-- {
 		name, size := word(p.rest, 0)
 		p.nameOne(name)
@@ -135,6 +142,10 @@ func (p *pledge) readSome(n int) (all bool) {
 		p.name(p.leaving[0], "")
 		p.leaving = p.leaving[1:]
 	}
+	if p.joins {
+		p.known = p.begun
+	}
+	first := p.begun
 	for ; p.begun < len(p.changes); p.begun++ {
 		c := p.changes[p.begun]
 		c.t.namedBy = nil
@@ -142,11 +153,20 @@ func (p *pledge) readSome(n int) (all bool) {
 		c.t.pending.add(c)
 		x.begin(c)
 	}
-	if len(p.rest)+len(p.leaving) > 0 {
-		return false
+	for _, c := range p.changes[first:] {
+		if reply := x.hopeless(c); reply != nil {
+			p.fail(reply)
+			return
+		}
 	}
-	p.begin(x)
-	return true
+	switch {
+	case !p.isUnread():
+		p.left--
+		p.s.release(stopOrder)
+	case !p.joins:
+		p.s.w.addChore(p.readMore)
+	}
+	p.kept()
 }
 
 // nameOne adds a name to the order, as a client says it.
@@ -162,18 +182,6 @@ func (p *pledge) nameOne(said []byte) {
 	} else {
 		p.name(nil, string(said))
 	}
-}
-
-// begin makes an order that has been read wait for its changes. It is answered at once when
-// nothing is missing, or when what is missing cannot be had and nothing is held.
-func (p *pledge) begin(x *switchboard) {
-	if reply := x.hopeless(p); reply != nil {
-		p.fail(reply)
-		return
-	}
-	p.since = p.s.w.now
-	x.pledges = append(x.pledges, p)
-	p.kept()
 }
 
 // begin makes a change wait for every feed of its topic, from now on.
@@ -202,11 +210,15 @@ func (c *change) heard() {
 
 // kept counts a change of which everything is known.
 func (p *pledge) kept() {
-	if p.left--; p.left > 0 || p.over {
-		return
+	p.left--
+	switch {
+	case p.over:
+	case p.left == 0:
+		p.over = true
+		p.s.answerPledges()
+	case p.left == 1 && p.joins && p.isUnread():
+		p.s.w.addChore(p.readMore)
 	}
-	p.over = true
-	p.s.answerPledges()
 }
 
 // fail makes an error the answer of an order; without one it is kept as far as it can be.
@@ -215,18 +227,27 @@ func (p *pledge) fail(reply []byte) {
 		return
 	}
 	p.over, p.broken = true, reply
-	for _, c := range p.changes {
-		c.forget()
+	if p.isUnread() {
+		p.rest, p.leaving = nil, nil
+		p.s.release(stopOrder)
+	}
+	for ; p.known < len(p.changes); p.known++ {
+		p.changes[p.known].forget()
 	}
 	p.s.answerPledges()
 }
 
-// drop forgets an order whose session is gone.
-func (p *pledge) drop() {
-	p.over = true
-	for _, c := range p.changes {
-		c.forget()
+// forgetSome takes changes of an order whose session is gone out of their topics' books, at most
+// n. It reports whether those were the last, and how many more it could have taken.
+func (p *pledge) forgetSome(n int) (all bool, left int) {
+	for ; p.known < len(p.changes); p.known++ {
+		if n == 0 {
+			return false, 0
+		}
+		p.changes[p.known].forget()
+		n--
 	}
+	return true, n
 }
 
 // forget takes a change that is not complete out of its topic's books.

@@ -174,7 +174,7 @@ func (s *session) stayStopped() {
 	case s.stops == stopAlone && (s.tail == nil || s.tail.buf.len()-s.tail.used < mostAside):
 		s.wire.resume() // it reads on, so that a client that goes away while it is blocked is noticed
 		return
-	case s.stops == stopAlone && s.blocked() != nil:
+	case s.stops == stopAlone && s.blocked() != nil, s.stops&^stopsBriefly == 0 && s.isJoining():
 		s.wire.await() // for the same reason
 	default:
 		s.wire.pause()
@@ -337,7 +337,7 @@ func (s *session) hangUp() {
 func (s *session) lost(cause error, polite bool) {
 	old := s.wire
 	s.wire = nil
-	if polite && s.state == sessionOpen && s.owed() && s.blocked() == nil {
+	if polite && s.state == sessionOpen && s.owed() && s.blocked() == nil && !s.isJoining() {
 		if last := old.linger(); last != nil {
 			s.wire = last
 			s.parted = true

@@ -23,7 +23,8 @@ const (
 	workTable  = 64 << 10 // for going through the table of commands
 	workMatch  = 1 << 10  // for trying a pattern on every setting
 	workHand   = 8        // for handing a message to one member
-	workName   = 1 << 10  // for a name in an order (3 us), and again for its confirmation
+	workName   = 2 << 10  // for a name in an order (6 us), and again for its confirmation
+	workTold   = 512      // for what a server answers to a name
 	workWrite  = 2 << 10  // for a system call that writes to a client
 )
 
