@@ -2,8 +2,8 @@ package loop
 
 import "sync/atomic"
 
-// What clients make the process hold (unfinished requests, transactions, replies that are
-// collected, joined, or wait to be read) is bounded for each pool and for all. It is charged as
+// What clients make the process hold (unfinished requests, transactions, subscriptions, replies
+// that are collected, joined, or wait to be read) is bounded for each pool and for all. It is charged as
 // it comes, never as it is announced, and counted at every tick, and before when much has come:
 // see due. What of a link is for nobody any more the link is charged with. Who pays when there is
 // too much: see settleDebts.
@@ -53,6 +53,7 @@ func (s *session) holds() int64 {
 	if s.tx != nil {
 		n += s.tx.holds()
 	}
+	n += s.sub.holds()
 	if s.unfinished != nil {
 		n += s.unfinished.holds()
 	}

@@ -39,6 +39,7 @@ type subscriber struct {
 	wants     int             // topics that its orders so far ask for
 	pledges   ring[*pledge]   // its unanswered orders, oldest first
 	named     int             // names in them
+	bytes     int             // of the names of topics
 	answering bool            // they are being answered, now or by a chore
 	behind    uint32          // the slot behind the last messages that took one
 }
@@ -51,6 +52,25 @@ type stake struct {
 	deaf    []*strand // of a member that leaves: from where it hears no more
 	changes int       // unanswered orders that name the topic
 	wants   bool      // its orders so far ask for the topic
+}
+
+// What a subscription takes of memory, besides its name: as a topic that the session has alone,
+// with its strand and what all of them are found by; and a name in an order.
+const (
+	bytesPerStake   = 512
+	bytesPerMention = 128
+)
+
+// holds returns about how many bytes the session's subscriptions and orders take.
+func (sub *subscriber) holds() int64 {
+	if sub == nil {
+		return 0
+	}
+	n := sub.bytes + bytesPerStake*len(sub.topics) + bytesPerMention*sub.named
+	if sub.pledges.len() > 0 { // others have been read, and have nothing to say
+		n += cap((*sub.pledges.at(sub.pledges.tail - 1)).rest) + cap((*sub.pledges.front()).said)
+	}
+	return int64(n)
 }
 
 // confirmed is the count in confirmations of a kind: channels and patterns are counted

@@ -131,6 +131,7 @@ func (p *pledge) readMore() (done bool) {
 // client goes away what has not been read costs nothing.
 func (p *pledge) readSome(n int) {
 	x := p.s.pw.switchboard()
+	defer p.s.chargeOrders(p.s.sub.holds())
 	p.left++ // until this piece has been read
 	p.since = p.s.w.now
 	for ; n > 0 && len(p.rest) > 0; n-- {
@@ -167,6 +168,14 @@ func (p *pledge) readSome(n int) {
 		p.s.w.addChore(p.readMore)
 	}
 	p.kept()
+}
+
+// chargeOrders has what the session's subscriptions take counted, where that is worth it; before
+// is what it was.
+func (s *session) chargeOrders(before int64) {
+	if after := s.sub.holds(); after > worthCharging {
+		s.w.burden(s, max(after-before, 0))
+	}
 }
 
 // nameOne adds a name to the order, as a client says it.

@@ -104,6 +104,7 @@ func (s *session) stakeIn(t *topic) *stake {
 	if at == nil {
 		at = &stake{t: t}
 		s.sub.topics[t] = at
+		s.sub.bytes += len(t.name)
 	}
 	return at
 }
@@ -130,6 +131,7 @@ func (s *session) unwant(at *stake) {
 func (s *session) settle(at *stake) {
 	if at.place == 0 && at.changes == 0 && !at.wants {
 		delete(s.sub.topics, at.t)
+		s.sub.bytes -= len(at.t.name)
 		at.t.letGo()
 	}
 }
