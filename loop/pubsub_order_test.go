@@ -283,8 +283,11 @@ func TestOrdersAreBounded(t *testing.T) {
 	wantSaid(t, "the feed", feed.take(), frame("*", "subscribe", "a"))
 	said := c.heard(feed, confirmation("*", "subscribe", "a", 1))
 	for said == "" { // the other names of the order, a piece at a time
-		wantSaid(t, "the feed", feed.take(), frame("*", "ping"))
-		said = c.heard(feed, pong)
+		pings := strings.Count(feed.take(), "ping")
+		if pings == 0 {
+			t.Fatal("the order is not read on")
+		}
+		said = c.heard(feed, strings.Repeat(pong, pings))
 	}
 	if got := strings.Count(said, confirmation("*", "subscribe", "a", 1)); got != 131_000 {
 		t.Errorf("%d names are confirmed; want 131000", got)

@@ -20,6 +20,7 @@ type pledge struct {
 	leaving  []*topic // topics that have not been read
 	begun    int      // changes that have begun
 	known    int      // of those, the first so many, of which nothing is missing
+	reading  bool     // its next piece is among the chores
 	broken   []byte   // the error to answer with, and to take back what it did
 	told     int      // once it is over: mentions that are confirmed
 	said     []byte   // of that, what has not been said
@@ -80,8 +81,14 @@ func (p *pledge) name(t *topic, name string) {
 	}
 }
 
-// namesPerPiece is how many names of an order are read in one event.
-func (w *worker) namesPerPiece() int { return max(1, w.mostWork/clientShare/workName) }
+// namesPerPiece is how many names of an order are read in one event. Several events with a piece
+// for each of several clients are between a request of another client and its reply, so it is a
+// part of what an event may do for one.
+func (w *worker) namesPerPiece() int { return max(1, w.mostWork/clientShare/workName/2) }
+
+// mostAsked is how many names of an order servers may have to answer for it to be read on: enough
+// for what is read in the time that the answer to a piece takes.
+const mostAsked = 64
 
 // read takes the names of an order, and makes it wait for what its changes wait for. Of very many
 // the others are read in later turns, and the session takes no more requests before.
@@ -120,14 +127,14 @@ func (p *pledge) isUnread() bool { return len(p.rest)+len(p.leaving) > 0 }
 
 // readMore is the order's chore: one more piece of its names.
 func (p *pledge) readMore() (done bool) {
-	if !p.over {
+	if p.reading = false; !p.over {
 		p.readSome(p.s.w.namesPerPiece())
 	}
 	return true
 }
 
 // readSome reads at most n names, and has their changes begin. Who subscribes waits for servers
-// between any two pieces: what they have not answered of one order is bounded, and of one whose
+// where they have much to answer: what they have not of one order is bounded, and of one whose
 // client goes away what has not been read costs nothing.
 func (p *pledge) readSome(n int) {
 	x := p.s.pw.switchboard()
@@ -143,8 +150,8 @@ func (p *pledge) readSome(n int) {
 		p.name(p.leaving[0], "")
 		p.leaving = p.leaving[1:]
 	}
-	if p.joins {
-		p.known = p.begun
+	for p.known < p.begun && p.changes[p.known].left == 0 {
+		p.known++
 	}
 	first := p.begun
 	for ; p.begun < len(p.changes); p.begun++ {
@@ -160,12 +167,9 @@ func (p *pledge) readSome(n int) {
 			return
 		}
 	}
-	switch {
-	case !p.isUnread():
+	if !p.isUnread() {
 		p.left--
 		p.s.release(stopOrder)
-	case !p.joins:
-		p.s.w.addChore(p.readMore)
 	}
 	p.kept()
 }
@@ -225,7 +229,8 @@ func (p *pledge) kept() {
 	case p.left == 0:
 		p.over = true
 		p.s.answerPledges()
-	case p.left == 1 && p.joins && p.isUnread():
+	case p.isUnread() && !p.reading && (!p.joins || p.left <= mostAsked):
+		p.reading = true
 		p.s.w.addChore(p.readMore)
 	}
 }
