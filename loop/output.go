@@ -153,7 +153,7 @@ func (s *session) unread() int64 {
 
 // overLimit stops a session that does not read, and closes it over the hard limit.
 func (s *session) overLimit() {
-	if s.out.len()+s.parkedLive+s.earlyLive < handOver && !s.isSlow && s.stops&stopOutput == 0 {
+	if s.out.len()+s.parkedLive+s.earlyLive < handOver && !s.isSlow && s.stops&stopOutput == 0 && (s.lease == nil || !s.lease.dammed) {
 		return // the ordinary case costs a few loads
 	}
 	l, n := &s.pw.opt.Limits, s.unread()

@@ -120,8 +120,11 @@ func (s *session) drainRemainder() {
 	q.lots = q.lots[:left]
 	if len(q.lots) == 0 {
 		*q = remainder{}
-	} else if s.wire != nil {
-		s.lag()
+	}
+	if s.wire != nil && (len(q.lots) > 0 || s.wire.backlog() > 0) {
+		s.lag() // also for what is suspended until the wire has taken all: see regulate
+	}
+	if s.wire != nil && len(q.lots) > 0 {
 		s.drainSoon()
 	}
 }

@@ -301,6 +301,33 @@ func TestApartIsNobodysBurden(t *testing.T) {
 	}
 }
 
+// TestOwnLinkIsReadOnAfterTheLast: whatever gives the client the last of what waits for it, its own link is read from
+// again when that has been taken: nothing else would look at it.
+func TestOwnLinkIsReadOnAfterTheLast(t *testing.T) {
+	for name, give := range map[string]func(w *worker, s *session){
+		"in an event": func(w *worker, s *session) { w.begin(); w.touch(s); w.end() },
+		"by the tick": func(w *worker, s *session) { s.lag(); w.tick() },
+	} {
+		for _, kept := range []int{0, handOver + 1} { // by the wire, when it has been given the last
+			st := newTestWorker(t, PoolOptions{})
+			w, c := st.e.workers[0], st.client(0, 0)
+			c.s.lease = c.s.pw.borrow(c.s, 0, loanLarge)
+			c.s.lease.dam()
+			c.s.addShared(&shared{own: true, b: make([]byte, handOver+1)})
+			c.fills = kept
+			give(w, c.s)
+			if len(c.s.remainder.lots) > 0 || c.kept != kept {
+				t.Fatalf("%s: %d bytes kept; want all given and %d kept", name, c.kept, kept)
+			}
+			c.kept, c.fills = 0, 0
+			w.tick()
+			if c.s.lease.dammed {
+				t.Errorf("%s, %d bytes kept: its own link is not read from, and nothing waits for the client", name, kept)
+			}
+		}
+	}
+}
+
 // TestWhoMakesNoProgressIsClosed: over the soft limit, one that reads a byte now and then stays, and
 // one that reads nothing for the soft time does not, unless it is we who were asleep.
 func TestWhoMakesNoProgressIsClosed(t *testing.T) {

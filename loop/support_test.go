@@ -112,6 +112,7 @@ type memWire struct {
 	said    []byte // written and not taken by the test
 	writes  int    // system calls it would have cost
 	kept    int    // what backlog says
+	fills   int    // what it says after the next write, unless it is 0
 	unread  int    // what waiting says
 	paused  bool
 	awaits  bool // paused, but for the peer's end
@@ -125,6 +126,7 @@ type memWire struct {
 
 func (m *memWire) write(b []byte) {
 	m.writes++
+	m.kept = cmp.Or(m.fills, m.kept)
 	m.said = append(m.said, m.echo.hide(b)...)
 }
 
