@@ -132,7 +132,8 @@ func (l *link) tick() {
 
 // expire answers requests whose time is over, but for reads that another member can still
 // be asked for. Their entries become sinks: the connection is shared, and the late replies
-// belong to nobody. Only a link that owes too many or has been silent for too long is given up.
+// belong to nobody. Only a link is given up that owes too many, has been silent for too long, or
+// brings a reply too slowly of which others have to see the end.
 func (l *link) expire() {
 	timeout := int64(l.pw.opt.Timeout)
 	if timeout == 0 || l.fifo.len() == 0 || l.patient || l.w.excused {
@@ -152,9 +153,22 @@ func (l *link) expire() {
 	sinks := l.expired + l.expireBehind()
 	l.expireDiverted()
 	silence := max(int64(leastSilence), silences*timeout)
-	if sinks > mostSinks || l.quiet() > silence && l.busy() {
+	switch {
+	case sinks > mostSinks || l.quiet() > silence && l.busy():
 		l.breakUp(faultTimeout)
+	case l.drips() && l.outOfTime():
+		l.breakUp(faultDrips)
 	}
+}
+
+// outOfTime reports whether somebody has run out of time behind the reply that is arriving.
+func (l *link) outOfTime() bool {
+	for p := l.fifo.head + 1; p != l.fifo.tail; p++ {
+		if l.fifo.at(p).marks.has(isSink) {
+			return true
+		}
+	}
+	return false
 }
 
 // ripe reports whether the time of the oldest entry that has not expired is over.

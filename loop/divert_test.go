@@ -40,6 +40,9 @@ func (x *ward) pass(d time.Duration) {
 	x.pw.everyLink(func(l *link) {
 		l.heard -= int64(d)
 		l.stalled -= int64(d)
+		if l.progress.begun != 0 {
+			l.progress.begun -= int64(d)
+		}
 		if l.remindAt != 0 {
 			l.remindAt -= int64(d)
 		}

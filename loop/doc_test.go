@@ -132,6 +132,7 @@ func TestFaultTexts(t *testing.T) {
 		{faultLost, 0, "-ERR huntaway: connection lost to 10.0.0.1:6379 (group g1, pool alpha); the command may have been executed"},
 		{faultTimeout, 400, "-ERR huntaway: timed out after 400 ms on 10.0.0.1:6379 (group g1, pool alpha); the command may have been executed"},
 		{faultSilent, 0, "-ERR huntaway: the server has been silent for too long on 10.0.0.1:6379 (group g1, pool alpha); the command may have been executed"},
+		{faultDrips, 0, "-ERR huntaway: a reply before it comes too slowly on 10.0.0.1:6379 (group g1, pool alpha); the command may have been executed"},
 		{faultReply, 0, "-ERR huntaway: the server's reply makes no sense on 10.0.0.1:6379 (group g1, pool alpha); the command may have been executed"},
 		{faultSplitReply, 0, "-ERR huntaway: the parts of the reply do not fit together (group g1, pool alpha); the command may have been executed"},
 		{faultPartly, 0, "-ERR huntaway: parts of the command could not be sent (group g1, pool alpha); the command may have been executed"},

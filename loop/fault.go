@@ -38,6 +38,7 @@ var (
 	faultLost       = &fault{unknown, "connection lost", true}
 	faultTimeout    = &fault{unknown, "timed out", true}
 	faultSilent     = &fault{unknown, "the server has been silent for too long", true}
+	faultDrips      = &fault{unknown, "a reply before it comes too slowly", true}
 	faultReply      = &fault{unknown, "the server's reply makes no sense", true}
 	faultSplitReply = &fault{unknown, "the parts of the reply do not fit together", false}
 	faultPartly     = &fault{unknown, "parts of the command could not be sent", false}

@@ -21,6 +21,9 @@ const strayTime = 10 * time.Second
 // errSilent is the cause when a server answered nothing for too long.
 var errSilent = errors.New("the server has been silent for too long")
 
+// errDrips is the cause when a server's reply comes at less than dripRate.
+var errDrips = errors.New("a reply of the server comes too slowly")
+
 // errDesync is the cause when a server's bytes match no request, or are no RESP.
 var errDesync = errors.New("the server's replies do not match the requests")
 
@@ -71,6 +74,9 @@ func (l *link) breakUp(f *fault) {
 	case faultTimeout:
 		cause = errSilent
 		l.count.Stalls++
+	case faultDrips:
+		cause = errDrips
+		l.count.Drips++
 	}
 	l.giveUp(cause, f)
 }

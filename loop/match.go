@@ -53,6 +53,7 @@ func (l *link) readable(in []byte) {
 		}
 		n, ok := l.one(in)
 		if !ok {
+			l.noteArriving()
 			return
 		}
 		in = in[n:]
@@ -60,6 +61,7 @@ func (l *link) readable(in []byte) {
 	if l.unasked.event == came {
 		l.heard = heard
 	}
+	l.noteArriving()
 	l.after()
 }
 

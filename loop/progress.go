@@ -7,12 +7,18 @@ import "time"
 // when its time is over and either the link has been quiet for as long, or all that the link
 // has moved meanwhile has come at less than leastRate: every byte that was moved since the
 // request was written gives it the time that this takes.
+//
+// A reply that arrives keeps the link from everybody else for as long as that lasts, so it is
+// bounded as well, by a rate that any network has that is of use (dripRate): below it, once others
+// have run out of time behind it, the link is given up.
 
-// leastRate is how many bytes per second of replies and requests count as progress, and
-// timePerByte what that is per byte, in nanoseconds.
+// leastRate is how many bytes per second of replies and requests count as progress, and dripRate
+// how many of one reply. timePerByte and dripPerByte are what that is per byte, in nanoseconds.
 const (
 	leastRate   = 1 << 20
 	timePerByte = int64(time.Second) / leastRate
+	dripRate    = 64 << 10
+	dripPerByte = int64(time.Second) / dripRate
 )
 
 // progress is what a link has carried. Owner: the link.
@@ -22,6 +28,11 @@ type progress struct {
 	kept    int   // of them, what the wire had at the last tick
 	taken   int64 // of them, what it had not
 	takenAt int64 // when a request was last seen to be on its way; 0: never
+
+	// Of the reply, or the push frame, that is arriving.
+	begun int64  // when it was seen to have begun; 0: none is arriving
+	at    uint32 // the position in the FIFO of whom it is for, or is in front of
+	from  int64  // what came was then
 }
 
 // carried returns how many bytes have come, or have left for the server.
@@ -45,6 +56,27 @@ func (l *link) noteTaken() {
 		p.takenAt = l.w.now
 	}
 	p.kept, p.taken = kept, taken
+}
+
+// noteArriving notes, behind every event with bytes, whether it ended within a reply.
+func (l *link) noteArriving() {
+	p := &l.progress
+	switch {
+	case l.scan.Fresh() && l.canary.surplus == 0 && l.canary.matched == 0 && !l.canary.doubting:
+		p.begun = 0
+	case p.begun == 0 || p.at != l.fifo.head:
+		p.begun, p.at, p.from = l.w.now, l.fifo.head, p.came
+	}
+}
+
+// drips reports whether the reply that is arriving comes too slowly for a link that is shared.
+func (l *link) drips() bool {
+	p := &l.progress
+	if p.begun == 0 || l.private {
+		return false
+	}
+	allowed := max(int64(l.pw.opt.Timeout), int64(leastSilence)) + (p.came-p.from)*dripPerByte
+	return l.w.now-p.begun > allowed
 }
 
 // quiet returns for how long the server has neither said nor taken anything, in ns.

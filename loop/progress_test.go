@@ -102,9 +102,104 @@ func TestReplyThatDrips(t *testing.T) {
 	if got := behind.take(); !strings.HasPrefix(got, timedOut) {
 		t.Errorf("behind a large reply that drips: got %.60q; want a time-out", got)
 	}
-	if x.servers[0].closed {
-		t.Error("the link was given up; want the reply to go on")
+	if !x.servers[0].closed || !c.closed {
+		t.Errorf("given up %t, who has had the beginning closed %t; want both", x.servers[0].closed, c.closed)
 	}
+}
+
+// drip has the server say one byte every half second, for a while, until its link is given up.
+func (x *ward) drip(d time.Duration) {
+	for passed := time.Duration(0); passed < d && !x.servers[0].closed; passed += time.Second / 2 {
+		x.servers[0].arrive("x")
+		x.pass(time.Second / 2)
+	}
+}
+
+// TestDrippingReplyEndsTheLink: who is behind a reply that comes byte by byte fails at its own
+// time-out; soon the link is given up, what has not run out of time then is settled as of any link
+// that is lost, and what comes later is served.
+func TestDrippingReplyEndsTheLink(t *testing.T) {
+	for what, begun := range map[string]string{
+		"kept": "$100\r\n", "passed on": "$1000000\r\n" + strings.Repeat("x", passOn), "an error": "-ERR ", "in a transaction": "+OK\r\n+QUE",
+	} {
+		x := newWard(t, 0, PoolOptions{Timeout: progressLimit})
+		c, behind := x.client(0, 0), x.client(0, 0)
+		request := frames("GET a")
+		if what == "in a transaction" {
+			request = frames("MULTI;GET a;EXEC")
+		}
+		c.ask(request)
+		x.servers[0].arrive(begun)
+		behind.ask(frames("SET b v"))
+		x.drip(progressLimit - time.Second)
+		read, write := x.client(0, 0), x.client(0, 0)
+		read.ask(frames("GET c"))
+		write.ask(frames("SET d v"))
+		x.drip(8 * progressLimit)
+		l := x.pw.link(0, 0)
+		if l.wire != nil || l.count.Drips != 1 || l.count.Stalls != 0 {
+			t.Fatalf("%s: given up %t, %d and %d counted; want it given up, once", what, l.wire == nil, l.count.Drips, l.count.Stalls)
+		}
+		if got := behind.take(); !strings.HasPrefix(got, timedOut) {
+			t.Errorf("%s: behind it: got %.60q; want a time-out", what, got)
+		}
+		got(t, what+": a write that has time left", write.take(), string(appendFault(nil, faultDrips, x.pw.place(x.pw.refTo(0), l))))
+		got(t, what+": a read that has time left", read.take(), "")
+		l.retryAt = 0
+		x.tick()
+		m := x.reconnect(l)
+		got(t, what+": the read, sent again", m.take(), frames("GET c"))
+	}
+}
+
+// TestSlowReplyGoesOn: a reply is not taken for one that drips while it comes at the rate of a bad
+// network, while nobody has run out of time behind it, or because the server was long about it before
+// it began.
+func TestSlowReplyGoesOn(t *testing.T) {
+	stays := func(what string, x *ward) {
+		t.Helper()
+		if x.servers[0].closed {
+			t.Errorf("%s: the link was given up; want the reply to go on", what)
+		}
+	}
+	x := newWard(t, 0, PoolOptions{Timeout: progressLimit})
+	c, behind := x.client(0, 0), x.client(0, 0)
+	c.ask(frames("GET a"))
+	behind.ask(frames("SET b v"))
+	x.servers[0].arrive("$80000000\r\n")
+	for range 60 {
+		x.servers[0].arrive(strings.Repeat("x", dripRate))
+		x.pass(time.Second)
+	}
+	stays("at the least rate", x)
+	if got := behind.take(); !strings.HasPrefix(got, timedOut) {
+		t.Errorf("behind it: got %.60q; want a time-out", got)
+	}
+	x.drip(60 * time.Second)
+	if !x.servers[0].closed {
+		t.Error("the link goes on when that rate is no more; want it given up")
+	}
+
+	x = newWard(t, 0, PoolOptions{Timeout: progressLimit})
+	x.client(0, 0).ask(frames("GET a"))
+	x.servers[0].arrive("$80000000\r\n" + strings.Repeat("x", passOn))
+	x.pw.link(0, 0).putCanary(0)
+	x.drip(time.Minute)
+	stays("alone but for a canary", x)
+	x.client(0, 0).ask(frames("SET b v"))
+	x.drip(2 * progressLimit)
+	if !x.servers[0].closed {
+		t.Error("the link goes on when somebody has run out of time behind it; want it given up")
+	}
+
+	x = newWard(t, 0, PoolOptions{Timeout: progressLimit})
+	c, behind = x.client(0, 0), x.client(0, 0)
+	c.ask(frames("KEYS *"))
+	behind.ask(frames("SET b v"))
+	x.pass(2 * progressLimit)
+	x.servers[0].arrive("*100\r\n$1\r\nx\r\n")
+	x.pass(time.Second)
+	stays("begun late", x)
 }
 
 // TestRequestThatIsTaken: while the server takes a large request nothing is late and it is not

@@ -79,6 +79,7 @@ type ServerCounters struct {
 	Desyncs      uint64 // closed by us: bytes that no request asked for, or no valid reply
 	Mended       uint64 // replies that did not end where they should, cut out for the one client concerned
 	Stalls       uint64 // closed by us: silent for too long
+	Drips        uint64 // closed by us: a reply came too slowly
 
 	Requests     uint64 // requests sent
 	RequestBytes uint64 // of those

@@ -163,6 +163,7 @@ var Families = []Family{
 			{Value: "error", Stats: "server_err", Read: server(func(c *ServerCounters) float64 { return float64(c.Errs) })},
 			{Value: "protocol", Read: server(func(c *ServerCounters) float64 { return float64(c.Desyncs) })},
 			{Value: "silent", Read: server(func(c *ServerCounters) float64 { return float64(c.Stalls) })},
+			{Value: "slow_reply", Read: server(func(c *ServerCounters) float64 { return float64(c.Drips) })},
 		}},
 	{"huntaway_backend_mended_replies_total", Counter, ServerScope, "Replies to scripts and their like that did not end where they should, cut out for the one client concerned", "",
 		[]Figure{{Read: server(func(c *ServerCounters) float64 { return float64(c.Mended) })}}},
