@@ -274,6 +274,8 @@ func TestCanaryDiesWithItsLink(t *testing.T) {
 	a.sing(t, c)
 	a.server.close()
 	a.run()
+	a.l.refuse()
+	a.run()
 	a.pass(lastPause)
 	w := a.e.workers[0]
 	w.begin()

@@ -169,6 +169,9 @@
 //
 // # Outages
 //
+// A link that is lost is dialed at once, and what has not been sent waits there: that the connection
+// is gone does not mean that the server is ([link.mayComeBack]). When the dial fails, it is down.
+//
 // What cannot be executed now waits in its group's [hold]: while the master's link is down or
 // the master refuses, and while the table says that the group is held, for then somebody is
 // about to replace the master. Afterwards it is sent in order, one request first and then ever

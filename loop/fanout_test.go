@@ -257,6 +257,10 @@ func TestReplicasAreForGoodMeasure(t *testing.T) {
 		master.arrive(loadReply(body))
 		replica.close()
 		st.run()
+		if l := st.e.workers[0].pools[0].link(1, 0); l.state == linkDialing {
+			l.refuse()
+			st.run()
+		}
 		if got := c.take(); got != loadReply(body) {
 			t.Errorf("replica lost: got %q; want the digest", got)
 		}

@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"math"
 	"strconv"
 
 	"huntaway/codec"
@@ -185,16 +184,20 @@ func newLink(pw *poolWorker, server *shard.Server, c dialect) *link {
 }
 
 // usable reports whether requests may be given to it: it is connected, or it is about to
-// be and has not failed since it last was.
+// be and has not failed to since it last was.
 func (l *link) usable() bool {
 	switch l.state {
 	case linkReady:
 		return true
-	case linkIdle, linkDialing, linkGreeting:
+	case linkIdle, linkDialing, linkGreeting, linkCooling:
 		return l.downAt == 0
 	}
 	return false
 }
+
+// returns reports whether the link was lost and is about to be there again. Reads that others may
+// serve do not wait for it.
+func (l *link) returns() bool { return l.backAt != 0 && l.state != linkReady && l.usable() }
 
 // busy reports whether something is in flight or waiting.
 func (l *link) busy() bool { return l.fifo.len() > 0 }
@@ -353,8 +356,8 @@ func (l *link) rate() {
 	}
 	cost := &l.pw.cost[l.server.ID]
 	switch {
-	case !l.usable() || l.shunned > l.w.now:
-		*cost = math.MaxUint64
+	case !l.usable() || l.shunned > l.w.now || l.returns():
+		*cost = shard.Unusable
 	default:
 		*cost = uint64(max(l.latency, 1)) * uint64(l.fifo.len()+1)
 	}

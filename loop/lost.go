@@ -95,20 +95,19 @@ func (l *link) giveUp(cause error, f *fault) {
 // failed settles everything on the link by class and lets it rest.
 func (l *link) failed(cause error, f *fault) {
 	wasLeaving := l.state == linkLeaving || l.state == linkClosed || l.dropped
-	again := l.state == linkReady && f == faultLost && cause != errFenced && !l.busy() && (l.backAt == 0 || l.w.now-l.backAt > int64(lastPause))
-	again = again || cause == errMoved
+	again := l.mayComeBack(cause, f)
 	l.on(evFailed)
 	l.shunned, l.words, l.why = 0, nil, nil
 	if f == faultAuth || f == faultFull || f == faultRefused {
 		l.why = f
 	}
-	if l.downAt == 0 {
-		l.downAt = l.w.now
-	}
 	l.pause = min(max(2*l.pause, int64(firstPause)), int64(lastPause))
 	l.retryAt = l.w.now + l.pause/2 + rand.Int64N(l.pause/2+1)
-	if again && l.state == linkCooling {
-		l.comeBack()
+	switch {
+	case again && l.state == linkCooling:
+		l.comeBack(cause == errMoved || l.backAt == 0 || l.w.now-l.backAt > int64(lastPause))
+	case l.downAt == 0:
+		l.downAt = l.w.now
 	}
 	l.rate()
 	if !wasLeaving && cause != errMoved && !l.isRelief() && !l.w.engine.stopping() {
@@ -133,11 +132,29 @@ func (l *link) report(cause error) {
 	}
 }
 
-// comeBack dials a link at once that was lost while it was idle, unless it has just come
-// back in the same way: servers close idle connections (timeout in redis.conf), and the next
-// request shall not pay for it. When the server is really gone the dial says so.
-func (l *link) comeBack() {
-	l.pause, l.downAt, l.retryAt, l.backAt = 0, 0, l.w.now, l.w.now
+// mayComeBack reports whether a link that has failed counts as one that is about to be there: it
+// was good until now, and was lost or given up for what one reply was like. Servers close
+// connections that are idle (timeout in redis.conf), or hold too much (client-output-buffer-limit,
+// maxmemory-clients), or for one request: those that come next shall not pay for it. When the server
+// is really gone the dial says so.
+func (l *link) mayComeBack(cause error, f *fault) bool {
+	switch {
+	case cause == errMoved:
+		return true
+	case l.state != linkReady, f != faultLost && f != faultDrips, cause == errFenced, cause == errBehind:
+		return false
+	}
+	return !l.private || !l.busy()
+}
+
+// comeBack dials such a link, at once or after its pause, as where it has come back just now: what
+// is for it waits there.
+func (l *link) comeBack(atOnce bool) {
+	l.downAt = 0
+	if !atOnce && !l.private {
+		return
+	}
+	l.pause, l.retryAt, l.backAt = 0, l.w.now, l.w.now
 	if !l.private {
 		l.on(evRested)
 		l.warm()

@@ -267,9 +267,10 @@ func TestLostTransaction(t *testing.T) {
 	if reply := c.take(); !strings.HasPrefix(reply, "-ERR huntaway: connection lost") || !strings.Contains(reply, "may have been executed") {
 		t.Errorf("got %q; want that it may have been executed", reply)
 	}
-	got(t, "while the link is down", c.ask(frames("MULTI;INCR a;EXEC")), queued1)
 	w := st.e.workers[0]
 	shared := w.pools[0].link(0, 0)
+	shared.refuse()
+	got(t, "while the link is down", c.ask(frames("MULTI;INCR a;EXEC")), queued1)
 	w.begin()
 	shared.on(evRested)
 	w.end()

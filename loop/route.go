@@ -137,6 +137,9 @@ func (pw *poolWorker) pick(s *session, e *entry) int32 {
 		return g.Master
 	}
 	id := g.Reader(pw.opt.ReadPolicy, pw.cost, rand.Uint64())
+	if id < 0 {
+		id = pw.returning(g)
+	}
 	if pw.w.now < pw.easing {
 		id = pw.ease(g, id)
 	}
@@ -150,6 +153,29 @@ func (pw *poolWorker) pick(s *session, e *entry) int32 {
 	}
 	pw.counters.ReadsReplica++
 	return id
+}
+
+// returning is the server for a read that nobody can serve now: one whose link is about to be
+// there again. -1 means that there is none.
+func (pw *poolWorker) returning(g *shard.Group) int32 {
+	for _, id := range g.Readers {
+		if pw.returns(id) {
+			return id
+		}
+	}
+	if pw.opt.ReadPolicy == shard.ReplicaOnly || g.Master < 0 || g.Held || !pw.returns(g.Master) {
+		return -1
+	}
+	return g.Master
+}
+
+// returns reports whether a link by which reads are sent to a server is about to be there again.
+func (pw *poolWorker) returns(id int32) bool {
+	found := false
+	pw.sharedLinks(func(l *link) {
+		found = found || l.server.ID == id && !l.aside && !l.unlisted && l.returns()
+	})
+	return found
 }
 
 // steady is the server for writes, and for reads that must stay where they began: a cursor
