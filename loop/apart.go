@@ -50,7 +50,7 @@ func (pw *poolWorker) ownLink(s *session, e *entry, l *link) *link {
 	if own := s.lease; own != nil && (own.downAt > 0 || own.server.ID != l.server.ID || own.dialect != l.dialect) {
 		s.endLease()
 	}
-	if s.lease == nil && pw.w.now >= s.leaseAfter {
+	if s.lease == nil && pw.w.now >= s.leaseAfter && pw.refusesLink(s, l.server.ID, loanLarge) == nil {
 		s.lease = pw.borrow(s, l.server.ID, loanLarge)
 		if s.lease == nil {
 			return l

@@ -43,6 +43,7 @@ type blocked struct {
 	recalled *link     // where we have asked for its end, to wait elsewhere, see wakeDisplaced
 	quorum   *quorum   // what WAIT waits for; nil for all others
 	hops     int       // how often a cluster has sent it elsewhere without a pause
+	line     *backoff  // in whose line it waits for a link, while it has none; nil: in none
 	counted  bool      // among the blocked clients of INFO: it has come to a server
 }
 
@@ -179,6 +180,11 @@ func (pw *poolWorker) attend(b *blocked, frame []byte) {
 func (pw *poolWorker) attendAt(b *blocked, id int32, e entry, frame []byte) {
 	l := b.s.pin
 	if !b.s.mode.has(modePinned) || l == nil || l.server.ID != id {
+		if f := pw.refusesLink(b.s, id, loanWait); f != nil {
+			pw.adjourn(b, frame, f, nil)
+			pw.lineUp(b, id)
+			return
+		}
 		l = pw.borrow(b.s, id, loanWait)
 	}
 	if l == nil {
@@ -311,6 +317,7 @@ func (pw *poolWorker) tickBlocked() {
 	pw.tickErrands()
 	pw.tickPolls()
 	pw.tickPrivate()
+	pw.tickBackoffs()
 	for _, b := range pw.blocked {
 		switch {
 		case !b.waits():

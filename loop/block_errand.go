@@ -14,10 +14,21 @@ type errand struct {
 	waiting ring[func(reply []byte)] // who asked, oldest first
 }
 
+// errandDialect is that of every errand: what is asked concerns no database.
+var errandDialect = dialect{2, noDatabase}
+
 // ask asks a server something. heard gets the reply, which is dead when it returns, or nil
 // when none will come; it runs on the worker, in a later event.
 func (pw *poolWorker) ask(server *shard.Server, heard func(reply []byte), args ...string) {
 	er := pw.errands[server.ID]
+	if o := pw.backoffs[backoffID{server.ID, errandDialect}]; er == nil && o != nil && !o.mayDial(pw.w.now) {
+		pw.w.post(func() {
+			pw.w.begin()
+			heard(nil)
+			pw.w.end()
+		})
+		return
+	}
 	if er == nil {
 		er = pw.newErrand(server)
 	}
@@ -30,10 +41,11 @@ func (pw *poolWorker) newErrand(server *shard.Server) *errand {
 	if pw.errands == nil {
 		pw.errands = make(map[int32]*errand)
 	}
-	l := newLink(pw, server, dialect{2, noDatabase}) // what it is asked concerns no database
+	l := newLink(pw, server, errandDialect)
 	l.private = true
 	er := &errand{pw: pw, link: l}
 	l.tap, l.tapLost = er.hear, er.lost
+	pw.tryOut(l)
 	pw.private.links = append(pw.private.links, l)
 	pw.errands[server.ID] = er
 	return er

@@ -45,7 +45,7 @@ func (pw *poolWorker) seek(b *blocked) {
 	switch {
 	case pw.w.now-b.lostAt >= int64(pw.opt.HoldTimeout):
 		pw.w.fail(&b.e, b.why, nil)
-	case pw.w.now < b.retryAt:
+	case pw.w.now < b.retryAt, b.line != nil:
 	default:
 		pw.seekAt(b)
 	}
@@ -75,7 +75,7 @@ func (pw *poolWorker) wakeDisplaced() {
 		switch {
 		case b.quorum != nil || !b.waits():
 		case b.link == nil:
-			b.retryAt, b.pause = pw.w.now, 0
+			b.retryAt, b.pause, b.line = pw.w.now, 0, nil
 		case pw.inPlace(b):
 		case b.link == b.recalled: // it has been asked, and has not answered
 		case b.link == b.s.pin || b.link.state == linkReady:
@@ -176,6 +176,7 @@ func (pw *poolWorker) inPlace(b *blocked) bool {
 func (pw *poolWorker) unsentPrivately(e *entry, frame []byte, f *fault, l *link) {
 	if b := pw.blockedOn(e, l); b != nil {
 		pw.adjourn(b, asked(e, frame), f, l)
+		pw.lineUp(b, l.server.ID)
 		return
 	}
 	pw.w.fail(e, f, l)

@@ -84,7 +84,7 @@ func (w *worker) still() bool {
 	}
 	settled := true
 	for _, pw := range w.pools {
-		settled = settled && !pw.paused() && len(pw.turns) == 0 && len(pw.drains) == 0 && len(pw.astray) == 0 && len(pw.inquiries) == 0 && !pw.counting()
+		settled = settled && !pw.paused() && len(pw.turns) == 0 && len(pw.drains) == 0 && len(pw.backoffs) == 0 && len(pw.astray) == 0 && len(pw.inquiries) == 0 && !pw.counting()
 		pw.everyLink(func(l *link) {
 			settled = settled && (l.state == linkReady || l.state == linkIdle || l.state == linkClosed)
 		})

@@ -223,6 +223,8 @@
 //	server     a reply without an end        the same                       who asked pays; nobody: the link
 //	clients    links of their own            PrivateLinks, two fifths of    an error, or a shared link ([poolWorker.borrow])
 //	                                         their descriptors
+//	clients    the same, of a server that    a few dials per pause          they wait in line, or are told so ([backoff])
+//	           lets nobody in
 //	clients    connections                   MaxClients, and descriptors    turned away ([Pool.admit])
 //	                                         less those that are lent
 //	clients    those of one address          LinksPerAddress                likewise

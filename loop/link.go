@@ -86,6 +86,7 @@ type link struct {
 	// Of private links.
 	lendable bool // was made to be lent, and counts in Engine.private
 	lent     bool
+	trial    bool   // is being dialed, and counted in a backoff
 	loan     loan   // while it is lent
 	apart    bool   // carries what any link could, for one session, see poolWorker.ownLink
 	dammed   bool   // is not read from, because the session it is lent to is behind
@@ -341,6 +342,7 @@ func (l *link) ready() {
 		l.isQueued = true
 		l.flush()
 	}
+	l.pw.letIn(l)
 	if !l.private {
 		l.pw.linkReady(l)
 	}

@@ -95,7 +95,7 @@ func (l *link) giveUp(cause error, f *fault) {
 // failed settles everything on the link by class and lets it rest.
 func (l *link) failed(cause error, f *fault) {
 	wasLeaving := l.state == linkLeaving || l.state == linkClosed || l.dropped
-	again := l.mayComeBack(cause, f)
+	again, wasReady := l.mayComeBack(cause, f), l.state == linkReady
 	l.on(evFailed)
 	l.shunned, l.words, l.why = 0, nil, nil
 	if f == faultAuth || f == faultFull || f == faultRefused {
@@ -113,6 +113,9 @@ func (l *link) failed(cause error, f *fault) {
 	if !wasLeaving && cause != errMoved && !l.isRelief() && !l.w.engine.stopping() {
 		l.report(cause)
 		l.mourn(cause)
+	}
+	if l.private && !wasReady && !wasLeaving {
+		l.pw.turnedAway(l, unsentFault(f))
 	}
 	l.settleAll(f)
 	if !l.private {

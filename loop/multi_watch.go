@@ -50,6 +50,10 @@ func (pw *poolWorker) pinDown(s *session, e *entry, frame []byte) (served bool) 
 		return false
 	}
 	s.tx.group = e.group
+	if f := pw.refusesLink(s, id, loanWatch); f != nil {
+		pw.w.fail(e, f, pw.linkOf(s, id))
+		return true
+	}
 	s.pin = pw.borrow(s, id, loanWatch)
 	if s.pin == nil {
 		pw.landed(e)

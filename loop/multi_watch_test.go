@@ -120,6 +120,7 @@ func TestWatchThatFails(t *testing.T) {
 		t.Errorf("got %q; want the error, and null for the transaction behind it", reply)
 	}
 	f.noneLent(t)
+	f.pw.backoffs[plainAt0].retryAt = 0
 	f.c.ask(frames("WATCH a"))
 	fail()
 	f.c.take()

@@ -144,6 +144,7 @@ type poolWorker struct {
 	blocked      map[uint32]*blocked // sessions that wait at a server, by their index
 	errands      map[int32]*errand   // by server ID
 	polls        map[int32]*poll     // likewise
+	backoffs     map[backoffID]*backoff
 	hearsay      map[hearsayID]hearsay
 	hearsayBytes int64 // that are kept in it
 	pause        pause

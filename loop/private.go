@@ -30,22 +30,36 @@ func (pw *poolWorker) borrow(s *session, id int32, kind loanKind) *link {
 	if !pw.mayBorrow(s, kind) {
 		return nil
 	}
-	for i := len(p.kept) - 1; i >= 0; i-- {
-		if l := p.kept[i]; l.server.ID == id && l.dialect == s.family.dialect && l.state == linkReady {
-			p.kept = slices.Delete(p.kept, i, i+1)
-			l.lend(s, kind)
-			return l
-		}
+	if i := pw.freeLink(s, id); i >= 0 {
+		l := p.kept[i]
+		p.kept = slices.Delete(p.kept, i, i+1)
+		l.lend(s, kind)
+		return l
 	}
 	if !pw.w.engine.mayOpen() {
 		return nil
 	}
 	l := newLink(pw, pw.table.Server(id), s.family.dialect)
 	l.private, l.lendable = true, true
+	pw.tryOut(l)
 	p.links = append(p.links, l)
 	l.lend(s, kind)
 	return l
 }
+
+// freeLink returns where among those kept a private link is that s can have, or -1.
+func (pw *poolWorker) freeLink(s *session, id int32) int {
+	kept := pw.private.kept
+	for i := len(kept) - 1; i >= 0; i-- {
+		if l := kept[i]; l.server.ID == id && l.dialect == s.family.dialect && l.state == linkReady {
+			return i
+		}
+	}
+	return -1
+}
+
+// keeps reports whether there is such a link.
+func (pw *poolWorker) keeps(s *session, id int32) bool { return pw.freeLink(s, id) >= 0 }
 
 // lend begins the loan of a private link.
 func (l *link) lend(s *session, kind loanKind) {
@@ -97,6 +111,7 @@ func (l *link) endLoan() {
 // it.
 func (pw *poolWorker) dropPrivate(l *link) {
 	l.endLoan()
+	pw.abandoned(l)
 	if s := pw.w.sessions[l.borrower.session]; s != nil && s.gen == l.borrower.gen && s.pin == l {
 		s.pin = nil
 		s.unpinned()
