@@ -9,6 +9,8 @@ type Limits struct {
 	Request int  // bytes of the whole frame
 	Inline  int  // bytes of an inline line; 0 refuses inline requests
 	Strange bool // the peer has not authenticated: say so when Args or Bulk is exceeded
+
+	LongBulk *SyntaxError // what is wrong with more than Bulk; nil: that it is over our own limit
 }
 
 // maxLine bounds a line that holds only a number: "*1048576" needs 8 bytes.
@@ -157,6 +159,8 @@ func tooLong(size int, lim *Limits) error {
 		return errUnauthBulk
 	case size > redisBulk:
 		return errBulkLength
+	case lim.LongBulk != nil:
+		return lim.LongBulk
 	}
 	return errLongBulk
 }

@@ -52,6 +52,12 @@ var (
 	errLongInline  = &SyntaxError{"Protocol error: too big inline request, over limits.inline_bytes", "inline length"}
 )
 
+// What is wrong with an argument that is over a limit of the servers: Redis' text where it has one.
+var (
+	ErrServersBulk  = errBulkLength
+	ErrServersQuery = &SyntaxError{"Protocol error: invalid bulk length, over the server's client-query-buffer-limit", "bulk length"}
+)
+
 // The ways in which a reply stream can be wrong.
 var (
 	errReplyType   = &SyntaxError{"", "unknown reply type"}

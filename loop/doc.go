@@ -213,6 +213,7 @@
 //	                                         OutputSoftTime
 //	client     one large reply               OutputBytes                    it is closed
 //	client     a request                     RequestBytes, BulkBytes, Args  an error that names the key, and it is closed
+//	client     the same, of the servers      ServerLimits, as learnt        likewise, in their words: they would close a link that others share
 //	client     that one, which is large      mostPushed per event and link  the rest goes to the server in other events ([link.unloadMore])
 //	client     it copied, split, or queued   mostWork/clientShare per event the rest of it waits for a turn ([session.workOn])
 //	client     one large reply, early or of  mostGiven, and mostWork/clientShare the rest of it waits for a turn ([session.drainSoon],

@@ -25,15 +25,19 @@ type setting struct{ name, value string }
 // bytes and times in seconds, as Redis' are. Nothing here is secret: CONFIG GET * goes to every
 // client.
 func (p *Pool) settings() []setting {
-	l := &p.options().Limits
+	o := p.options()
+	l, query := &o.Limits, o.Limits.RequestBytes
+	if q := o.server.QueryBytes; q > 0 {
+		query = min(query, q)
+	}
 	return []setting{
 		{"client-output-buffer-limit", outputLimit(l)},
-		{"client-query-buffer-limit", strconv.FormatInt(l.RequestBytes, 10)},
+		{"client-query-buffer-limit", strconv.FormatInt(query, 10)},
 		{"cluster-enabled", "no"},
 		{"databases", strconv.Itoa(p.options().databases(len(p.Table().Groups)))},
 		{"maxclients", strconv.Itoa(p.mostClients())},
 		{"notify-keyspace-events", p.keyspaceEvents()},
-		{"proto-max-bulk-len", strconv.FormatInt(l.BulkBytes, 10)},
+		{"proto-max-bulk-len", strconv.Itoa(o.limits.Bulk)},
 		{"tcp-keepalive", keepaliveSeconds(&p.opt)},
 		{"timeout", strconv.FormatInt(int64(l.IdleTime/time.Second), 10)},
 	}

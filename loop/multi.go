@@ -54,7 +54,7 @@ const (
 	textNoTransaction = "ERR huntaway: the server executed the requests, if at all, one by one and not as a transaction: "
 	textAborted       = "EXECABORT Transaction discarded because of previous errors."
 	textAbortedFor    = "EXECABORT Transaction discarded because of: "
-	textBigQueue      = "ERR huntaway: a transaction may hold at most %d bytes, see limits.transaction_bytes"
+	textBigQueue      = "ERR huntaway: a transaction may hold at most %d bytes, see %s"
 	textOutside       = "ERR huntaway: '%s' is not supported in a transaction by this proxy; call it outside of MULTI"
 	textNoShardInside = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"
 	textMuteInside    = "ERR huntaway: CLIENT REPLY would cut the reply to EXEC in two; call it outside of MULTI"

@@ -1,8 +1,6 @@
 package loop
 
 import (
-	"fmt"
-
 	"huntaway/codec"
 	"huntaway/perf/invariant"
 )
@@ -78,11 +76,11 @@ func (s *session) medleyOf() *medley {
 // error for one that cannot be in it.
 func (s *session) enqueueOwn(cmd *codec.Command, r *codec.Request) (text string) {
 	t := s.tx
-	switch limit := s.pw.opt.Limits.QueuedBytes; {
+	switch opt := s.pw.opt; {
 	case t.spoilt:
 		return ""
-	case t.bytes()+int64(len(r.Frame)) > limit:
-		return fmt.Sprintf(textBigQueue, limit)
+	case t.bytes()+int64(len(r.Frame)) > opt.queued:
+		return opt.queues
 	}
 	m := s.medleyOf()
 	to := s.turnsTo(cmd, r, m.speaks)

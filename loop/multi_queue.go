@@ -60,7 +60,7 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 		text = s.enqueueOwn(cmd, r)
 	case s.tx.spoilt:
 	default:
-		text = s.tx.book(len(r.Frame), s.pw.opt.Limits.QueuedBytes)
+		text = s.tx.book(len(r.Frame), s.pw.opt)
 		s.noteScript(cmd, r)
 		s.tx.guard |= guardOf(cmd) | countOf(cmd)
 	}
@@ -87,9 +87,9 @@ func (s *session) tellQueued() {
 }
 
 // book counts a request whose frame is about to be added, or returns the error for one too many.
-func (t *transaction) book(size int, limit int64) (text string) {
-	if t.bytes()+int64(size) > limit {
-		return fmt.Sprintf(textBigQueue, limit)
+func (t *transaction) book(size int, opt *settings) (text string) {
+	if t.bytes()+int64(size) > opt.queued {
+		return opt.queues
 	}
 	t.queued++
 	if t.medley != nil {

@@ -116,7 +116,15 @@ type PoolOptions struct {
 
 	Limits Limits
 
-	cluster bool // the table is that of a Redis Cluster; fixed when the pool is added
+	server  ServerLimits // as learnt, see Pool.Bound
+	cluster bool         // the table is that of a Redis Cluster; fixed when the pool is added
+}
+
+// ServerLimits are how much of one request the servers of a pool take, each the least of any; 0 means
+// that it is not known.
+type ServerLimits struct {
+	BulkBytes  int64 // one argument: proto-max-bulk-len
+	QueryBytes int64 // what is read and not executed: client-query-buffer-limit
 }
 
 // Limits bound what clients can make the proxy hold. 0 means the default in DefaultLimits.

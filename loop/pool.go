@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -60,16 +61,41 @@ type settings struct {
 	PoolOptions
 	limits  codec.Limits // of an authenticated client's request
 	strange codec.Limits // of a client that has yet to authenticate
+	queued  int64        // bytes of a transaction
+	queues  string       // what is said to more
 }
 
 // newSettings completes options.
 func newSettings(opt PoolOptions) *settings {
 	s := &settings{PoolOptions: opt}
 	l := &s.Limits
-	s.limits = codec.Limits{Args: l.Args, Bulk: int(l.BulkBytes), Request: int(l.RequestBytes), Inline: l.InlineBytes}
+	s.limits = codec.Limits{Args: l.Args, Request: int(l.RequestBytes), Inline: l.InlineBytes}
+	s.limits.Bulk, s.limits.LongBulk = s.longestBulk()
+	key := "limits.transaction_bytes"
+	s.queued = l.QueuedBytes
+	if q := s.server.QueryBytes; q > 0 && q < s.queued { // since Redis 7.2 what is queued there counts
+		s.queued, key = q, "the servers' client-query-buffer-limit"
+	}
+	s.queues = fmt.Sprintf(textBigQueue, s.queued, key)
 	s.strange = codec.Limits{Args: min(10, l.Args), Bulk: min(16<<10, int(l.BulkBytes)),
 		Request: 64 << 10, Inline: min(16<<10, l.InlineBytes), Strange: true}
 	return s
+}
+
+// longestBulk returns how long an argument may be, and what is said to a longer one, see
+// codec.Limits. A server answers one with an error that is nobody's reply, or with nothing, and
+// closes the connection that all clients share. Of a large argument its query buffer holds what has
+// come and the CRLF behind it, and nothing else: those before it have left it, and what is behind is
+// not read meanwhile.
+func (s *settings) longestBulk() (most int, why *codec.SyntaxError) {
+	n := s.Limits.BulkBytes
+	if b := s.server.BulkBytes; b > 0 && b < n {
+		n, why = b, codec.ErrServersBulk
+	}
+	if q := s.server.QueryBytes - int64(len(codec.CRLF)); s.server.QueryBytes > 0 && q < n {
+		n, why = q, codec.ErrServersQuery
+	}
+	return int(n), why
 }
 
 // options returns the settings in force, for goroutines that are not a worker's.
@@ -82,7 +108,7 @@ func (p *Pool) options() *settings { return p.now.Load() }
 func (p *Pool) Adjust(opt PoolOptions) {
 	opt = opt.withDefaults()
 	p.change(func(now *PoolOptions) {
-		opt.Name, opt.Commands, opt.Table, opt.cluster = now.Name, now.Commands, now.Table, now.cluster
+		opt.Name, opt.Commands, opt.Table, opt.cluster, opt.server = now.Name, now.Commands, now.Table, now.cluster, now.server
 		opt.ServerConnections, opt.Preconnect = now.ServerConnections, now.Preconnect
 		*now = opt
 	})
@@ -92,6 +118,15 @@ func (p *Pool) Adjust(opt PoolOptions) {
 // traffic. May be called from any goroutine.
 func (p *Pool) Learn(specs []codec.CommandSpec) {
 	p.change(func(now *PoolOptions) { now.Commands = now.Commands.Learn(specs) })
+}
+
+// Bound has clients refused what the servers would close a connection for, under traffic, and reports
+// whether that is something new. May be called from any goroutine.
+func (p *Pool) Bound(l ServerLimits) (changed bool) {
+	if changed = p.options().server != l; changed {
+		p.change(func(now *PoolOptions) { now.server = l })
+	}
+	return changed
 }
 
 // change puts changed options in force.

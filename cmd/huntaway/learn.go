@@ -23,9 +23,10 @@ const (
 // Redis 7 and 8 and Valkey.
 func (p *proxy) learn(ctx context.Context, s *served, a ha.Access) {
 	var known []codec.CommandSpec
-	doubted := ""
+	doubted, bounds := "", serverBounds{}
 	for wait := time.Duration(0); rest(ctx, wait); {
 		wait = learnSoon
+		p.bound(ctx, s, a, bounds)
 		servers := masters(s.pool.Table())
 		specs, err := ha.LearnCommands(ctx, members(s.pool.Table()), a)
 		doubted = p.doubt(s, err, doubted)
