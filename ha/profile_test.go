@@ -29,6 +29,7 @@ func well(n int) (*shard.Group, []*testimony) {
 			conf: map[string]string{"min-replicas-to-write": fmt.Sprint(n / 2), "min-replicas-max-lag": "2",
 				"repl-ping-replica-period": "1", "repl-timeout": "10", "repl-backlog-size": "67108864",
 				"replica-read-only": "yes", "busy-reply-threshold": "3000", "tcp-keepalive": "60", "appendonly": "yes", "save": "",
+				"maxmemory-clients":          "0",
 				"client-output-buffer-limit": "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"}}
 		s.repl.RunID = s.server.Addr
 		if i == 0 {
@@ -130,6 +131,11 @@ func TestProfileFinds(t *testing.T) {
 		{"no keepalive", conf(0, "tcp-keepalive", "0"), Doubtful, "10.0.0.1:6379", "tcp-keepalive", "tcp-keepalive 30"},
 		{"a small buffer for replicas", conf(0, "client-output-buffer-limit", "normal 0 0 0 slave 1048576 0 0 pubsub 0 0 0"), Doubtful,
 			"10.0.0.1:6379", "client-output-buffer-limit", "'replica 268435456 67108864 60'"},
+		{"a limit of what clients are owed", conf(0, "client-output-buffer-limit", "normal 8388608 0 0 slave 268435456 67108864 60 pubsub 0 0 0"), Doubtful,
+			"10.0.0.1:6379", "client-output-buffer-limit", "'normal 0 0 0'"},
+		{"a soft one", conf(1, "client-output-buffer-limit", "normal 0 8388608 10 slave 268435456 67108864 60 pubsub 0 0 0"), Doubtful,
+			"10.0.0.2:6379", "client-output-buffer-limit", "'normal 0 0 0'"},
+		{"eviction of clients", conf(2, "maxmemory-clients", "5%"), Doubtful, "10.0.0.3:6379", "maxmemory-clients", "maxmemory-clients 0"},
 		{"settings that are kept secret", func(_ *shard.Group, all []*testimony) {
 			all[1].conf, all[1].confErr = nil, errors.New("NOPERM no")
 		}, Doubtful, "10.0.0.2:6379", "CONFIG GET is refused: NOPERM no", ""},

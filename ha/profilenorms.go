@@ -30,6 +30,8 @@ var norms = []norm{
 	{"busy-reply-threshold", "lua-time-limit", wantBusy, between(1, 3000), "a server in a long script says BUSY after so many milliseconds; until then it looks dead", decided},
 	{"tcp-keepalive", "", always("30"), between(1, 60), "connections of clients and replicas that died without a word are found after so many seconds", anyway},
 	{"client-output-buffer-limit", "", wantReplicaBuffer, replicaBuffer, "a replica that falls behind by less must not be cut off", replicated},
+	{nameOutput, "", always("normal 0 0 0"), roomForReplies, "many clients share a connection, and all of them lose it when one of them is owed more; no limit, or 1 GiB and more", anyway},
+	{nameMemory, "", always("0"), noEviction, "likewise when the server closes what owes most of its memory", anyway},
 }
 
 // When a norm matters.
@@ -90,7 +92,7 @@ func (j *judgement) norms(s *testimony, n int) {
 		if beginsWith(s.confErr, "ERR unknown command") {
 			way = "without its rename-command in redis.conf they could be"
 		}
-		j.note(Doubtful, s, "CONFIG GET is refused: "+s.confErr.Error(), "its settings could not be compared with what failover goes by; "+way, "")
+		j.note(Doubtful, s, "CONFIG GET is refused: "+s.confErr.Error(), "its settings could not be compared with what failover goes by, and how large a request it takes is not known; "+way, "")
 		return
 	}
 	for i := range norms {
