@@ -34,14 +34,14 @@ func (m *Machine) lookedInto(all []*member) bool {
 }
 
 // rightful returns the one claimant that is the group's master for all that the servers show, and
-// by what; nobody, and what stands against whom, when that proves nothing. Whose data another
+// by what; nobody, and what stands against whom, when that proves nothing. All of whose data another
 // one carries on is no master any more, and who holds nothing was started empty. Of others the
 // one is master that replicas follow, or that was made it last by the mark, unless these two
 // point at different ones.
 func (m *Machine) rightful(all []*member) (*member, string) {
 	var claims []claim
 	for _, b := range all {
-		if i := slices.IndexFunc(all, func(r *member) bool { return r != b && r.repl.SecondID != "" && r.repl.SecondID == b.repl.ID }); i >= 0 && b.repl.SecondID != all[i].repl.ID {
+		if slices.ContainsFunc(all, b.isCarriedOn) {
 			continue
 		}
 		ev, _ := m.outcome(Identify, b.ID)
@@ -64,6 +64,12 @@ func (m *Machine) rightful(all []*member) (*member, string) {
 		return marked, spellClaims(claims)
 	}
 	return nil, spellClaims(claims)
+}
+
+// isCarriedOn tells whether r has gone on from all that b has under its replication id. With less of that r may as well
+// have been started from an old dump, which names the id likewise.
+func (b *member) isCarriedOn(r *member) bool {
+	return r != b && r.repl.SecondID != "" && r.repl.SecondID == b.repl.ID && b.repl.SecondID != r.repl.ID && r.repl.SecondOffset > b.repl.Offset
 }
 
 // single returns the one claimant of whom what is highest; nil when two share that.
