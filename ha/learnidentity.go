@@ -2,7 +2,8 @@ package ha
 
 import (
 	"context"
-	"sync"
+
+	"github.com/redis/go-redis/v9"
 
 	"huntaway/ha/vital"
 	"huntaway/shard"
@@ -17,22 +18,11 @@ type Identity struct {
 // LearnIdentities asks servers, all at once, who they are. Each has Access.Timeout to answer in; who does not has
 // the zero Identity. In the order of the servers.
 func LearnIdentities(ctx context.Context, servers []shard.Server, a Access) []Identity {
-	a = a.complete()
-	all := make([]Identity, len(servers))
-	var asked sync.WaitGroup
-	for i := range servers {
-		asked.Go(func() { all[i] = a.identity(ctx, &servers[i]) })
-	}
-	asked.Wait()
-	return all
+	return askEach(ctx, servers, a, identityOf)
 }
 
-// identity asks one server.
-func (a Access) identity(ctx context.Context, s *shard.Server) Identity {
-	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
-	defer cancel()
-	c := a.open(s.Network, s.Addr)
-	defer c.Close()
+// identityOf asks one server.
+func identityOf(ctx context.Context, c *redis.Client) Identity {
 	var text string
 	for _, section := range []string{"server", "replication"} {
 		part, err := c.Info(ctx, section).Result()

@@ -2,9 +2,11 @@ package ha
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/redis/go-redis/v9"
 
 	"huntaway/shard"
 )
@@ -34,22 +36,11 @@ const (
 // answer in; who does not, or does not let us ask, has the zero ServerLimits. In the order of the
 // servers.
 func LearnLimits(ctx context.Context, servers []shard.Server, a Access) []ServerLimits {
-	a = a.complete()
-	all := make([]ServerLimits, len(servers))
-	var asked sync.WaitGroup
-	for i := range servers {
-		asked.Go(func() { all[i] = a.limits(ctx, &servers[i]) })
-	}
-	asked.Wait()
-	return all
+	return askEach(ctx, servers, a, limitsOf)
 }
 
-// limits asks one server.
-func (a Access) limits(ctx context.Context, s *shard.Server) ServerLimits {
-	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
-	defer cancel()
-	c := a.open(s.Network, s.Addr)
-	defer c.Close()
+// limitsOf asks one server.
+func limitsOf(ctx context.Context, c *redis.Client) ServerLimits {
 	var l ServerLimits
 	said := map[string]string{}
 	for _, name := range []string{nameBulk, nameQuery, nameOutput, nameMemory} { // one by one: before Redis 7 it takes one
@@ -62,7 +53,7 @@ func (a Access) limits(ctx context.Context, s *shard.Server) ServerLimits {
 	l.Known = true
 	l.Bulk, l.Query = wholeOf(said[nameBulk]), wholeOf(said[nameQuery])
 	if value := said[nameOutput]; !roomForReplies(value, "") {
-		l.Output = strings.Join(normalBuffer(value), " ")
+		l.Output = strings.Join(outputLimits(value, "normal"), " ")
 	}
 	if value := said[nameMemory]; !noEviction(value, "") {
 		l.Memory = value
@@ -74,26 +65,30 @@ func (a Access) limits(ctx context.Context, s *shard.Server) ServerLimits {
 // more than the largest value, for what many clients are owed over one link is owed to one client.
 const leastOutput = 1 << 30
 
-// normalBuffer returns of client-output-buffer-limit the words about normal clients, but for the
-// name: a hard limit, a soft one and its seconds; nil where they cannot be made out.
-func normalBuffer(value string) []string {
+// outputLimits returns of client-output-buffer-limit the words about a class of connections, but for
+// its name: a hard limit, a soft one and its seconds; nil where they cannot be made out.
+func outputLimits(value string, class ...string) []string {
 	words := strings.Fields(value)
 	for i := 0; i+3 < len(words); i += 4 {
-		if words[i] == "normal" {
+		if slices.Contains(class, words[i]) {
 			return words[i+1 : i+4]
 		}
 	}
 	return nil
 }
 
-// roomForReplies looks at the limits of normal clients alone; 0 is no limit.
-func roomForReplies(value, _ string) bool {
-	limits := normalBuffer(value)
+// outputRoom tells whether these are no lower than hard and soft; 0 is no limit.
+func outputRoom(limits []string, hard, soft int64) bool {
 	if limits == nil {
 		return true // a fork that has it otherwise
 	}
-	hard, soft := wholeOf(limits[0]), wholeOf(limits[1])
-	return (hard == 0 || hard >= leastOutput) && (soft == 0 || soft >= leastOutput)
+	h, s := wholeOf(limits[0]), wholeOf(limits[1])
+	return (h == 0 || h >= hard) && (s == 0 || s >= soft)
+}
+
+// roomForReplies looks at the limits of normal clients alone.
+func roomForReplies(value, _ string) bool {
+	return outputRoom(outputLimits(value, "normal"), leastOutput, leastOutput)
 }
 
 // noEviction looks at maxmemory-clients, which is in bytes or a share of maxmemory.

@@ -69,15 +69,10 @@ func between(least, most int64) func(string, string) bool {
 	return func(value, _ string) bool { return least <= wholeOf(value) && wholeOf(value) <= most }
 }
 
-// replicaBuffer looks at the limits of replicas alone; 0 is no limit.
+// replicaBuffer looks at the limits of replicas alone.
 func replicaBuffer(value, want string) bool {
-	words, limits := strings.Fields(value), strings.Fields(want)
-	at := max(slices.Index(words, "replica"), slices.Index(words, "slave"))
-	if at < 0 || at+2 >= len(words) {
-		return true // a fork that has it otherwise
-	}
-	hard, soft := wholeOf(words[at+1]), wholeOf(words[at+2])
-	return (hard == 0 || hard >= wholeOf(limits[1])) && (soft == 0 || soft >= wholeOf(limits[2]))
+	least := outputLimits(want, "replica")
+	return outputRoom(outputLimits(value, "replica", "slave"), wholeOf(least[0]), wholeOf(least[1]))
 }
 
 func wholeOf(text string) int64 {

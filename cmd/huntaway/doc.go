@@ -54,10 +54,8 @@
 //	                              the orders to a server           the server has gone
 //	ha/cluster_ask.go          1  asks one node of a cluster       when it has answered, or its
 //	                              for its slots                    time is over
-//	ha/learnidentity.go        1  asks one server who it is        when it has answered, or its
-//	                              for a reload                     time is over
-//	ha/learnlimits.go          1  asks one server how it bounds    when it has answered, or its
-//	                              a connection                     time is over
+//	ha/askeach.go              1  asks one server who it is, or    when it has answered, or its
+//	                              how it bounds a connection       time is over
 //	ha/profile.go              1  asks one server for check        when it has answered, or its
 //	                              --connect                        time is over
 //	ha/sentinel.go             2  for each Sentinel of a pool:     with its pool's watch
