@@ -148,15 +148,16 @@ type speaker interface {
 	redis.Cmdable
 }
 
-// ops are the orders, by failover.Op. Delegate is for the arbiter.
+// ops are the orders, by failover.Op. Delegate is for the arbiter. What Verify has found is wanted also when another
+// process answers, so it looks by itself.
 var ops = [...]func(*task) error{
 	failover.Inspect:  (*task).inspect,
 	failover.Identify: (*task).identify,
-	failover.Detach:   (*task).detach,
-	failover.Follow:   (*task).join,
-	failover.Promote:  (*task).promote,
+	failover.Detach:   byItself((*task).detach),
+	failover.Follow:   byItself(func(t *task) error { return t.follow(t.order.target) }),
+	failover.Promote:  byItself((*task).promote),
 	failover.Verify:   (*task).verify,
-	failover.Demote:   (*task).demote,
+	failover.Demote:   byItself((*task).demote),
 	failover.Handover: (*task).handover,
 	failover.Pause:    (*task).pause,
 	failover.Unpause:  func(t *task) error { return t.c.Do(t.ctx, "CLIENT", "UNPAUSE").Err() },
@@ -217,9 +218,6 @@ func keysIn(keyspace string) (n int64) {
 // detach has a replica follow nobody, so that its offset stands still: it keeps its data and
 // stays read-only.
 func (t *task) detach() error {
-	if err := t.itself(); err != nil {
-		return err
-	}
 	if err := t.follow(nowhere); err != nil {
 		return err
 	}
@@ -235,12 +233,14 @@ func (t *task) follow(addr string) error {
 	return t.c.Do(t.ctx, "REPLICAOF", host, port).Err()
 }
 
-// join has the process that the order is for replicate its target.
-func (t *task) join() error {
-	if err := t.itself(); err != nil {
-		return err
+// byItself has an op carried out by the process that the order is for.
+func byItself(op func(*task) error) func(*task) error {
+	return func(t *task) error {
+		if err := t.itself(); err != nil {
+			return err
+		}
+		return op(t)
 	}
-	return t.follow(t.order.target)
 }
 
 // itself returns an error unless the process answers that the order is for: what another one has nobody has looked at.
@@ -280,9 +280,6 @@ func splitAddr(addr string) (host, port string, err error) {
 // its clients not be closed makes it no less a master.
 func (t *task) promote() error {
 	passing(pointPromoting)
-	if err := t.itself(); err != nil {
-		return err
-	}
 	err := t.ascend(!t.order.keepFile)
 	if beginsWith(err, "EXECABORT ") && !t.order.keepFile {
 		t.note = "CONFIG REWRITE was refused and left out: " + err.Error()
@@ -412,9 +409,6 @@ func (t *task) proper() error {
 // its clients' connections it takes no write that would be thrown away. Servers before 6.2
 // know no such pause, and are not the worse for its absence than they are.
 func (t *task) demote() error {
-	if err := t.itself(); err != nil {
-		return err
-	}
 	paused := t.c.Do(t.ctx, "CLIENT", "PAUSE", 5000, "WRITE").Err()
 	if paused != nil && !answeredBy(paused) {
 		return paused
