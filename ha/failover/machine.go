@@ -2,6 +2,7 @@ package failover
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -107,7 +108,7 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	}
 	m.intent = intent
 	m.intent.Group = l.Group
-	m.recent, m.released = readTimes(intent.Recent), readTimes(intent.Released)
+	m.recent, m.released = readNumbers(intent.Recent, strconv.ParseInt), readNumbers(intent.Released, strconv.ParseInt)
 	m.enlist(l.Members)
 	m.tabled = l.Master
 	m.dismiss(intent.Master)
@@ -121,7 +122,7 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	m.reigned = strings.Fields(intent.Reigned)
 	m.readDescents(intent.Descents)
 	m.abandoned, m.losses = readAbandoned(intent.Abandoned), readLosses(intent.Losses)
-	m.forged = readMarks(intent.Forged)
+	m.forged = readNumbers(intent.Forged, strconv.ParseUint)
 	m.announced.accepted, m.announced.bound = intent.Arbiter, intent.Master != ""
 	m.heir.id, m.heir.refused, m.round.candidate, m.round.force = -1, -1, -1, -1
 	return m
@@ -156,8 +157,7 @@ func (m *Machine) Adopt(l Layout, now int64, acts []Action) []Action {
 	m.enlist(l.Members)
 	m.dismiss(was)
 	if l.Epoch > m.epoch {
-		m.raise(l.Epoch)
-		m.spent = 0
+		m.reach(l.Epoch)
 	}
 	if l.Master != m.tabled || m.bereft() {
 		m.startOver(l)

@@ -3,8 +3,6 @@ package failover
 import (
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 )
 
 // A tally is what this process knows of the group's epoch, and has made of the mark on the master that says it. Clients
@@ -69,22 +67,9 @@ func (m *Machine) forge(mark uint64) {
 	if !slices.Contains(m.forged, mark) {
 		m.forged = append(m.forged, mark)
 		m.forged = m.forged[max(0, len(m.forged)-forgedMost):]
-		m.intent.Forged = spellMarks(m.forged)
+		m.intent.Forged = spellNumbers(m.forged)
 		m.save()
 	}
-}
-
-// spellMarks and readMarks are how forged marks stand in an Intent.
-func spellMarks(all []uint64) string { return strings.Trim(fmt.Sprint(all), "[]") }
-
-// readMarks leaves out what is none.
-func readMarks(text string) (all []uint64) {
-	for word := range strings.FieldsSeq(text) {
-		if mark, err := strconv.ParseUint(word, 10, 64); err == nil {
-			all = append(all, mark)
-		}
-	}
-	return all
 }
 
 // settleMark takes it that the master has the mark of the group's epoch, if it has been left there, and tells whether that

@@ -23,8 +23,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	if id != before {
 		m.announced.objected = 0 // it was about that one
 	}
-	m.raise(m.epoch + 1)
-	m.spent = 0
+	m.reach(m.epoch + 1)
 	m.known = pastOf(&r, m.now)
 	m.regain(&r)
 	if b := m.memberAt(m.announced.addr); b != nil && b.ID == id {
@@ -61,6 +60,12 @@ func (m *Machine) anothers(id int32) bool {
 func (m *Machine) raise(epoch uint64) {
 	more := epoch - m.epoch
 	m.epoch, m.spent, m.bare = epoch, min(m.spent+more, epoch-1), min(m.bare+more, epoch-1)
+}
+
+// reach makes the epoch a later one that somebody was given.
+func (m *Machine) reach(epoch uint64) {
+	m.raise(epoch)
+	m.spent = 0
 }
 
 // crowned returns the epoch of the last publication, as far as is known: who has the mark of that one has been its master,

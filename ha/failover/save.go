@@ -114,7 +114,7 @@ func (m *Machine) standing() Intent {
 	if m.master >= 0 {
 		i.Master = m.name(m.master)
 	}
-	i.Recent, i.Released = spellTimes(m.recent), spellTimes(m.lastHour(m.released))
+	i.Recent, i.Released = spellNumbers(m.recent), spellNumbers(m.lastHour(m.released))
 	i.RunID, i.Lineage, i.Offset = m.known.RunID, m.known.Lineage, m.known.Offset
 	var before []string
 	for _, f := range m.former[max(0, len(m.former)-formerMost):] {
@@ -148,34 +148,28 @@ func (m *Machine) takeBack() {
 	}
 }
 
-// spellTimes and readTimes are how times stand in an Intent, which is comparable.
-func spellTimes(times []int64) string {
-	words := make([]string, len(times))
-	for i, at := range times {
-		words[i] = strconv.FormatInt(at, 10)
-	}
-	return strings.Join(words, " ")
-}
+// spellNumbers and readNumbers are how times and marks stand in an Intent, which is comparable.
+func spellNumbers[T int64 | uint64](all []T) string { return strings.Trim(fmt.Sprint(all), "[]") }
 
-// readTimes leaves out what is no number.
-func readTimes(text string) (times []int64) {
+// readNumbers leaves out what parse, one of strconv's, does not take.
+func readNumbers[T int64 | uint64](text string, parse func(word string, base, bits int) (T, error)) (all []T) {
 	for word := range strings.FieldsSeq(text) {
-		if at, err := strconv.ParseInt(word, 10, 64); err == nil {
-			times = append(times, at)
+		if n, err := parse(word, 10, 64); err == nil {
+			all = append(all, n)
 		}
 	}
-	return times
+	return all
 }
 
 // Retimed returns the intent with its times as another clock has them: those of perf.Now mean
 // nothing outside the process.
 func (i Intent) Retimed(translate func(int64) int64) Intent {
 	for _, kept := range []*string{&i.Recent, &i.Released} {
-		times := readTimes(*kept)
+		times := readNumbers(*kept, strconv.ParseInt)
 		for n := range times {
 			times[n] = translate(times[n])
 		}
-		*kept = spellTimes(times)
+		*kept = spellNumbers(times)
 	}
 	return i
 }

@@ -162,7 +162,7 @@ func TestReleaseForgetsNothing(t *testing.T) {
 	const minute = 60 * second
 	l := Layout{Group: "g", Master: 0, Epoch: 1, Members: []Member{{ID: 0, Addr: "a"}, {ID: 1, Addr: "b"}}}
 	now := int64(100 * minute)
-	m := New(Options{Mode: Local}, l, Intent{Recent: spellTimes([]int64{30 * minute, 90 * minute, 95 * minute, 99 * minute})}, now)
+	m := New(Options{Mode: Local}, l, Intent{Recent: spellNumbers([]int64{30 * minute, 90 * minute, 95 * minute, 99 * minute})}, now)
 	counted := func(when string, want int) {
 		t.Helper()
 		if n := len(m.Status().Recent); n != want {

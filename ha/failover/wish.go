@@ -46,7 +46,7 @@ func (m *Machine) unlatch(w Wish) {
 	m.released, m.recent = append(m.lastHour(m.released), m.recent...), nil
 	latched := m.intent.Latched != ""
 	if latched || m.intent.Recent != "" {
-		m.intent.Latched, m.intent.Recent, m.intent.Released = "", "", spellTimes(m.released)
+		m.intent.Latched, m.intent.Recent, m.intent.Released = "", "", spellNumbers(m.released)
 		m.save()
 	}
 	if latched {
@@ -98,8 +98,7 @@ func (m *Machine) resolveMaster(w Wish, b *member) {
 	m.known, m.abandoned, m.losses, m.remarks = past{}, nil, nil, nil
 	for _, r := range m.members {
 		if r != b && m.later(r) { // whoever made it master is overruled
-			m.raise(r.mark.Epoch)
-			m.spent = 0
+			m.reach(r.mark.Epoch)
 			m.unmarked()
 		}
 	}
