@@ -55,34 +55,17 @@ func testArriveWhole(t *testing.T, engine loop.Options, clients int) {
 		cuts := rand.New(rand.NewPCG(seeds[i], 1))
 		for round := range rounds {
 			var frames []byte
-			var want [][]byte
+			var want []string
 			for n := range 12 {
 				key := fmt.Sprintf("%d:%d:%d", i, round, n)
 				size := []int{10, 3000, 130 << 10, 900 << 10, 1 << 20, 3 << 20}[rng.IntN(6)] + rng.IntN(100)
 				v := value(key, size)
 				frames = rig.AppendCommand(frames, "SET", key, v)
 				frames = rig.AppendCommand(frames, "GETRANGE", key, "-20", "-1")
-				want = append(want, []byte("+OK\r\n"), fmt.Appendf(nil, "$%d\r\n%s\r\n", min(20, size), v[size-min(20, size):]))
+				want = append(want, "+OK\r\n", fmt.Sprintf("$%d\r\n%s\r\n", min(20, size), v[size-min(20, size):]))
 			}
-			sent := make(chan error, 1)
-			go func() {
-				for rest := frames; len(rest) > 0; {
-					n := min(len(rest), 1+cuts.IntN(300<<10))
-					if _, err := c.conn.Write(rest[:n]); err != nil {
-						sent <- err
-						return
-					}
-					rest = rest[n:]
-				}
-				sent <- nil
-			}()
-			for n, want := range want {
-				if got, err := c.reply(); err != nil || !bytes.Equal(got, want) {
-					return fmt.Errorf("client %d, reply %d: got %.80q, %v; want %.80q", i, n, got, err, want)
-				}
-			}
-			if err := <-sent; err != nil {
-				return err
+			if err := c.exchange(frames, want, cuts); err != nil {
+				return fmt.Errorf("client %d: %w", i, err)
 			}
 			for n := range 12 {
 				key := fmt.Sprintf("%d:%d:%d", i, round, n)
@@ -243,6 +226,11 @@ func commandsArriveWhole(c *client, rng, cuts *rand.Rand, prefix string) error {
 	say(got, get...)
 	say(fmt.Sprintf(":%d\r\n", small), del...)
 	say(fmt.Sprintf("$4\r\n%s\r\n", value(alone, 3<<20)[:4]), "GETRANGE", alone+"0", "0", "3")
+	return c.exchange(frames, want, cuts)
+}
+
+// exchange sends frames, cut anywhere, and checks the replies.
+func (c *client) exchange(frames []byte, want []string, cuts *rand.Rand) error {
 	sent := make(chan error, 1)
 	go func() {
 		for rest := frames; len(rest) > 0; {

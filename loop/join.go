@@ -197,11 +197,15 @@ func (s *session) weave(e *entry, j *join, dst []byte) []byte {
 
 // roomFor makes room in dst for all that the parts have said.
 func (j *join) roomFor(dst []byte) []byte {
-	n := maxHeader
+	return slices.Grow(dst, maxHeader+j.said())
+}
+
+// said returns how many bytes of the parts' replies are kept.
+func (j *join) said() (n int) {
 	for i := range j.parts {
 		n += j.parts[i].len()
 	}
-	return slices.Grow(dst, n)
+	return n
 }
 
 // maxHeader is the length of an array's header at most.

@@ -87,11 +87,7 @@ func (j *join) isLarge() bool {
 	if j.how != codec.ArrayByKey && j.how != codec.Concat {
 		return false
 	}
-	n := 0
-	for i := range j.parts {
-		n += j.parts[i].len()
-	}
-	return n > mergeAtOnce || len(j.owners) > elementsAtOnce
+	return j.said() > mergeAtOnce || len(j.owners) > elementsAtOnce
 }
 
 // mergeLater answers a command whose parts have all been answered without an error, in later turns.

@@ -68,10 +68,13 @@ func (sub *subscriber) holds() int64 {
 	}
 	n := sub.bytes + bytesPerStake*len(sub.topics) + bytesPerMention*sub.named
 	if sub.pledges.len() > 0 { // others have been read, and have nothing to say
-		n += cap((*sub.pledges.at(sub.pledges.tail - 1)).rest) + cap((*sub.pledges.front()).said)
+		n += cap(sub.newest().rest) + cap((*sub.pledges.front()).said)
 	}
 	return int64(n)
 }
+
+// newest returns the last of the unanswered orders; there is one.
+func (sub *subscriber) newest() *pledge { return *sub.pledges.at(sub.pledges.tail - 1) }
 
 // confirmed is the count in confirmations of a kind: channels and patterns are counted
 // together, channels of shards apart.
@@ -180,8 +183,7 @@ func (s *session) subscribesTooMuch(x *switchboard, kind topicKind, r *codec.Req
 // isJoining reports whether an order to subscribe is being read, which takes several turns. A
 // client that goes away meanwhile is not waited for.
 func (s *session) isJoining() bool {
-	return s.stops&stopOrder != 0 && s.sub != nil && s.sub.pledges.len() > 0 &&
-		(*s.sub.pledges.at(s.sub.pledges.tail - 1)).joins
+	return s.stops&stopOrder != 0 && s.sub != nil && s.sub.pledges.len() > 0 && s.sub.newest().joins
 }
 
 // asksFor reports whether the session's orders so far ask for t, which may be nil.

@@ -121,11 +121,13 @@ func (s *session) drainRemainder() {
 	if len(q.lots) == 0 {
 		*q = remainder{}
 	}
-	if s.wire != nil && (len(q.lots) > 0 || s.wire.backlog() > 0) {
-		s.lag() // also for what is suspended until the wire has taken all: see regulate
-	}
-	if s.wire != nil && len(q.lots) > 0 {
+	switch {
+	case s.wire == nil:
+	case len(q.lots) > 0:
+		s.lag()
 		s.drainSoon()
+	case s.wire.backlog() > 0:
+		s.lag() // for what is suspended until the wire has taken all: see regulate
 	}
 }
 
