@@ -30,6 +30,7 @@ func memoryForClients(configured int64) int64 {
 // runtime reserves much that it does not use.
 var mappable = sync.OnceValue(func() int64 { return mappableBy(limitOf, "/proc/self/statm") })
 
+// limitOf returns what the process may have of a resource (getrlimit(2)).
 func limitOf(resource int) int64 {
 	var lim unix.Rlimit
 	if unix.Getrlimit(resource, &lim) != nil || lim.Cur > math.MaxInt64 {

@@ -258,11 +258,11 @@ const leastFiles = 24
 
 // enoughFiles refuses to serve with fewer: it would accept nobody, or find no server.
 func enoughFiles() error {
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil || files.Cur >= leastFiles {
-		return nil // announce says what is wrong with the limit
+	most := limitOf(syscall.RLIMIT_NOFILE)
+	if most >= leastFiles {
+		return nil // announce says when it is not known
 	}
-	return fmt.Errorf("the limit of open files is %d, and a proxy needs %d at the very least and one more for each client: raise it (ulimit -n, LimitNOFILE)", files.Cur, leastFiles)
+	return fmt.Errorf("the limit of open files is %d, and a proxy needs %d at the very least and one more for each client: raise it (ulimit -n, LimitNOFILE)", most, leastFiles)
 }
 
 // fewClients is a number of clients below which the limit of open files is probably not meant.
