@@ -66,7 +66,8 @@ func bySentinels(t *testing.T, f *flock, name string) (*trial, *fenceLedger) {
 }
 
 // TestMonitorFollowsSentinels: when the master crashes, writes are held, the old master is fenced off,
-// the promoted server is published once, and the others are its readers.
+// the promoted server is published once, and the others are its readers. A doubt that lasts may have
+// fenced the old master off once before anything was held.
 func TestMonitorFollowsSentinels(t *testing.T) {
 	flock := launchFlock(t, "g")
 	tr, l := bySentinels(t, flock, "g")
@@ -82,12 +83,13 @@ func TestMonitorFollowsSentinels(t *testing.T) {
 	find := func(part string) int {
 		return slices.IndexFunc(lines, func(s string) bool { return strings.Contains(s, part) })
 	}
-	held, fence := find(fmt.Sprintf("master 0 epoch %d held true", epoch)), find("fence 0")
+	held := find(fmt.Sprintf("master 0 epoch %d held true", epoch))
 	heirs := find(fmt.Sprintf("master %d epoch %d held false", want, epoch+1))
+	fence := held + slices.Index(lines[max(held, 0):], "fence 0")
 	if held < 0 || fence < held || heirs < fence || find(fmt.Sprintf("epoch %d ", epoch+2)) >= 0 {
 		t.Errorf("got\n%s\nwant held, fence of 0, master %d, in this order and once%s", strings.Join(lines, "\n"), want, tr.describe())
 	}
-	for _, line := range lines[heirs:] {
+	for _, line := range lines[max(heirs, 0):] {
 		if strings.HasPrefix(line, "master 0") {
 			t.Errorf("got %q after the publication; want never the old master again", line)
 		}
