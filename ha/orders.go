@@ -1,6 +1,7 @@
 package ha
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -183,10 +184,10 @@ func (t *task) identify() error {
 		return err
 	}
 	pipe := t.c.Pipeline()
-	text := pipe.Info(t.ctx, "keyspace")
 	own := pipe.Exists(t.ctx, markerKey(t.order.group), beatKey(t.order.group))
-	_, _ = pipe.Exec(t.ctx) // each has its own error
-	if err := text.Err(); err != nil {
+	text := pipe.Info(t.ctx, "keyspace") // after what a server that loads refuses: it counts what is there so far
+	_, _ = pipe.Exec(t.ctx)              // each has its own error
+	if err := cmp.Or(text.Err(), loading(own.Err())); err != nil {
 		return err
 	}
 	t.ev.Mark.Keys = keysIn(text.Val()) - own.Val()
@@ -199,6 +200,14 @@ func (t *task) identify() error {
 		return nil
 	}
 	return err
+}
+
+// loading returns an error that says that a server has not read all of its data yet, and nil for any other.
+func loading(err error) error {
+	if redis.IsLoadingError(err) {
+		return err
+	}
+	return nil
 }
 
 func markerKey(group string) string { return "huntaway:epoch:" + group }
