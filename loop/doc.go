@@ -53,7 +53,8 @@
 // heap, charged before it is taken ([session.extend]), and slow. A reply that is next in
 // order is written from the read buffer without a copy; one that is early is copied once,
 // into its session's parked buffer. A large one that was collected, because it is early or a part
-// of one, lies in a region as well, to which the session refers.
+// of one, lies in a region as well, to which the session refers; so does a large message, to which
+// all of its members refer ([bulky]).
 //
 // # Order
 //

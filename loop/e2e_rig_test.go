@@ -104,6 +104,9 @@ func play(t testing.TB, sc scene) *stage {
 		t.Fatal(err)
 	}
 	sc.options.Name, sc.options.Table, sc.options.Commands = "alpha", table, codec.Default()
+	if sc.options.Timeout == 0 && sc.options.ConnectTimeout == 0 {
+		sc.options.ConnectTimeout = patience // a second is little where the machine is busy
+	}
 	if st.pool, err = st.engine.AddPool(sc.options); err != nil {
 		t.Fatal(err)
 	}

@@ -86,20 +86,19 @@ type link struct {
 	// Of private links.
 	lendable bool // was made to be lent, and counts in Engine.private
 	lent     bool
-	trial    bool   // is being dialed, and counted in a backoff
-	loan     loan   // while it is lent
-	apart    bool   // carries what any link could, for one session, see poolWorker.ownLink
-	dammed   bool   // is not read from, because the session it is lent to is behind
-	dropped  bool   // is being closed by us
-	patient  bool   // may take any time to answer
-	hunted   int    // CLIENT UNBLOCKs for it that its server has not answered
-	tainted  bool   // has carried what isGuarded is about: nobody else may read there
-	borrower waiter // the session it is lent to
-	tap      tap    // gets every reply instead of the FIFO's entries
-	later    buffer // what it has put off
-	laterAt  int    // bytes of that which it has taken since
-	number   int64  // what the server's CLIENT ID says of it; 0: not asked yet
-	tapLost  func() // called once when the connection is gone, unless it was discarded
+	trial    bool     // is being dialed, and counted in a backoff
+	loan     loan     // while it is lent
+	apart    bool     // carries what any link could, for one session, see poolWorker.ownLink
+	dammed   bool     // is not read from, because the session it is lent to is behind
+	dropped  bool     // is being closed by us
+	patient  bool     // may take any time to answer
+	hunted   int      // CLIENT UNBLOCKs for it that its server has not answered
+	tainted  bool     // has carried what isGuarded is about: nobody else may read there
+	borrower waiter   // the session it is lent to
+	tap      tap      // gets every reply instead of the FIFO's entries
+	later    deferral // what it has put off
+	number   int64    // what the server's CLIENT ID says of it; 0: not asked yet
+	tapLost  func()   // called once when the connection is gone, unless it was discarded
 }
 
 // A waiter names a session that may be gone by the time it is looked for.

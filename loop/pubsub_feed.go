@@ -296,7 +296,7 @@ func (f *feed) lost() {
 	f.barred = f.l != nil && f.l.why == faultAuth
 	f.holdLater()
 	f.newBatch() // who has been written to may be handed what the next connection brings
-	f.walk = walk{}
+	f.walk.stop()
 	asks := f.asks
 	f.l, f.asks, f.names, f.bytes, f.astray = nil, ring[ask]{}, 0, 0, false
 	f.pause = min(max(2*f.pause, int64(firstPause)), int64(lastPause))

@@ -48,46 +48,39 @@ func (pw *poolWorker) inwardCensus(kind topicKind, r *codec.Request) []byte {
 	return codec.AppendCommand(nil, words...)
 }
 
-// outward returns a message as clients are to get it, nil for one that is none of theirs. It
-// lives until the end of this event.
-func (x *switchboard) outward(t *topic, b []byte) []byte {
+// outward returns how a message begins as clients are to get it, and how much of it that stands
+// for: nothing where it is as the server has said it. False: it is none of theirs. The beginning
+// lies in scratch memory.
+func (x *switchboard) outward(t *topic, b []byte) (head []byte, from int, visible bool) {
 	switch {
 	case x.pw.opt.DB == 0 || t.kind == shardTopic:
-		return b
+		return nil, 0, true
 	case t.kind == patternTopic:
 		return x.outwardMatch(t, b)
 	case t.shown == t.name:
-		return b
+		return nil, 0, true
 	}
 	what, at := word(b, codec.ArrayHeader(b))
 	_, at = word(b, at)
-	made := x.copies()
-	from := made.len()
-	dst := codec.AppendBulk(codec.AppendArray(made.room(), 3), what)
-	made.grown(append(codec.AppendBulk(dst, t.shown), b[at:]...))
-	return made.bytes()[from:]
+	return codec.AppendBulk(codec.AppendBulk(codec.AppendArray(x.pw.w.scratch[:0], 3), what), t.shown), at, true
 }
 
 // outwardMatch is outward for what fits a pattern: by the numbers of clients it may not.
-func (x *switchboard) outwardMatch(t *topic, b []byte) []byte {
+func (x *switchboard) outwardMatch(t *topic, b []byte) (head []byte, from int, visible bool) {
 	what, at := word(b, codec.ArrayHeader(b))
 	_, at = word(b, at)
 	channel, at := word(b, at)
 	shown, visible := x.pw.outwardName(channelTopic, channel)
 	switch {
 	case !visible:
-		return nil
+		return nil, 0, false
 	case string(shown) == string(channel) && t.shown == t.name:
-		return b
+		return nil, 0, true
 	case !globs(t.shown, shown):
-		return nil
+		return nil, 0, false
 	}
-	made := x.copies()
-	from := made.len()
-	dst := codec.AppendBulk(codec.AppendArray(made.room(), 4), what)
-	dst = codec.AppendBulk(codec.AppendBulk(dst, t.shown), shown)
-	made.grown(append(dst, b[at:]...))
-	return made.bytes()[from:]
+	head = codec.AppendBulk(codec.AppendBulk(codec.AppendArray(x.pw.w.scratch[:0], 4), what), t.shown)
+	return codec.AppendBulk(head, shown), at, true
 }
 
 // shiftName adds to the number of the database in a name or a pattern about events of keys;

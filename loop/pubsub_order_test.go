@@ -18,8 +18,12 @@ func (st *stage) greet(l *link) *memWire {
 	c := &call{l: l}
 	m := &memWire{owner: c, remote: l.server.Addr}
 	c.opened(m)
-	if hello := m.take(); strings.Contains(hello, "HELLO") {
+	said := m.take()
+	if strings.Contains(said, "HELLO") {
 		m.arrive("%0\r\n")
+	}
+	if strings.Contains(said, "SELECT") {
+		m.arrive("+OK\r\n")
 	}
 	m.arrive("+PONG\r\n")
 	st.run()

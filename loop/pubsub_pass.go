@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"bytes"
 	"slices"
 
 	"huntaway/codec"
@@ -23,7 +24,7 @@ type passage struct {
 	batch uint64     // of those that have been, among the worker's
 	due   []*session // who has been handed some and is to be written to; those who wrote anyway have nothing
 	wrote int        // of them, how many were
-	held  []buffer   // where the messages lie
+	held  []deferral // where the messages lie
 	made  buffer     // copies of them, see copies
 }
 
@@ -35,6 +36,50 @@ type walk struct {
 	push []byte     // for those who speak RESP3; nil as long as nobody does
 	kept [2]*shared // both, for those who do not take it at once; nil likewise
 	left int        // members that have yet to get it: the first so many
+	bulky
+}
+
+// A bulky is a message that was collected in a region. It is not copied: all who get it refer to
+// where it lies, behind a beginning of their own.
+type bulky struct {
+	body *shared // the message, of which the walk is a user; nil: it is none of those
+	head []byte  // what it begins with instead, but for the first byte
+	from int     // of body, what is said behind that; 0: all of it is said as it is
+}
+
+// beginning returns what is said before the body, and how much of that is left out.
+func (m *bulky) beginning(resp uint8) (lead []byte, from int) {
+	switch {
+	case resp == 3:
+		return append([]byte{'>'}, m.head...), max(m.from, 1)
+	case m.from == 0:
+		return nil, 0
+	}
+	return append([]byte{'*'}, m.head...), m.from
+}
+
+// begin has a message set out to the members of a strand's topic. head, where it is not empty, is
+// said instead of the first so many bytes; it is copied.
+func (f *feed) begin(st *strand, b, head []byte, from int) {
+	f.walk = walk{st: st, b: b, left: len(st.t.members)}
+	if where, is := f.x.pw.w.stretchOf(b); is {
+		f.walk.bulky = bulky{body: &shared{b: where.bytes(), of: where.of, refs: 1}, from: from}
+		if from > 0 {
+			f.walk.head = bytes.Clone(head[1:])
+		}
+		return
+	}
+	if from > 0 {
+		f.walk.b = f.x.copied(head, b[from:])
+	}
+}
+
+// stop forgets the message, whoever has it.
+func (at *walk) stop() {
+	if at.body != nil {
+		at.body.drop()
+	}
+	*at = walk{}
 }
 
 // pass gives a message to the members of its topic, if this feed carries it, and reports
@@ -55,11 +100,12 @@ func (f *feed) pass(kind topicKind, name, b []byte) (done bool) {
 		f.standInLine()
 		return false
 	}
-	if b = f.x.outward(t, b); b == nil {
+	head, from, visible := f.x.outward(t, b)
+	if !visible {
 		return true
 	}
 	f.x.pw.counters.Messages += uint64(len(t.members))
-	f.walk = walk{st: st, b: b, left: len(t.members)}
+	f.begin(st, b, head, from)
 	return f.walkOn()
 }
 
@@ -67,7 +113,7 @@ func (f *feed) pass(kind topicKind, name, b []byte) (done bool) {
 // message alone may be more than that.
 func (f *feed) isTooMuch(members, size int) bool {
 	w := f.x.pw.w
-	return f.effort.spend(w, 0) || members*(workHand+workWrite+size/bytesPerWork) > w.mostWork
+	return f.effort.spend(w, 0) || members*(workHand+workWrite+min(size, mostGiven)/bytesPerWork) > w.mostWork
 }
 
 // walkOn hands the message out, and reports whether all have it. One that was put off stands
@@ -81,7 +127,7 @@ func (f *feed) walkOn() (done bool) {
 		at.left--
 		f.effort.spend(w, f.hand(at.st.t.members[at.left], later))
 	}
-	*at = walk{}
+	at.stop()
 	return true
 }
 
@@ -92,23 +138,15 @@ func (f *feed) hand(who member, later bool) (work int) {
 	if who.at.deaf != nil && slices.Contains(who.at.deaf, at.st) {
 		return workHand
 	}
-	m, kept := at.b, &at.kept[0]
-	if s.resp == 3 {
-		if at.push == nil {
-			at.push = f.x.asPush(at.b)
-			work = len(m) / bytesPerWork
-		}
-		m, kept = at.push, &at.kept[1]
-	}
 	before := s.out.len() + s.parked.len()
-	said := who.receive(m, kept)
+	said, written, work := f.say(who)
 	switch {
 	case !said || later:
 		work += (s.out.len() + s.parked.len() - before) / bytesPerWork
 	case s.touched:
-		work += len(m) / bytesPerWork
+		work += written / bytesPerWork
 	default:
-		work += len(m)/bytesPerWork + workWrite
+		work += written/bytesPerWork + workWrite
 	}
 	switch {
 	case !said:
@@ -119,6 +157,23 @@ func (f *feed) hand(who member, later bool) (work int) {
 		f.due = append(f.due, s)
 	}
 	return work + workHand
+}
+
+// say has a member say the message, and reports whether it has something to write, at most how much
+// of the message will be written at once, and how much work it was to make it.
+func (f *feed) say(who member) (said bool, written, work int) {
+	at, resp := &f.walk, who.s.resp
+	switch {
+	case at.body != nil:
+		lead, from := at.beginning(resp)
+		return who.refer(lead, at.body, from), min(len(at.b), mostGiven), len(lead) / bytesPerWork
+	case resp != 3:
+		return who.receive(at.b, &at.kept[0]), len(at.b), 0
+	case at.push == nil:
+		at.push = f.x.asPush(at.b)
+		work = len(at.b) / bytesPerWork
+	}
+	return who.receive(at.push, &at.kept[1]), len(at.push), work
 }
 
 // standInLine has the feed go on in later turns.
@@ -221,14 +276,17 @@ func (f *feed) writeOut() (all bool) {
 			return false
 		}
 		if s := f.due[f.wrote]; !s.touched && (len(s.run) > 0 || s.remainder.bytes > 0 && !s.isSlow) {
-			f.effort.spend(w, workWrite+(s.out.len()+len(s.run)+s.remainder.bytes)/bytesPerWork)
+			f.effort.spend(w, workWrite+(s.out.len()+len(s.run)+min(s.remainder.bytes, mostGiven))/bytesPerWork)
 			w.touch(s)
 		}
 	}
-	w.orphans = append(append(w.orphans, f.held...), f.made)
+	for i := range f.held {
+		f.held[i].release(w)
+	}
+	w.orphan(&f.made)
 	clear(f.due)
 	clear(f.held)
-	f.due, f.held, f.made, f.wrote = f.due[:0], f.held[:0], buffer{}, 0
+	f.due, f.held, f.wrote = f.due[:0], f.held[:0], 0
 	if cap(f.due) > mostDue {
 		f.due = nil
 	}
@@ -241,7 +299,7 @@ const mostDue = 4096
 
 // holdLater keeps what was put off until all have been written to from there.
 func (f *feed) holdLater() {
-	if f.l != nil && f.l.later.len() > 0 {
+	if f.l != nil && !f.l.later.isEmpty() {
 		f.held = append(f.held, f.l.dropLater())
 	}
 }
@@ -250,7 +308,7 @@ func (f *feed) holdLater() {
 // lost: it is not heard by those who have not heard it yet.
 func (st *strand) stopWalk() {
 	if st.f.walk.st == st {
-		st.f.walk = walk{}
+		st.f.walk.stop()
 	}
 }
 

@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 
@@ -416,4 +417,89 @@ func testStrands(t *testing.T, moved bool) {
 		t.Errorf("the former master has %d topics; want none", len(former.has))
 	}
 	wantNothingLeft(t, x)
+}
+
+// TestLargeMessageIsNotCopied: nobody's event takes memory, or writes much, for all of a large message, whatever its
+// members speak, are waiting for, or call the channel; and nothing of it is left when all have it.
+func TestLargeMessageIsNotCopied(t *testing.T) {
+	const size, clients = 12 << 20, 6
+	for _, db := range []int{0, 3} {
+		st := newStage(t, 1, PoolOptions{DB: db})
+		w, name := st.e.workers[0], "__keyevent@0__:del"
+		var all []*memClient
+		for i := range clients {
+			c := st.client(0, 0)
+			c.s.resp = uint8(2 + i%2)
+			c.arrive(frame("*", []string{"SUBSCRIBE", "PSUBSCRIBE"}[i/4], name))
+			all = append(all, c)
+		}
+		st.run()
+		feed := st.feedOf(0)
+		server := &subscribedServer{wire: feed, has: make(map[string]bool)}
+		server.settle(t, st)
+		for i, c := range all {
+			c.take()
+			c.said = make([]byte, 0, 2*size+1<<20)
+			if i%3 == 0 && c.s.resp == 3 {
+				c.arrive(frame("*", "GET", "k")) // its reply comes first
+			}
+		}
+		st.run()
+		upstream, text := strings.Replace(name, "0", decimal(db), 1), strings.Repeat("x", size)
+		in := []byte(frame("*", "message", upstream, text) + frame("*", "pmessage", upstream, upstream, text))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		most := 0
+		step := func(do func()) {
+			said := func() (n int) {
+				for _, c := range all {
+					n += len(c.said)
+				}
+				return n
+			}
+			was := said()
+			do()
+			most = max(most, said()-was)
+		}
+		for rest := in; len(rest) > 0; {
+			piece := rest[:min(len(rest), readBuffer)]
+			rest = rest[len(piece):]
+			step(func() { feed.owner.arrived(piece) })
+			for feed.paused && len(st.tasks) > 0 {
+				step(st.step)
+			}
+		}
+		for _, c := range all {
+			if c.s.window.len() == 0 {
+				continue
+			}
+			step(func() { c.s.reply(c.s.window.head, []byte("+OK\r\n")); c.s.w.end() })
+		}
+		for len(st.tasks) > 0 {
+			step(st.step)
+		}
+		runtime.ReadMemStats(&after)
+		if got := after.TotalAlloc - before.TotalAlloc; got > size/2 {
+			t.Errorf("database %d: %d bytes allocated for messages of %d; want next to none", db, got, size)
+		}
+		if most > 2*clients*mostGiven {
+			t.Errorf("database %d: %d bytes written in one event; want at most %d", db, most, 2*clients*mostGiven)
+		}
+		for i, c := range all {
+			kind := map[uint8]string{2: "*", 3: ">"}[c.s.resp]
+			want := frame(kind, "message", name, text)
+			if i/4 == 1 {
+				want = frame(kind, "pmessage", name, name, text)
+			}
+			if i%3 == 0 && c.s.resp == 3 {
+				want = "+OK\r\n" + want
+			}
+			if got := c.take(); got != want {
+				t.Errorf("database %d: client %d got %d bytes, %.80q; want %d, %.80q", db, i, len(got), got, len(want), want)
+			}
+		}
+		if n := len(w.regions); n != 0 || len(all[0].s.early) != 0 {
+			t.Errorf("database %d: %d regions are in use; want none", db, n)
+		}
+	}
 }

@@ -178,9 +178,37 @@ func (who member) receive(m []byte, kept **shared) (said bool) {
 		if *kept == nil {
 			*kept = &shared{b: bytes.Clone(m)}
 		}
-		s.addShared(*kept)
+		s.addShared(*kept, 0)
 		return true
 	}
+	s.parkMessage(m)
+	s.overLimit()
+	return false
+}
+
+// refer is receive for what is not copied: lead, and then a body but for the first so many bytes.
+func (who member) refer(lead []byte, body *shared, from int) (said bool) {
+	s := who.s
+	if s.wire == nil || s.state != sessionOpen {
+		return false
+	}
+	if s.interjects(who.at) {
+		if len(lead) > 0 {
+			s.nextOwn(lead)
+		}
+		s.addShared(body, from)
+		return true
+	}
+	if len(lead) > 0 {
+		s.parkMessage(lead)
+	}
+	s.parkWhere(body, from)
+	s.overLimit()
+	return false
+}
+
+// parkMessage puts a message, or a part of one, behind what is in flight.
+func (s *session) parkMessage(m []byte) {
 	win := &s.window
 	at := uint32(s.parked.len())
 	if last := win.at(win.tail - 1); s.sub.behind == win.tail && last.at+last.size == at && !last.apart {
@@ -191,8 +219,18 @@ func (who member) receive(m []byte, kept **shared) (said bool) {
 	}
 	s.parked.add(m)
 	s.parkedLive += len(m)
-	s.overLimit()
-	return false
+}
+
+// parkWhere is parkMessage for what lies in a region.
+func (s *session) parkWhere(body *shared, from int) {
+	b, win := body.b[from:], &s.window
+	at, _ := placeIn(body.of.bytes(), b)
+	body.of.retain()
+	s.early = append(s.early, early{win.tail, stretch{body.of, at, at + len(b)}})
+	s.earlyLive += len(b)
+	s.w.burden(s, int64(len(b)))
+	win.push(slot{join: noJoin, state: parked, size: uint32(len(b)), apart: true})
+	s.sub.behind = win.tail
 }
 
 // interjects reports whether a message may be said now. It must not overtake the reply to
@@ -223,6 +261,15 @@ func (x *switchboard) asPush(b []byte) []byte {
 	push := made.bytes()[at:]
 	push[0] = '>'
 	return push
+}
+
+// copied returns a copy of a message of two parts; it lives as long as the message.
+func (x *switchboard) copied(head, rest []byte) []byte {
+	made := x.copies()
+	at := made.len()
+	made.add(head)
+	made.add(rest)
+	return made.bytes()[at:]
 }
 
 // copies returns the buffer for what is made of messages in this event, or of those that a

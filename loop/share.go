@@ -20,7 +20,7 @@ const (
 type shared struct {
 	b    []byte  // not changed any more
 	of   *region // in which b lies, and of which it is a user; nil: it is on the heap
-	refs int64   // lots that point here
+	refs int64   // lots, and a walk, that point here
 	own  bool    // one session's, which may add to it
 }
 
@@ -67,12 +67,13 @@ func (s *session) shares(m []byte) bool {
 	return len(m)+len(s.run)+s.out.len()+s.wire.backlog() > handOver
 }
 
-// addShared puts shared bytes behind everything that the session has to say.
-func (s *session) addShared(b *shared) {
+// addShared puts shared bytes, without the first so many, behind everything that the session has
+// to say.
+func (s *session) addShared(b *shared, from int) {
 	b.refs++
 	q := &s.remainder
-	q.lots = append(q.lots, lot{b, 0})
-	q.bytes += len(b.b)
+	q.lots = append(q.lots, lot{b, from})
+	q.bytes += len(b.b) - from
 	q.stride = max(q.stride, firstStride)
 }
 
@@ -84,7 +85,7 @@ func (s *session) addCopy(b []byte) {
 		q.bytes += len(b)
 		return
 	}
-	s.addShared(&shared{own: true, b: append(make([]byte, 0, max(len(b), shareFrom)), b...)})
+	s.addShared(&shared{own: true, b: append(make([]byte, 0, max(len(b), shareFrom)), b...)}, 0)
 }
 
 // drainRemainder hands the wire what it may keep of the remainder, when everything before it is handed

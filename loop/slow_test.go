@@ -313,7 +313,7 @@ func TestOwnLinkIsReadOnAfterTheLast(t *testing.T) {
 			w, c := st.e.workers[0], st.client(0, 0)
 			c.s.lease = c.s.pw.borrow(c.s, 0, loanLarge)
 			c.s.lease.dam()
-			c.s.addShared(&shared{own: true, b: make([]byte, handOver+1)})
+			c.s.addShared(&shared{own: true, b: make([]byte, handOver+1)}, 0)
 			c.fills = kept
 			give(w, c.s)
 			if len(c.s.remainder.lots) > 0 || c.kept != kept {

@@ -57,7 +57,8 @@ func (l *link) tapped(b []byte) {
 	whole := l.partial
 	l.partial = intake{} // the link may be closed
 	if !l.tap(whole.bytes()) {
-		l.putOff(whole.bytes())
+		l.putOffWhole(whole)
+		return
 	}
 	whole.release(l.w)
 }

@@ -171,7 +171,7 @@ func (s *session) say(b []byte) {
 // which lie together in a link's read buffer leave without a copy.
 func (s *session) next(b []byte) {
 	if where, is := s.w.stretchOf(b); is {
-		s.addShared(&shared{b: where.bytes(), of: where.of})
+		s.addShared(&shared{b: where.bytes(), of: where.of}, 0)
 		return
 	}
 	switch {
@@ -189,9 +189,14 @@ func (s *session) next(b []byte) {
 
 // sayOwn puts b next in the output and copies it, because it lies in scratch memory.
 func (s *session) sayOwn(b []byte) {
+	s.nextOwn(b)
+	s.w.touch(s)
+}
+
+// nextOwn is sayOwn for who is not to be written to at the end of this event.
+func (s *session) nextOwn(b []byte) {
 	if len(s.remainder.lots) > 0 {
 		s.addCopy(b)
-		s.w.touch(s)
 		return
 	}
 	if len(s.run) > 0 {
@@ -199,7 +204,6 @@ func (s *session) sayOwn(b []byte) {
 		s.run = nil
 	}
 	s.out.add(b)
-	s.w.touch(s)
 }
 
 // follows reports whether b lies directly behind run in the same array.
