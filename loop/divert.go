@@ -163,10 +163,12 @@ func (pw *poolWorker) another(s *session, e *entry) *link {
 	if !l.takes(e) {
 		return nil
 	}
+	e.marks &^= asReplica
 	if id == g.Master {
 		pw.counters.ReadsMaster++
 	} else {
 		pw.counters.ReadsReplica++
+		e.marks |= asReplica
 	}
 	return l
 }

@@ -73,8 +73,9 @@
 // has not the slot is sent on ([poolWorker.redirected]) or put off ([wanderer]), and clients
 // never hear of it. A session of which something is redirected stands alone until it is
 // answered, and so does every session with something in flight when slots change hands: what
-// it says later cannot overtake. A replica that has nothing is not believed
-// ([poolWorker.doubted]). What is published is heard of every server, so one of them carries
+// it says later cannot overtake. What the master alone may answer a node answers by its own word
+// that it has the slot, not by the table's ([link.suit]), and a replica that has nothing is not
+// believed ([poolWorker.doubted]). What is published is heard of every server, so one of them carries
 // each topic.
 //
 // # State

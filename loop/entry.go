@@ -38,6 +38,7 @@ const (
 	guarded   // its client can choose the bytes of its reply, see isGuarded
 	confirms  // asks whether a server meant what a reply said of it, see hearsay
 	isPublish // its reply counts subscribers; see crowd
+	asReplica // was given to a server that the table does not call the group's master; see suit
 )
 
 // has reports whether any of m is set.

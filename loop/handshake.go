@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"huntaway/codec"
-	"huntaway/shard"
 )
 
 // A greetStep is one request of the handshake of a link.
@@ -18,8 +17,7 @@ const (
 	stepAuth  greetStep = iota // AUTH, or HELLO with credentials
 	stepHello                  // HELLO without
 	stepSelect
-	stepReplica // READONLY: without it a replica of a cluster sends reads to its master
-	stepPing    // because a connection that was accepted proves nothing
+	stepPing // because a connection that was accepted proves nothing
 )
 
 // busyPause is how long a server that is too busy for the handshake is left alone.
@@ -58,9 +56,6 @@ func greeting(o *PoolOptions, c dialect) (frames []byte, steps []greetStep) {
 	if db := o.DB + int(c.db); db != 0 && !c.urgent() {
 		say(stepSelect, "SELECT", decimal(db))
 	}
-	if o.cluster && o.ReadPolicy != shard.ReadMaster {
-		say(stepReplica, "READONLY")
-	}
 	say(stepPing, "PING")
 	return frames, steps
 }
@@ -75,7 +70,7 @@ func (at greetStep) judge(reply []byte) (welcome, *fault) {
 	case bytes.HasPrefix(reply, []byte("-ERR max number of clients")):
 		return turnsAway, faultFull // it says so instead of a welcome, and hangs up
 	case code == "DENIED": // likewise
-	case at == stepPing, at == stepReplica, at == stepAuth && wantsNoPassword(reply):
+	case at == stepPing, at == stepAuth && wantsNoPassword(reply):
 		return isThere, nil
 	case code == "BUSY", code == "LOADING", code == "MASTERDOWN":
 		return later, nil
@@ -187,7 +182,7 @@ func (l *link) fendOff() {
 	fifo, log, at := l.fifo, l.log, l.base
 	l.fifo = ring[entry]{head: fifo.tail, tail: fifo.tail} // gates compare positions
 	l.log, l.base, l.expired = frameLog{}, 0, 0
-	l.loaded = nil
+	l.loaded, l.asReplica = nil, false
 	l.canary.forgetCanaries()
 	for ; fifo.len() > 0; fifo.pop() {
 		e := *fifo.front()

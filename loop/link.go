@@ -53,6 +53,8 @@ type link struct {
 	words     []byte      // those of a server that is too busy to let us in; nil: it is not
 	why       *fault      // as which it turned us away the last time; nil: it did not
 	moved     bool        // its connection is to be renewed, see renew
+	asReplica bool        // its server answers what is sent next as a replica, see suit
+	modeAt    uint32      // the position in the FIFO of what said so, or took it back
 	noEcho    bool        // its server does not answer canaries, see probe
 	unlisted  bool        // its family is closed: what it would cost is of no interest
 	expired   int         // sinks at the front of the FIFO
@@ -215,6 +217,9 @@ func (l *link) warm() {
 func (l *link) send(frame []byte, e *entry) {
 	if l.state == linkIdle {
 		l.warm()
+	}
+	if !e.marks.has(anyMode) {
+		l.suit(e.marks.has(asReplica))
 	}
 	if l.fifo.len() == 0 {
 		l.heard = l.w.now

@@ -170,7 +170,7 @@ func (l *link) settleAll(f *fault) {
 	fifo, log, at, sent := l.fifo, l.log, l.base, l.sent
 	l.fifo = ring[entry]{head: fifo.tail, tail: fifo.tail} // gates compare positions
 	l.log, l.base, l.sent, l.expired, l.greets, l.lead, l.leadsAll = frameLog{}, 0, 0, 0, 0, 0, 0
-	l.loaded = nil
+	l.loaded, l.asReplica = nil, false
 	l.canary.forgetCanaries()
 	l.pushing, l.unasked = false, unasked{}
 	l.scan.Reset()

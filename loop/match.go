@@ -262,6 +262,10 @@ func (l *link) match(e *entry, b []byte) {
 		l.count.Errors++
 		l.pw.commands[e.cmd].Errors++
 		l.noteRefusal(e, b)
+		if e.isMode() {
+			l.modeRefused(e, b)
+			return
+		}
 		frame := l.frameOf(e)
 		if l.refuses(e, frame, b) {
 			return
@@ -273,7 +277,7 @@ func (l *link) match(e *entry, b []byte) {
 			l.pw.pace.errors.count(b)
 		}
 	}
-	if l.inCluster && e.marks.has(viaRead) && l.pw.doubted(e, l.frameOf(e), b, l) {
+	if l.inCluster && e.marks.has(asReplica) && l.pw.doubted(e, l.frameOf(e), b) {
 		return
 	}
 	if s := l.w.sessionOf(e); s == nil {

@@ -69,10 +69,10 @@ func (l *link) lend(s *session, kind loanKind) {
 
 // giveBack ends the loan of a link that is as it was when it was made, with nothing in
 // flight. On a tainted one something may yet come that its last borrower has chosen, and on a hunted
-// one a CLIENT UNBLOCK may yet end the next one's wait.
+// one a CLIENT UNBLOCK may yet end the next one's wait. One that was told READONLY is not as it was.
 func (l *link) giveBack() {
 	p := &l.pw.private
-	if l.state != linkReady || l.moved || l.tainted || l.hunted > 0 || l.busy() || len(p.kept) >= mostKept || l.pw.table.Server(l.server.ID) == nil {
+	if l.state != linkReady || l.moved || l.tainted || l.asReplica || l.hunted > 0 || l.busy() || len(p.kept) >= mostKept || l.pw.table.Server(l.server.ID) == nil {
 		l.discard()
 		return
 	}

@@ -134,6 +134,7 @@ func (pw *poolWorker) chase(s *session, e *entry, frame []byte, r redirection, f
 	}
 	to := pw.linkOf(s, id)
 	e.marks += oneHop
+	e.marks &^= asReplica // who is named is to say himself that he is the slot's master
 	e.group = pw.refTo(pw.table.GroupOf(id))
 	if e.marks.has(isScript) {
 		frame = pw.withScript(to, e, frame)
@@ -163,6 +164,7 @@ func (pw *poolWorker) directed(r redirection, from *link) int32 {
 // follow at once: what it returns. ASKING holds for one command, or one transaction, so what
 // is sent in front of that has to come before it. The replies are for nobody.
 func (l *link) askAhead(e *entry, frame []byte) []byte {
+	l.suit(e.marks.has(asReplica)) // what would stand behind ASKING would use it up
 	ahead := entry{sent: l.w.now, cmd: askingID, group: e.group, marks: isSink}
 	load := ahead
 	load.marks |= e.marks & guarded
@@ -234,20 +236,17 @@ func (pw *poolWorker) putOffBlocked(b *blocked, frame []byte, f *fault) {
 	b.retryAt = pw.w.now + b.pause
 }
 
-// doubted asks the master once more when a server of a Redis Cluster that is none, on the link
-// l, says that there is nothing. While a slot is moved its replica answers for keys that are gone already,
+// doubted asks the master once more when a server of a Redis Cluster that was asked as a replica says
+// that there is nothing. While a slot is moved its replica answers for keys that are gone already,
 // where its master would name who has them; and until the cluster has been surveyed nobody
 // here knows that it is moved. So a miss costs a second request where replicas serve reads.
 //
 // It looks at replies to one key, and to several where a missing one shows (MGET). Commands of
 // which a part of the keys could be missing unnoticed, and scripts, never go to replicas.
-func (pw *poolWorker) doubted(e *entry, frame, b []byte, l *link) bool {
+func (pw *poolWorker) doubted(e *entry, frame, b []byte) bool {
 	s := pw.w.sessionOf(e)
 	if s == nil || !denies(b) {
 		return false
-	}
-	if g := pw.table.GroupOf(l.server.ID); g >= 0 && pw.table.Groups[g].Master == l.server.ID {
-		return false // it is the master itself
 	}
 	e.marks &^= viaRead
 	pw.counters.Retried++

@@ -380,20 +380,6 @@ func TestBlockedRedirected(t *testing.T) {
 	}
 }
 
-// TestReadsOfReplicas: links say READONLY where replicas may serve, and a replica that does not
-// take a read names its master.
-func TestReadsOfReplicas(t *testing.T) {
-	opt := PoolOptions{cluster: true, ReadPolicy: shard.PreferReplica}
-	hello, steps := greeting(&opt, dialect{resp: 2})
-	got(t, "greeting", string(hello), frames("READONLY;PING"))
-	if len(steps) != 2 {
-		t.Errorf("got %d steps; want 2", len(steps))
-	}
-	opt.ReadPolicy = shard.ReadMaster
-	hello, _ = greeting(&opt, dialect{resp: 2})
-	got(t, "greeting where only masters serve", string(hello), frames("PING"))
-}
-
 // TestTopicsOfCluster: the nodes pass on to each other what is published, so one of them is
 // enough; channels of shards are where their slot is.
 func TestTopicsOfCluster(t *testing.T) {
@@ -408,47 +394,5 @@ func TestTopicsOfCluster(t *testing.T) {
 		if ids := board.serversOf(&topic{kind: tc.kind, name: tc.name}); len(ids) != tc.want {
 			t.Errorf("%s: got servers %v; want %d", tc.name, ids, tc.want)
 		}
-	}
-}
-
-// TestDoubted: what a replica says is not there is asked of the master, once.
-func TestDoubted(t *testing.T) {
-	ids := new(shard.IDs)
-	spec := clusterSpec(ids, shard.Slots)
-	spec.Groups[0].Servers = append(spec.Groups[0].Servers, shard.Server{Addr: "10.0.0.1:7003", Role: shard.Replica, Weight: 1})
-	table, err := shard.Build(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	st := newTestWorker(t, PoolOptions{Table: table, HoldTimeout: time.Minute, ReadPolicy: shard.PreferReplica})
-	master, replica, c := st.linkTo(0, 0, 0), st.linkTo(0, 0, table.Groups[0].Readers[0]), st.client(0, 0)
-	for _, tc := range []struct {
-		request, reply string
-		asked          bool
-	}{
-		{"GET k", "$1\r\nv\r\n", false}, {"GET k", "$-1\r\n", true}, {"STRLEN k", ":0\r\n", true}, {"STRLEN k", ":10\r\n", false},
-		{"TTL k", ":-2\r\n", true}, {"TYPE k", "+none\r\n", true}, {"TYPE k", "+hash\r\n", false}, {"LRANGE k 0 1", "*0\r\n", true},
-		{"LRANGE k 0 1", "*1\r\n$1\r\nx\r\n", false}, {"HMGET k a b", "*2\r\n$1\r\nx\r\n$-1\r\n", true},
-		{"XINFO STREAM k", "-ERR no such key\r\n", true},
-	} {
-		c.ask(frames(tc.request))
-		got(t, tc.request+" to the replica", replica.take(), frames(tc.request))
-		replica.arrive(tc.reply)
-		st.run()
-		if !tc.asked {
-			got(t, tc.request+" reply", c.take(), tc.reply)
-			continue
-		}
-		got(t, tc.request+" to the master", master.take(), frames(tc.request))
-		master.arrive(tc.reply)
-		st.run()
-		got(t, tc.request+" reply", c.take(), tc.reply)
-	}
-	for _, request := range []string{"EXISTS {k}1 {k}2", "SINTER {k}1 {k}2"} {
-		c.ask(frames(request))
-		got(t, request+" to the master", master.take(), frames(request))
-		master.arrive(":0\r\n")
-		st.run()
-		got(t, request+" reply", c.take(), ":0\r\n")
 	}
 }

@@ -130,6 +130,7 @@ func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
 // -1 means that nobody may serve it.
 func (pw *poolWorker) pick(s *session, e *entry) int32 {
 	g := pw.groupAt(e.group)
+	e.marks &^= asReplica
 	if !e.marks.has(viaRead) || pw.opt.ReadPolicy == shard.ReadMaster || s.mode.has(modePinned) {
 		return pw.steady(g, e)
 	}
@@ -152,6 +153,7 @@ func (pw *poolWorker) pick(s *session, e *entry) int32 {
 		return g.Master // the replica may not have this client's last write yet
 	}
 	pw.counters.ReadsReplica++
+	e.marks |= asReplica
 	return id
 }
 
