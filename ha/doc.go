@@ -91,9 +91,10 @@
 //
 // What condemns at once: a refused connection (down), LOADING, a full resynchronisation
 // (syncing), the wrong role, a replica that accepts writes, another lineage than the master's
-// (wrong-master), a lag over the limits, a rejected password (auth-failed), MASTERDOWN, and a broken
-// replication link while the master lives. What is a doubt: a probe that was not answered in time,
-// BUSY, an error nobody knows, and anything that the master may still explain.
+// (wrong-master), a lag over the limits, a rejected password (auth-failed), MASTERDOWN, a broken
+// replication link while the master lives, and that there was none since the server was started
+// (unsynced): what it holds is then of any age, if it holds anything. What is a doubt: a probe that was
+// not answered in time, BUSY, an error nobody knows, and anything that the master may still explain.
 //
 // # A dead master does not take its replicas along
 //

@@ -43,7 +43,7 @@ func judgeMaster(ev Event) verdict {
 // judgeReplica is the verdict on what s, which is not the group's master, last answered:
 // first what it says of itself, then what its master says about that, last how far it is behind.
 func (d *Detector) judgeReplica(s *server) verdict {
-	switch r := s.repl; {
+	switch r := &s.repl; {
 	case !r.Replica && s.heir:
 		return verdict{good, ReasonNone}
 	case !r.Replica:
@@ -52,6 +52,8 @@ func (d *Detector) judgeReplica(s *server) verdict {
 		return verdict{condemned, ReasonWritable}
 	case r.Syncing:
 		return verdict{condemned, ReasonSyncing}
+	case r.Unsynced():
+		return verdict{condemned, ReasonUnsynced}
 	case r.Stale:
 		return verdict{condemned, ReasonLink}
 	}

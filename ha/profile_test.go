@@ -162,6 +162,12 @@ func TestProfileFinds(t *testing.T) {
 		{"a replica of a stranger", func(_ *shard.Group, all []*testimony) { all[2].repl.Master = "10.9.9.9:6379" }, Doubtful,
 			"10.0.0.3:6379", "follows 10.9.9.9:6379", "REPLICAOF 10.0.0.1 6379"},
 		{"a broken link", func(_ *shard.Group, all []*testimony) { all[2].repl.LinkUp = false }, Doubtful, "10.0.0.3:6379", "lost its master", ""},
+		{"a first copy that is under way", func(_ *shard.Group, all []*testimony) {
+			all[2].repl.LinkUp, all[2].repl.LinkDown, all[2].repl.Syncing = false, -time.Second, true
+		}, Doubtful, "10.0.0.3:6379", "copying its master's data", ""},
+		{"no link since it was started", func(_ *shard.Group, all []*testimony) {
+			all[2].repl.LinkUp, all[2].repl.LinkDown = false, -time.Second
+		}, Doubtful, "10.0.0.3:6379", "had no link to its master since it was started", ""},
 		{"a replica that never becomes master", func(_ *shard.Group, all []*testimony) { all[2].repl.Priority = 0 }, Doubtful,
 			"10.0.0.3:6379", "replica-priority is 0", "replica-priority 100"},
 		{"another master than in the file", func(g *shard.Group, all []*testimony) {

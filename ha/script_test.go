@@ -23,7 +23,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	at 1.5s                       the clock
 //	tick                          time has passed
 //	master 0 offset=100 id=A      a probe of 0 was answered just now, sent a millisecond ago
-//	replica 1 offset=90 id=A      likewise; also link=down sync writable stale sent=1.2s
+//	replica 1 offset=90 id=A      likewise; also link=down link=none (since it was started) sync writable stale sent=1.2s
 //	fail 1 timeout                a probe failed; also sent=
 //	lost 1, opened 1, readonly 0  the data path reports
 //	spare 1                       1 is being made master
@@ -189,6 +189,9 @@ func (s *script) detail(ev *Event, word string) {
 		ev.Repl.ID = value
 	case "link":
 		ev.Repl.LinkUp = value == "up"
+		if value == "none" {
+			ev.Repl.LinkDown = -time.Second
+		}
 	case "sync":
 		ev.Repl.Syncing = true
 	case "writable":

@@ -70,6 +70,7 @@ const (
 	ReasonSilent             // does not answer in time
 	ReasonLoading            // reads its data from disk
 	ReasonSyncing            // receives a full copy from its master
+	ReasonUnsynced           // has not had its master's data since it was started
 	ReasonLink               // its link to the master is broken
 	ReasonLagging            // too far behind
 	ReasonUnmeasured         // it cannot be said yet how far behind
@@ -82,7 +83,7 @@ const (
 )
 
 var reasonNames = [...]string{
-	"ok", "down", "silent", "loading", "syncing", "stale-link", "lagging", "unmeasured",
+	"ok", "down", "silent", "loading", "syncing", "unsynced", "stale-link", "lagging", "unmeasured",
 	"wrong-role", "wrong-master", "writable", "auth-failed", "busy", "error",
 }
 

@@ -7,6 +7,7 @@ var remedies = map[string]string{
 	"silent":       "look at the server and at the network between",
 	"loading":      "it reads its data, and serves when it has",
 	"syncing":      "it copies its master, and serves when it has",
+	"unsynced":     "it has not had its master's data since it was started: see in its own log why it gets none",
 	"stale-link":   "see why it has no link to its master: the network, masterauth, or requirepass",
 	"wrong-role":   "if it should be a replica here make it one (REPLICAOF), or take it out of the group in the file",
 	"wrong-master": "have it follow the group's master (REPLICAOF), or take it out of the group in the file",

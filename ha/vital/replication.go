@@ -21,7 +21,7 @@ type Replication struct {
 	SecondID     string        // master_replid2: the lineage before a promotion or a restart; "" for none
 	SecondOffset int64         // second_repl_offset: up to where SecondID's stream is in the data; -1 for none
 	Master       string        // of a replica: host:port of whom it follows
-	LinkDown     time.Duration // of a replica: how long its link has been down; 0 while it is up
+	LinkDown     time.Duration // of a replica: how long its link has been down; 0 while it is up; see Unsynced
 	Silence      time.Duration // of a replica: master_last_io_seconds_ago; -1s while the link is down
 	Priority     int           // of a replica: slave_priority; 0 never becomes master
 	Followers    []Follower    // of a master: its replicas that are online
@@ -39,6 +39,15 @@ type Follower struct {
 // restart. Everything is kin to a lineage that is not known.
 func (r *Replication) Kin(lineage string) bool {
 	return lineage == "" || r.ID == lineage || r.SecondID == lineage
+}
+
+// ages is longer than any link has been down: what servers before 6.2 say of one that was never up.
+const ages = 20 * 365 * 24 * time.Hour
+
+// Unsynced tells whether a replica has had no link to its master since it was started, or since it was a master itself:
+// what it holds is what it was started with, if it holds anything.
+func (r *Replication) Unsynced() bool {
+	return r.Replica && !r.LinkUp && (r.LinkDown < 0 || r.LinkDown > ages)
 }
 
 // ParseReplication reads the text of INFO replication, with or without that of INFO server
