@@ -43,7 +43,7 @@ func (m *Machine) vouched(b *member) (string, bool) {
 		return "", m.o.Mode == Observe && m.unanimous(b)
 	case m.carriesOn(&b.repl) || !b.looked:
 		return "", false
-	case m.later(b):
+	case m.later(b) && !m.isContradicted(b):
 		return fmt.Sprintf("it has the mark of epoch %d, and ours is %d: another process has made it master", b.mark.Epoch, m.epoch), true
 	case len(m.dissenters(b)) > 0:
 		return "", false

@@ -59,7 +59,7 @@
 //	Settling   it is published; siblings are brought in line, one full copy at a time
 //	Stuck      there is no candidate: who was detached stays so until the old master answers, writes fail; it is tried
 //	           again after 1, 2, 4, 8, 16 s, and what has made nobody master does not count as a failover
-//	Ambiguous  two masters and no proof: writes wait and fail, an operator or the arbiter decides
+//	Ambiguous  two masters, or one that others contradict, and no proof: writes wait and fail, an operator or the arbiter decides
 //	Following  sentinel or observe: another master was named; it is looked at before it is published
 //	Draining   switchover: writes are held, what is in flight is awaited
 //	Handing    switchover: the master hands over to the target
@@ -123,7 +123,12 @@
 // Without a usable state file several servers may say that they are master. They are asked what
 // they hold: whose data another one carries on and who holds nothing are left out, then it is the
 // one that replicas follow or that has the newest mark; where these disagree nothing is decided.
-// The epoch is then that of the mark on the master.
+// The epoch is then that of the mark on the master. One server that says it is master is believed when no
+// replica that answers has data which it lacks: under a replication id that it does not carry on, or more of one.
+// Who holds nothing has none, nor who is of an earlier time by his mark, nor who has been started with data of
+// which nothing is known and is being given the master's. Who has all that this one and the others have (it may have come back
+// with an old dump, and written nothing since), or a later mark while nobody follows this one, is promoted, as when another process answers in the master's
+// place; otherwise nothing is decided, until what they have is no different any more.
 //
 // Clients can write marks. What is believed of one is: at a start, and of a master that this process has not made one, that
 // it is of a later epoch, within reason; of two servers that say they are master without a state file, that the higher one

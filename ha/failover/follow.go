@@ -70,9 +70,10 @@ func (m *Machine) succeeded() bool {
 	case b == nil || m.refusedLately(b):
 		return false
 	}
-	m.follow(b, why)
-	_, m.heir.vouched = m.vouched(b)
-	return true
+	if m.trust(b, why); m.state == Following {
+		_, m.heir.vouched = m.vouched(b)
+	}
+	return m.state == Following || m.state == Ambiguous
 }
 
 // spurned tells whether the announcement of b was refused for its lineage, and neither
@@ -310,7 +311,7 @@ func (m *Machine) inherit() {
 		m.refuse("the old master could not be fenced off: " + err.Error())
 	case m.contested() != "": // somebody has answered meanwhile
 		m.refuse(m.contested())
-	case !m.reheard():
+	case !m.reheard() || !m.heir.vouched && m.hand.at == 0 && m.isContradicted(m.member(m.heir.id)):
 	default:
 		m.publish(m.heir.id, m.heir.repl, m.heir.why)
 	}
@@ -349,6 +350,8 @@ func (m *Machine) contested() string {
 		return "another process answers, which lacks the data"
 	case !m.heir.vouched && m.hand.at == 0 && m.lesser(b):
 		return m.holder(b).Addr + " answers, and has more"
+	case !m.heir.vouched && m.hand.at == 0:
+		return m.contradiction(b)
 	}
 	return ""
 }
@@ -372,6 +375,10 @@ func (m *Machine) tear(why string) {
 // master while all others answer that they are not.
 func (m *Machine) reviewAmbiguous() {
 	m.ask()
+	if m.dispute.over != nil {
+		m.reviewDispute()
+		return
+	}
 	var only *member
 	for _, b := range m.members {
 		switch {
@@ -385,7 +392,7 @@ func (m *Machine) reviewAmbiguous() {
 			only = b
 		}
 	}
-	if only == nil || m.refusedLately(only) {
+	if only == nil || m.refusedLately(only) || m.isDisputed(only) {
 		return
 	}
 	if only.ID != m.master {

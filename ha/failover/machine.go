@@ -69,6 +69,7 @@ type Machine struct {
 
 	doubtAt     int64  // when the master was last called in question
 	doubt       string // why
+	unread      bool   // there was no state file that says what the master had, nor has anybody named another since
 	pardonUntil int64  // until when a stall is no reason to doubt
 	lostAt      int64  // when the data path last lost the master, or was told READONLY by it
 	asked       int64  // when all servers were last asked for
@@ -81,6 +82,7 @@ type Machine struct {
 	round     round    // the failover that is being made, or was made last
 	hand      hand     // the switchover likewise
 	heir      heir     // who is looked at in Following
+	dispute   dispute  // in Ambiguous: about whom
 	announced announce // by the arbiter
 	recent    []int64  // when failovers were begun
 	released  []int64  // likewise, but before an operator's release, so that they forbid nothing
@@ -106,7 +108,7 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	if intent.Begun != "" && m.epoch <= intent.Epoch { // what was begun may have been published
 		m.raise(intent.Epoch + 1)
 	}
-	m.intent = intent
+	m.intent, m.unread = intent, intent.Lineage == ""
 	m.intent.Group = l.Group
 	m.recent, m.released = readNumbers(intent.Recent, strconv.ParseInt), readNumbers(intent.Released, strconv.ParseInt)
 	m.enlist(l.Members)
@@ -191,7 +193,7 @@ func (m *Machine) bereft() bool {
 // startOver drops what was begun: the table was changed by somebody else.
 func (m *Machine) startOver(l Layout) {
 	m.giveUpWish("the configuration was changed meanwhile")
-	m.master, m.tabled, m.started, m.known = l.Master, l.Master, m.now, past{}
+	m.master, m.tabled, m.started, m.known, m.unread = l.Master, l.Master, m.now, past{}, false
 	m.unmarked()
 	m.members, m.aliases = append(m.members, m.aliases...), nil
 	m.settleAliases() // another name may be the one that counts

@@ -34,6 +34,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	set 1 paused=5000               its writes are, for ms, by somebody else
 //	set 1 refuses=1                 it knows no REPLICAOF
 //	set 1 full=1                    it has no memory for the mark, and takes other writes; grudging=1: it takes none of ours
+//	set 1 aof=1, set 1 offset=900   it has been started from an append-only file; somebody has written there
 //	set 1 late=1, set 1 elsewhere=1 its master does not list it as online; lists it at another address
 //	crash, crash 3, begin           this process ends (after 3 more actions); is started again
 //	switchover 0 1 fast dryrun      by the operator; also resolve 1, latch, release
@@ -206,6 +207,10 @@ func (s *script) set(b *box, rest []string) {
 			b.grudging = n != 0
 		case "late":
 			b.late = n != 0
+		case "aof":
+			b.aof = n != 0
+		case "offset":
+			b.offset = n
 		case "refuses":
 			b.refuses = n != 0
 		case "backlog":
@@ -213,7 +218,7 @@ func (s *script) set(b *box, rest []string) {
 		case "elsewhere":
 			b.elsewhere = n != 0
 		default:
-			s.t.Fatalf("got %q; want slow, priority, keys, crowned, paused, full, grudging, refuses, late, backlog or elsewhere", key)
+			s.t.Fatalf("got %q; want slow, priority, keys, crowned, paused, full, grudging, refuses, late, aof, offset, backlog or elsewhere", key)
 		}
 	}
 }

@@ -21,8 +21,16 @@ func TestRandom(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { randomly(t, rapid.SampledFrom([]int{0, 1}).Draw(t, "needs")) })
 }
 
-func randomly(t *rapid.T, needs int) {
+// TestRandomLost is the same with a state file that is lost whenever the process ends.
+func TestRandomLost(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { disturbed(t, 0, true) })
+}
+
+func randomly(t *rapid.T, needs int) { disturbed(t, needs, false) }
+
+func disturbed(t *rapid.T, needs int, loses bool) {
 	w := newWorld(randomOptions(t), rapid.IntRange(2, 5).Draw(t, "servers"))
+	w.loses = loses
 	w.needs = needs
 	hands := rapid.IntRange(0, 2).Draw(t, "hands") == 0
 	for range rapid.IntRange(1, 25).Draw(t, "steps") {

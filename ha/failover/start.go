@@ -67,7 +67,7 @@ func (m *Machine) settleStart(b *member) {
 	case len(rivals) > 0 && m.intent.RunID == "":
 		m.startTorn(b, rivals)
 	default:
-		m.settleOn(b, "it answers")
+		m.trust(b, "it answers")
 	}
 }
 
@@ -99,7 +99,7 @@ func (m *Machine) startWithout(b *member, rivals []*member) {
 	case len(rivals) > 1:
 		m.startTorn(nil, rivals)
 	case m.isReplica(b) || m.known.Lineage != "" || m.followers(rivals[0]) > 0:
-		m.follow(rivals[0], "it is the only one that says so")
+		m.trust(rivals[0], "it is the only one that says so")
 	default:
 		m.doubtAtStart()
 	}
@@ -118,12 +118,10 @@ func (m *Machine) startTorn(b *member, rivals []*member) {
 	switch best, why := m.rightful(all); {
 	case best == nil:
 		m.tear(why)
-	case best == b:
-		m.settleOn(b, why)
-	case m.premature(best):
+	case best != b && m.premature(best):
 		m.doubtAtStart()
 	default:
-		m.follow(best, why)
+		m.trust(best, why)
 	}
 }
 

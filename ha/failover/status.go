@@ -99,6 +99,8 @@ func (m *Machine) withoutSaving(b *member) string {
 // plight says what is the case in a group whose master is in question.
 func (m *Machine) plight() string {
 	switch {
+	case m.state == Ambiguous && m.dispute.over != nil:
+		return m.dispute.over.Addr + " says that it is master, and others have what it lacks: writes fail until one is resolved"
 	case m.state == Ambiguous:
 		return "two servers are master and nothing proves which: writes fail until one is resolved"
 	case m.forbidden != "" && m.state != Stuck:

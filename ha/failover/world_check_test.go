@@ -16,6 +16,10 @@ func (w *world) reported(t Transition) {
 		loss = " (loss unknown)"
 	}
 	w.say("%v -> %v: %s: %s%s", t.From, t.To, t.What, t.Why, loss)
+	if w.unsettled && (t.To == Healthy || t.To == Settling) {
+		w.unsettled = false
+		w.checkTrust(t)
+	}
 	if len(w.untold) > 0 && t.Publishes() {
 		if t.Loss == 0 && w.announces() {
 			w.broken("writes %v are lost, and none are said to be", w.untold)
@@ -62,6 +66,24 @@ func (w *world) checkLoss(b *box) {
 		}
 	}
 	w.forgone = w.forgone.and(lost)
+}
+
+// checkTrust holds that a master that a start without a state file settles on lacks nothing of what a replica has that
+// answers and is of no earlier time by its mark, unless that one has been started since and asks to be given the rest, or
+// nobody could be told.
+func (w *world) checkTrust(t Transition) {
+	b := w.boxes[w.table.Master]
+	if w.o.Mode != Local || t.From != Init && t.From != Following || !w.sees(b) || w.byHand || w.wrenched || w.forged || b.foreign && w.turned {
+		return
+	}
+	for _, o := range w.boxes {
+		kept := o.data.without(b.data)
+		known, is := w.m.member(o.id).repl, w.info(o)
+		seen := o.ok() && w.sees(o) && w.m.isReplica(w.m.member(o.id)) && known.ID == is.ID && known.Offset == is.Offset && o.mark >= b.mark
+		if len(kept) > 0 && o.replica && seen && (o.downAt != unlinked || w.m.share(&w.m.member(b.id).repl, o.replid) >= 0) {
+			w.broken("a start without a state file believes s%d, which lacks %v; s%d answers and has that", b.id, kept, o.id)
+		}
+	}
 }
 
 // promises tells whether what is promised about losses holds: this machine decides, and nobody has

@@ -70,6 +70,8 @@ type world struct {
 	byHand    bool   // somebody has promoted servers or had them follow others, by hand
 	wrenched  bool   // an operator has resolved the group
 	turned    bool   // a master with a stranger's data, which it had been made to copy by hand, was taken: they are the group's since
+	loses     bool   // the state file is lost whenever this process ends
+	unsettled bool   // this process was started without one, and has yet to settle on a master
 	forgetful bool   // there is no state file, or an old one, so that nobody knows what the group had
 
 	ids       int
@@ -129,6 +131,7 @@ func (w *world) start() {
 	if w.o.Mode == Observe { // without a state file epochs count within a process
 		w.topEpoch = 0
 	}
+	w.unsettled = w.disk.Lineage == ""
 	w.m = New(w.o, w.table, w.disk, w.now)
 	for i := range w.probeAt {
 		w.probeAt[i] = w.now
@@ -147,6 +150,9 @@ func (b *box) wake(now int64) {
 // crash ends this process; what is on its way to servers arrives.
 func (w *world) crash() {
 	w.dark = true
+	if w.loses {
+		w.disk, w.topEpoch = Intent{}, 0
+	}
 	w.say("this process ends")
 }
 
