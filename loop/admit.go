@@ -17,6 +17,16 @@ func (s *session) admit(r *codec.Request) {
 	s.pw.counters.RequestBytes += uint64(len(r.Frame))
 
 	cmd := s.pw.opt.Commands.Find(r)
+	if r.Len() >= leastSurvey && s.surveys(cmd, r) {
+		s.workOn(&survey{cmd: cmd}, r)
+	} else {
+		s.judge(cmd, r)
+	}
+	s.mayGoOn()
+}
+
+// judge answers, refuses or sends on the request that is being admitted.
+func (s *session) judge(cmd *codec.Command, r *codec.Request) {
 	switch {
 	case s.mode != 0 && s.odd(cmd, r):
 	case !s.authed && !openTo(cmd):
@@ -30,7 +40,6 @@ func (s *session) admit(r *codec.Request) {
 		s.lastCmd = cmd.ID
 		s.serve(cmd, r)
 	}
-	s.mayGoOn()
 }
 
 // mayGoOn stops the session when it has as many requests in flight as it may.

@@ -1,10 +1,6 @@
 package loop
 
-import (
-	"slices"
-
-	"huntaway/codec"
-)
+import "slices"
 
 // A wanderer is a session some requests of which no server of the Redis Cluster takes now:
 // their slot is being moved, or nobody owns it, or the owner is not in the table yet.
@@ -141,19 +137,4 @@ func (pw *poolWorker) homeOf(key []byte) int {
 		return pw.table.Slot(key)
 	}
 	return pw.table.Locate(key)
-}
-
-// apart reports whether keys of a request, by the indexes of their arguments, cannot be in one
-// command.
-func (pw *poolWorker) apart(r *codec.Request, keys []int32) bool {
-	if len(keys) < 2 {
-		return false
-	}
-	home := pw.homeOf(r.Arg(int(keys[0])))
-	for _, k := range keys[1:] {
-		if pw.homeOf(r.Arg(int(k))) != home {
-			return true
-		}
-	}
-	return false
 }

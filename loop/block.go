@@ -96,18 +96,17 @@ func (s *session) block(cmd *codec.Command, r *codec.Request) {
 // blockGroup returns the group that all keys of a request are of, or the error when there
 // is none.
 func (s *session) blockGroup(cmd *codec.Command, r *codec.Request) (group int, text string) {
-	keys, err := cmd.Keys(r, s.w.keys[:0])
+	keys, err := s.keysOf(cmd, r)
 	if err != nil && !s.pw.table.Alone() {
 		return 0, err.Error()
 	}
-	s.w.keys = keys
 	if len(keys) == 0 { // or they cannot be found, and the only group says what is wrong
 		if s.pw.table.Alone() {
 			return 0, ""
 		}
 		return 0, notServed(codec.Keyless)
 	}
-	if s.pw.apart(r, keys) {
+	if s.apart(r, keys) {
 		s.pw.counters.CrossSlot++
 		return 0, textCrossSlot
 	}

@@ -86,7 +86,11 @@ func (d *division) send(s *session) (all bool) {
 			return false
 		}
 		f := &d.frames[d.sent]
-		s.spend(workPart + min(f.len(), leastStretch)/bytesPerWork)
+		copied := f.len()
+		if f.large != nil {
+			copied = min(copied, leastStretch)
+		}
+		s.spend(workPart + copied/bytesPerWork)
 		s.sendPart(d.cmd, &d.splitter, d.e, d.sent, d.to[d.sent])
 		f.release(s.w)
 	}

@@ -218,6 +218,7 @@
 //	client     the same, of the servers      ServerLimits, as learnt        likewise, in their words: they would close a link that others share
 //	client     that one, which is large      mostPushed per event and link  the rest goes to the server in other events ([link.unloadMore])
 //	client     it copied, split, or queued   mostWork/clientShare per event the rest of it waits for a turn ([session.workOn])
+//	client     its keys' groups found        the same                       likewise ([survey])
 //	client     one large reply, early or of  mostGiven, and mostWork/clientShare the rest of it waits for a turn ([session.drainSoon],
 //	           many servers                  per event                      [session.mergeLater])
 //	client     a transaction                 QueuedBytes                    an error that names the key

@@ -164,7 +164,7 @@ func (s *session) addressed(cmd *codec.Command, r *codec.Request) (text string) 
 		s.tx.group = s.pw.refTo(0) // what is wrong with the keys, if anything, the server will say
 		return ""
 	}
-	group, text := s.pw.groupOf(cmd, r, s.pw.indexOf(s.tx.group))
+	group, text := s.groupOf(cmd, r, s.pw.indexOf(s.tx.group))
 	if text == "" && !s.tx.inSlot(s.pw, cmd, r) {
 		text = textCrossSlot
 	}

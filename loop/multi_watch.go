@@ -73,7 +73,7 @@ func (s *session) watchGroup(cmd *codec.Command, r *codec.Request) (group int, t
 		s.followTable()
 		group = s.pw.indexOf(s.tx.group)
 	}
-	group, text = s.pw.groupOf(cmd, r, group)
+	group, text = s.groupOf(cmd, r, group)
 	if text == textCrossSlot {
 		s.pw.counters.CrossSlot++
 	}

@@ -61,11 +61,14 @@ const copyPiece = 16 << 10
 // been then: all, unless that was work enough for one event or the session has been closed.
 func (s *session) copyOn(t *intake, b []byte, done int) int {
 	for done < len(b) && !s.isTired() {
-		n := min(copyPiece, len(b)-done)
+		n, slab, held := min(copyPiece, len(b)-done), t.large == nil, t.holds()
 		if !s.extend(t, b[done:done+n], 0) {
 			break
 		}
 		done += n
+		if slab && t.holds() != held {
+			n = t.len() // what was there has been copied as well
+		}
 		s.spend(n / bytesPerWork)
 	}
 	return done

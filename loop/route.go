@@ -37,18 +37,17 @@ func (pw *poolWorker) marksOf(cmd *codec.Command) marks {
 
 // together sends a command whose keys must all be of one group.
 func (s *session) together(cmd *codec.Command, r *codec.Request) {
-	keys, err := cmd.Keys(r, s.w.keys[:0])
+	keys, err := s.keysOf(cmd, r)
 	if err != nil && !s.pw.table.Alone() {
 		s.refuse(err.Error())
 		return
 	}
-	s.w.keys = keys
 	if len(keys) == 0 { // or they cannot be found, and the only group says what is wrong
 		s.keyless(cmd, r)
 		return
 	}
 	group := s.pw.table.Locate(r.Arg(int(keys[0])))
-	if s.pw.apart(r, keys) {
+	if s.apart(r, keys) {
 		s.pw.counters.CrossSlot++
 		s.refuse(textCrossSlot)
 		return

@@ -38,6 +38,7 @@ type session struct {
 	earlyLive  int          // bytes of those
 	tail       *tail        // bytes that came and cannot be used yet
 	unfinished piecework    // what is done with the first request of it; nil: nothing yet
+	surveyed   *survey      // of the request that is being admitted; nil: it was none
 	family     *family      // the links that speak its protocol and see its database
 	tx         *transaction // since MULTI or WATCH; nil otherwise
 	medley     *medley      // in modeMedley: the EXEC that it waits for
@@ -188,7 +189,8 @@ func (s *session) stayStopped() {
 func (s *session) take(buf []byte, scan *codec.Scanner, req *codec.Request) (used int) {
 	if s.unfinished != nil && s.stops == 0 {
 		req.Move(buf)
-		if !s.workOnIt(req) {
+		if done := s.workOnIt(req); !done || s.aside {
+			s.aside = false
 			return 0
 		}
 		used = len(req.Frame)
