@@ -161,6 +161,12 @@
 // somebody else than the group's master is pointed at it, under the same condition, one full copy
 // at a time.
 //
+// A replica that another monitor may have told whom to follow is looked into first: it follows another server of the group that says
+// it is master or is silent here, or nobody, and this process has not told it so. Where its mark is of an earlier epoch than
+// ours it joins. Otherwise it is left alone, for where the network is cut each side may have a master, and with a replica
+// that is told to follow both in turn both would acknowledge writes: with a later mark, or linked to whom it follows,
+// until an operator or the other monitor says otherwise; else for DownSilence, for the mark may be on its way.
+//
 // Who has a mark of a later epoch than this process knows of was made master by another one: as long
 // as there is no master he is followed, and beside one he is left alone and reported. So is who has data that
 // a master has come back without, until one has them, an operator has resolved it, or every server was seen to follow.

@@ -134,6 +134,8 @@ func (m *Machine) detachable(b *member) bool {
 		return false
 	case m.round.force == b.ID:
 		return true
+	case m.led(b) && m.later(b):
+		return false
 	case b.ID == m.master && m.round.cause != causeHeadless:
 		return false
 	case b.ID == m.master && !b.repl.LinkUp: // it has yet to copy whom it follows

@@ -69,6 +69,8 @@ type member struct {
 	excluded   bool              // was tried as candidate
 	failure    string            // with excluded: why it was given up
 	why        string            // why it cannot be promoted
+	ledAt      int64             // since when another monitor is taken to have said whom it follows; 0: none is
+	leftTo     string            // whom it follows then, once that was said
 	detachedAt int64             // when it was told to follow nobody, if it was not seen to follow since; 0: it was not
 	declined   string            // what it said when it refused to stand still
 

@@ -25,9 +25,11 @@ func (m *Machine) realign() {
 		}
 		switch {
 		case b.repl.Replica && m.inLine(b):
-			b.detachedAt, b.strange = 0, false
-		case b.strange || (!b.looked || b.moved) && (!b.repl.Replica || !m.ours(b) || m.unmeasured(b)):
+			b.detachedAt, b.strange, b.ledAt, b.leftTo = 0, false, 0, ""
+		case b.strange || (!b.looked || b.moved) && (!b.repl.Replica || !m.ours(b) || m.unmeasured(b) || m.led(b)):
 			m.rejoin(Identify, b, m.comparable(b))
+		case m.kept(b):
+			m.leave(b)
 		case m.mayJoin(b):
 			m.join(b)
 		default:
@@ -65,7 +67,8 @@ func (m *Machine) restore() {
 		return
 	}
 	for _, r := range m.members {
-		if r == b || r.busy || m.now < r.again || !m.current(r) || !r.repl.Replica || !m.ours(r) || m.richer(r) || m.unmeasured(r) {
+		if r == b || r.busy || m.now < r.again || !m.current(r) || !r.repl.Replica || !m.ours(r) || m.richer(r) || m.unmeasured(r) ||
+			r.repl.Master != nowhere && m.led(r) && (!m.lookInto(r) || m.kept(r)) {
 			continue
 		}
 		if r.repl.Master == nowhere || m.memberAt(r.repl.Master) != nil && m.memberAt(r.repl.Master) != b || r.detachedAt != 0 && m.memberAt(r.repl.Master) != b {

@@ -45,7 +45,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	fences 2s                       a fence takes so much longer
 //	needs 1                         min-replicas-to-write
 //	reload 0,1 master=1 epoch=7     somebody else publishes: members, master, epoch; also held
-//	promote 1, follow 2 1           by hand, at the server
+//	promote 1, follow 2 1, detach 2 by hand, at the server
 //	set 0 backlog=0                 it has had no replica yet: its first begins a new lineage
 //	forge 9999                      a client writes the group's mark on the master
 //	mark 1 3                        the group's mark on a server
@@ -166,6 +166,9 @@ func (s *script) server(what string, b *box, rest []string) {
 	case "promote":
 		s.w.byHand = true
 		s.w.promote(b)
+	case "detach":
+		s.w.byHand = true
+		s.w.follow(b, nowhere)
 	case "follow":
 		s.w.byHand = true
 		s.w.follow(b, s.w.boxes[s.number(rest[0])].addr)

@@ -51,7 +51,9 @@ func (m *Machine) alarms() (all []string) {
 	for _, b := range m.members {
 		when(b.strange, b.Addr+" holds the data of somebody else and is left alone; make it empty (FLUSHALL there), or take it out of the group in the file")
 		when(m.dissents(b) && m.later(b), fmt.Sprintf("%s was made master by another process, by its mark of epoch %d; huntaway resolve --group %s --master ADDRESS says which one counts",
-			b.Addr, b.mark.Epoch, m.group))
+			m.leaderOf(b), b.mark.Epoch, m.group))
+		when(b.leftTo != "" && m.dissents(b) && !m.later(b), fmt.Sprintf("%s follows %s, and is left to it: %s; huntaway resolve --group %s --master ADDRESS says which one counts",
+			b.Addr, b.leftTo, m.spellLed(b), m.group))
 		when(m.dissents(b) && m.richer(b), fmt.Sprintf("%s has data that the master was taken without; huntaway resolve --group %s --master %s makes it master (if it is a replica, after REPLICAOF NO ONE), and with %s it is overwritten",
 			b.Addr, m.group, b.Addr, m.name(m.master)))
 		when(m.unruly(b), b.Addr+" refuses orders: "+b.refusal)

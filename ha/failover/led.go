@@ -1,0 +1,59 @@
+package failover
+
+import "fmt"
+
+// led tells whether a replica follows somebody by another monitor's order, for all that is known: another server of the group
+// that says it is master, or that this process does not reach, or nobody and this process has not told it so. Where the
+// network is cut each side may have a master, and a replica that both reach must not be told to follow them in turn: each
+// of them would acknowledge writes with it that are lost.
+func (m *Machine) led(b *member) bool {
+	up, master := m.memberAt(b.repl.Master), m.member(m.master)
+	switch {
+	case !b.repl.Replica || up != nil && up == master:
+		return false
+	case up == nil:
+		return b.repl.Master == nowhere && b.detachedAt == 0
+	case b.repl.LinkUp && master != nil && b.repl.ID == master.repl.ID: // by way of another replica
+		return false
+	case m.fresh(up):
+		return !up.repl.Replica
+	}
+	return !up.ended
+}
+
+// kept tells whether such a replica is left to the other monitor: unless this one's epoch is later than the mark that it has
+// from whom it follows, or it has had none of a later one for so long, and follows nobody who gives it anything.
+func (m *Machine) kept(b *member) bool {
+	if !m.led(b) {
+		b.ledAt = 0
+		return false
+	}
+	if b.ledAt == 0 {
+		b.ledAt = m.now
+	}
+	return !b.predates(m.epoch) && (m.later(b) || b.repl.LinkUp || m.now-b.ledAt < m.o.DownSilence)
+}
+
+// leave says once that such a replica is left alone.
+func (m *Machine) leave(b *member) {
+	if by := b.repl.Master; by != b.leftTo && m.memberAt(by) != nil {
+		b.leftTo = by
+		m.note(fmt.Sprintf("%s follows %s, and is left to it", b.Addr, by), m.spellLed(b))
+	}
+}
+
+// spellLed says why a replica is left to whom it follows.
+func (m *Machine) spellLed(b *member) string {
+	if m.later(b) {
+		return fmt.Sprintf("it has the mark of epoch %d, and ours is %d: another process has made a master", b.mark.Epoch, m.epoch)
+	}
+	return fmt.Sprintf("it has the mark of epoch %d, as ours is, and another monitor may have told it so", b.mark.Epoch)
+}
+
+// leaderOf returns who was made master by the mark that a server has: itself, or whom it follows.
+func (m *Machine) leaderOf(b *member) string {
+	if b.repl.Replica && m.memberAt(b.repl.Master) != nil {
+		return b.repl.Master
+	}
+	return b.Addr
+}
