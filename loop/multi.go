@@ -18,6 +18,7 @@ type transaction struct {
 	scripts bool    // some request names a script by its digest
 	brings  bool    // some request has a script in it, or flushes them
 	flushes bool    // some request flushes all scripts
+	retold  bool    // the requests, or the replies, are looked through, see retell
 	guard   marks   // guarded and isPublish, when some request is
 	spoilt  bool    // a request was refused: EXEC will be too
 	watched bool    // a WATCH was answered

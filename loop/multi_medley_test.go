@@ -140,3 +140,41 @@ func TestMedleyOfNobody(t *testing.T) {
 	c.close()
 	st.run()
 }
+
+// TestTransactionsThatAreRetoldAreBounded: one of which requests or replies are looked through, in one event, has no
+// more of them than that allows; one that is not has as many as its bytes allow. What is wrong is said at once, and EXEC
+// is refused.
+func TestTransactionsThatAreRetoldAreBounded(t *testing.T) {
+	many := "MULTI;" + strings.Repeat("GET a;", mostRetold)
+	for name, tc := range map[string]struct {
+		ask     string
+		refused bool
+	}{
+		"plain":                {many + "GET a", false},
+		"large":                {"MULTI;SET a " + strings.Repeat("x", mostRetoldBytes) + ";GET a", false},
+		"an own answer":        {many + "CLIENT ID", true},
+		"a script by name":     {many + "EVALSHA " + strings.Repeat("a", 40) + " 1 a", true},
+		"a script":             {many + "EVAL x 1 a", true},
+		"a message":            {many + "PUBLISH a x", true},
+		"with own answers":     {"MULTI;" + strings.Repeat("CLIENT ID;", mostRetold) + "CLIENT ID", true},
+		"one more":             {"MULTI;CLIENT ID;" + strings.Repeat("GET a;", mostRetold-1) + "GET a", true},
+		"none more":            {"MULTI;CLIENT ID;" + strings.Repeat("GET a;", mostRetold-2) + "GET a", false},
+		"large, with a script": {"MULTI;SET a " + strings.Repeat("x", mostRetoldBytes) + ";EVAL x 1 a", true},
+	} {
+		st := newTestWorker(t, PoolOptions{})
+		st.linkTo(0, 0, 0)
+		c := st.client(0, 0)
+		said := c.ask(frames(tc.ask))
+		last := said[strings.LastIndex(strings.TrimSuffix(said, "\r\n"), "\r\n")+2:]
+		want := "+QUEUED\r\n"
+		if tc.refused {
+			want = "-" + textRetold + "\r\n"
+		}
+		if last != want {
+			t.Errorf("%s: got %q; want %q", name, last, want)
+		}
+		if got := c.say("EXEC"); tc.refused && got != "-"+textAborted+"\r\n" {
+			t.Errorf("%s: EXEC got %q; want it refused", name, got)
+		}
+	}
+}

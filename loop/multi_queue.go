@@ -54,6 +54,9 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 	if text == "" && !here {
 		text = s.addressed(cmd, r)
 	}
+	if text == "" {
+		text = s.tx.retell(len(r.Frame), here || isRetold(cmd))
+	}
 	switch {
 	case text != "":
 	case here:
@@ -79,6 +82,29 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 		s.w.burden(s, int64(len(r.Frame)))
 	}
 	s.tellQueued()
+}
+
+// What a transaction may be of which the requests or the replies are looked through, all in one event:
+// so many requests and bytes. A server executes as many in about 10 ms, and nobody needs more.
+const (
+	mostRetold      = 16 << 10
+	mostRetoldBytes = 16 << 20
+	textRetold      = "ERR huntaway: too large a transaction; one with scripts, PUBLISH, or commands that the proxy answers itself may have 16384 requests and 16 MiB"
+)
+
+// isRetold reports whether a transaction with such a command is looked through.
+func isRetold(cmd *codec.Command) bool {
+	return byDigest(cmd.ID) || brings(cmd.ID) || cmd.ID == scriptFlushID || countOf(cmd) != 0
+}
+
+// retell notes whether the transaction is looked through, with a request of so many bytes, and returns
+// the error if it is too large for that, or "".
+func (t *transaction) retell(size int, is bool) (text string) {
+	t.retold = t.retold || is
+	if t.retold && (t.len() >= mostRetold || t.bytes()+int64(size) > mostRetoldBytes) {
+		return textRetold
+	}
+	return ""
 }
 
 // tellQueued answers a request that has been queued.
@@ -267,6 +293,15 @@ func (s *session) followTable() {
 	t.lost = t.lost || t.watched || s.mode.has(modePinned) // the keys no longer live where they are watched
 	t.group = groupRef{}
 	if t.queued == 0 || t.spoilt {
+		return
+	}
+	switch {
+	case s.pw.table.Slotted() && t.slot > 0:
+		g := s.pw.table.Owner(t.slot - 1)
+		t.group, t.spoilt = s.pw.refTo(g), g < 0
+		return
+	case t.queued > mostRetold || t.bytes() > mostRetoldBytes:
+		t.spoilt = true // to look through it takes too long for everybody else, and the client tries again
 		return
 	}
 	group, text := s.pw.groupOfAll(t.frames.bytes())
