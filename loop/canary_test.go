@@ -292,3 +292,58 @@ func TestCanaryDiesWithItsLink(t *testing.T) {
 		t.Errorf("got %q, closed %v; want the reply", got, a.server.closed)
 	}
 }
+
+// TestSurplusGoesAsFarAsACanary: a server that says a reply too many, while something is in flight all the time, gives
+// each later request the reply of the one before until the next canary: after canaryEvery requests, or canaryPeriod and a
+// tick, whichever comes first, and what is on its way by then.
+func TestSurplusGoesAsFarAsACanary(t *testing.T) {
+	for name, tc := range map[string]struct {
+		batch  int           // requests at a time
+		pause  time.Duration // between two of those
+		rounds int           // of them that may be answered wrongly
+	}{
+		"much is said":   {256, 0, canaryEvery/256 + 2},
+		"little is said": {3, canaryPeriod / 4, 6},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAviary(t)
+			c := a.client(0, 0).known()
+			batch := strings.Repeat(command("GET", "k"), tc.batch)
+			owed, answered, wrong := "", 0, 0
+			round := func(surplus string) {
+				t.Helper()
+				c.arrive(batch)
+				a.pass(tc.pause)
+				replies, _ := a.heard(t)
+				last := len(replies) - 1 // which comes with the next round, so that something is in flight
+				a.server.arrive(owed + surplus + strings.Join(replies[:last], ""))
+				owed = replies[last]
+				a.run()
+				for in := c.take(); strings.HasPrefix(in, "$"); answered++ {
+					_, n, _ := codec.Bulk([]byte(in))
+					if in[:n] != string(codec.AppendBulk(nil, fmt.Sprint("v", answered+1))) {
+						wrong++
+					}
+					in = in[n:]
+				}
+			}
+			for range 3 {
+				round("")
+			}
+			if wrong != 0 || answered == 0 {
+				t.Fatalf("got %d replies, %d of them wrong, before the surplus; want them right", answered, wrong)
+			}
+			round("$2\r\nxx\r\n")
+			for n := 1; !a.server.closed; n++ {
+				if n > tc.rounds {
+					t.Fatalf("the link is there after %d replies that were another request's; want it closed after %d rounds of %d", wrong, tc.rounds, tc.batch)
+				}
+				round("")
+			}
+			a.wantDesync(t)
+			if most := tc.rounds * tc.batch; wrong == 0 || wrong > most {
+				t.Errorf("got %d replies that were another request's; want some, and at most %d", wrong, most)
+			}
+		})
+	}
+}
