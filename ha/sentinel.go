@@ -38,12 +38,12 @@ type sentinels struct {
 	// Shared: any goroutine.
 	hasty atomic.Bool  // some Sentinel has doubts
 	lead  atomic.Int32 // the Sentinel that was ready last, by index; it is asked first
+	roll  roll         // which of them answer
 
 	// Owned by run.
 	elections map[string]*election // by group
 	repeated  map[string]int64     // when what stands was last told again, by group
 	odd       map[string]string    // what was last complained of, by group
-	answers   []hearing            // whether each Sentinel answers
 	doubts    []bool               // whether each Sentinel has doubts
 }
 
@@ -61,7 +61,7 @@ func newSentinels(o PoolOptions, note func(Transition)) *sentinels {
 	s := &sentinels{
 		o: o, note: note, reports: make(chan report), resolver: resolver{timeout: o.SentinelAccess.Timeout},
 		elections: map[string]*election{}, repeated: map[string]int64{}, odd: map[string]string{},
-		answers: make([]hearing, len(o.Sentinels)), doubts: make([]bool, len(o.Sentinels)),
+		roll: roll{calls: make([]call, len(o.Sentinels))}, doubts: make([]bool, len(o.Sentinels)),
 	}
 	for i, addr := range o.Sentinels {
 		s.askers = append(s.askers, &asker{
@@ -158,26 +158,19 @@ func (s *sentinels) again(t *shard.Table, g *shard.Group, e *election) (evs []fa
 
 // attend notes when a Sentinel ceases to answer, and when it does again.
 func (s *sentinels) attend(r report) {
-	was := s.answers[r.index]
 	now, what, cause := spoke, "sentinel answers", ""
 	if r.err != nil {
 		now, what, cause = mute, "sentinel lost", r.err.Error()
 	}
-	s.answers[r.index] = now
+	was, n := s.roll.note(r.index, now, cause)
 	if was == now || was == unasked && now == spoke {
 		return
-	}
-	n := 0
-	for _, h := range s.answers {
-		if h != mute {
-			n++
-		}
 	}
 	if n == 0 {
 		what = "no sentinel answers: the masters stay who they are"
 	}
 	addr := s.askers[r.index].addr
-	s.tell(what, "", strings.TrimSuffix(fmt.Sprintf("%s: %d of %d answer: %s", addr, n, len(s.answers), cause), ": "))
+	s.tell(what, "", strings.TrimSuffix(fmt.Sprintf("%s: %d of %d answer: %s", addr, n, len(s.askers), cause), ": "))
 }
 
 // complain notes what is strange about a group, once for each change.

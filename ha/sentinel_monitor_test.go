@@ -102,6 +102,11 @@ func TestMonitorKeepsMasterWithoutSentinels(t *testing.T) {
 	flock := launchFlock(t, "g")
 	tr, l := bySentinels(t, flock, "g")
 	before, want := len(l.all()), fmt.Sprintf("master 0 epoch %d held false", tr.Table().Epoch)
+	for _, s := range tr.m.Sentinels("p") {
+		if !s.Asked || !s.Answers || s.Cause != "" {
+			t.Errorf("got %+v; want one that answers", s)
+		}
+	}
 	for _, s := range flock.sentinels {
 		s.kill()
 	}
@@ -113,6 +118,14 @@ func TestMonitorKeepsMasterWithoutSentinels(t *testing.T) {
 		}
 		return false
 	})
+	for i, s := range tr.m.Sentinels("p") {
+		if !s.Asked || s.Answers || s.Cause == "" || s.Addr != flock.addrs()[i] {
+			t.Errorf("got %+v; want %s, which does not answer, and why", s, flock.addrs()[i])
+		}
+	}
+	if all := tr.m.Sentinels("q"); all != nil {
+		t.Errorf("got %+v of a pool that is not watched", all)
+	}
 	for _, line := range l.all()[before:] {
 		if line != want {
 			t.Errorf("got %q; want the master as it was%s", line, tr.describe())

@@ -105,6 +105,11 @@ var Families = []Family{
 		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.Bugs) })}}},
 	{"huntaway_topology_epoch", Gauge, PoolScope, "Number of the routing table in force; rises by one with each new master", "",
 		[]Figure{{Read: func(p Point) float64 { return float64(p.Pool.Epoch) }}}},
+	{"huntaway_sentinels", Gauge, PoolScope, "Sentinels of the pool by whether they answer; where most do not nobody may fail its groups over", "state",
+		[]Figure{
+			{Value: "answering", Read: func(p Point) float64 { return float64(p.Pool.Sentinels) }},
+			{Value: "silent", Read: func(p Point) float64 { return float64(p.Pool.SentinelsLost) }},
+		}},
 	{"huntaway_server_ejections_total", Counter, PoolScope, "Times auto_eject_hosts took a server off the ring", "",
 		[]Figure{{Stats: "server_ejects", Read: func(p Point) float64 { return float64(p.Pool.Ejects) }}}},
 

@@ -23,6 +23,9 @@ type PoolSnapshot struct {
 	Ejects   uint64          // times auto_eject_hosts took a server off the ring
 	Commands []CommandCount  // commands that were called at least once
 	Groups   []GroupSnapshot // in the order of the configuration
+
+	Sentinels     int // of the pool, that answer; cmd fills it in
+	SentinelsLost int // that do not
 }
 
 // A CommandCount is how often one command of the command table was called.

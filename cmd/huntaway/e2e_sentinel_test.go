@@ -378,6 +378,25 @@ func (r *relay) cut() {
 	}
 }
 
+// tellsOfSilence looks whether a proxy says on all its pages that none of its Sentinels answers.
+func tellsOfSilence(t *testing.T, admin string, sentinels []string) {
+	t.Helper()
+	got := huntaway(t, "status", "--admin", admin)
+	if got.status != exitFailed || !strings.HasPrefix(got.stdout, "warning: pool alpha: no sentinel answers") {
+		t.Errorf("status: %d\n%s\nwant %d, and first that no sentinel answers", got.status, got.stdout, exitFailed)
+	}
+	events := huntaway(t, "events", "--admin", admin).stdout
+	for _, addr := range sentinels {
+		mentions(t, "status", got.stdout, addr+": ")
+		mentions(t, "events", events, "("+addr+": ")
+	}
+	mentions(t, "events", events, "0 of 3 answer: ")
+	_, metrics := page(t, "http://"+admin+"/metrics")
+	mentions(t, "metrics", metrics, `huntaway_sentinels{pool="alpha",state="silent"} 3`)
+	_, ready := page(t, "http://"+admin+"/readyz?verbose")
+	mentions(t, "readyz", ready, "ok, but 3 of 3 sentinels do not answer")
+}
+
 // TestSentinelBlindProxy: of two proxies one cannot reach the Sentinels when they fail over from a
 // master that lives. It finds out by the servers themselves: no client of it sees a
 // READONLY, and what it wrote to the old master is bounded by self_fence. The other one stops
@@ -391,8 +410,9 @@ func TestSentinelBlindProxy(t *testing.T) {
 		relays = append(relays, relayTo(t, s.addr))
 		addrs = append(addrs, relays[len(relays)-1].addr)
 	}
+	admin := free(t)
 	g.serve(g.toml(one, free(t), g.sentinelAddrs()), one)
-	blind := g.serve(g.toml(two, free(t), addrs), two)
+	blind := g.serve(g.toml(two, admin, addrs), two)
 	all := scribes(t, one, two)
 	for _, s := range all {
 		s.goesOn(t, 200)
@@ -401,6 +421,7 @@ func TestSentinelBlindProxy(t *testing.T) {
 		r.cut()
 	}
 	blind.says("no sentinel answers")
+	tellsOfSilence(t, admin, addrs)
 	before := time.Now()
 	if err := client(t, g.sentinels[0].addr).Do(t.Context(), "SENTINEL", "FAILOVER", "g").Err(); err != nil {
 		t.Fatal(err)

@@ -21,6 +21,13 @@ func (p *proxy) snapshot(ctx context.Context) (perf.Snapshot, error) {
 	states, groups := p.states(), p.groupStates()
 	for i := range s.Pools {
 		p.pools[i].complete(&s.Pools[i], states, groups)
+		for _, st := range p.monitor.Sentinels(s.Pools[i].Name) {
+			if st.Answers {
+				s.Pools[i].Sentinels++
+			} else if st.Asked {
+				s.Pools[i].SentinelsLost++
+			}
+		}
 	}
 	return s, nil
 }
@@ -100,7 +107,9 @@ func (p *proxy) verdicts() []verdict {
 	page := statusPage{}
 	states, groups := p.states(), p.groupStates()
 	for _, s := range p.pools {
-		page.Pools = append(page.Pools, s.status(states, groups))
+		pool := s.status(states, groups)
+		s.heardOf(&pool, p)
+		page.Pools = append(page.Pools, pool)
 	}
 	for i := range page.Pools {
 		all = append(all, page.Pools[i].verdict())
@@ -111,7 +120,7 @@ func (p *proxy) verdicts() []verdict {
 // verdict says whether a pool can serve anything.
 func (p *statusPool) verdict() verdict {
 	v := verdict{name: "pool " + p.Name}
-	var unfit []string
+	var unfit, notes []string
 	for i := range p.Groups {
 		if why := p.Groups[i].unfit(p); why != "" {
 			unfit = append(unfit, p.Groups[i].Name+" "+why)
@@ -121,8 +130,12 @@ func (p *statusPool) verdict() verdict {
 	case len(unfit) == len(p.Groups):
 		v.bad = fmt.Sprintf("none of %s has a master that is well", plural(len(p.Groups), "group"))
 	case len(unfit) > 0:
-		v.note = fmt.Sprintf("ok, but for %d of %s: %s", len(unfit), plural(len(p.Groups), "group"), strings.Join(unfit, "; "))
+		notes = append(notes, fmt.Sprintf("ok, but for %d of %s: %s", len(unfit), plural(len(p.Groups), "group"), strings.Join(unfit, "; ")))
 	}
+	if note := p.sentinelNote(); note != "" && v.bad == "" {
+		notes = append(notes, "ok, but "+note)
+	}
+	v.note = strings.Join(notes, "; ")
 	return v
 }
 

@@ -20,7 +20,7 @@ func newStatus() *cobra.Command {
 		Use:   "status",
 		Short: "Say what is wrong with a running proxy, its groups and servers",
 		Long: `status prints what is wrong first, with what to do about it, and then a line for every
-group and server. The exit status is 0 when all is well, 1 when something is wrong, 2
+group and server. What waits for an operator, or for Sentinels, comes before all else. The exit status is 0 when all is well, 1 when something is wrong, 2
 when nobody could be asked.` + adminHelp,
 		Example: "  huntaway status -c /etc/huntaway/huntaway.toml\n  huntaway status --quiet || page-somebody\n  huntaway status --json | jq '.problems'",
 		Args:    noArgs,
@@ -252,8 +252,11 @@ func (page *eventPage) write(out io.Writer) error {
 // text words one event.
 func (e *eventLine) text() string {
 	line := e.Time.Local().Format(time.DateOnly + " 15:04:05.000")
-	if e.Pool != "" {
+	switch {
+	case e.Group != "":
 		line += fmt.Sprintf("  %s/%s", e.Pool, e.Group)
+	case e.Pool != "":
+		line += "  " + e.Pool
 	}
 	if e.Server != "" {
 		line += "  " + e.Server

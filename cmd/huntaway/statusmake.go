@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +19,9 @@ func (p *proxy) status() *statusPage {
 	page := &statusPage{Version: statusVersion, Huntaway: version, Problems: []statusProblem{}}
 	states, groups := p.states(), p.groupStates()
 	for _, s := range p.pools {
-		page.Pools = append(page.Pools, s.status(states, groups))
+		pool := s.status(states, groups)
+		s.heardOf(&pool, p)
+		page.Pools = append(page.Pools, pool)
 	}
 	page.judge()
 	page.judgeProcess(p)
@@ -26,10 +29,20 @@ func (p *proxy) status() *statusPage {
 	return page
 }
 
-// sort puts the worst first, and says whether there is anything.
+// sort puts first what waits for somebody before anything is failed over, then the worst, and says whether there is anything.
 func (page *statusPage) sort() {
-	slices.SortStableFunc(page.Problems, func(a, b statusProblem) int { return strings.Compare(a.Severity, b.Severity) })
+	slices.SortStableFunc(page.Problems, func(a, b statusProblem) int {
+		return cmp.Or(strings.Compare(a.rank(), b.rank()), strings.Compare(a.Severity, b.Severity))
+	})
 	page.OK = len(page.Problems) == 0
+}
+
+// rank orders problems: what waits for somebody comes before all others.
+func (x *statusProblem) rank() string {
+	if x.helpless {
+		return ""
+	}
+	return x.Severity
 }
 
 // A post names one group of one pool.
@@ -148,6 +161,8 @@ func lineOf(t ha.Transition) eventLine {
 		if t.Cause != "" {
 			e.Why += ": " + t.Cause
 		}
+	default:
+		e.Why = t.Cause
 	}
 	return e
 }
@@ -201,6 +216,7 @@ func (g *statusGroup) single(p *statusPool) bool { return len(g.Servers) == 1 &&
 func (page *statusPage) judge() {
 	for i := range page.Pools {
 		p := &page.Pools[i]
+		page.judgeSentinels(p)
 		page.judgeRoom(p)
 		for j := range p.Groups {
 			page.judgeGroup(p, &p.Groups[j])
@@ -228,7 +244,7 @@ func (page *statusPage) judgeRoom(p *statusPool) {
 // judgeGroup finds what is wrong with one group: with the whole of it, then with its servers.
 func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 	add := func(severity, server, what, advice string) {
-		page.Problems = append(page.Problems, statusProblem{severity, p.Name, g.Name, server, what, advice})
+		page.Problems = append(page.Problems, statusProblem{severity, p.Name, g.Name, server, what, advice, false})
 	}
 	r, bad := g.remark(p)
 	switch {

@@ -11,7 +11,7 @@ type statusPage struct {
 	Version  int             `json:"version"`  // of this form
 	Huntaway string          `json:"huntaway"` // of the program
 	OK       bool            `json:"ok"`       // whether there are no problems
-	Problems []statusProblem `json:"problems"` // the worst first
+	Problems []statusProblem `json:"problems"` // those first without which nobody fails over, then the worst
 	Pools    []statusPool    `json:"pools"`    // in the order of the configuration
 }
 
@@ -23,6 +23,8 @@ type statusProblem struct {
 	Server   string `json:"server,omitempty"` // absent: it concerns the group
 	What     string `json:"what"`
 	Advice   string `json:"advice,omitempty"` // what to do
+
+	helpless bool // until somebody does it no failover comes of it by itself
 }
 
 // A statusPool is one pool.
@@ -32,9 +34,19 @@ type statusPool struct {
 	Epoch  uint64        `json:"epoch"` // of the routing table: rises when any group is published
 	Groups []statusGroup `json:"groups"`
 
+	Sentinels []statusSentinel `json:"sentinels,omitempty"` // in the order of the configuration
+
 	Room       int     `json:"clients_at_most"`
 	TurnedAway uint64  `json:"clients_turned_away,omitempty"`        // since the start, for want of room
 	TurnedAgo  float64 `json:"client_turned_away_seconds,omitempty"` // how long ago the last one was
+}
+
+// A statusSentinel is one Sentinel of a pool.
+type statusSentinel struct {
+	Addr    string  `json:"addr"`
+	Answers bool    `json:"answers"`
+	Since   float64 `json:"since"`           // how long, in seconds
+	Error   string  `json:"error,omitempty"` // why it does not; absent as long as it has not been asked
 }
 
 // A statusGroup is one group of servers.
