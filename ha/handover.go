@@ -2,30 +2,20 @@ package ha
 
 import (
 	"errors"
-	"net"
-	"slices"
 	"time"
-
-	"huntaway/ha/vital"
 )
 
-// listed returns the target as the master lists it among its replicas, where FAILOVER TO looks it
-// up letter by letter: under its IP address though we know it by name.
+// listed returns the target as the master lists it among its replicas.
 func (t *task) listed() (host, port string, err error) {
-	if host, port, err = splitAddr(t.order.target); err != nil || net.ParseIP(host) != nil {
-		return host, port, err
-	}
 	if err := t.inspect(); err != nil {
 		return "", "", err
 	}
-	addrs, err := net.DefaultResolver.LookupHost(t.ctx, host)
-	for _, addr := range addrs {
-		same := func(f vital.Follower) bool { return f.Addr == net.JoinHostPort(addr, port) }
-		if slices.ContainsFunc(t.ev.Repl.Followers, same) {
-			return addr, port, nil
-		}
+	l := listing{master: t.c, repl: &t.ev.Repl, addr: t.addr, target: t.order.target, access: t.access}
+	addr, err := l.find(t.ctx)
+	if err != nil {
+		return "", "", replyError(err.Error())
 	}
-	return host, port, err
+	return splitAddr(addr)
 }
 
 // handover has a master give its place to the target, and waits until that is over. It stops

@@ -93,10 +93,41 @@ func (m *Monitor) Switchover(ctx context.Context, o SwitchoverOrder) (plan []str
 func (p *place) plan(ctx context.Context, wish failover.Wish) ([]string, error) {
 	wish.DryRun = true
 	steps, err := p.watch.order(ctx, p.group.Name, wish)
-	if err == nil && p.watch.o.Failover.Mode == failover.Sentinel {
+	switch mode := p.watch.o.Failover.Mode; {
+	case err != nil:
+	case mode == failover.Sentinel:
 		err = p.askArbiter(ctx, wish)
+	case mode == failover.Local && !wish.Fast:
+		if err = p.listed(ctx, wish, steps); err != nil {
+			steps = nil // none of them would be taken
+		}
 	}
 	return steps, err
+}
+
+// listed looks whether the master can be told to hand over to the target, and has the steps say as whom it knows that
+// one.
+func (p *place) listed(ctx context.Context, wish failover.Wish, steps []string) error {
+	master, target := p.server(wish.Expect), p.server(wish.To)
+	if master == nil || target == nil {
+		return nil // the plan would have been refused
+	}
+	access := p.watch.o.Access
+	c := access.open(master.Network, master.Addr)
+	defer c.Close()
+	r, err := inquire(ctx, c)
+	if err != nil {
+		return fmt.Errorf("the master %s does not say whom it lists as replicas: %w", master.Addr, err)
+	}
+	l := listing{master: c, repl: &r, addr: master.Addr, target: target.Addr, access: access}
+	addr, err := l.proven(ctx)
+	if err != nil || addr == target.Addr {
+		return err
+	}
+	for i := range steps {
+		steps[i] = strings.Replace(steps[i], "FAILOVER TO "+target.Addr, "FAILOVER TO "+addr+", as which the master lists "+target.Addr+",", 1)
+	}
+	return nil
 }
 
 // Resolve names the master of a group whatever the evidence, for one that cannot be decided.

@@ -54,6 +54,7 @@ func Profile(ctx context.Context, p ProfilePool) []Finding {
 	silenceLibrary()
 	p.Access, p.SentinelAccess = p.Access.complete(), p.SentinelAccess.complete()
 	j := &judgement{pool: &p, same: func(a, b string) bool { return sameServer(ctx, a, b) }}
+	j.named = func(master, replica *testimony) error { return p.listed(ctx, master, replica) }
 	told := p.hear(ctx)
 	for i := range p.Groups {
 		j.group(&p.Groups[i], told[i])
@@ -90,7 +91,8 @@ func (p *ProfilePool) hear(ctx context.Context) [][]*testimony {
 // A judgement collects findings about one pool.
 type judgement struct {
 	pool  *ProfilePool
-	same  func(a, b string) bool // whether two addresses are of one server
+	same  func(a, b string) bool                 // whether two addresses are of one server
+	named func(master, replica *testimony) error // why the one cannot be told to hand over to the other; nil: it can
 	found []Finding
 }
 

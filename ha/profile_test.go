@@ -40,6 +40,9 @@ func well(n int) (*shard.Group, []*testimony) {
 	return g, all
 }
 
+// byAddress takes it that masters know their replicas by the addresses of the file.
+func byAddress(_, _ *testimony) error { return nil }
+
 // asIs compares addresses by their text.
 func asIs(a, b string) bool { return a == b }
 
@@ -49,7 +52,7 @@ func judged(n int, spoil func(g *shard.Group, all []*testimony)) []Finding {
 	if spoil != nil {
 		spoil(g, all)
 	}
-	j := &judgement{pool: &ProfilePool{Name: "p", Mode: "local", DownAfter: 5 * time.Second}, same: asIs}
+	j := &judgement{pool: &ProfilePool{Name: "p", Mode: "local", DownAfter: 5 * time.Second}, same: asIs, named: byAddress}
 	j.group(g, all)
 	j.alike([][]*testimony{all})
 	return j.found
@@ -80,7 +83,7 @@ func TestProfileOfOneProcessInTwoGroups(t *testing.T) {
 		}
 		last := told[1][len(told[1])-1]
 		last.repl.RunID = told[0][0].repl.RunID
-		j := &judgement{pool: &ProfilePool{Name: "p", Mode: c.mode}, same: asIs}
+		j := &judgement{pool: &ProfilePool{Name: "p", Mode: c.mode}, same: asIs, named: byAddress}
 		j.shared(told)
 		var got []Weight
 		for _, f := range j.found {
@@ -247,7 +250,7 @@ func TestSentinelProfile(t *testing.T) {
 	} {
 		g, _ := well(3)
 		j := &judgement{pool: &ProfilePool{Mode: "sentinel", Groups: []shard.Group{*g},
-			Sentinels: []string{"10.0.0.1:26379", "10.0.0.2:26379", "10.0.0.3:26379"}}, same: asIs}
+			Sentinels: []string{"10.0.0.1:26379", "10.0.0.2:26379", "10.0.0.3:26379"}}, same: asIs, named: byAddress}
 		var all []watched
 		for i, addr := range j.pool.Sentinels {
 			m := maps.Clone(fields)
@@ -295,7 +298,7 @@ func TestSentinelPlaces(t *testing.T) {
 		{"for two nothing helps", 2, "7 8 9", ""},
 	} {
 		g, _ := well(c.servers)
-		j := &judgement{pool: &ProfilePool{}, same: asIs}
+		j := &judgement{pool: &ProfilePool{}, same: asIs, named: byAddress}
 		for host := range strings.FieldsSeq(c.sentinels) {
 			j.pool.Sentinels = append(j.pool.Sentinels, "10.0.0."+host+":26379")
 		}
@@ -308,7 +311,7 @@ func TestSentinelPlaces(t *testing.T) {
 	for i := range g.Servers {
 		g.Servers[i].Addr = fmt.Sprintf("127.0.0.1:%d", 7000+i)
 	}
-	j := &judgement{pool: &ProfilePool{Sentinels: []string{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"}}, same: asIs}
+	j := &judgement{pool: &ProfilePool{Sentinels: []string{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"}}, same: asIs, named: byAddress}
 	if j.placed(g); len(j.found) != 0 {
 		t.Errorf("all on one host: got %+v; want nothing, for no cut parts them", j.found)
 	}
@@ -320,7 +323,7 @@ func TestSentinelPlaces(t *testing.T) {
 
 // TestSentinelMajority: with one of three no failover is followed.
 func TestSentinelMajority(t *testing.T) {
-	j := &judgement{pool: &ProfilePool{Sentinels: []string{"a:1", "b:1", "c:1"}}, same: asIs}
+	j := &judgement{pool: &ProfilePool{Sentinels: []string{"a:1", "b:1", "c:1"}}, same: asIs, named: byAddress}
 	no := errors.New("refused")
 	j.sentinels([]watched{{addr: "a:1"}, {addr: "b:1", err: no}, {addr: "c:1", err: no}})
 	if last := j.found[len(j.found)-1]; len(j.found) != 3 || last.Weight != Fatal || !strings.Contains(last.Is, "1 of 3 Sentinels answer") {

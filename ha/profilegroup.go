@@ -207,6 +207,9 @@ func (j *judgement) follows(s, master *testimony) int {
 	case s.repl.Priority == 0:
 		j.note(Doubtful, s, "replica-priority is 0", "more than 0, unless it is never to become master", s.command("CONFIG", "SET", "replica-priority", "100"))
 	default:
+		if err := j.named(master, s); err != nil {
+			j.note(Doubtful, s, "a switchover to it fails: "+err.Error(), "an address that the master knows it by", "")
+		}
 		return 1
 	}
 	return 0

@@ -62,6 +62,30 @@ func (s *testimony) look(ctx context.Context, p *ProfilePool) {
 	}
 }
 
+// listed looks whether the master can be told to hand over to the replica. Only in mode local it is; and where the
+// master lists nobody but whom it knows by the addresses of the file, the replica is about to be listed.
+func (p *ProfilePool) listed(ctx context.Context, master, replica *testimony) error {
+	if p.Mode != "local" || older(master.version(), "6.2") || !slices.ContainsFunc(master.repl.Followers, func(f vital.Follower) bool {
+		return !p.names(ctx, f.Addr)
+	}) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.Access.Timeout)
+	defer cancel()
+	c := p.Access.open(master.server.Network, master.server.Addr)
+	defer c.Close()
+	l := listing{master: c, repl: &master.repl, addr: master.server.Addr, target: replica.server.Addr, access: p.Access}
+	_, err := l.proven(ctx)
+	return err
+}
+
+// names tells whether an address is that of a server of the file.
+func (p *ProfilePool) names(ctx context.Context, addr string) bool {
+	return slices.ContainsFunc(p.Groups, func(g shard.Group) bool {
+		return slices.ContainsFunc(g.Servers, func(s shard.Server) bool { return sameServer(ctx, s.Addr, addr) })
+	})
+}
+
 // fieldsOf reads lines of "key:value".
 func fieldsOf(text string) map[string]string {
 	fields := map[string]string{}
