@@ -193,7 +193,7 @@ func (d *Detector) masterProbed(s *server, ev Event) {
 	if ev.Fault == vital.FaultNone && !ev.Repl.Replica {
 		g.samples.add(ev.Repl.ID, sample{ev.Sent, ev.At, ev.Repl.Offset})
 	}
-	s.behind, s.lag = 0, 0
+	s.behind, s.lag, s.measured = 0, 0, ev.Fault == vital.FaultNone
 	d.apply(s, judgeMaster(ev))
 	d.count(s, ev.Fault)
 	for _, r := range g.members {
@@ -230,6 +230,7 @@ func (d *Detector) review(s *server) {
 // replicaProbed takes what a probe of any other member brought.
 func (d *Detector) replicaProbed(s *server, ev Event) {
 	if ev.Fault != vital.FaultNone {
+		s.measured = false
 		d.cover(s, 0)
 		d.apply(s, judgeFault(ev.Fault))
 		return

@@ -43,6 +43,7 @@ func judgeMaster(ev Event) verdict {
 // judgeReplica is the verdict on what s, which is not the group's master, last answered:
 // first what it says of itself, then what its master says about that, last how far it is behind.
 func (d *Detector) judgeReplica(s *server) verdict {
+	s.measured = false
 	switch r := &s.repl; {
 	case !r.Replica && s.heir:
 		return verdict{good, ReasonNone}
@@ -96,6 +97,7 @@ func (g *group) judgeLineage(s *server) verdict {
 // will cross the limit as time passes) and keeps out one that does not.
 func (d *Detector) judgeLag(s *server) verdict {
 	measured := s.measure()
+	s.measured = measured || s.lag > 0 || s.behind > 0
 	l := d.limits
 	switch {
 	case l.MaxLagBytes > 0 && s.behind > l.MaxLagBytes, l.MaxLag > 0 && s.lag > l.MaxLag:

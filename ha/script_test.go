@@ -251,8 +251,12 @@ func (s *script) describe(acts []Action) (lines []string) {
 
 func (s *script) status() (lines []string) {
 	for _, st := range s.d.Status(int64(s.now)) {
-		lines = append(lines, fmt.Sprintf("%s %s %v %v for=%v lag=%v bytes=%d covered=%v held=%v reader=%v ejected=%v",
-			st.Group, st.Addr, st.State, st.Reason, st.For, st.Lag, st.LagBytes, st.Covered, st.Held, st.Reader, st.Ejected))
+		lag := "lag=- bytes=-"
+		if st.Measured {
+			lag = fmt.Sprintf("lag=%v bytes=%d", st.Lag, st.LagBytes)
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %v %v for=%v %s covered=%v held=%v reader=%v ejected=%v",
+			st.Group, st.Addr, st.State, st.Reason, st.For, lag, st.Covered, st.Held, st.Reader, st.Ejected))
 	}
 	return lines
 }

@@ -128,8 +128,9 @@ type server struct {
 	askedAt    int64             // when that probe was sent
 	linkDownAt int64             // first probe that found the link down, 0 while it is up
 	strangerAt int64             // first probe that found another lineage, 0 while it is the master's
-	behind     int64             // bytes, at the newest answer; -1 while unknown
+	behind     int64             // bytes, at the newest answer
 	lag        int64             // nanoseconds, likewise
+	measured   bool              // the newest probe had an answer from which that is known
 	coveredAt  int64             // as last given to the driver
 
 	hold       int64 // how long it had to stay out the last time; 0 unless it flaps

@@ -14,6 +14,7 @@ type ServerStatus struct {
 	Reason      Reason        // why State is not In
 	For         time.Duration // since when State and Reason hold
 	Held        time.Duration // a flapping server returns no earlier than this from now
+	Measured    bool          // it is known how far it is behind; else the two below mean nothing
 	LagBytes    int64         // behind the master, at the last answer
 	Lag         time.Duration // likewise; 0 for one that had caught up
 	Covered     time.Duration // how long ago its master acknowledged the newest write it surely has; -1 unknown
@@ -36,7 +37,7 @@ func (s *server) status(now int64) ServerStatus {
 		Group: s.group.name, ID: s.id, Addr: s.addr, Master: s == s.group.master,
 		Ejected: s.group.ejected, State: s.state, Reason: s.reason, Cause: s.cause,
 		For: time.Duration(now - s.since), Held: time.Duration(max(0, s.holdUntil-now)),
-		LagBytes: s.behind, Lag: time.Duration(s.lag), Covered: -1,
+		Measured: s.measured, LagBytes: s.behind, Lag: time.Duration(s.lag), Covered: -1,
 	}
 	if s.state == In {
 		st.Held = 0

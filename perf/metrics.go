@@ -151,10 +151,10 @@ var Families = []Family{
 	{"huntaway_backend_reason", Gauge, ServerScope, "1 for the reason why the server is not in, 0 for the others", "reason", serverReasons()},
 	{"huntaway_backend_serves_reads", Gauge, ServerScope, "1 while a replica is well and near enough to its master to serve reads", "",
 		[]Figure{{Read: func(p Point) float64 { return truth(p.Server.Reader) }}}},
-	{"huntaway_backend_replication_lag_seconds", Gauge, ServerScope, "How far a replica is behind its master, to within one probe interval", "",
-		[]Figure{{Read: func(p Point) float64 { return p.Server.Lag.Seconds() }}}},
-	{"huntaway_backend_replication_lag_bytes", Gauge, ServerScope, "How far a replica is behind its master", "",
-		[]Figure{{Read: func(p Point) float64 { return float64(p.Server.LagBytes) }}}},
+	{"huntaway_backend_replication_lag_seconds", Gauge, ServerScope, "How far a replica is behind its master, to within one probe interval; NaN while that is not known", "",
+		[]Figure{{Read: func(p Point) float64 { return p.Server.behind(p.Server.Lag.Seconds()) }}}},
+	{"huntaway_backend_replication_lag_bytes", Gauge, ServerScope, "How far a replica is behind its master; NaN while that is not known", "",
+		[]Figure{{Read: func(p Point) float64 { return p.Server.behind(float64(p.Server.LagBytes)) }}}},
 	{"huntaway_backend_connections", Gauge, ServerScope, "Links to the server that are up now", "",
 		[]Figure{{Stats: "server_connections", Read: server(func(c *ServerCounters) float64 { return float64(c.Links) })}}},
 	{"huntaway_backend_connections_total", Counter, ServerScope, "Attempts to open a link to the server", "result",
@@ -265,6 +265,14 @@ func queued(c *ServerCounters) float64 {
 // inFlightBytes estimates the bytes of the requests that the server has not answered.
 func inFlightBytes(c *ServerCounters) float64 {
 	return math.Round(float64(c.InFlight) * requestSize(c))
+}
+
+// behind is a figure of a server's lag, NaN while nobody knows it.
+func (s *ServerSnapshot) behind(figure float64) float64 {
+	if !s.Measured {
+		return math.NaN()
+	}
+	return figure
 }
 
 // ejectedAt reads the time of the last ejection.

@@ -69,6 +69,7 @@ type ServerSnapshot struct {
 	Up        bool           // it answers requests, whether or not it is in
 	EjectedAt time.Time      // when auto_eject_hosts last took it off the ring; zero: never
 	Reader    bool           // serves reads besides the master
+	Measured  bool           // it is known how far it is behind its master; else the two below mean nothing
 	Lag       time.Duration  // behind its master, as last measured; 0 for one that had caught up
 	LagBytes  int64          // likewise, in bytes of the replication stream
 	Counters  ServerCounters // summed over the workers

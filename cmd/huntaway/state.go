@@ -56,7 +56,7 @@ func (s *served) complete(to *perf.PoolSnapshot, states map[member]ha.ServerStat
 			server.EjectedAt = last
 			if st, known := states[member{s.name, g.Name, server.Addr}]; known {
 				describe(server, &st)
-				server.Reader, server.Lag, server.LagBytes = st.Reader, st.Lag, st.LagBytes
+				server.Reader, server.Measured, server.Lag, server.LagBytes = st.Reader, st.Measured, st.Lag, st.LagBytes
 			}
 		}
 	}
@@ -189,6 +189,6 @@ func (p *proxy) writeGroup(pool *statusPool, g *statusGroup) {
 	for i := range g.Servers {
 		s := &g.Servers[i]
 		p.log.Info("server", "pool", pool.Name, "group", g.Name, "server", s.Addr, "role", s.Role, "reads", s.Reads,
-			"state", s.State, "reason", s.Reason, "for", briefly(s.Since), "lag", s.Lag, "lag_bytes", s.LagBytes, "cause", s.Error)
+			"state", s.State, "reason", s.Reason, "for", briefly(s.Since), "lag", s.lag(), "cause", s.Error)
 	}
 }

@@ -182,12 +182,12 @@ func (s *statusServer) reads() string {
 // lag words how far a replica is behind.
 func (s *statusServer) lag() string {
 	switch {
-	case s.Role == "master" || s.State == "unknown":
+	case s.Role == "master" || s.Lag == nil || s.LagBytes == nil:
 		return "-"
-	case s.Lag == 0 && s.LagBytes <= 0:
+	case *s.Lag == 0 && *s.LagBytes <= 0:
 		return "0"
 	}
-	return fmt.Sprintf("%s, %d B", briefly(s.Lag), s.LagBytes)
+	return fmt.Sprintf("%s, %d B", briefly(*s.Lag), *s.LagBytes)
 }
 
 // remarks is what is wrong with a server.

@@ -107,7 +107,11 @@ func (g *statusGroup) take(care *ha.GroupStatus) {
 func statusOf(server *shard.Server, st *ha.ServerStatus, care *ha.GroupStatus, master bool) statusServer {
 	s := statusServer{
 		Addr: server.Addr, Role: roleNow(server.Role, master), State: st.State.String(), Since: st.For.Seconds(),
-		Reads: st.Reader, Ejected: st.Ejected, Lag: st.Lag.Seconds(), LagBytes: st.LagBytes, Error: st.Cause,
+		Reads: st.Reader, Ejected: st.Ejected, Error: st.Cause,
+	}
+	if st.Measured {
+		s.Lag, s.LagBytes = new(float64), new(int64)
+		*s.Lag, *s.LagBytes = st.Lag.Seconds(), st.LagBytes
 	}
 	if st.State != ha.In && st.State != ha.Unknown {
 		s.Reason = st.Reason.String()

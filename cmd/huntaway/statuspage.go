@@ -68,18 +68,18 @@ type statusGroup struct {
 
 // A statusServer is one member of a group.
 type statusServer struct {
-	Addr     string  `json:"addr"`
-	Role     string  `json:"role"`             // as it is now: master, secondary, replica
-	State    string  `json:"state"`            // in, suspect, out, warming, unknown
-	Reason   string  `json:"reason,omitempty"` // why it is not in
-	Since    float64 `json:"since"`            // how long, in seconds
-	Reads    bool    `json:"reads"`            // whether it serves reads besides the master
-	Ejected  bool    `json:"ejected,omitempty"`
-	Lag      float64 `json:"lag"`                 // seconds behind the master
-	LagBytes int64   `json:"lag_bytes"`           //
-	Error    string  `json:"error,omitempty"`     // of the last probe
-	Unfit    string  `json:"unfit_why,omitempty"` // why it could not become master
-	Refuses  string  `json:"refuses,omitempty"`   // OOM, MISCONF or NOREPLICAS: what it has just said to a client's write
+	Addr     string   `json:"addr"`
+	Role     string   `json:"role"`             // as it is now: master, secondary, replica
+	State    string   `json:"state"`            // in, suspect, out, warming, unknown
+	Reason   string   `json:"reason,omitempty"` // why it is not in
+	Since    float64  `json:"since"`            // how long, in seconds
+	Reads    bool     `json:"reads"`            // whether it serves reads besides the master
+	Ejected  bool     `json:"ejected,omitempty"`
+	Lag      *float64 `json:"lag,omitempty"`       // seconds behind the master; absent: it is not known
+	LagBytes *int64   `json:"lag_bytes,omitempty"` // likewise
+	Error    string   `json:"error,omitempty"`     // of the last probe
+	Unfit    string   `json:"unfit_why,omitempty"` // why it could not become master
+	Refuses  string   `json:"refuses,omitempty"`   // OOM, MISCONF or NOREPLICAS: what it has just said to a client's write
 }
 
 // An eventLine is one of the last transitions, as GET /events has them.

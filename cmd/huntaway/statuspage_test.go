@@ -8,15 +8,17 @@ import (
 
 	"huntaway/ha"
 	"huntaway/ha/failover"
+	"huntaway/shard"
 )
 
 // troubled is a page on which every kind of trouble stands once, and every field.
 func troubled() *statusPage {
 	up := func(addr, role string) statusServer {
-		return statusServer{Addr: addr, Role: role, State: "in", Since: 7200, Reads: role != "master"}
+		return statusServer{Addr: addr, Role: role, State: "in", Since: 7200, Reads: role != "master", Lag: new(float64), LagBytes: new(int64)}
 	}
 	dead := statusServer{Addr: "10.0.0.1:6379", Role: "master", State: "out", Reason: "down", Since: 3.21, Error: "connection refused"}
-	lagging := statusServer{Addr: "10.0.0.3:6379", Role: "replica", State: "out", Reason: "lagging", Since: 65, Lag: 9.5, LagBytes: 123456, Unfit: "too far behind"}
+	late, bytes := 9.5, int64(123456)
+	lagging := statusServer{Addr: "10.0.0.3:6379", Role: "replica", State: "out", Reason: "lagging", Since: 65, Lag: &late, LagBytes: &bytes, Unfit: "too far behind"}
 	page := &statusPage{Version: statusVersion, Huntaway: "test", Pools: []statusPool{
 		{Name: "alpha", Mode: "local", Epoch: 7, Room: 1000, TurnedAway: 1, TurnedAgo: 3600, Groups: []statusGroup{
 			{Name: "one", State: "healthy", Since: 7200, Master: "10.0.0.4:6379", Epoch: 5, Failovers: 1, Servers: []statusServer{up("10.0.0.4:6379", "master"), up("10.0.0.5:6379", "secondary")}},
@@ -66,6 +68,24 @@ func TestStatusOfAnEjectedGroup(t *testing.T) {
 	mentions(t, "the problem", what, "master is out: error, for 3s (ERR max number of clients reached)", "off the ring", "until it answers")
 	if strings.Contains(what, "requests fail") {
 		t.Errorf("got %q; no request fails", what)
+	}
+}
+
+// TestLagOfUnmeasured: of a server of which nobody knows how far it is behind none is shown.
+func TestLagOfUnmeasured(t *testing.T) {
+	for _, c := range []struct {
+		st        ha.ServerStatus
+		want, has string
+	}{
+		{ha.ServerStatus{State: ha.Out, Reason: ha.ReasonDown}, "-", ""},
+		{ha.ServerStatus{State: ha.In, Measured: true}, "0", `"lag":0,"lag_bytes":0`},
+		{ha.ServerStatus{State: ha.In, Measured: true, Lag: 2e9, LagBytes: 7}, "2s, 7 B", `"lag":2,"lag_bytes":7`},
+	} {
+		s := statusOf(&shard.Server{Addr: "a:1", Role: shard.Replica}, &c.st, &ha.GroupStatus{}, false)
+		text, err := json.Marshal(s)
+		if s.lag() != c.want || err != nil || !strings.Contains(string(text), c.has) || c.has == "" && strings.Contains(string(text), "lag") {
+			t.Errorf("%+v: got %q and %s, %v; want %q and %s", c.st, s.lag(), text, err, c.want, c.has)
+		}
 	}
 }
 
