@@ -228,6 +228,9 @@ func (page *statusPage) judge() {
 	}
 }
 
+// helpless marks the last problem as one that waits for an operator.
+func (page *statusPage) helpless() { page.Problems[len(page.Problems)-1].helpless = true }
+
 // refusedFor is for how long after a server refused a client's write that is said.
 const refusedFor = 10 * time.Second
 
@@ -258,6 +261,9 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 			r.advice = fmt.Sprintf(r.advice, g.Name)
 		}
 		add(r.severity, "", fmt.Sprintf("%s (%s for %s)", r.what, g.State, briefly(g.Since)), r.advice)
+		if g.State == failover.Stuck.String() || g.State == failover.Ambiguous.String() {
+			page.helpless()
+		}
 	case g.Master == "" && p.Mode != "cluster":
 		add(severe, "", "it has no master; writes fail", "start one")
 	case g.Held:
@@ -268,6 +274,7 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 	}
 	if g.Latched != "" {
 		add(doubtful, "", "automatic failover is off: "+g.Latched, "when the cause is dealt with: huntaway release --group "+g.Name)
+		page.helpless()
 	}
 	for _, alarm := range g.Alarms {
 		if !g.said(alarm) {

@@ -89,14 +89,29 @@ func TestLagOfUnmeasured(t *testing.T) {
 	}
 }
 
-// TestStatusSaysTheWorstFirst, and nothing of what is well.
+// TestStatusSaysTheWorstFirst: what waits for an operator, then errors; and nothing of what is well.
 func TestStatusSaysTheWorstFirst(t *testing.T) {
 	page := troubled()
-	if page.OK || len(page.Problems) == 0 || page.Problems[0].Severity != severe {
-		t.Fatalf("got %+v; want problems, an error first", page.Problems)
+	if page.OK || len(page.Problems) == 0 {
+		t.Fatalf("got %+v; want problems", page.Problems)
 	}
-	if !slices.IsSortedFunc(page.Problems, func(a, b statusProblem) int { return strings.Compare(a.Severity, b.Severity) }) {
-		t.Errorf("got %+v; want errors before warnings", page.Problems)
+	waits := slices.IndexFunc(page.Problems, func(x statusProblem) bool { return !x.helpless })
+	for i, x := range page.Problems {
+		if x.helpless != (i < waits) || x.helpless != (strings.Contains(x.What, "automatic failover is off") || strings.Contains(x.What, "(stuck for")) {
+			t.Errorf("problem %d: got %+v; want first what waits for an operator", i, x)
+		}
+	}
+	for _, some := range [][]statusProblem{page.Problems[:waits], page.Problems[waits:]} {
+		if !slices.IsSortedFunc(some, func(a, b statusProblem) int { return strings.Compare(a.Severity, b.Severity) }) {
+			t.Errorf("got %+v; want errors before warnings", some)
+		}
+	}
+	latched := statusGroup{Name: "g", State: "suspect", Master: "a:1", Held: true, Latched: "3 failovers within an hour",
+		Servers: []statusServer{{Addr: "a:1", Role: "master", State: "out", Reason: "down"}, {Addr: "b:1", Role: "replica", State: "in"}}}
+	first := &statusPage{Pools: []statusPool{{Name: "a", Mode: "local", Groups: []statusGroup{latched}}}}
+	first.judge()
+	if first.sort(); !strings.HasPrefix(first.Problems[0].What, "automatic failover is off") {
+		t.Errorf("got %+v; want first that nobody fails over", first.Problems)
 	}
 	for _, p := range page.Problems {
 		if p.Group == "one" || p.Group == "four" {
