@@ -136,7 +136,7 @@ func (d *Detector) heard(s *server, ev Event) {
 func (d *Detector) probed(s *server, ev Event) {
 	s.flying = false
 	s.dueAt = max(d.now, s.sentAt+d.limits.FastInterval)
-	if ev.Fault == vital.FaultTimeout && ev.At-ev.Sent > 2*d.limits.ProbeTimeout {
+	if ev.Fault.Silent() && ev.At-ev.Sent > 2*d.limits.ProbeTimeout {
 		return // this process stood still, not the server: ask again
 	}
 	if ev.Sent < s.born {

@@ -94,7 +94,8 @@
 // (wrong-master), a lag over the limits, a rejected password (auth-failed), MASTERDOWN, a broken
 // replication link while the master lives, and that there was none since the server was started
 // (unsynced): what it holds is then of any age, if it holds anything. What is a doubt: a probe that was
-// not answered in time, BUSY, an error nobody knows, and anything that the master may still explain.
+// not answered in time, a name that leads nowhere (unresolved), BUSY, an error nobody knows, and
+// anything that the master may still explain.
 //
 // # A dead master does not take its replicas along
 //

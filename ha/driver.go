@@ -3,6 +3,7 @@ package ha
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -355,7 +356,7 @@ func (p *prober) attempt(ctx context.Context) Event {
 	if err != nil {
 		ev.Fault, ev.Cause = classify(err), err.Error()
 	}
-	if ev.Fault == faultLost || ev.Fault == vital.FaultRefused || ev.Fault == vital.FaultTimeout {
+	if ev.Fault == faultLost || ev.Fault == vital.FaultRefused || ev.Fault.Silent() {
 		p.hangUp()
 	}
 	return ev
@@ -418,6 +419,8 @@ func (replyError) RedisError() {}
 func classify(err error) vital.Fault {
 	var answered redis.Error
 	switch {
+	case errors.As(err, new(*net.DNSError)):
+		return vital.FaultName
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, os.ErrNotExist):
 		return vital.FaultRefused
 	case redis.IsLoadingError(err):

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -324,6 +325,23 @@ func TestUnixSocket(t *testing.T) {
 	if got := classify(os.ErrNotExist); got != vital.FaultRefused {
 		t.Errorf("a missing socket: got %v; want refused", got)
 	}
+}
+
+// TestUnresolved: a server whose name leads nowhere is not silent: it could not be asked, and status names DNS.
+func TestUnresolved(t *testing.T) {
+	master := launch(t)
+	g := groupOf("g", master)
+	g.Servers = append(g.Servers, shard.Server{Addr: "nosuch.invalid:6379", Role: shard.Replica, Weight: 1})
+	tr := watching(t, PoolOptions{Access: Access{Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if strings.HasPrefix(addr, "nosuch.") {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: "nosuch.invalid", IsNotFound: true}}
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, addr)
+	}}}, g)
+	eventually(t, "a server that could not be asked", func() bool {
+		all := tr.m.Status()
+		return len(all) == 2 && all[1].Reason.String() == "unresolved" && strings.Contains(all[1].Cause, "no such host")
+	})
 }
 
 func TestLearnCommands(t *testing.T) {

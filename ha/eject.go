@@ -28,7 +28,7 @@ func (d *Detector) count(s *server, f vital.Fault) {
 	case vital.FaultNone, vital.FaultBusy:
 		d.succeeded(s)
 		d.readmit(s.group)
-	case vital.FaultRefused, vital.FaultTimeout:
+	case vital.FaultRefused, vital.FaultTimeout, vital.FaultName:
 		s.group.countedAt = d.now
 		d.failedOnce(s.group)
 	}

@@ -20,6 +20,8 @@ func judgeFault(f vital.Fault) verdict {
 		return verdict{condemned, ReasonAuth}
 	case vital.FaultTimeout:
 		return verdict{doubted, ReasonSilent}
+	case vital.FaultName:
+		return verdict{doubted, ReasonName}
 	case vital.FaultBusy:
 		return verdict{doubted, ReasonBusy}
 	default:

@@ -107,7 +107,7 @@ func (h *hand) attempt(ctx context.Context, o *order, out *outcome) failover.Eve
 	out.note, out.odd = t.note, append(out.odd, t.odd...)
 	switch f := classify(ev.Err); {
 	case ev.Err == nil:
-	case f == faultLost, f == vital.FaultRefused, f == vital.FaultTimeout:
+	case f == faultLost, f == vital.FaultRefused, f.Silent():
 		h.hangUp()
 	}
 	return ev

@@ -42,6 +42,8 @@ func (j *judgement) reached(s *testimony) {
 		j.note(Fatal, s, "it knows no command INFO", "every probe asks it; leave its rename-command out of redis.conf", "")
 	case s.fault == vital.FaultLoading:
 		j.note(Doubtful, s, "it is loading its data", "ask again when it is done", "")
+	case s.fault == vital.FaultName:
+		j.note(Doubtful, s, s.err.Error(), "a name for which this host finds an address (DNS, /etc/hosts), or an address in the file", "")
 	default:
 		j.note(Doubtful, s, s.err.Error(), "a server that answers within "+j.pool.Access.Timeout.String(), "")
 	}

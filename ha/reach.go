@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"huntaway/ha/vital"
 	"huntaway/perf"
 )
 
@@ -21,7 +20,7 @@ type contact struct {
 
 // meet notes the end of a probe.
 func (w *watch) meet(ev Event) {
-	if ev.Fault != vital.FaultTimeout {
+	if !ev.Fault.Silent() {
 		w.contacts[ev.Server] = contact{reached: true}
 		return
 	}

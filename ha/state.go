@@ -68,6 +68,7 @@ const (
 	ReasonNone        Reason = iota
 	ReasonDown               // refuses connections
 	ReasonSilent             // does not answer in time
+	ReasonName               // the name in its address leads nowhere
 	ReasonLoading            // reads its data from disk
 	ReasonSyncing            // receives a full copy from its master
 	ReasonUnsynced           // has not had its master's data since it was started
@@ -83,7 +84,7 @@ const (
 )
 
 var reasonNames = [...]string{
-	"ok", "down", "silent", "loading", "syncing", "unsynced", "stale-link", "lagging", "unmeasured",
+	"ok", "down", "silent", "unresolved", "loading", "syncing", "unsynced", "stale-link", "lagging", "unmeasured",
 	"wrong-role", "wrong-master", "writable", "auth-failed", "busy", "error",
 }
 

@@ -162,7 +162,7 @@ const (
 var stateNames = [...]string{"unknown", "in", "suspect", "out", "warming", "ejected"}
 
 // Reasons are why a server is not in, in the words of huntaway status.
-var Reasons = []string{"down", "silent", "loading", "syncing", "unsynced", "stale-link", "lagging", "unmeasured",
+var Reasons = []string{"down", "silent", "unresolved", "loading", "syncing", "unsynced", "stale-link", "lagging", "unmeasured",
 	"wrong-role", "wrong-master", "writable", "auth-failed", "busy", "error"}
 
 // String returns the state in lower case, "invalid" for a value that is none.

@@ -156,7 +156,8 @@ func (d *directory) find(ctx context.Context, host, addr string) (*name, []strin
 	case n.err != nil:
 		return n, nil, n.err
 	}
-	return n, nil, fmt.Errorf("looking up %s: %w", host, context.Cause(ctx))
+	cause := context.Cause(ctx)
+	return n, nil, &net.DNSError{UnwrapErr: cause, Err: cause.Error(), Name: host, IsTimeout: true}
 }
 
 // look looks a name up, unless that is under way, and returns what is closed when it ends.

@@ -127,9 +127,12 @@ func TestDirectoryUnknown(t *testing.T) {
 		t.Error("connected to a name that does not exist")
 	}
 	z.set(nil, nil, true)
+	var unknown *net.DNSError
 	if c, err := d.dial(t.Context(), &net.Dialer{Timeout: 50 * time.Millisecond}, "tcp", "two.test:1"); err == nil {
 		c.Close()
 		t.Error("connected to a name that nobody knows")
+	} else if !errors.As(err, &unknown) || unknown.Name != "two.test" || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v; want that the name could not be looked up in time", err)
 	}
 	if c, err := d.dial(t.Context(), &net.Dialer{}, "tcp", "127.0.0.1:1"); err == nil {
 		c.Close()

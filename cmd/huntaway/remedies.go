@@ -5,6 +5,7 @@ package main
 var remedies = map[string]string{
 	"down":         "start it, or see why it refuses connections",
 	"silent":       "look at the server and at the network between",
+	"unresolved":   "see why this host finds no address for its name: DNS, /etc/hosts; or write its address into the file",
 	"loading":      "it reads its data, and serves when it has",
 	"syncing":      "it copies its master, and serves when it has",
 	"unsynced":     "it has not had its master's data since it was started: see in its own log why it gets none",

@@ -193,7 +193,7 @@ func (m *Machine) unasked(b *member) bool {
 // not waited for.
 func (m *Machine) unheard(b *member, since int64) bool {
 	return slices.ContainsFunc(m.members, func(r *member) bool {
-		reacts := r.sent != 0 && r.fault == vital.FaultNone || r.fault != vital.FaultNone && r.fault != vital.FaultTimeout
+		reacts := r.sent != 0 && r.fault == vital.FaultNone || r.fault != vital.FaultNone && !r.fault.Silent()
 		return r != b && reacts && max(r.sent, r.told) < since
 	})
 }

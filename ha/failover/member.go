@@ -163,7 +163,7 @@ func (b *member) failed(ev Event) {
 		b.ended = true
 		b.failSince, b.missed = first(was.failSince, ev.Sent), was.missed
 		b.refusedSince, b.refused = first(was.refusedSince, ev.Sent), was.refused+1
-	case vital.FaultTimeout:
+	case vital.FaultTimeout, vital.FaultName:
 		b.failSince, b.missed = first(was.failSince, ev.Sent), was.missed+1
 		b.refusedSince, b.refused = was.refusedSince, was.refused
 	case vital.FaultLoading:

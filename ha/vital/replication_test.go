@@ -78,7 +78,7 @@ func TestFaultNames(t *testing.T) {
 		if f.String() == "" {
 			t.Errorf("fault %d has no name", f)
 		}
-		if got, want := f.Alive(), f != FaultRefused && f != FaultTimeout && f != FaultLoading; got != want {
+		if got, want := f.Alive(), f != FaultRefused && f != FaultTimeout && f != FaultName && f != FaultLoading; got != want {
 			t.Errorf("%v: got alive %v; want %v", f, got, want)
 		}
 	}
