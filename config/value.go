@@ -1,8 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -97,6 +99,9 @@ func (w *row) setWhole(field any, text string) *wrong {
 
 func (w *row) setDuration(field *time.Duration, text string) *wrong {
 	d, bad := parseDuration(text)
+	if bad != nil && bad.hint == atMost(longest) && w.most > 0 {
+		bad.hint = atMost(time.Duration(w.most))
+	}
 	if bad == nil {
 		bad = w.bounds(int64(d))
 	}
@@ -150,13 +155,16 @@ func parseSize(text string) (int64, *wrong) {
 	digits := strings.TrimRight(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ")
 	unit := text[len(digits):]
 	n, err := strconv.ParseInt(digits, 10, 64)
+	if errors.Is(err, strconv.ErrRange) && n > 0 {
+		return 0, tooLarge(text)
+	}
 	if err != nil || n < 0 {
 		return 0, &wrong{fmt.Sprintf("%q is not a size", text), `a whole number and a unit, like "64MiB"`}
 	}
 	for _, u := range sizeUnits {
 		switch {
 		case u.name == unit && n > math.MaxInt64/u.bytes:
-			return 0, &wrong{fmt.Sprintf("%q is too much", text), "at most " + sizeText(math.MaxInt64>>20<<20)}
+			return 0, tooLarge(text)
 		case u.name == unit:
 			return n * u.bytes, nil
 		}
@@ -165,6 +173,11 @@ func parseSize(text string) (int64, *wrong) {
 		return 0, &wrong{fmt.Sprintf("%q has no unit", text), fmt.Sprintf("write %q", sizeText(n))}
 	}
 	return 0, &wrong{fmt.Sprintf("unknown unit %q in %q", unit, text), sizeHint(digits, unit)}
+}
+
+// tooLarge refuses a size that no number here can hold.
+func tooLarge(text string) *wrong {
+	return &wrong{fmt.Sprintf("%q is too much", text), "at most " + sizeText(math.MaxInt64>>20<<20)}
 }
 
 // sizeHint proposes the unit that starts with the same letter.
@@ -191,18 +204,24 @@ func sizeText(n int64) string {
 // Longest duration that makes sense anywhere in a configuration.
 const longest = 366 * 24 * time.Hour
 
+// wellFormed matches durations, also those that are too long for a time.Duration.
+var wellFormed = regexp.MustCompile(`^\+?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`)
+
+// atMost is the hint for what is longer than d.
+func atMost(d time.Duration) string { return "at most " + durationText(d) }
+
 func parseDuration(text string) (time.Duration, *wrong) {
 	if text != "" && strings.Trim(text, "0123456789") == "" {
 		return 0, noUnit(text)
 	}
 	d, err := time.ParseDuration(text)
 	switch {
+	case d > longest, err != nil && wellFormed.MatchString(text):
+		return 0, &wrong{fmt.Sprintf("%q is too much", text), atMost(longest)}
 	case err != nil:
 		return 0, &wrong{fmt.Sprintf("%q is not a duration", text), `a number and a unit (us, ms, s, m, h), like "400ms" or "1m30s"`}
 	case d < 0:
 		return 0, &wrong{fmt.Sprintf("%q is negative", text), ""}
-	case d > longest:
-		return 0, &wrong{fmt.Sprintf("%q is more than a year", text), ""}
 	}
 	return d, nil
 }

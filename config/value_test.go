@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -21,10 +22,19 @@ func TestDurations(t *testing.T) {
 	for text, want := range map[string]string{
 		"": `"" is not a duration`, "0": "0 has no unit", "400": "400 has no unit",
 		"-1s": `"-1s" is negative`, "5 s": `"5 s" is not a duration`, "1d": `"1d" is not a duration`,
-		"9000h": `"9000h" is more than a year`, "ms": `"ms" is not a duration`,
+		"9000h": `"9000h" is too much`, "99999999h": `"99999999h" is too much`, "1h99999999999999999999.5s": `"1h99999999999999999999.5s" is too much`,
+		"99999999d": `"99999999d" is not a duration`, "-99999999h": `"-99999999h" is not a duration`, "ms": `"ms" is not a duration`,
 	} {
 		if _, bad := parseDuration(text); bad == nil || bad.text != want {
 			t.Errorf("%q: got %v; want %s", text, bad, want)
+		} else if strings.HasSuffix(want, "too much") && bad.hint != "at most 8784h" {
+			t.Errorf("%q: got the hint %q; want the most that there may be", text, bad.hint)
+		}
+	}
+	row := row{kind: kindDuration, most: int64(time.Minute)}
+	for _, text := range []string{"2m", "9000h", "99999999h"} {
+		if bad := row.setDuration(new(time.Duration), text); bad == nil || bad.hint != "at most 1m" {
+			t.Errorf("%s: got %v; want at most 1m", text, bad)
 		}
 	}
 }
@@ -57,7 +67,7 @@ func TestSizes(t *testing.T) {
 		"64": `write "64B"`, "2048": `write "2KiB"`, "64MB": `did you mean "64MiB"?`, "64mb": `did you mean "64MiB"?`,
 		"64m": `did you mean "64MiB"?`, "64 MiB": `did you mean "64MiB"?`, "-1B": `a whole number and a unit, like "64MiB"`,
 		"1.5GiB": `a whole number and a unit, like "64MiB"`, "9TB": `did you mean "9TiB"?`, "1x": "units are B, KiB, MiB, GiB, TiB",
-		"8388608TiB": "at most 8796093022207MiB",
+		"8388608TiB": "at most 8796093022207MiB", "99999999999999999999GiB": "at most 8796093022207MiB",
 	} {
 		if _, bad := parseSize(text); bad == nil || bad.hint != hint {
 			t.Errorf("%q: got %v; want %s", text, bad, hint)
