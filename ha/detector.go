@@ -57,6 +57,9 @@ type group struct {
 	members []*server // master included, in the order of the layout
 	readers []int32   // as last given to the driver
 	samples history   // of the master
+	// The group has been held since it is known, because nobody has found out yet who its master is: the table's may
+	// have been replaced in an earlier life.
+	unsettled bool
 	masterLife
 	ejection
 }
@@ -212,6 +215,13 @@ func (d *Detector) Spare(id int32) {
 	}
 }
 
+// Settle says that it has been found out who is master of a group, or that this cannot be told.
+func (d *Detector) Settle(group int) {
+	if group >= 0 && group < len(d.groups) {
+		d.groups[group].unsettled = false
+	}
+}
+
 // review applies what newer evidence of the master means for a replica.
 func (d *Detector) review(s *server) {
 	if !s.answered {
@@ -272,6 +282,9 @@ func (d *Detector) ask(s *server) {
 // apply moves s as the verdict says, counting towards what makes a good one proven and a
 // doubtful one certain.
 func (d *Detector) apply(s *server, v verdict) {
+	if v.reason == ReasonRole && s.group.unsettled && s.state == Unknown {
+		return // the role is not that of the table, which is about to be put right
+	}
 	switch {
 	case v.weight == good:
 		s.goods, s.doubts = s.goods+1, 0

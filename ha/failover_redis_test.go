@@ -221,6 +221,32 @@ func TestSwitchover(t *testing.T) {
 	}
 }
 
+// TestStartAfterSwitchover: a process that starts with a file that names the former master calls no server's role wrong
+// before it has found out who is master; one whose role is wrong then is told as ever.
+func TestStartAfterSwitchover(t *testing.T) {
+	tr := cast(t, 2, nil)
+	configured := tr.Table()
+	tr.settled(0, "[1 2]")
+	tr.await("a switchover", func() bool {
+		_, err := tr.m.Switchover(t.Context(), SwitchoverOrder{Group: "g", To: tr.all[2].addr(), By: "test"})
+		return err == nil
+	})
+	tr.settled(2, "[0 1]")
+	tr.stop()
+	tr.relay.Publish(configured)
+	tr.begin()
+	tr.settled(2, "[0 1]")
+	for _, e := range tr.m.Events() {
+		if e.Reason == ReasonRole {
+			t.Errorf("got %+v; want no role that is wrong%s", e, tr.describe())
+		}
+	}
+	tr.all[1].must("REPLICAOF", "NO", "ONE")
+	tr.await("a role that is wrong", func() bool {
+		return slices.ContainsFunc(tr.m.Events(), func(e Transition) bool { return e.Reason == ReasonRole && e.Addr == tr.all[1].addr() })
+	})
+}
+
 // TestSwitchoverByName: servers that are configured by their names, which the master does not
 // know: it lists its replicas by address. Who is demoted writes that into its file.
 func TestSwitchoverByName(t *testing.T) {

@@ -13,6 +13,7 @@ type Layout struct {
 type Members struct {
 	Name    string   // the group's
 	Master  int32    // -1 while there is none
+	Held    bool     // what only the master may take waits
 	Servers []Member // in the order of the table
 	Readers []int32  // who may serve reads, as the table has it
 }
@@ -59,7 +60,7 @@ func (d *Detector) Adopt(l Layout, now int64, acts []Action) []Action {
 
 // adoptGroup makes group i out of m and of what was known of it and its servers.
 func (d *Detector) adoptGroup(i int, m Members, old []*group, known map[int32]*server) *group {
-	g := &group{index: i, name: m.Name, readers: slices.Clone(m.Readers)}
+	g := &group{index: i, name: m.Name, readers: slices.Clone(m.Readers), unsettled: m.Held}
 	for _, member := range m.Servers {
 		s := d.adoptServer(member, known[member.ID], m.post(member.ID))
 		s.group = g
@@ -91,6 +92,9 @@ func (d *Detector) adoptServer(m Member, s *server, p post) *server {
 // inherit takes over the evidence about the master, if g still has the same one.
 func (g *group) inherit(old []*group, size int) {
 	for _, o := range old {
+		if o.name == g.name && !o.unsettled {
+			g.unsettled = false
+		}
 		if o.name == g.name && o.master == g.master && g.master != nil {
 			g.masterLife, g.samples, g.ejection = o.masterLife, o.samples, o.ejection
 			return

@@ -159,7 +159,7 @@ func layoutOf(t *shard.Table) Layout {
 	l := Layout{Ejected: t.Ejected()}
 	for i := range t.Groups {
 		g := &t.Groups[i]
-		m := Members{Name: g.Name, Master: g.Master, Readers: g.Readers}
+		m := Members{Name: g.Name, Master: g.Master, Held: g.Held, Readers: g.Readers}
 		for j := range g.Servers {
 			m.Servers = append(m.Servers, Member{ID: g.Servers[j].ID, Addr: g.Servers[j].Addr})
 		}

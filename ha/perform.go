@@ -74,6 +74,10 @@ func (w *watch) enthrone(s *steward, id int32) {
 
 // report logs a transition of a machine.
 func (w *watch) report(s *steward, t failover.Transition) {
+	switch t.To {
+	case failover.Healthy, failover.Suspect, failover.Stuck, failover.Ambiguous:
+		w.detector.Settle(w.index(s.group))
+	}
 	w.note(Transition{At: t.At, What: "failover", Pool: w.o.Name, Group: s.group, Failover: &t})
 }
 
