@@ -187,3 +187,18 @@ func TestChartSpec(t *testing.T) {
 		t.Error("got a first table with owners or masters, or other IDs; want none, and the same")
 	}
 }
+
+// TestRolePokes: a node that is not what the table says is a reason to survey the cluster at once.
+func TestRolePokes(t *testing.T) {
+	s := newSurvey(PoolOptions{}, nil)
+	w := &watch{o: PoolOptions{Cluster: true}, arbiter: s, note: func(Transition) {}}
+	for reason, want := range map[Reason]int{ReasonSilent: 0, ReasonRole: 1} {
+		w.marked(Action{Transition: Transition{From: In, To: Out, Reason: reason}})
+		if got := len(s.pokes); got != want {
+			t.Errorf("%v: got %d surveys asked for; want %d", reason, got, want)
+		}
+		for len(s.pokes) > 0 {
+			<-s.pokes
+		}
+	}
+}

@@ -148,10 +148,11 @@
 // A pool whose servers are a Redis Cluster has no failover machines: the cluster decides. A
 // survey asks all nodes that are known for CLUSTER NODES: every ten probe intervals, every
 // 250 ms while a master with slots does not answer, and when the data path has met a MOVED or
-// lost a link, but never twice within 100 ms. An atlas settles what they say: a node is
-// believed about itself, a slot is its whose claim has the highest epoch, and never an older
-// claim than one that was believed. The detector goes on judging who may serve reads. A group
-// that gives slots away is marked Moving, and its master serves all its reads.
+// lost a link, or a node has another role than the table says, but never twice within 100 ms.
+// An atlas settles what they say: a node is believed about itself, a slot is its whose claim has
+// the highest epoch, and never an older claim than one that was believed. The detector goes on
+// judging who may serve reads. A group that gives slots away is marked Moving, and its master
+// serves all its reads.
 //
 // # Goroutines
 //

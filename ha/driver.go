@@ -277,6 +277,9 @@ func (w *watch) marked(a Action) {
 	if t.To == In && (t.From == Out || t.From == Warming) {
 		w.seen.Vitals(a.Server).ReturnedAt.Store(t.At)
 	}
+	if w.o.Cluster && t.Reason == ReasonRole {
+		w.arbiter.poke() // somebody has been promoted or demoted
+	}
 	t.Pool = w.o.Name
 	w.note(t)
 }
