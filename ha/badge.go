@@ -67,16 +67,16 @@ func (l *look) present(ctx context.Context, c commander, number int64) (id strin
 		if err != nil && !answeredBy(err) {
 			return "", err
 		}
-		if id := l.wornIn(text); err == nil && id != "" {
+		if id := l.wornIn(text, keyLasts); err == nil && id != "" {
 			return id, nil
 		}
 	}
 	text, err := c.Do(ctx, "CLIENT", "LIST").Text()
-	return l.wornIn(text), err
+	return l.wornIn(text, keyLasts), err
 }
 
-// wornIn returns whose badge is among the lines of CLIENT LIST, but for our own.
-func (l *look) wornIn(list string) string {
+// wornIn returns whose badge is among the lines of CLIENT LIST, but for our own, and was used within most.
+func (l *look) wornIn(list string, most time.Duration) string {
 	for line := range strings.Lines(list) {
 		var name, idle string
 		for field := range strings.FieldsSeq(line) {
@@ -89,7 +89,7 @@ func (l *look) wornIn(list string) string {
 		escaped, ours := strings.CutPrefix(name, badgeOf(l.group))
 		id, err := url.QueryUnescape(escaped)
 		silent, bad := strconv.Atoi(idle)
-		if ours && err == nil && bad == nil && id != "" && id != l.id && silent <= int(beatLasts/time.Second) {
+		if ours && err == nil && bad == nil && id != "" && id != l.id && silent <= int(most/time.Second) {
 			return id
 		}
 	}

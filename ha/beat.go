@@ -23,9 +23,10 @@ const (
 
 // A beat is what a server has for a group's heartbeat and for its mark.
 type beat struct {
-	holder string // the monitor that it names; "": none
-	client int64  // of that one's badge on the master; 0: it names none
-	what   string // what is there instead of a heartbeat, "" when there is one or nothing
+	holder string        // the monitor that it names; "": none
+	client int64         // of that one's badge on the master; 0: it names none
+	what   string        // what is there instead of a heartbeat, "" when there is one or nothing
+	left   time.Duration // how long it lasts yet
 	mark   mark
 }
 
@@ -64,7 +65,7 @@ func (l *look) read(ctx context.Context, c *redis.Client, longest time.Duration)
 		return b, err
 	case beginsWith(left.Err(), "NOPERM "):
 		if words != "" {
-			b = readBeat(words, beatLasts, longest)
+			b = readBeat(words, keyLasts, longest)
 		}
 	case left.Err() != nil:
 		return b, left.Err()
@@ -102,9 +103,9 @@ func readBeat(words string, left, longest time.Duration) (b beat) {
 	case left < 0:
 		b.what = "it never expires"
 	case left > longest:
-		b.what = fmt.Sprintf("it lasts another %v, and none lasts longer than %v", left, beatLasts)
+		b.what = fmt.Sprintf("it lasts another %v, and none lasts longer than %v", left, keyLasts)
 	default:
-		b.holder, b.client = holder, max(0, client)
+		b.holder, b.client, b.left = holder, max(0, client), left
 	}
 	return b
 }

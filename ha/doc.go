@@ -36,13 +36,20 @@
 // replaced in an earlier life.
 //
 // In mode local the active monitor wears a badge at the master: a connection named
-// huntaway:monitor:GROUP:NAME, used every 3 s while the group is well. A monitor that sees another's
+// huntaway:monitor:GROUP:NAME, used every second while the group is well. A monitor that sees another's
 // takes its own off and promotes nobody; two that put one on together both take it off. A badge that was
 // not used for 10 s is none. A group gets its machine after the first look. Two monitors that start while
 // the master is dead do not find each other.
 //
-// The heartbeat is a key on the master, huntaway:monitor: and the group's name, which lasts 10 s and is
-// renewed with the badge's use. It tells older versions, which know nothing else, and names the badge's
+// Who wears one there wears one at every other server of the group too, and goes on while the master is dead. So another
+// monitor sees whether somebody is at work on the failover. What it waits for before it begins one itself: while a badge
+// is seen it does nothing; when half of the other servers and more tell their connections, and nobody's badge is
+// there in two looks, it decides, for whoever wore one has ended: his connections are closed when he is killed. A badge that
+// stands still is of a process that may go on, or of a host that is gone: then, and where servers
+// do not tell, or a version was heard that wears none there, the other one is waited for 15 s from when it was last heard.
+//
+// The heartbeat is a key on the master, huntaway:monitor: and the group's name, which lasts 4 s, four times its
+// interval, and is renewed with the badge's use; 10 s where servers name no connections. It tells older versions, which know nothing else, and names the badge's
 // connection, so that CLIENT LIST ID finds it. Clients can write and delete it, so who wears a badge
 // puts it right and believes nothing of it; who wears none believes one in the right form that expires
 // within 10 s, for 6 s while it could put its own there, and otherwise for as long as it is renewed. An

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -20,16 +19,24 @@ import (
 // and who wears one believes no key. The heartbeat is for monitors of older versions, which know nothing
 // else, for servers that do not tell their connections, and for the replicas of a master that is dead.
 const (
-	beatEvery = int64(3 * time.Second)
-	beatLasts = 10 * time.Second
+	beatEvery = int64(time.Second)
+	beatLasts = 4 * time.Second
+
+	// keyLasts is how long a heartbeat lasts that no badge stands for, and those of older versions; and for how long
+	// others see a badge that is not used.
+	keyLasts = 10 * time.Second
+	endless  = time.Duration(math.MaxInt64)
+
+	// olderFor is how long a monitor that may wear no badges but at the master is taken to be at work after it was heard.
+	olderFor = int64(15 * time.Second)
 
 	// badgeTrust is how long after its last answer a badge is still taken for what all others can
-	// see; they see it for beatLasts.
-	badgeTrust = 2 * beatEvery
+	// see; they see it for keyLasts.
+	badgeTrust = int64(6 * time.Second)
 
 	// beatProves is for how long a heartbeat that no badge stands for is believed. An older
 	// version stands down when ours is put in its place, and never puts its own there again.
-	beatProves = 2 * beatEvery
+	beatProves = int64(6 * time.Second)
 )
 
 func beatKey(group string) string { return "huntaway:monitor:" + group }
@@ -38,10 +45,13 @@ func beatKey(group string) string { return "huntaway:monitor:" + group }
 //
 // Owner: the goroutine of a look while there is one, else the group's steward.
 type heart struct {
-	badge      *badge // nil: this monitor does not say that it is active
-	stoodAt    int64  // when our heartbeat was last written; 0: never
-	unprovenAt int64  // since when a heartbeat is there that no badge stands for; 0: none is
-	marked     uint64 // the epoch that the mark on the badge's server was last seen with; 0: not seen right
+	badge      *badge            // nil: this monitor does not say that it is active
+	others     map[string]*badge // those at the other members, by address, while it does, or did when the master last answered
+	stoodAt    int64             // when our heartbeat was last written; 0: never
+	unprovenAt int64             // since when a heartbeat is there that no badge stands for; 0: none is
+	bare       int               // how often running nobody was seen at them since the master does not answer
+	olderAt    int64             // when one was last heard that may wear no badge at them; 0: never
+	marked     uint64            // the epoch that the mark on the badge's server was last seen with; 0: not seen right
 }
 
 // withdrawTime is how long a monitor that ends may take to say so.
@@ -58,6 +68,15 @@ func (h *heart) withdraw(ctx context.Context, group string) {
 
 // doff says no longer that this monitor is active.
 func (h *heart) doff() {
+	h.lose()
+	for _, b := range h.others {
+		b.close()
+	}
+	h.others = nil
+}
+
+// lose drops the badge at the master, which may be dead.
+func (h *heart) lose() {
 	if h.badge != nil {
 		h.badge.close()
 	}
@@ -98,6 +117,7 @@ func (w *watch) beat(s *steward) {
 	if s.machine != nil && !w.o.Failover.DryRun {
 		status := s.machine.Status()
 		l.claim = status.State == failover.Healthy || status.State == failover.Settling
+		l.doubted = !l.claim
 		l.epoch, l.sure, l.left = status.Epoch, status.EpochSure, status.EpochLeft
 	}
 	ctx := w.ctx
@@ -105,7 +125,7 @@ func (w *watch) beat(s *steward) {
 		o := outcome{group: s.group, beat: true, ev: failover.Event{Kind: failover.Tick}}
 		if rival := l.take(ctx); rival != "" {
 			o.ev = failover.Event{Kind: failover.Rival, Text: rival}
-		} else if l.heart.holds(l.master) {
+		} else if l.heart.holds(l.master) || l.free {
 			o.ev = failover.Event{Kind: failover.Alone}
 		}
 		o.odd, o.heart = l.odd, l.heart
@@ -137,11 +157,15 @@ type look struct {
 	access    Access
 	master    string   // its address; "" when there is none
 	others    []string // those of the other members
+	doubted   bool     // the machine has a master in question
 	claim     bool     // say that this monitor is active, if no other is
 	epoch     uint64   // with claim: of the group
 	sure      bool     // no mark can be of a later one
 	left      bool     // the master has been given the mark of it
 	heart     *heart   // the steward's
+
+	byKey bool // who was heard at the master is known by a heartbeat alone that a badge should stand for
+	free  bool // nobody is seen at the other members either, where all who act are
 
 	odd []oddity // what was found that no monitor has written
 }
@@ -153,44 +177,20 @@ func (l *look) take(ctx context.Context) (rival string) {
 	defer cancel()
 	if l.master != "" {
 		if rival, err := l.ask(ctx, l.master); err == nil {
-			if rival != "" {
-				l.heart.doff()
-			}
-			return rival
+			return l.heardAt(ctx, rival)
 		}
 	}
-	var mu sync.Mutex // guards rival
-	var asked sync.WaitGroup
-	for _, addr := range l.others {
-		asked.Go(func() {
-			if heard := l.overhear(ctx, addr); heard != "" {
-				mu.Lock()
-				rival = heard
-				mu.Unlock()
-			}
-		})
+	if l.heart.others != nil {
+		l.spread(ctx)
 	}
-	asked.Wait()
-	return rival
-}
-
-// overhear looks at a server that may have what the master had: no badge stands for that here.
-// What expires as nobody can renew it is not worth a quarrel about clocks.
-func (l *look) overhear(ctx context.Context, addr string) (rival string) {
-	c := l.access.open("tcp", addr)
-	defer c.Close()
-	b, err := l.read(ctx, c, 3*beatLasts)
-	if err != nil || b.holder == "" || b.holder == l.id || l.heart.stood() {
-		return ""
-	}
-	return b.by(addr)
+	return l.lookAround(ctx)
 }
 
 // ask looks at the master, and says there that this monitor is active when it may.
 func (l *look) ask(ctx context.Context, addr string) (rival string, err error) {
 	c := l.access.open("tcp", addr)
 	defer c.Close()
-	b, err := l.read(ctx, c, beatLasts)
+	b, err := l.read(ctx, c, keyLasts)
 	if err != nil {
 		return "", err
 	}
@@ -209,6 +209,7 @@ func (l *look) ask(ctx context.Context, addr string) (rival string, err error) {
 		l.heart.unprovenAt = 0
 		return who + ", by its connection to " + addr, nil
 	case l.believes(b):
+		l.byKey = !b.older()
 		return b.by(addr), nil
 	}
 	if l.heart.stood() || b.holder == "" {
@@ -239,7 +240,7 @@ func (l *look) believes(b beat) bool {
 // don has this monitor say that it is active. It says so before it looks who else does: of two that
 // begin together one at least sees the other.
 func (l *look) don(ctx context.Context, c *redis.Client, addr string, b beat) (rival string, err error) {
-	l.heart.doff()
+	l.heart.lose()
 	v, err := l.open(ctx, addr)
 	if err != nil {
 		if answeredBy(err) {
@@ -264,9 +265,9 @@ func (l *look) don(ctx context.Context, c *redis.Client, addr string, b beat) (r
 // does not take the badge off.
 func (l *look) renew(ctx context.Context, b beat) error {
 	v := l.heart.badge
-	err := l.write(ctx, v.conn, b, v.words(l.id))
+	err := l.write(ctx, v.conn, b, v.words(l.id), beatLasts)
 	if err != nil && !answeredBy(err) {
-		l.heart.doff()
+		l.heart.lose()
 		return err
 	}
 	v.seenAt = perf.Now()
@@ -274,13 +275,13 @@ func (l *look) renew(ctx context.Context, b beat) error {
 }
 
 // write puts our heartbeat where b was found. What may be large is not freed while the server waits.
-func (l *look) write(ctx context.Context, c commander, b beat, words string) error {
+func (l *look) write(ctx context.Context, c commander, b beat, words string, lasts time.Duration) error {
 	if b.what != "" {
 		if err := c.Do(ctx, "UNLINK", beatKey(l.group)).Err(); err != nil && !answeredBy(err) {
 			return err
 		}
 	}
-	err := c.Do(ctx, "SET", beatKey(l.group), words, "PX", beatLasts.Milliseconds()).Err()
+	err := c.Do(ctx, "SET", beatKey(l.group), words, "PX", lasts.Milliseconds()).Err()
 	if err == nil {
 		l.heart.stoodAt, l.heart.unprovenAt = perf.Now(), 0
 	}
@@ -296,7 +297,7 @@ func (l *look) askKey(ctx context.Context, c *redis.Client, addr string, b beat,
 		l.disown(addr, b)
 		return "", nil
 	case b.holder == "" && b.what == "":
-		won, err := c.SetNX(ctx, beatKey(l.group), l.id, beatLasts).Result()
+		won, err := c.SetNX(ctx, beatKey(l.group), l.id, keyLasts).Result()
 		if err == nil && !won {
 			return "another monitor, which was quicker to say so on " + addr, nil
 		}
@@ -304,7 +305,7 @@ func (l *look) askKey(ctx context.Context, c *redis.Client, addr string, b beat,
 	}
 	l.disown(addr, b)
 	l.guard(ctx, c, addr, b.mark)
-	return "", l.write(ctx, c, b, l.id)
+	return "", l.write(ctx, c, b, l.id, keyLasts)
 }
 
 // disown notes that what was found is no monitor's heartbeat.

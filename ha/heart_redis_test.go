@@ -73,7 +73,7 @@ func oldLook(t *testing.T, i *instance, id string) string {
 	holder, err := i.Client.Get(ctx, beatKey("g")).Result()
 	switch {
 	case err == redis.Nil:
-		if won, err := i.Client.SetNX(ctx, beatKey("g"), id, beatLasts).Result(); err != nil || !won {
+		if won, err := i.Client.SetNX(ctx, beatKey("g"), id, keyLasts).Result(); err != nil || !won {
 			t.Fatalf("SETNX: got %v, %v", won, err)
 		}
 	case err != nil:
@@ -81,7 +81,7 @@ func oldLook(t *testing.T, i *instance, id string) string {
 	case holder != id:
 		return holder
 	default:
-		i.must("SET", beatKey("g"), id, "PX", beatLasts.Milliseconds())
+		i.must("SET", beatKey("g"), id, "PX", keyLasts.Milliseconds())
 	}
 	return ""
 }
@@ -521,7 +521,7 @@ func TestForgerStopsNoFailover(t *testing.T) {
 	defer forger.Wait()
 	defer cancel()
 	forger.Go(func() {
-		for ctx.Err() == nil && master.Client.Set(ctx, beatKey("g"), nameC, beatLasts).Err() == nil {
+		for ctx.Err() == nil && master.Client.Set(ctx, beatKey("g"), nameC, keyLasts).Err() == nil {
 			time.Sleep(10 * time.Millisecond)
 		}
 	})
