@@ -10,6 +10,7 @@ import (
 type dispute struct {
 	over *member // nil: there is none
 	by   []*member
+	had  []past // what those had then
 }
 
 // trust begins with b as master, for the reason why. Without a state file its word alone is not enough where replicas of the
@@ -23,7 +24,7 @@ func (m *Machine) trust(b *member, why string) {
 		m.surmise(b, top)
 	case len(by) > 0 && m.now-max(m.started, b.metAt) >= initFor:
 		m.on(torn, disputed(b, m.spellDispute(b, by)))
-		m.dispute = dispute{b, by}
+		m.quarrel(b, by)
 	case len(by) > 0 || !over:
 		m.ask()
 	case b.ID == m.master:
@@ -156,10 +157,41 @@ func (m *Machine) isDisputed(b *member) bool {
 	by, over := m.contradictors(b)
 	if over && len(by) > 0 {
 		why := m.spellDispute(b, by)
-		m.dispute = dispute{b, by}
+		m.quarrel(b, by)
 		m.remark(disputed(b, why))
 	}
 	return !over || len(by) > 0
+}
+
+// quarrel begins a dispute.
+func (m *Machine) quarrel(b *member, by []*member) {
+	m.dispute = dispute{over: b, by: by}
+	for _, r := range by {
+		m.dispute.had = append(m.dispute.had, past{RunID: r.repl.RunID, Lineage: r.repl.ID, Offset: r.repl.Offset, said: r.repl.Offset})
+	}
+}
+
+// protect has those of the disputants follow nobody that would be made to copy b by themselves, in which what they have and b
+// lacks would be lost before anybody has decided: they have more of a lineage that b carries on, which no
+// copy that is under way explains.
+func (m *Machine) protect(b *member) {
+	for _, r := range m.dispute.by {
+		more := m.share(&b.repl, r.repl.ID) >= 0 && !r.repl.LinkUp && m.memberAt(r.repl.Master) == b
+		if more && !m.o.DryRun && !m.stoodDown() && !r.busy && m.now >= r.again && m.current(r) {
+			r.detachedAt = m.now
+			m.rejoin(Detach, r, -1)
+		}
+	}
+}
+
+// missed says, until an operator has acknowledged it, what disputants have no more that was the group's: they have copied b.
+func (m *Machine) missed(b *member) {
+	for i, r := range m.dispute.by {
+		had := m.dispute.had[i]
+		if r.mark.Epoch > 0 && r.repl.ID == b.repl.ID && m.share(&b.repl, had.Lineage) < had.Offset {
+			m.mourn(had, fmt.Sprintf("%s had %s up to offset %d, which %s lacks, and has copied that one", r.Addr, had.Lineage, had.Offset, b.Addr))
+		}
+	}
 }
 
 // reviewDispute looks whether what was disputed still is. Who is silent has taken nothing back.
@@ -174,9 +206,11 @@ func (m *Machine) reviewDispute() {
 	case gone || b.repl.Replica:
 		m.on(reset, Transition{What: "the group is looked at anew", Why: b.Addr + " is no master any more", Loss: -1})
 	case !over || len(by) > 0 && m.superior(b, by) == nil:
+		m.protect(b)
 	case len(by) > 0:
 		m.on(reset, Transition{What: "the group is looked at anew", Why: m.spellDispute(b, by), Loss: -1})
 	default:
+		m.missed(b)
 		m.on(reset, Transition{What: "nobody has any more what " + b.Addr + " lacks", Why: m.spellDispute(b, m.dispute.by), Loss: -1, Lossy: true})
 	}
 }

@@ -212,6 +212,8 @@ func (m *Machine) rejoined(a await, ev Event) {
 	case Identify:
 		b.again = m.now
 		m.identified(b, ev)
+	case Detach:
+		m.note(b.Addr+" was told to follow nobody, so that it keeps what it has", fmt.Sprintf("it is at offset %d of lineage %s", b.repl.Offset, b.repl.ID))
 	case Demote, Follow:
 		m.note(b.Addr+" was told to follow "+m.name(a.target), fmt.Sprintf("it was at offset %d of lineage %s", b.repl.Offset, b.repl.ID))
 		m.do(Action{Kind: Ask, Server: b.ID})
