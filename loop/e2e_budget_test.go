@@ -55,12 +55,12 @@ func TestManyUnfinishedRequests(t *testing.T) {
 // TestLargeTrafficLeavesNothing: after large requests and replies of every kind the memory is
 // given back, though the clients stay.
 func TestLargeTrafficLeavesNothing(t *testing.T) {
-	const size, clients = 8 << 20, 2
+	const clients = 2
 	sc := scene{groups: alone(startServers(t, 2)...)}
 	sc.options.ConnectTimeout = patience // as in TestLargeValuesPassThrough
 	st := play(t, sc)
 	keys := []string{st.keyOf(0, "a"), st.keyOf(1, "b")}
-	large := value("large", size)
+	large := value("large", lighter(8<<20))
 	all := make([]*client, clients)
 	for i := range all {
 		all[i] = st.dial()

@@ -195,12 +195,13 @@ func testCommandsArriveWhole(t *testing.T, engine loop.Options) {
 
 // commandsArriveWhole has one client say all that, and checks what it hears.
 func commandsArriveWhole(c *client, rng, cuts *rand.Rand, prefix string) error {
-	const keys, small = 40, 20000
+	const keys = 40
+	small, large := lighter(20000), lighter(3<<20)
 	set, get, del := []string{"MSET"}, []string{"MGET"}, []string{"DEL"}
 	got := fmt.Sprintf("*%d\r\n", keys)
 	for n := range keys {
 		key := fmt.Sprintf("%s:%d", prefix, n)
-		v := value(key, []int{0, 10, 5000, 200 << 10, 2 << 20}[rng.IntN(5)])
+		v := value(key, []int{0, 10, 5000, 200 << 10, lighter(2 << 20)}[rng.IntN(5)])
 		set, get = append(set, key, v), append(get, key)
 		got += fmt.Sprintf("$%d\r\n%s\r\n", len(v), v)
 	}
@@ -219,13 +220,13 @@ func commandsArriveWhole(c *client, rng, cuts *rand.Rand, prefix string) error {
 	say("+OK\r\n", many...)
 	say("+OK\r\n", "MULTI")
 	for n := range 3 {
-		say("+QUEUED\r\n", "SET", alone+strconv.Itoa(n), value(alone, 3<<20+n))
+		say("+QUEUED\r\n", "SET", alone+strconv.Itoa(n), value(alone, large+n))
 		say("+QUEUED\r\n", "STRLEN", alone+strconv.Itoa(n))
 	}
-	say(fmt.Sprintf("*6\r\n+OK\r\n:%d\r\n+OK\r\n:%d\r\n+OK\r\n:%d\r\n", 3<<20, 3<<20+1, 3<<20+2), "EXEC")
+	say(fmt.Sprintf("*6\r\n+OK\r\n:%d\r\n+OK\r\n:%d\r\n+OK\r\n:%d\r\n", large, large+1, large+2), "EXEC")
 	say(got, get...)
 	say(fmt.Sprintf(":%d\r\n", small), del...)
-	say(fmt.Sprintf("$4\r\n%s\r\n", value(alone, 3<<20)[:4]), "GETRANGE", alone+"0", "0", "3")
+	say(fmt.Sprintf("$4\r\n%s\r\n", value(alone, large)[:4]), "GETRANGE", alone+"0", "0", "3")
 	return c.exchange(frames, want, cuts)
 }
 

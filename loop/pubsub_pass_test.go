@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"huntaway/perf/invariant"
 	"huntaway/shard"
 )
 
@@ -422,7 +423,7 @@ func testStrands(t *testing.T, moved bool) {
 // TestLargeMessageIsNotCopied: nobody's event takes memory, or writes much, for all of a large message, whatever its
 // members speak, are waiting for, or call the channel; and nothing of it is left when all have it.
 func TestLargeMessageIsNotCopied(t *testing.T) {
-	const size, clients = 12 << 20, 6
+	const size, clients = 12 * leastRegion, 6
 	for _, db := range []int{0, 3} {
 		st := newStage(t, 1, PoolOptions{DB: db})
 		w, name := st.e.workers[0], "__keyevent@0__:del"
@@ -479,7 +480,7 @@ func TestLargeMessageIsNotCopied(t *testing.T) {
 			step(st.step)
 		}
 		runtime.ReadMemStats(&after)
-		if got := after.TotalAlloc - before.TotalAlloc; got > size/2 {
+		if got := after.TotalAlloc - before.TotalAlloc; got > size/2 && !invariant.On { // which makes them small
 			t.Errorf("database %d: %d bytes allocated for messages of %d; want next to none", db, got, size)
 		}
 		if most > 2*clients*mostGiven {
