@@ -10,8 +10,10 @@ import (
 )
 
 // abandon keeps in mind what the master had when it came back without that and was taken all the same: somebody who is
-// away may have it, and is not made to copy the master by anybody but an operator.
+// away may have it, and is not made to copy the master by anybody but an operator. All of it counts then, not only what it
+// has said itself, as in the state file.
 func (m *Machine) abandon(was past) {
+	was.said = was.Offset
 	m.abandoned = append(m.abandoned, was)
 	m.abandoned = m.abandoned[max(0, len(m.abandoned)-formerMost):]
 }
