@@ -102,7 +102,7 @@
 // itself: one that was stopped says that it lost the link when it went on. What it lacks
 // are the last moments; the old master is demoted when it returns. Everybody else was away: whatever offsets are known,
 // the master may have taken any number of writes since; so was a server that says it is master and that nobody is known to
-// have promoted, where this process knows the last master by the state file only. He is taken after DownSilence only, also when the one has failed for
+// have promoted, and that this process has not seen follow the last one: it may have been started so. He is taken after DownSilence only, also when the one has failed for
 // whom the failover was begun, unless another process answers in the master's place, which he would copy. That is an alarm until an
 // operator resolves it, and who returns with anything of the old master's stream that the group's master cannot be shown
 // to have is left alone until then, through every publication and restart. Nor is the mastership given back by

@@ -138,10 +138,10 @@ func (m *Machine) acceptable(b *member) bool {
 }
 
 // premature tells whether b, who says that it is master and carries on the group's data, is to
-// wait all the same: it lacks something that the old one had, since its redis.conf made it master when it started,
-// or a switchover that came to nothing, and the old one may be back in a moment with everything. It is given
-// DownSilence for that. A state file says what the master had when it was written, so that no claimant is
-// measured by it, nor by what a master had that goes on and only complains.
+// wait all the same: it lacks something that the old one had, or may lack it, since its redis.conf made it master when it
+// started, or a switchover that came to nothing, and the old one may be back in a moment with everything. It is given
+// DownSilence for that. What a master had when it was last asked, or when the state file was written, does not measure a
+// claimant that was not seen to follow it, nor what one had that goes on and only complains.
 func (m *Machine) premature(b *member) bool {
 	old := m.member(m.master)
 	unknown := m.unseen(b) || old != nil && m.complains(old)

@@ -41,7 +41,7 @@ func (m *Machine) away(b *member) bool {
 }
 
 // selfMade tells whether a server may be master only because it was started as one, with whatever it had: this process has
-// neither seen the last master nor that this one followed it, and nobody is known to have promoted it, be it an earlier
+// not seen that it followed the last master, and nobody is known to have promoted it, be it an earlier
 // process, whoever has the old master follow it, or whoever stands for it otherwise.
 func (m *Machine) selfMade(b *member) bool {
 	old := m.member(m.master)
@@ -51,8 +51,8 @@ func (m *Machine) selfMade(b *member) bool {
 	return b.ID != m.master && (!b.repl.Replica || b.beforeOK && !b.before.Replica) && m.unseen(b) && !promoted
 }
 
-// unseen tells whether this process knows the last master by the state file only, which says what it had when that was
-// written, and has not seen b linked to any.
+// unseen tells whether this process has not seen b linked to any master, and the last one may have taken any number of writes
+// since it was last known what that had: by the state file, or when it answered last.
 func (m *Machine) unseen(b *member) bool {
-	return m.known.at == 0 && m.known.Lineage != "" && b.linkedAs != b.repl.RunID
+	return !m.known.still && m.known.Lineage != "" && b.linkedAs != b.repl.RunID
 }

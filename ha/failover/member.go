@@ -17,6 +17,7 @@ type past struct {
 	second  string // the lineage before, "" for none
 	upTo    int64  // the first offset that is not of that one any more
 	at      int64  // when it was asked; 0: by the state file
+	still   bool   // in a switchover: nothing was in flight there then, and its writes were paused or handed over with it
 }
 
 // pastOf returns what a master says of itself.

@@ -273,7 +273,7 @@ func (m *Machine) giveAway() {
 func (m *Machine) measured(r *vital.Replication) {
 	m.hand.stand.Lineage, m.hand.stand.Offset, m.hand.measured = r.ID, r.Offset, true
 	if r.ID == m.known.Lineage {
-		m.known.Offset, m.known.said = max(m.known.Offset, r.Offset), r.Offset
+		m.known.Offset, m.known.said, m.known.still = max(m.known.Offset, r.Offset), r.Offset, true
 		m.begin("handing", m.hand.wish.To)
 	}
 }
