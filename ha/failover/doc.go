@@ -123,7 +123,8 @@
 // Without a usable state file several servers may say that they are master. They are asked what
 // they hold: whose data another one carries on and who holds nothing are left out, then it is the
 // one that replicas follow or that has the newest mark; where these disagree nothing is decided.
-// The epoch is then that of the mark on the master. One server that says it is master is believed when no
+// The epoch is then that of the mark on the master. What a master had that does not answer its replicas say, but for those that
+// were started with nothing and have had no master since: when nobody else answers nobody is promoted. One server that says it is master is believed when no
 // replica that answers has data which it lacks: under a replication id that it does not carry on, or more of one.
 // Who holds nothing has none, nor who is of an earlier time by his mark, nor who has been started with data of
 // which nothing is known and is being given the master's. Who has all that this one and the others have (it may have come back

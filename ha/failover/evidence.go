@@ -281,7 +281,8 @@ func (m *Machine) record() {
 }
 
 // infer makes the lineage that all replicas of the table's master share what is known
-// of it, when it has never been seen as master.
+// of it, when it has never been seen as master. Who was started with nothing, and has had no link to it since, does not say
+// what it has: his lineage is his own.
 func (m *Machine) infer() {
 	b := m.member(m.master)
 	if m.known.Lineage != "" || m.isMaster(b) {
@@ -289,8 +290,13 @@ func (m *Machine) infer() {
 	}
 	var from past
 	for _, r := range m.members {
-		switch {
-		case !m.isReplica(r):
+		if !m.isReplica(r) {
+			continue
+		}
+		switch begun := m.o.Mode == Local && r.repl.Unsynced() && r.repl.Offset == 0; {
+		case begun && !m.lookInto(r):
+			return
+		case begun && r.mark.Keys == 0:
 		case from.Lineage != "" && from.Lineage != r.repl.ID:
 			return
 		default:
