@@ -91,8 +91,8 @@ func (m *Machine) inquire() {
 	}
 	for _, b := range m.members {
 		obscure := !m.carriesOn(&b.repl) || b.ID == m.master && m.lacks(b)
-		if obscure && m.current(b) && (!b.looked || b.moved) && !b.busy && m.now >= b.again {
-			m.rejoin(Identify, b, -1)
+		if obscure && m.current(b) {
+			m.lookInto(b)
 		}
 	}
 }

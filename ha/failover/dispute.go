@@ -61,17 +61,6 @@ func (m *Machine) contradictors(b *member) (all []*member, over bool) {
 	return all, over
 }
 
-// lookInto tells whether a server has said what it holds, and has it asked if not.
-func (m *Machine) lookInto(b *member) bool {
-	if b.looked && !b.moved {
-		return true
-	}
-	if !b.busy && m.now >= b.again {
-		m.rejoin(Identify, b, -1)
-	}
-	return false
-}
-
 // contradiction returns why an heir is not to be published at a start without a state file although it was believed: who has
 // what it lacks has answered meanwhile, and has said what he holds or has not in time. "" when nobody has.
 func (m *Machine) contradiction(b *member) string {

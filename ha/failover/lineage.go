@@ -209,9 +209,8 @@ func (m *Machine) older(b, r *member) bool {
 	return r.looked && earlier && !m.live(b) && m.share(&b.repl, m.known.Lineage) < m.known.Offset
 }
 
-// predates tells whether a server has data of a time before an epoch, by the mark that it has. What it had when it was looked
-// into tells nothing when it has taken something from a master since.
-func (b *member) predates(epoch uint64) bool { return b.looked && !b.moved && b.mark.Epoch < epoch }
+// predates tells whether a server has data of a time before an epoch, by the mark that it has.
+func (b *member) predates(epoch uint64) bool { return b.examined() && b.mark.Epoch < epoch }
 
 // holder returns a server that answers, could be master, and can be shown to have more of the
 // group's data than b, nil when there is none. Where nothing is known about b's lineage it may have

@@ -141,6 +141,9 @@ func (m *Machine) heard(b *member, ev Event) {
 	}
 }
 
+// examined tells whether it is known what a server holds: it was looked into, and has taken nothing from a master since.
+func (b *member) examined() bool { return b.looked && !b.moved }
+
 // clearEvidence forgets everything that speaks against the server.
 func (b *member) clearEvidence() {
 	b.failSince, b.refusedSince, b.misconfSince, b.busySince = 0, 0, 0, 0

@@ -26,7 +26,7 @@ func (m *Machine) realign() {
 		switch {
 		case b.repl.Replica && m.inLine(b):
 			b.detachedAt, b.strange, b.ledAt, b.leftTo = 0, false, 0, ""
-		case b.strange || (!b.looked || b.moved) && (!b.repl.Replica || !m.ours(b) || m.unmeasured(b) || m.led(b)):
+		case b.strange || !b.examined() && (!b.repl.Replica || !m.ours(b) || m.unmeasured(b) || m.led(b)):
 			m.rejoin(Identify, b, m.comparable(b))
 		case m.kept(b):
 			m.leave(b)
@@ -234,6 +234,14 @@ func (m *Machine) identified(b *member, ev Event) {
 	case b.strange:
 		b.again = m.now + strangerPause
 	}
+}
+
+// lookInto tells whether it is known what a server holds, and has it asked if not.
+func (m *Machine) lookInto(b *member) bool {
+	if !b.examined() && !b.busy && m.now >= b.again {
+		m.rejoin(Identify, b, -1)
+	}
+	return b.examined()
 }
 
 // shun says once why a server that was looked into is left alone beside the master.

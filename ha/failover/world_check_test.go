@@ -77,6 +77,9 @@ func (w *world) checkTrust(t Transition) {
 		return
 	}
 	for _, o := range w.boxes {
+		if w.m.member(o.id) == nil { // it was taken out of the group
+			continue
+		}
 		kept := o.data.without(b.data)
 		known, is := w.m.member(o.id).repl, w.info(o)
 		seen := o.ok() && w.sees(o) && w.m.isReplica(w.m.member(o.id)) && known.ID == is.ID && known.Offset == is.Offset && o.mark >= b.mark
