@@ -48,17 +48,56 @@ func (m *Machine) contradictors(b *member) (all []*member, over bool) {
 	}
 	over = true
 	for _, r := range m.members {
-		if r == b || !m.isReplica(r) || m.share(&b.repl, r.repl.ID) >= r.repl.Offset || r.repl.LinkUp && r.repl.ID == b.repl.ID {
-			continue
-		}
-		known := m.lookInto(r)
-		known = m.lookInto(b) && known
+		is, known := m.contradicts(r, b)
 		over = over && known
-		if !known || !m.yields(r, b) {
+		if is || !known {
 			all = append(all, r)
 		}
 	}
 	return all, over
+}
+
+// contradicts tells whether r is one of those, and whether it is known.
+func (m *Machine) contradicts(r, b *member) (is, known bool) {
+	if r == b || !m.isReplica(r) || m.share(&b.repl, r.repl.ID) >= r.repl.Offset || r.repl.LinkUp && r.repl.ID == b.repl.ID {
+		return false, true
+	}
+	known = m.lookInto(r)
+	known = m.lookInto(b) && known
+	return known && !m.yields(r, b), known
+}
+
+// compareLate looks into a replica that answers for the first time, when a start without a state file has settled on a master
+// already. What it has and that one lacks the master was taken without: it is left alone, and made to follow nobody
+// where it would copy the master by itself. Who does not say what it holds for long is taken as everybody else.
+func (m *Machine) compareLate(r *member) {
+	b := m.member(m.master)
+	parted := r.repl.LinkUp || r.repl.Unsynced() || int64(r.repl.LinkDown) > freshFor+second
+	if b.sent <= r.metAt || !parted { // what b has said may be older than what r has from it
+		return
+	}
+	is, known := m.contradicts(r, b)
+	if !known && m.now-r.metAt < unsaidFor*m.o.DownSilence {
+		return
+	}
+	if r.uncompared = false; is {
+		had := past{RunID: r.repl.RunID, Lineage: r.repl.ID, Offset: r.repl.Offset}
+		what := fmt.Sprintf("%s was taken as master without a state file, and %s has answered since and has what it lacks", b.Addr, r.Addr)
+		m.noteLossy(what, m.spellDispute(b, []*member{r}))
+		m.mourn(had, what)
+		m.abandon(had)
+		m.record()
+		if m.copies(r, b) {
+			r.detachedAt = m.now
+			m.rejoin(Detach, r, -1)
+		}
+	}
+}
+
+// copies tells whether a replica that has more of a lineage that b carries on would copy b by itself, which no copy that is
+// under way explains.
+func (m *Machine) copies(r, b *member) bool {
+	return m.share(&b.repl, r.repl.ID) >= 0 && !r.repl.LinkUp && m.memberAt(r.repl.Master) == b
 }
 
 // contradiction returns why an heir is not to be published at a start without a state file although it was believed: who has
@@ -161,12 +200,10 @@ func (m *Machine) quarrel(b *member, by []*member) {
 }
 
 // protect has those of the disputants follow nobody that would be made to copy b by themselves, in which what they have and b
-// lacks would be lost before anybody has decided: they have more of a lineage that b carries on, which no
-// copy that is under way explains.
+// lacks would be lost before anybody has decided.
 func (m *Machine) protect(b *member) {
 	for _, r := range m.dispute.by {
-		more := m.share(&b.repl, r.repl.ID) >= 0 && !r.repl.LinkUp && m.memberAt(r.repl.Master) == b
-		if more && !m.o.DryRun && !m.stoodDown() && !r.busy && m.now >= r.again && m.current(r) {
+		if m.copies(r, b) && !m.o.DryRun && !m.stoodDown() && !r.busy && m.now >= r.again && m.current(r) {
 			r.detachedAt = m.now
 			m.rejoin(Detach, r, -1)
 		}

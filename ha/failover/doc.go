@@ -131,6 +131,8 @@
 // with an old dump, and written nothing since), or a later mark while nobody follows this one, is promoted, as when another process answers in the master's
 // place; otherwise nothing is decided, until what they have is no different any more. Who has more of a lineage that it carries on is made to follow nobody meanwhile,
 // or it would copy it by itself; where that was not to be, what is lost so is an alarm until an operator has resolved the group.
+// Who answers for the first time when a master is believed already, and has what that one lacks, is left alone likewise, until an
+// operator has.
 //
 // Clients can write marks. What is believed of one is: at a start, and of a master that this process has not made one, that
 // it is of a later epoch, within reason; of two servers that say they are master without a state file, that the higher one

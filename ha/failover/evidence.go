@@ -215,11 +215,14 @@ func (m *Machine) awaited(b *member) bool {
 	return b != nil && m.patience(b) > 0 && m.lacks(b) && b.lacksAs == b.repl.RunID && !m.unrivalled(b)
 }
 
+// unsaidFor is for how many times DownSilence it is waited for that a server says what it holds.
+const unsaidFor = 6
+
 // patience returns how much longer such a process is not taken.
 func (m *Machine) patience(b *member) int64 {
 	most := m.o.DownSilence
 	if !b.looked && m.o.Mode == Local {
-		most *= 6
+		most *= unsaidFor
 	}
 	return b.lacksAt + most - m.now
 }

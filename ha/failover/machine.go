@@ -69,7 +69,7 @@ type Machine struct {
 
 	doubtAt     int64  // when the master was last called in question
 	doubt       string // why
-	unread      bool   // there was no state file that says what the master had, nor has anybody named another since
+	unread      bool   // there was no state file that says what the master had, nor has an operator, a failover or a changed table named one since
 	pardonUntil int64  // until when a stall is no reason to doubt
 	lostAt      int64  // when the data path last lost the master, or was told READONLY by it
 	asked       int64  // when all servers were last asked for
@@ -112,6 +112,9 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	m.intent.Group = l.Group
 	m.recent, m.released = readNumbers(intent.Recent, strconv.ParseInt), readNumbers(intent.Released, strconv.ParseInt)
 	m.enlist(l.Members)
+	for _, b := range m.members {
+		b.uncompared = m.unread
+	}
 	m.tabled = l.Master
 	m.dismiss(intent.Master)
 	if b := m.memberAt(intent.Master); b != nil && intent.Lineage != "" {

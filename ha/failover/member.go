@@ -78,14 +78,15 @@ type member struct {
 	refusal string // what it said to the last order to change that it refused; "" once it has obeyed
 
 	// Rejoining.
-	changedAt int64 // when it was last ordered to be something else
-	busy      bool  // an order is out
-	again     int64 // none before
-	mark      Mark  // what it held when it was identified
-	looked    bool  // it was, since it last changed its process or lineage
-	moved     bool  // it has taken something from a master since, so that its mark may be a later one
-	strange   bool  // its data are not ours
-	weighed   bool  // it was there, with the data that it has, when a master was taken without all that was known
+	changedAt  int64 // when it was last ordered to be something else
+	busy       bool  // an order is out
+	again      int64 // none before
+	mark       Mark  // what it held when it was identified
+	looked     bool  // it was, since it last changed its process or lineage
+	moved      bool  // it has taken something from a master since, so that its mark may be a later one
+	strange    bool  // its data are not ours
+	uncompared bool  // it has yet to answer, or to be compared with the master that a start without a state file has settled on before
+	weighed    bool  // it was there, with the data that it has, when a master was taken without all that was known
 
 	// An alias.
 	same     int32 // the member that it is under another name
@@ -127,6 +128,9 @@ func (m *Machine) heard(b *member, ev Event) {
 	before, asked := b.repl, b.sent
 	b.heard(ev)
 	m.trace(&b.repl)
+	if asked == 0 {
+		b.uncompared = b.uncompared && m.unread && m.known.at != 0 && b.repl.Replica && b.ID != m.master
+	}
 	if fresh := b.streamAs != b.repl.RunID; fresh || b.sent-asked <= freshFor { // else it may have stood still
 		m.streamed(b, &before)
 	}

@@ -25,6 +25,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	}
 	m.reach(m.epoch + 1)
 	m.known = pastOf(&r, m.now)
+	m.unread = m.unread && m.state == Following && m.hand.at == 0 && was.at == 0 // else it is no start's finding
 	m.regain(&r)
 	if b := m.memberAt(m.announced.addr); b != nil && b.ID == id {
 		m.announced.accepted, m.announced.bound = max(m.announced.accepted, m.announced.epoch), true

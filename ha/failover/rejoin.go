@@ -24,6 +24,8 @@ func (m *Machine) realign() {
 			continue
 		}
 		switch {
+		case b.uncompared && b.repl.Replica:
+			m.compareLate(b)
 		case b.repl.Replica && m.inLine(b):
 			b.detachedAt, b.strange, b.ledAt, b.leftTo = 0, false, 0, ""
 		case b.strange || !b.examined() && (!b.repl.Replica || !m.ours(b) || m.unmeasured(b) || m.led(b)):

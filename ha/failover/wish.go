@@ -95,7 +95,7 @@ func (m *Machine) resolveReplica(w Wish, b *member) {
 
 // resolveMaster stays with the table's master because an operator says so.
 func (m *Machine) resolveMaster(w Wish, b *member) {
-	m.known, m.abandoned, m.losses, m.remarks = past{}, nil, nil, nil
+	m.known, m.abandoned, m.losses, m.remarks, m.unread = past{}, nil, nil, nil, false
 	for _, r := range m.members {
 		if r != b && m.later(r) { // whoever made it master is overruled
 			m.reach(r.mark.Epoch)
