@@ -124,12 +124,12 @@ func (m *Machine) yields(r, b *member) bool {
 }
 
 // superior returns who of those that contradict b has all that b and the others have, or was given a later mark; nil when
-// nothing shows that of anybody. A mark alone does not count against a master that has replicas, nor what is linked to
+// nothing shows that of anybody, or he could not be promoted. A mark alone does not count against a master that has replicas, nor what is linked to
 // somebody else.
 func (m *Machine) superior(b *member, by []*member) *member {
 	for _, c := range by {
 		marked := m.followed(b) == 0 && c.later(b)
-		if c.repl.LinkUp || c.repl.Priority == 0 || !marked && !m.includes(c, b) {
+		if c.repl.LinkUp || c.repl.Priority == 0 || c.repl.Writable || !marked && !m.includes(c, b) {
 			continue
 		}
 		if !slices.ContainsFunc(by, func(o *member) bool { return o != c && !m.includes(c, o) && !c.later(o) }) {

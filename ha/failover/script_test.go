@@ -32,6 +32,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	set 1 slow=5000 priority=0      lags; is never promoted
 //	set 1 crowned=1                 its redis.conf makes it a master when it starts
 //	set 1 paused=5000               its writes are, for ms, by somebody else
+//	set 1 writable=1                its replica-read-only is no
 //	set 1 refuses=1                 it knows no REPLICAOF
 //	set 1 full=1                    it has no memory for the mark, and takes other writes; grudging=1: it takes none of ours
 //	set 1 aof=1, set 1 offset=900   it has been started from an append-only file; somebody has written there
@@ -208,6 +209,8 @@ func (s *script) set(b *box, rest []string) {
 			b.full = n != 0
 		case "grudging":
 			b.grudging = n != 0
+		case "writable":
+			s.w.writable[b.id] = n != 0
 		case "late":
 			b.late = n != 0
 		case "aof":
@@ -221,7 +224,7 @@ func (s *script) set(b *box, rest []string) {
 		case "elsewhere":
 			b.elsewhere = n != 0
 		default:
-			s.t.Fatalf("got %q; want slow, priority, keys, crowned, paused, full, grudging, refuses, late, aof, offset, backlog or elsewhere", key)
+			s.t.Fatalf("got %q; want slow, priority, keys, crowned, paused, full, grudging, refuses, writable, late, aof, offset, backlog or elsewhere", key)
 		}
 	}
 }

@@ -250,7 +250,7 @@ func (w *world) info(b *box) vital.Replication {
 		r.Followers = w.followersOf(b)
 		return r
 	}
-	r.Replica, r.Master, r.LinkUp, r.Syncing, r.Priority = true, b.master, b.linkUp, b.syncEnd != 0, b.priority
+	r.Replica, r.Master, r.LinkUp, r.Syncing, r.Priority, r.Writable = true, b.master, b.linkUp, b.syncEnd != 0, b.priority, w.writable[b.id]
 	r.Silence = -time.Second
 	if b.linkUp {
 		r.Silence = time.Duration((w.now - b.heardAt) / 1e9 * 1e9)

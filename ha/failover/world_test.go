@@ -39,6 +39,7 @@ type world struct {
 	mute       bool           // the driver says nothing about orders
 	arbiter    string         // what it does when it is asked: refuses, begins, promotes; "": says nothing
 	elevating  *job2          // who is about to be promoted by it
+	writable   map[int32]bool // replicas with replica-read-only no
 	needs      int            // min-replicas-to-write of every server
 	diskFailed bool           // it has been so while this process ran
 	fenced     map[int32]bool // servers to which the data path has no connection
@@ -90,7 +91,7 @@ type world struct {
 
 // newWorld returns a group whose first server is the master and the second the secondary.
 func newWorld(o Options, n int) *world {
-	w := &world{now: 1e9, o: o, latency: ms, fenced: map[int32]bool{}, promised: map[int32]vital.Replication{},
+	w := &world{now: 1e9, o: o, latency: ms, fenced: map[int32]bool{}, promised: map[int32]vital.Replication{}, writable: map[int32]bool{},
 		poor: map[int32]bool{}, tried: map[int32]bool{}, writes: 100}
 	w.l = Layout{Group: "g", Master: 0, Epoch: 1}
 	for i := range int32(n) {
