@@ -24,7 +24,7 @@ func (m *Machine) trust(b *member, why string) {
 		m.surmise(b, top)
 	case len(by) > 0 && m.now-max(m.started, b.metAt) >= initFor:
 		m.on(torn, disputed(b, m.spellDispute(b, by)))
-		m.quarrel(b, by)
+		m.beginDispute(b, by)
 	case len(by) > 0 || !over:
 		m.ask()
 	case b.ID == m.master:
@@ -185,14 +185,14 @@ func (m *Machine) isDisputed(b *member) bool {
 	by, over := m.contradictors(b)
 	if over && len(by) > 0 {
 		why := m.spellDispute(b, by)
-		m.quarrel(b, by)
+		m.beginDispute(b, by)
 		m.remark(disputed(b, why))
 	}
 	return !over || len(by) > 0
 }
 
-// quarrel begins a dispute.
-func (m *Machine) quarrel(b *member, by []*member) {
+// beginDispute notes who has what b lacks, and what that is.
+func (m *Machine) beginDispute(b *member, by []*member) {
 	m.dispute = dispute{over: b, by: by}
 	for _, r := range by {
 		m.dispute.had = append(m.dispute.had, past{RunID: r.repl.RunID, Lineage: r.repl.ID, Offset: r.repl.Offset, said: r.repl.Offset})

@@ -102,7 +102,7 @@ func (m *Machine) withoutSaving(b *member) string {
 func (m *Machine) plight() string {
 	switch {
 	case m.state == Ambiguous && m.dispute.over != nil:
-		return m.dispute.over.Addr + " says that it is master, and others have what it lacks: writes fail until one is resolved"
+		return m.dispute.over.Addr + " says that it is master, and others have what it lacks: writes fail until they agree or one is resolved"
 	case m.state == Ambiguous:
 		return "two servers are master and nothing proves which: writes fail until one is resolved"
 	case m.forbidden != "" && m.state != Stuck:
