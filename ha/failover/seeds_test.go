@@ -30,7 +30,10 @@ var needy = []uint64{3988075155351980310, 4633560441892002196, 89685019890204824
 var drawn = []uint64{13899496310147877062, 213667830365775703, 4164131511919697076, 903694881502468508,
 	4652390172600724696, 11456650930158552174, 2340154646692380200, 12469305745563135736, 1410268400780662658}
 
-// TestSeeds is TestRandom with the seeds that are kept.
+// lost are those of runs in which the state file is lost whenever the process ends.
+var lost = []uint64{769744}
+
+// TestSeeds is TestRandom and TestRandomLost with the seeds that are kept.
 func TestSeeds(t *testing.T) {
 	was := flag.Lookup("rapid.seed").Value.String()
 	defer func() { _ = flag.Set("rapid.seed", was) }() // it was a value of it
@@ -45,4 +48,5 @@ func TestSeeds(t *testing.T) {
 	again(seeds, func(t *testing.T) { rapid.Check(t, func(t *rapid.T) { randomly(t, 0) }) })
 	again(needy, func(t *testing.T) { rapid.Check(t, func(t *rapid.T) { randomly(t, 1) }) })
 	again(drawn, TestRandom)
+	again(lost, TestRandomLost)
 }

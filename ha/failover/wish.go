@@ -88,6 +88,9 @@ func (m *Machine) resolveReplica(w Wish, b *member) {
 		m.answer(w, fmt.Errorf("%s says that it is a replica, and promoting is not up to us in mode %v", b.Addr, m.o.Mode))
 	default:
 		m.hand = hand{at: m.now, wish: w}
+		if m.known.Lineage == "" { // else nobody could be told from a stranger, who is not to be detached
+			m.known = past{Lineage: b.repl.ID, Offset: b.repl.Offset}
+		}
 		m.round.force = b.ID
 		m.freeze(causeForced, "resolved by "+w.By)
 	}
