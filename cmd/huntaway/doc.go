@@ -47,8 +47,8 @@
 //	ha/driver.go               3  one watch per pool, what runs    with Monitor.Run, or when
 //	                              its arbiter, one prober per      the pool is forgotten
 //	                              server
-//	ha/heart.go                2  a look for other monitors, and   after two probe timeouts
-//	                              one for each replica it asks
+//	ha/badges.go               1  asks one other server of a look  with that look
+//	ha/heart.go                1  a look for other monitors        after two probe timeouts
 //	ha/perform.go              2  a fence, a drain, a write of     at its deadline
 //	                              the state file; who carries out  with Monitor.Run, or when
 //	                              the orders to a server           the server has gone
