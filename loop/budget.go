@@ -53,6 +53,9 @@ func (s *session) holds() int64 {
 	if s.tx != nil {
 		n += s.tx.holds()
 	}
+	if s.medley != nil {
+		n += s.medley.frames.holds() + s.medley.out.holds()
+	}
 	n += s.sub.holds()
 	if s.unfinished != nil {
 		n += s.unfinished.holds()

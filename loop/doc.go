@@ -222,7 +222,10 @@
 //	client     one large reply, early or of  mostGiven, and mostWork/clientShare the rest of it waits for a turn ([session.drainSoon],
 //	           many servers                  per event                      [session.mergeLater])
 //	client     a transaction                 QueuedBytes                    an error that names the key
-//	client     one that is looked through    mostRetold, mostRetoldBytes    an error ([transaction.retell])
+//	client     what of it is answered here   mostOwn                        an error
+//	client     its reply looked through      mostWork/clientShare per event the rest waits for a turn ([reading], [composition])
+//	client     its requests looked through   mostRetold, mostRetoldBytes    EXEC is refused after keys have moved, and scripts
+//	                                                                        are not brought
 //	clients    all of these together         MaxMemory, of a pool and all   who holds most is closed: of the pool
 //	                                                                        and the address that do ([worker.settleDebts])
 //	server     a reply without an end        the same                       who asked pays; nobody: the link

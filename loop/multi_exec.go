@@ -102,10 +102,10 @@ func (s *session) closed(cmd *codec.Command) (e entry, frame []byte) {
 // withScripts puts the scripts that a transaction names in front of its frame, as many as
 // are remembered: in the middle nobody could heal a NOSCRIPT.
 func (pw *poolWorker) withScripts(t *transaction) (frame []byte, loads int) {
-	if !t.scripts {
-		return t.frames.bytes(), 0
+	if len(t.named) == 0 || t.frames.len() > mostRetoldBytes {
+		return t.frames.bytes(), 0 // what is that large is not copied for them
 	}
-	all, n := pw.loadsFor(nil, t.frames.bytes())
+	all, n := pw.loadsFor(nil, t.named)
 	if n == 0 {
 		return t.frames.bytes(), 0
 	}
@@ -155,25 +155,4 @@ func (pw *poolWorker) relocateAll(e *entry, frame []byte) (why *fault) {
 		return faultUnowned
 	}
 	return faultMoved
-}
-
-// eachElement calls f with each request of a transaction and its element of b, the reply to
-// EXEC, and returns where in b the last of them ends. frame is all that was sent in one piece:
-// before MULTI scripts are loaded for it.
-func eachElement(frame, b []byte, f func(one, reply []byte)) (end int) {
-	at := codec.ArrayHeader(b)
-	for begun := false; len(frame) > 0 && at < len(b); {
-		size, got := codec.Size(frame), codec.Size(b[at:])
-		if size == 0 || got == 0 {
-			break
-		}
-		one := frame[:size]
-		frame = frame[size:]
-		if begun {
-			f(one, b[at:at+got])
-			at += got
-		}
-		begun = begun || string(one) == string(frameMulti)
-	}
-	return at
 }

@@ -13,6 +13,7 @@ import (
 // Owner: the transaction until EXEC, then the session, which is alone until it is answered.
 type medley struct {
 	frames intake   // what is answered here
+	queued int      // how many requests that is
 	asked  int      // bytes of it that have been asked
 	order  []turn   // whose answer is next
 	hidden int      // how many of order are unheard
@@ -26,6 +27,18 @@ type medley struct {
 	playing bool   // what is answered here is being asked
 	missing bool   // the newest of slots has no answer yet
 	req     codec.Request
+	composition
+}
+
+// A composition is the reply to EXEC as far as it has been put together.
+type composition struct {
+	out    intake
+	next   int  // of order, the element that is being copied
+	own    int  // of slots, the next
+	at     int  // where in the server's reply, or in an own answer, the rest of it begins
+	theirs int  // where the rest of the server's reply begins
+	torn   bool // the server's reply ends too soon
+	scan   codec.ReplyScanner
 }
 
 // A turn says where an element of EXEC's reply comes from.
@@ -37,8 +50,13 @@ const (
 	ours                // the proxy
 )
 
-// mostPlayed is how many requests of a medley are answered in one event at most.
-const mostPlayed = 64
+// mostPlayed is how many requests of a medley are answered in one event at most, and mostOwn how many it
+// may have: each has a slot.
+const (
+	mostPlayed = 64
+	mostOwn    = 16 << 10
+	textOwn    = "ERR huntaway: too many commands in a transaction that the proxy answers itself; it may have 16384"
+)
 
 var (
 	selectID     = idOf("select")
@@ -83,6 +101,10 @@ func (s *session) enqueueOwn(cmd *codec.Command, r *codec.Request) (text string)
 		return opt.queues
 	}
 	m := s.medleyOf()
+	if m.queued >= mostOwn {
+		return textOwn
+	}
+	m.queued++
 	to := s.turnsTo(cmd, r, m.speaks)
 	if to.resp != m.speaks.resp && s.pin != nil {
 		return textWatching
@@ -300,49 +322,92 @@ func (s *session) playOne() {
 	}
 }
 
-// finale gives EXEC its reply.
+// finale gives EXEC its reply, when that is put together.
 func (s *session) finale() {
+	if s.compose() {
+		s.answerMedley()
+		return
+	}
+	w, m, who := s.w, s.medley, entry{session: s.index, gen: s.gen}
+	w.addChore(func() (done bool) {
+		s := w.sessionOf(&who)
+		switch {
+		case s == nil || s.medley != m || s.wire == nil:
+			return true
+		case !s.compose():
+			return s.wire == nil
+		}
+		s.answerMedley()
+		return true
+	})
+}
+
+// compose puts the elements together, as far as one event's work allows, and reports whether that was all.
+func (s *session) compose() (all bool) {
 	m := s.medley
-	reply := s.medleyReply()
+	if s.window.at(m.seq).mute {
+		return true
+	}
+	if m.out.len() == 0 {
+		s.extend(&m.out, codec.AppendArray(s.w.scratch[:0], len(m.order)-m.hidden), 0)
+		m.theirs, m.scan.RESP3 = codec.ArrayHeader(s.parkedAt(m.seq)), true // RESP3 has all that RESP2 has
+	}
+	for left := s.w.mostWork / clientShare; m.next < len(m.order) && !m.torn; {
+		if left <= 0 || s.wire == nil {
+			return false
+		}
+		from := m.order[m.next]
+		piece := s.composeSome()
+		left -= workElement + len(piece)/bytesPerWork
+		if from != unheard {
+			s.extend(&m.out, piece, 0)
+		}
+	}
+	return true
+}
+
+// composeSome returns the next piece of the next element.
+func (s *session) composeSome() (piece []byte) {
+	m := s.medley
+	done := true
+	if m.order[m.next] == ours {
+		piece = s.parkedAt(m.slots[m.own])[m.at:]
+		if len(piece) > copyPiece {
+			piece, done = piece[:copyPiece], false
+		}
+		if m.at += len(piece); done {
+			m.own, m.at = m.own+1, 0
+		}
+	} else {
+		b := s.parkedAt(m.seq)[m.theirs:]
+		n, ended, err := m.scan.Next(b[:min(copyPiece, len(b))])
+		if n == 0 || err != nil {
+			m.torn = true
+			return nil
+		}
+		m.theirs += n
+		piece, done = b[:n], ended
+	}
+	if done {
+		m.next++
+	}
+	return piece
+}
+
+// answerMedley answers EXEC with what was put together.
+func (s *session) answerMedley() {
+	m := s.medley
+	reply := m.out.bytes()
+	if m.torn {
+		reply = appendFault(s.w.scratch[:0], faultSplitReply, s.pw.place(groupRef{}, nil))
+	}
 	for _, seq := range append(m.slots, m.seq) {
 		s.unparked(seq)
 		s.window.at(seq).size = 0
 	}
-	sl := s.window.at(m.seq)
-	sl.at, sl.size = uint32(s.parked.len()), uint32(len(reply))
-	s.parked.add(reply)
-	s.parkedLive += len(reply)
-	s.w.keepScratch(reply)
+	s.keepEarly(m.seq, reply)
 	s.endMedley()
 	s.overLimit()
-}
-
-// medleyReply puts the elements together. It lies in the worker's scratch memory.
-func (s *session) medleyReply() []byte {
-	m, dst := s.medley, s.w.scratch[:0]
-	if s.window.at(m.seq).mute {
-		return dst
-	}
-	rest := s.parkedAt(m.seq)
-	rest = rest[codec.ArrayHeader(rest):]
-	own := 0
-	dst = codec.AppendArray(dst, len(m.order)-m.hidden)
-	for _, t := range m.order {
-		if t == ours {
-			dst = append(dst, s.parkedAt(m.slots[own])...)
-			own++
-			continue
-		}
-		n := codec.Size(rest)
-		if n == 0 {
-			return appendFault(dst[:0], faultSplitReply, s.pw.place(groupRef{}, nil))
-		}
-		if t == theirs {
-			dst = append(dst, rest[:n]...)
-		}
-		rest = rest[n:]
-	}
-	return dst
 }
 
 // endMedley lets the reply to EXEC be said.
@@ -359,6 +424,7 @@ func (s *session) endMedley() {
 func (s *session) dropMedley() {
 	if s.medley != nil {
 		s.medley.frames.release(s.w)
+		s.medley.out.release(s.w)
 		s.medley = nil
 	}
 	s.mode &^= modeMedley

@@ -54,9 +54,6 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 	if text == "" && !here {
 		text = s.addressed(cmd, r)
 	}
-	if text == "" {
-		text = s.tx.retell(len(r.Frame), here || isRetold(cmd))
-	}
 	switch {
 	case text != "":
 	case here:
@@ -84,28 +81,12 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 	s.tellQueued()
 }
 
-// What a transaction may be of which the requests or the replies are looked through, all in one event:
-// so many requests and bytes. A server executes as many in about 10 ms, and nobody needs more.
+// What a transaction may be of which the requests are looked through, or copied, in one event: so many
+// of them, and bytes. A server executes as many in about 10 ms.
 const (
 	mostRetold      = 16 << 10
 	mostRetoldBytes = 16 << 20
-	textRetold      = "ERR huntaway: too large a transaction; one with scripts, PUBLISH, or commands that the proxy answers itself may have 16384 requests and 16 MiB"
 )
-
-// isRetold reports whether a transaction with such a command is looked through.
-func isRetold(cmd *codec.Command) bool {
-	return byDigest(cmd.ID) || brings(cmd.ID) || cmd.ID == scriptFlushID || countOf(cmd) != 0
-}
-
-// retell notes whether the transaction is looked through, with a request of so many bytes, and returns
-// the error if it is too large for that, or "".
-func (t *transaction) retell(size int, is bool) (text string) {
-	t.retold = t.retold || is
-	if t.retold && (t.len() >= mostRetold || t.bytes()+int64(size) > mostRetoldBytes) {
-		return textRetold
-	}
-	return ""
-}
 
 // tellQueued answers a request that has been queued.
 func (s *session) tellQueued() {
@@ -127,10 +108,17 @@ func (t *transaction) book(size int, opt *settings) (text string) {
 // add puts bytes behind what is queued.
 func (t *transaction) add(b []byte) { t.frames.add(t.w, b, 0) }
 
+// mostNamedScripts is how many scripts that a transaction names are brought to the server.
+const mostNamedScripts = 256
+
 // noteScript notes that EXEC must see to it that the server has the scripts that are only
 // named, or that its reply tells of those that are brought.
 func (s *session) noteScript(cmd *codec.Command, r *codec.Request) {
-	s.tx.scripts = s.tx.scripts || byDigest(cmd.ID)
+	if byDigest(cmd.ID) && len(s.tx.named) < mostNamedScripts {
+		if d, ok := parseDigest(r.Arg(1)); ok && !slices.Contains(s.tx.named, d) {
+			s.tx.named = append(s.tx.named, d)
+		}
+	}
 	s.tx.flushes = s.tx.flushes || cmd.ID == scriptFlushID && flushes(r)
 	s.tx.brings = s.tx.brings || brings(cmd.ID) || s.tx.flushes
 }
@@ -276,6 +264,9 @@ func (pw *poolWorker) groupOfAll(frame []byte) (group int, text string) {
 		}
 		if at != noGroup {
 			group = at
+		}
+		if at != noGroup && pw.table.Slotted() {
+			break // all its keys are of one slot
 		}
 	}
 	if group == noGroup {

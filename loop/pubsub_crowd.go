@@ -178,12 +178,14 @@ func (l *link) attended(e *entry, b []byte) bool {
 	if s == nil || b[0] == '-' || l.pw.pool.crowd.uneven.Load() == 0 {
 		return false
 	}
-	reply := l.w.scratch[:0]
 	if e.cmd == execID {
-		reply = l.countedAll(reply, l.frameOf(e), b)
-	} else {
-		reply = l.counted(reply, l.frameOf(e), b)
+		c := &counting{reading: reading{frame: l.frameOf(e), reply: b}, l: l, e: *e}
+		if !c.count() {
+			l.w.addChore(c.count)
+		}
+		return true
 	}
+	reply := l.counted(l.w.scratch[:0], l.frameOf(e), b)
 	s.done(e)
 	s.pw.settled(e)
 	s.answer(e.seq, reply)
@@ -197,13 +199,6 @@ func (l *link) counted(dst, frame, b []byte) []byte {
 		return codec.AppendInt(dst, n+int64(more))
 	}
 	return append(dst, b...)
-}
-
-// countedAll appends the reply to a transaction, with the true counts of each PUBLISH in it.
-func (l *link) countedAll(dst, frame, b []byte) []byte {
-	dst = append(dst, b[:codec.ArrayHeader(b)]...)
-	end := eachElement(frame, b, func(one, reply []byte) { dst = l.counted(dst, one, reply) })
-	return append(dst, b[end:]...)
 }
 
 // surplusFor returns what is to be added to the count in the reply to a request; 0 when it is

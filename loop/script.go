@@ -190,40 +190,16 @@ func evalDigest(frame []byte) (d digest, ok bool) {
 	return parseDigest(name)
 }
 
-// loadsFor appends to dst a SCRIPT LOAD for every remembered script that is run by digest
-// in frames, which holds whole requests, and returns how many there are. It is for requests
-// that are sent in one piece and cannot be healed one by one: MULTI to EXEC.
-func (pw *poolWorker) loadsFor(dst, frames []byte) (loads []byte, n int) {
-	var seen map[digest]bool
-	for len(frames) > 0 {
-		size := codec.Size(frames)
-		if size == 0 {
-			break
-		}
-		d, ok := pw.runsDigest(frames[:size])
-		frames = frames[size:]
-		if !ok || seen[d] {
-			continue
-		}
+// loadsFor appends to dst a SCRIPT LOAD for each of the scripts that is remembered, and returns how many
+// there are. It is for requests that are sent in one piece and cannot be healed one by one: MULTI to EXEC.
+func (pw *poolWorker) loadsFor(dst []byte, named []digest) (loads []byte, n int) {
+	for _, d := range named {
 		if body := pw.pool.scripts.body(d); body != "" {
-			if seen == nil {
-				seen = map[digest]bool{}
-			}
-			seen[d] = true
 			dst = appendLoad(dst, body)
 			n++
 		}
 	}
 	return dst, n
-}
-
-// runsDigest returns the digest that a request names, when it is an EVALSHA.
-func (pw *poolWorker) runsDigest(frame []byte) (d digest, ok bool) {
-	cmd := pw.commandOf(frame)
-	if cmd == nil || !byDigest(cmd.ID) {
-		return d, false
-	}
-	return evalDigest(frame)
 }
 
 // commandOf returns the command in a frame; nil for one that is unknown.
@@ -300,7 +276,21 @@ func (pw *poolWorker) scriptAnswered(e *entry, frame, b []byte) {
 // when b says that they were compiled. What it has flushed was forgotten when it was sent;
 // what came before that, in the transaction and from others, is forgotten now.
 func (pw *poolWorker) transactionAnswered(frame, b []byte) {
-	eachElement(frame, b, func(one, reply []byte) { pw.learnScript(pw.commandOf(one), one, reply) })
+	x := &reading{frame: frame, reply: b}
+	learn := func() (all bool) {
+		all = x.read(pw.w, func(_ []byte, done bool) {
+			if done {
+				pw.learnScript(pw.commandOf(x.request()), x.request(), x.element())
+			}
+		})
+		if all {
+			x.drop()
+		}
+		return all
+	}
+	if !learn() {
+		pw.w.addChore(learn)
+	}
 }
 
 // learnScript takes in what one request of a transaction has done to scripts. cmd may be nil.

@@ -273,18 +273,21 @@ func TestLoadedIsBounded(t *testing.T) {
 	}
 }
 
-// TestLoadsFor pins what is to be loaded before a transaction.
+// TestLoadsFor pins what is to be loaded before a transaction: what it names, once, if it is remembered.
 func TestLoadsFor(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{})
 	pw := st.e.workers[0].pools[0]
+	st.linkTo(0, 0, 0)
 	for _, body := range []string{"return 1", "return 2"} {
 		pw.pool.scripts.remember([]byte(body), 1<<20)
 	}
-	frames := command("MULTI") + command("SET", "k", "v") + command("evalsha", sha("return 1"), "0") +
+	queued := command("MULTI") + command("SET", "k", "v") + command("evalsha", sha("return 1"), "0") +
 		command("EVALSHA_RO", strings.ToUpper(sha("return 2")), "1", "k") + command("EVALSHA", sha("return 1"), "0") +
-		command("EVALSHA", sha("nobody"), "0") + command("EVALSHA", "abc", "0") + command("EVAL", "return 3", "0") + command("EXEC")
+		command("EVALSHA", sha("nobody"), "0") + command("EVALSHA", "abc", "0") + command("EVAL", "return 3", "0")
+	c := st.client(0, 0)
+	c.ask(queued)
 	want := "before" + command("SCRIPT", "LOAD", "return 1") + command("SCRIPT", "LOAD", "return 2")
-	got, n := pw.loadsFor([]byte("before"), []byte(frames))
+	got, n := pw.loadsFor([]byte("before"), c.s.tx.named)
 	if string(got) != want || n != 2 {
 		t.Errorf("got %d: %q; want 2: %q", n, got, want)
 	}

@@ -61,15 +61,7 @@ func (s *session) park(seq uint32, b []byte) {
 		s.cutOff(endOutput)
 		return
 	}
-	sl.state, sl.at, sl.size = parked, uint32(s.parked.len()), uint32(len(kept))
-	if where, is := s.w.stretchOf(kept); is {
-		sl.apart = true
-		s.early = append(s.early, early{seq, where})
-		s.earlyLive += len(kept)
-	} else {
-		s.parked.add(kept)
-		s.parkedLive += len(kept)
-	}
+	s.keepEarly(seq, kept)
 	if s.parked.holds()+int64(s.earlyLive) > worthCharging {
 		s.w.burden(s, int64(len(kept)))
 	}
@@ -77,6 +69,20 @@ func (s *session) park(seq uint32, b []byte) {
 	if s.mode.has(modeMedley) {
 		s.parkedFor(seq, b)
 	}
+}
+
+// keepEarly keeps the reply of a slot: where it lies, or a copy.
+func (s *session) keepEarly(seq uint32, b []byte) {
+	sl := s.window.at(seq)
+	sl.state, sl.at, sl.size = parked, uint32(s.parked.len()), uint32(len(b))
+	if where, is := s.w.stretchOf(b); is {
+		sl.apart = true
+		s.early = append(s.early, early{seq, where})
+		s.earlyLive += len(b)
+		return
+	}
+	s.parked.add(b)
+	s.parkedLive += len(b)
 }
 
 // unpark says the replies that have become next in order.
