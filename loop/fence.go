@@ -38,12 +38,7 @@ func (l *link) sever() {
 		l.failed(errFenced, faultConnect)
 	case l.wire != nil:
 		l.pw.rewait(l)
-		l.sent = max(l.base, l.sent-l.wire.backlog()) // the kernel has never had the rest
-		old := l.wire
-		l.wire = nil
-		l.count.Links--
-		l.failed(errFenced, faultLost)
-		old.abort()
+		l.giveUp(errFenced, faultLost)
 	}
 }
 

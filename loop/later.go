@@ -2,33 +2,41 @@ package loop
 
 // A deferral is what a tap has not taken and all that has come behind it. Owner: the link.
 type deferral struct {
-	whole intake // what was collected, and is the first of it
-	taken bool   // whole has been taken since
-	rest  buffer // what lies behind each other
-	at    int    // bytes of rest that have been taken since
+	whole intake   // what was collected, and is the first of it
+	rest  buffer   // what lies behind each other
+	at    int      // bytes of rest that have been taken since
+	taken []intake // what was collected and has been taken since
 }
 
 // holds returns how many bytes of memory it is.
-func (d *deferral) holds() int64 { return d.whole.holds() + d.rest.holds() }
+func (d *deferral) holds() int64 {
+	n := d.whole.holds() + d.rest.holds()
+	for i := range d.taken {
+		n += d.taken[i].holds()
+	}
+	return n
+}
 
 // isEmpty reports whether nothing is in it, taken or not.
-func (d *deferral) isEmpty() bool { return d.whole.len()+d.rest.len() == 0 }
+func (d *deferral) isEmpty() bool { return d.whole.len()+d.rest.len()+len(d.taken) == 0 }
 
 // release gives its memory back when the event is over.
 func (d *deferral) release(w *worker) {
 	d.whole.release(w)
 	w.orphan(&d.rest)
+	for i := range d.taken {
+		d.taken[i].release(w)
+	}
 }
 
-// putOff keeps a reply that the tap has not taken.
-func (l *link) putOff(b []byte) {
-	l.later.rest.add(b)
-	l.dam()
-}
-
-// putOffWhole keeps one that was collected, where it lies. Nothing is put off yet.
-func (l *link) putOffWhole(b intake) {
-	l.later = deferral{whole: b}
+// putOff keeps a reply that the tap has not taken: where it was collected, or a copy. Nothing is put
+// off yet.
+func (l *link) putOff(b []byte, collected intake) {
+	if collected.len() > 0 {
+		l.later.whole = collected
+	} else {
+		l.later.rest.add(b)
+	}
 	l.dam()
 }
 
@@ -44,35 +52,54 @@ func (l *link) putMore(in []byte) {
 }
 
 // behind reports whether something is put off.
-func (l *link) behind() bool {
-	d := &l.later
-	return !d.taken && d.whole.len() > 0 || d.rest.len() > d.at
-}
+func (l *link) behind() bool { return l.later.whole.len() > 0 || l.later.rest.len() > l.later.at }
 
 // takeUp gives the tap what was put off, as far as it takes it. What it has taken stays where it
 // is until dropLater.
 func (l *link) takeUp() {
-	if d := &l.later; !d.taken && d.whole.len() > 0 {
-		if !l.tap(d.whole.bytes()) {
+	d := &l.later
+	if whole := d.whole; whole.len() > 0 {
+		if !l.tap(whole.bytes()) {
 			return
 		}
-		d.taken = true
+		d.whole = intake{}
+		l.keepTaken(whole)
 	}
 	for l.behind() && l.wire != nil {
-		in := l.later.rest.bytes()[l.later.at:]
+		in := d.rest.bytes()[d.at:]
 		n, done, err := l.scan.Next(in)
-		switch {
-		case err != nil:
+		if err != nil {
 			l.stray(in)
 			return
-		case !done:
+		}
+		d.at += n
+		if !done {
 			l.collectOwn(in)
-			l.later.at = l.later.rest.len()
-		case !l.tap(in[:n]):
+			continue
+		}
+		reply, collected := l.complete(in[:n])
+		switch {
+		case l.tap(reply):
+			l.keepTaken(collected)
+		case collected.len() > 0:
+			d.whole = collected
 			return
 		default:
-			l.later.at += n
+			d.at -= n
+			return
 		}
+	}
+}
+
+// keepTaken keeps what was collected and has been taken until dropLater, for members may be written to from
+// there. Where the link was lost it was no message.
+func (l *link) keepTaken(collected intake) {
+	switch {
+	case collected.len() == 0:
+	case l.wire == nil:
+		collected.release(l.w)
+	default:
+		l.later.taken = append(l.later.taken, collected)
 	}
 }
 

@@ -81,14 +81,19 @@ func (l *link) breakUp(f *fault) {
 	l.giveUp(cause, f)
 }
 
-// giveUp closes the connection, with the cause that is told of it.
+// giveUp ends the connection, with the cause that is told of it. What the server has not been sent
+// yet is thrown away, also what the kernel has: it would be executed when the network is back, after
+// what clients have said since they were told that nobody knows.
 func (l *link) giveUp(cause error, f *fault) {
 	old := l.wire
+	if old != nil {
+		l.sent = max(l.base, l.sent-old.backlog()) // the kernel has never had the rest
+	}
 	l.wire = nil
 	l.count.Links--
 	l.failed(cause, f)
 	if old != nil {
-		old.close()
+		old.abort()
 	}
 }
 

@@ -504,3 +504,52 @@ func TestLargeMessageIsNotCopied(t *testing.T) {
 		}
 	}
 }
+
+// TestFeedHearsOnWhileItIsBehind: what a server has said by the time that its feed stops to read from it comes all the
+// same, cut anywhere, within messages as well, and in any of the turns that the feed takes to pass on what was before.
+// All members get all of it, once and in order.
+func TestFeedHearsOnWhileItIsBehind(t *testing.T) {
+	for name, sizes := range map[string][]int{
+		"small":        {20},
+		"not so small": {3000, 20, 100_000},
+		"large":        {2 * leastRegion, 10, 20, leastRegion + 7},
+	} {
+		for _, cut := range []int{1000, readBuffer - 1} {
+			t.Run(name+", cut at "+decimal(cut), func(t *testing.T) {
+				const clients = 60
+				st, all, feed := crowdOf(t, 1, clients, 2, "SUBSCRIBE", "c")
+				for i, c := range all {
+					c.s.resp = uint8(2 + i%2)
+				}
+				var in strings.Builder
+				want := map[uint8]*strings.Builder{2: {}, 3: {}}
+				for n := 0; in.Len() < 6*leastRegion && n < 400; n++ {
+					text := decimal(n) + strings.Repeat("x", sizes[n%len(sizes)])
+					in.WriteString(frame("*", "message", "c", text))
+					want[2].WriteString(frame("*", "message", "c", text))
+					want[3].WriteString(frame(">", "message", "c", text))
+				}
+				for rest, n := in.String(), 0; rest != ""; n++ {
+					piece := rest[:min(len(rest), cut)]
+					rest = rest[len(piece):]
+					feed.arrive(piece)
+					if n%3 != 0 && len(st.tasks) > 0 { // and otherwise more comes before the next turn
+						st.step()
+					}
+					if feed.closed {
+						t.Fatalf("the feed was closed %d bytes before the end", len(rest))
+					}
+				}
+				st.run()
+				for i, c := range all {
+					if got := c.take(); got != want[c.s.resp].String() {
+						t.Fatalf("client %d got %d bytes, %.60q; want %d", i, len(got), got, want[c.s.resp].Len())
+					}
+				}
+				if w := st.e.workers[0]; len(w.regions) != 0 {
+					t.Errorf("%d regions are in use; want none", len(w.regions))
+				}
+			})
+		}
+	}
+}

@@ -42,23 +42,24 @@ func (l *link) uttered() {
 // tapped gives a whole reply to whoever listens on a private link; nil for one that was too
 // long to be kept.
 func (l *link) tapped(b []byte) {
-	if l.flows {
-		l.flows = false
-		l.tap(nil)
+	reply, collected := l.complete(b)
+	if !l.tap(reply) {
+		l.putOff(reply, collected)
 		return
 	}
-	if l.partial.len() == 0 {
-		if !l.tap(b) {
-			l.putOff(b)
-		}
-		return
+	collected.release(l.w)
+}
+
+// complete returns a reply of which b is the last piece, and where it was collected if it was.
+func (l *link) complete(b []byte) (reply []byte, collected intake) {
+	switch {
+	case l.flows:
+		l.flows = false
+		return nil, intake{}
+	case l.partial.len() == 0:
+		return b, intake{}
 	}
 	l.partial.add(l.w, b, 0)
-	whole := l.partial
-	l.partial = intake{} // the link may be closed
-	if !l.tap(whole.bytes()) {
-		l.putOffWhole(whole)
-		return
-	}
-	whole.release(l.w)
+	collected, l.partial = l.partial, intake{} // the link may be closed
+	return collected.bytes(), collected
 }
