@@ -58,49 +58,49 @@ func (l *link) behind() bool { return l.later.whole.len() > 0 || l.later.rest.le
 // is until dropLater.
 func (l *link) takeUp() {
 	d := &l.later
-	if whole := d.whole; whole.len() > 0 {
-		if !l.tap(whole.bytes()) {
-			return
-		}
-		d.whole = intake{}
-		l.keepTaken(whole)
-	}
 	for l.behind() && l.wire != nil {
+		if d.whole.len() > 0 {
+			if !l.takeWhole() {
+				return
+			}
+			continue
+		}
 		in := d.rest.bytes()[d.at:]
 		n, done, err := l.scan.Next(in)
 		if err != nil {
 			l.stray(in)
 			return
 		}
-		d.at += n
 		if !done {
 			l.collectOwn(in)
+			d.at = d.rest.len()
 			continue
 		}
 		reply, collected := l.complete(in[:n])
 		switch {
-		case l.tap(reply):
-			l.keepTaken(collected)
 		case collected.len() > 0:
 			d.whole = collected
+			d.at += n
+		case !l.tap(reply):
 			return
 		default:
-			d.at -= n
-			return
+			d.at += n
 		}
 	}
 }
 
-// keepTaken keeps what was collected and has been taken until dropLater, for members may be written to from
-// there. Where the link was lost it was no message.
-func (l *link) keepTaken(collected intake) {
-	switch {
-	case collected.len() == 0:
-	case l.wire == nil:
-		collected.release(l.w)
-	default:
-		l.later.taken = append(l.later.taken, collected)
+// takeWhole gives the tap what was collected, and reports whether it has taken that. It is kept until
+// dropLater then, for members may be written to from there.
+func (l *link) takeWhole() (done bool) {
+	d := &l.later
+	if !l.tap(d.whole.bytes()) {
+		return false
 	}
+	if d.whole.len() > 0 { // or the link was lost, and all was handed over
+		d.taken = append(d.taken, d.whole)
+		d.whole = intake{}
+	}
+	return true
 }
 
 // dropLater hands over what was put off, whether it was taken or not.

@@ -541,6 +541,10 @@ func TestFeedHearsOnWhileItIsBehind(t *testing.T) {
 					}
 				}
 				st.run()
+				for range 100 { // who was given a part of a large one is looked at by the tick
+					st.e.workers[0].tick()
+					st.run()
+				}
 				for i, c := range all {
 					if got := c.take(); got != want[c.s.resp].String() {
 						t.Fatalf("client %d got %d bytes, %.60q; want %d", i, len(got), got, want[c.s.resp].Len())
