@@ -271,3 +271,47 @@ func TestRestAfterNonsense(t *testing.T) {
 		}
 	}
 }
+
+// TestLongWordsAreNotCopied: what is kept or copied here, for each server and each answer, may not be long; what a client
+// wants repeated may, and a server repeats it.
+func TestLongWordsAreNotCopied(t *testing.T) {
+	long := strings.Repeat("x", mostWordBytes+1)
+	for name, tc := range map[string]struct {
+		words []string
+		ahead string
+		want  string // "": it goes to a server
+	}{
+		"SUBSCRIBE":             {[]string{"SUBSCRIBE", "a", long}, "", textLongWord},
+		"PSUBSCRIBE":            {[]string{"PSUBSCRIBE", long}, "", textLongWord},
+		"UNSUBSCRIBE":           {[]string{"UNSUBSCRIBE", long}, "", textLongWord},
+		"PUBSUB NUMSUB":         {[]string{"PUBSUB", "NUMSUB", long}, "", textLongWord},
+		"PUBSUB CHANNELS":       {[]string{"PUBSUB", "CHANNELS", long}, "", textLongWord},
+		"SCAN":                  {[]string{"SCAN", "0", "MATCH", long}, "", textLongWord},
+		"CLIENT SETNAME":        {[]string{"CLIENT", "SETNAME", long}, "", textExcessive},
+		"ECHO":                  {[]string{"ECHO", long}, "", ""},
+		"PING":                  {[]string{"PING", long}, "", ""},
+		"PING while subscribed": {[]string{"PING", long}, "SUBSCRIBE a", textExcessive},
+		"PUBLISH":               {[]string{"PUBLISH", long, "x"}, "", ""},
+	} {
+		st, servers := joinedGroups(t)
+		c := st.client(0, 0)
+		if tc.ahead != "" {
+			c.ask(frames(tc.ahead))
+			feeds := st.e.workers[0].pools[0].board.feeds
+			for id := range feeds {
+				(&subscribedServer{wire: st.feedOf(id), has: make(map[string]bool)}).settle(t, st)
+			}
+			c.take()
+		}
+		got, want := c.say(tc.words...), ""
+		if tc.want != "" {
+			want = "-" + tc.want + "\r\n"
+		}
+		if got != want {
+			t.Errorf("%s: got %.80q; want %q", name, got, want)
+		}
+		if said := servers[0].take() + servers[1].take(); (said == command(tc.words...)) != (tc.want == "") {
+			t.Errorf("%s: the servers got %d bytes, %.60q", name, len(said), said)
+		}
+	}
+}

@@ -196,7 +196,8 @@
 //	client     blank lines, many words       the same                       likewise
 //	client     a word of every worker        one at a time                  later requests wait ([gather])
 //	client     what masters say              one question, inquiryTime      what they do not tell is left out ([session.inquireFor])
-//	client     words of what is answered here mostWords, mostWordBytes       refused ([session.local])
+//	client     words of what is answered here mostWords, mostWordBytes       refused, or a server's to answer ([session.local])
+//	client     names of topics, patterns     mostWordBytes each              refused ([session.pubSub], [session.scan])
 //	clients    the same, all of them         piecesPerTurn per turn         chores stand in line ([worker.addChore])
 //	server     messages to pass on, answers  mostWork per event             what it says waits for a turn ([feed.goOn])
 //	client     orders with many names        namesPerPiece per event         they are read, and confirmed, in pieces ([pledge])

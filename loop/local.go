@@ -54,7 +54,11 @@ func (s *session) local(cmd *codec.Command, r *codec.Request) {
 		s.refuse(refusedText(cmd))
 		return
 	}
-	if excessive(r) && !inSet(repeating, cmd) {
+	switch repeats := inSet(repeating, cmd); {
+	case repeats && len(r.Frame) > mostWordBytes && !s.mode.has(modeMedley):
+		s.forward(cmd, r, s.pw.firstGroup()) // a server says it as well, and its replies come in pieces
+		return
+	case excessive(r) && (!repeats || len(r.Frame) > mostWordBytes):
 		s.refuse(textExcessive)
 		return
 	}
@@ -81,6 +85,22 @@ const (
 
 // repeating are the commands whose answer is what was sent, which costs what a GET costs.
 var repeating = commandSet("echo", "ping")
+
+// hasLongWord reports whether a word of a request is longer than one that is copied here may be.
+func hasLongWord(r *codec.Request) bool {
+	if len(r.Frame) <= mostWordBytes {
+		return false
+	}
+	for i := range r.Len() {
+		if len(r.Arg(i)) > mostWordBytes {
+			return true
+		}
+	}
+	return false
+}
+
+// textLongWord is said to those of which one is.
+const textLongWord = "ERR huntaway: the name of a channel, or a pattern, has more than 65536 bytes"
 
 // excessive reports whether a request has more than an answer made here may be asked for.
 func excessive(r *codec.Request) bool { return r.Len() > mostWords || len(r.Frame) > mostWordBytes }

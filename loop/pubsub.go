@@ -104,6 +104,12 @@ func (s *session) pubSub(cmd *codec.Command, r *codec.Request) {
 	case "publish", "spublish":
 		s.publish(cmd, r)
 		return
+	}
+	if hasLongWord(r) {
+		s.refuse(textLongWord)
+		return
+	}
+	switch cmd.Name {
 	case "pubsub|channels", "pubsub|shardchannels", "pubsub|numsub", "pubsub|shardnumsub", "pubsub|numpat":
 		s.takeCensus(cmd, r)
 		return
@@ -301,6 +307,10 @@ func (s *session) pong(cmd *codec.Command, r *codec.Request) (served bool) {
 		return false
 	}
 	s.lastCmd = cmd.ID
+	if len(r.Frame) > mostWordBytes {
+		s.refuse(textExcessive)
+		return true
+	}
 	s.pw.commands[cmd.ID].Calls++
 	reply := codec.AppendBulk(codec.AppendArray(s.w.scratch[:0], 2), "pong")
 	if r.Len() == 2 {

@@ -88,6 +88,9 @@ func (f *feed) pass(kind topicKind, name, b []byte) (done bool) {
 	if f.walk.st != nil {
 		return f.walkOn() // it is the same message
 	}
+	if len(name) > mostWordBytes {
+		return true // nobody has subscribed to it
+	}
 	t := f.x.topics[kind][string(name)]
 	if t == nil {
 		return true

@@ -31,6 +31,10 @@ func (s *session) scan(cmd *codec.Command, r *codec.Request) {
 		s.forward(cmd, r, 0)
 		return
 	}
+	if hasLongWord(r) {
+		s.refuse(textLongWord)
+		return
+	}
 	cursor, ok := cursorOf(r.Arg(1))
 	if !ok {
 		s.refuse(textCursor)
