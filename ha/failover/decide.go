@@ -61,7 +61,15 @@ func (m *Machine) reviewSuspect() {
 	if m.succeeded() {
 		return
 	}
+	by, doubtful := m.mistrusted()
+	if m.state != Suspect {
+		return
+	}
 	c, why := m.verdict()
+	if c == causeNone && doubtful {
+		m.shelter(by)
+		return
+	}
 	if c == causeNone && m.alive() {
 		m.recovered()
 		return
@@ -71,16 +79,20 @@ func (m *Machine) reviewSuspect() {
 	m.arbiterFence()
 	m.restore()
 	m.forbidden = ""
-	if c == causeNone {
-		return
+	if c != causeNone {
+		m.forbidden = m.prohibited()
 	}
-	if m.forbidden = m.prohibited(); m.forbidden != "" {
-		if c.answers() && m.alive() {
+	switch {
+	case c == causeNone:
+		m.shelter(nil)
+	case m.forbidden != "":
+		m.shelter(by)
+		if c.answers() && !doubtful && m.alive() {
 			m.recovered()
 		}
-		return
+	default:
+		m.decide(c, why)
 	}
-	m.decide(c, why)
 }
 
 // recovered goes back to the master that was called in question.
@@ -159,6 +171,9 @@ func (m *Machine) unseemly() string {
 	}
 	if m.known.Lineage == "" {
 		return "it is not known what data the master had"
+	}
+	if m.isEarly() {
+		return "the replicas were started a moment ago, and the master may be starting"
 	}
 	if m.bestGuess() < 0 {
 		return "no server could take over" + m.objections()

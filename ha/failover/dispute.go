@@ -41,9 +41,10 @@ func disputed(b *member, why string) Transition {
 
 // contradictors returns the replicas that answer and have data that b, who says that it is master, lacks or may lack, and
 // whether all of them have said what they hold. Who holds nothing contradicts nobody, nor who is of an earlier time by his
-// mark, nor who has been started with data of which nothing is known and is being given b's.
+// mark, nor who has been started with data of which nothing is known and is being given b's, or was kept from that, unless b
+// holds nothing.
 func (m *Machine) contradictors(b *member) (all []*member, over bool) {
-	if m.o.Mode != Local || !m.unread || m.known.at != 0 || b == nil {
+	if !m.isUnknown() || b == nil {
 		return nil, true
 	}
 	over = true
@@ -88,8 +89,7 @@ func (m *Machine) compareLate(r *member) {
 		m.abandon(had)
 		m.record()
 		if m.copies(r, b) {
-			r.detachedAt = m.now
-			m.rejoin(Detach, r, -1)
+			m.keepFrom(b, r)
 		}
 	}
 }
@@ -118,9 +118,10 @@ func (m *Machine) isContradicted(b *member) bool {
 
 // yields tells whether a replica with other data than the master b is no reason to doubt that one. Both were looked into.
 func (m *Machine) yields(r, b *member) bool {
-	copies := r.repl.Syncing && r.repl.LinkDown < 0 && m.memberAt(r.repl.Master) == b && m.share(&b.repl, r.repl.ID) < 0
+	apart := r.isNew() && r.repl.Master == nowhere
+	copies := r.repl.Syncing && r.repl.LinkDown < 0 && m.memberAt(r.repl.Master) == b
 	return r.mark.Keys == 0 || r.predates(b.mark.Epoch) && Credible(b.mark.Epoch, max(m.epoch, r.mark.Epoch)) ||
-		copies && r.mark.Epoch <= b.mark.Epoch
+		(copies || apart) && m.share(&b.repl, r.repl.ID) < 0 && r.mark.Epoch <= b.mark.Epoch && b.mark.Keys > 0
 }
 
 // superior returns who of those that contradict b has all that b and the others have, or was given a later mark; nil when
@@ -164,7 +165,7 @@ func (m *Machine) followed(b *member) (n int) {
 
 // surmise takes the data of top for what the group's last master had, and calls b in question, which lacks some of it.
 func (m *Machine) surmise(b, top *member) {
-	if m.state != Init && m.known.Lineage == top.repl.ID {
+	if m.state != Init && m.known.Lineage == top.repl.ID && !m.known.guessed {
 		return
 	}
 	m.known = past{Lineage: top.repl.ID, Offset: top.repl.Offset}
@@ -203,9 +204,8 @@ func (m *Machine) beginDispute(b *member, by []*member) {
 // lacks would be lost before anybody has decided.
 func (m *Machine) protect(b *member) {
 	for _, r := range m.dispute.by {
-		if m.copies(r, b) && !m.o.DryRun && !m.stoodDown() && !r.busy && m.now >= r.again && m.current(r) {
-			r.detachedAt = m.now
-			m.rejoin(Detach, r, -1)
+		if m.copies(r, b) {
+			m.keepFrom(b, r)
 		}
 	}
 }

@@ -123,11 +123,14 @@
 // Without a usable state file several servers may say that they are master. They are asked what
 // they hold: whose data another one carries on and who holds nothing are left out, then it is the
 // one that replicas follow or that has the newest mark; where these disagree nothing is decided.
-// The epoch is then that of the mark on the master. What a master had that does not answer its replicas say, but for those that
-// were started with nothing and have had no master since: when nobody else answers nobody is promoted. One server that says it is master is believed when no
+// The epoch is then that of the mark on the master. What a master had that does not answer its replicas say: those that have been
+// linked to one since they were started, or, where there are none, those that were started with data and a mark, once they were seen for DownSilence, for the
+// master may be starting as they have. Who was started with nothing says nothing: when nobody else answers nobody is promoted. What is known so
+// measures no master that answers after all: it is compared with them like any other. Until it does, its replicas that have data with a mark are made to follow
+// nobody, for they would copy whoever comes up at its address. One server that says it is master is believed when no
 // replica that answers has data which it lacks: under a replication id that it does not carry on, or more of one.
 // Who holds nothing has none, nor who is of an earlier time by his mark, nor who has been started with data of
-// which nothing is known and is being given the master's. Who has all that this one and the others have (it may have come back
+// which nothing is known, no later mark among them, and is being given the master's, or was kept from that, unless the master holds nothing. Who has all that this one and the others have (it may have come back
 // with an old dump, and written nothing since), or a later mark while nobody follows this one, is promoted, as when another process answers in the master's
 // place; otherwise nothing is decided, until what they have is no different any more. Who has more of a lineage that it carries on is made to follow nobody meanwhile,
 // or it would copy it by itself; where that was not to be, what is lost so is an alarm until an operator has resolved the group.

@@ -179,7 +179,7 @@ func (m *Machine) alive() bool {
 // exchanged tells whether the master is another process than it was. Who only follows others'
 // decisions takes what there is.
 func (m *Machine) exchanged(b *member) bool {
-	return m.o.Mode != Observe && m.known.Lineage != "" && b.repl.RunID != "" && b.repl.RunID != m.known.RunID
+	return m.o.Mode != Observe && m.known.Lineage != "" && !m.known.guessed && b.repl.RunID != "" && b.repl.RunID != m.known.RunID
 }
 
 // unasked tells whether another process answers in the master's place, and somebody has not been asked since it
@@ -205,7 +205,7 @@ func (m *Machine) replaced(b *member) bool { return m.exchanged(b) && m.holder(b
 // lacks tells whether the master is another process than it was, of which nothing shows that it
 // has all that it had.
 func (m *Machine) lacks(b *member) bool {
-	return m.exchanged(b) && m.share(&b.repl, m.known.Lineage) < m.known.Offset
+	return (m.exchanged(b) || m.known.guessed) && m.share(&b.repl, m.known.Lineage) < m.known.Offset
 }
 
 // awaited tells whether such a process is not taken yet, whatever else is known: somebody who has
@@ -281,32 +281,6 @@ func (m *Machine) record() {
 	if fresh {
 		m.save()
 	}
-}
-
-// infer makes the lineage that all replicas of the table's master share what is known
-// of it, when it has never been seen as master. Who was started with nothing, and has had no link to it since, does not say
-// what it has: his lineage is his own.
-func (m *Machine) infer() {
-	b := m.member(m.master)
-	if m.known.Lineage != "" || m.isMaster(b) {
-		return
-	}
-	var from past
-	for _, r := range m.members {
-		if !m.isReplica(r) {
-			continue
-		}
-		switch begun := m.o.Mode == Local && r.repl.Unsynced() && r.repl.Offset == 0; {
-		case begun && !m.lookInto(r):
-			return
-		case begun && r.mark.Keys == 0:
-		case from.Lineage != "" && from.Lineage != r.repl.ID:
-			return
-		default:
-			from.Lineage, from.Offset = r.repl.ID, max(from.Offset, r.repl.Offset)
-		}
-	}
-	m.known = from
 }
 
 // verdict returns why the master is dead, and how one knows; causeNone when it may be alive.

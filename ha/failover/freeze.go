@@ -99,6 +99,7 @@ func (m *Machine) revoke() {
 // detachAll tells every server with the group's data to follow nobody, so that its
 // offset stands still. The old master is among them when it is a replica itself.
 func (m *Machine) detachAll() {
+	m.known.guessed = false // whoever answers as the old master from now on is measured by it
 	for _, b := range m.members {
 		b.frozen, b.declined = false, ""
 		if m.detachable(b) {

@@ -17,6 +17,8 @@ type past struct {
 	second  string // the lineage before, "" for none
 	upTo    int64  // the first offset that is not of that one any more
 	at      int64  // when it was asked; 0: by the state file
+	guessed bool   // its replicas say what it had, and nobody has seen it: what it answers itself counts (trust)
+	firm    bool   // with guessed: by one that has been linked to a master since it was started
 	still   bool   // in a switchover: nothing was in flight there then, and its writes were paused or handed over with it
 }
 
@@ -36,6 +38,7 @@ type member struct {
 	repl     vital.Replication // the newest answer
 	linkedAt int64             // when it was last seen linked, or as master; 0: never
 	linkedAs string            // the process that was seen linked to its master, "" for none
+	newAs    string            // the process that had not been linked to any master since it was started, when it last answered, "" for none
 	streamAs string            // the process that was seen to have followed the master's stream, "" for none
 	streamAt int64             // when it last did, as near as is known
 	sent     int64             // when that was asked for; 0: there was none
@@ -116,6 +119,12 @@ func (b *member) heard(ev Event) {
 	}
 	if ev.Repl.Replica && ev.Repl.LinkUp {
 		b.linkedAs = ev.Repl.RunID
+	}
+	switch { // what it says itself of that may change with the order to follow nobody
+	case ev.Repl.Replica && ev.Repl.LinkUp:
+		b.newAs = ""
+	case ev.Repl.RunID != b.repl.RunID && ev.Repl.Unsynced():
+		b.newAs = ev.Repl.RunID
 	}
 	b.moved = b.moved || ev.Repl.Replica && ev.Repl.Offset != b.repl.Offset
 	b.repl, b.sent, b.heardAt, b.fault, b.text, b.ended = ev.Repl, sent, ev.At, vital.FaultNone, "", false

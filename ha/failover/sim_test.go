@@ -73,6 +73,9 @@ func (w *world) disturb(t *rapid.T, hands bool) {
 	what := rapid.SampledFrom([]string{"kill", "kill", "boot", "boot", "stop", "cont", "cont", "cut", "alone", "mend", "mend", "fault",
 		"fine", "empty", "foreign", "save", "slow", "crash", "crashin", "crashin", "begin", "begin", "disk", "latency", "switchover", "switchover",
 		"promote", "follow", "rival", "fences", "mute", "priority", "report", "master", "trap", "trap", "trap", "fall", "fall", "full", "grudging", "forge"}).Draw(t, "what")
+	if w.loses && rapid.IntRange(0, 15).Draw(t, "anew") == 0 {
+		what = "redeploy"
+	}
 	if !hands && (what == "promote" || what == "follow" || what == "forge") {
 		what = "trap"
 	}
@@ -174,6 +177,18 @@ func (w *world) happenRarely(t *rapid.T, what string, b *box) {
 		if hold := rapid.IntRange(0, len(w.boxes)).Draw(t, "to"); hold < len(w.boxes) { // mostly at once
 			w.feed(Event{Kind: Commanded, Wish: Wish{To: int32(hold), Expect: w.table.Master, Fast: rapid.Bool().Draw(t, "fast"), ID: 1, By: "op"}})
 		}
+	case "redeploy": // everything is started anew, this process first, and nobody has to have what he had
+		if !w.dark {
+			w.crash()
+		}
+		for _, b := range w.boxes {
+			how := drawFallen(t, w, b)
+			if how == another { // while nobody looks a stranger's data are copied unseen, and are nobody's to be told from
+				how = empty
+			}
+			w.fall(b, how, drawReturn(t))
+		}
+		w.start()
 	case "fences":
 		w.fences = rapid.SampledFrom([]int64{0, 200 * ms, 3 * second}).Draw(t, "fences")
 	case "mute":

@@ -20,6 +20,9 @@ func (w *world) reported(t Transition) {
 		w.unsettled = false
 		w.checkTrust(t)
 	}
+	if w.unsettled && t.To == Freezing && t.From == Suspect {
+		w.checkGivenUp()
+	}
 	if len(w.untold) > 0 && t.Publishes() {
 		if t.Loss == 0 && w.announces() {
 			w.broken("writes %v are lost, and none are said to be", w.untold)
@@ -73,7 +76,7 @@ func (w *world) checkLoss(b *box) {
 // nobody could be told.
 func (w *world) checkTrust(t Transition) {
 	b := w.boxes[w.table.Master]
-	if w.o.Mode != Local || t.From != Init && t.From != Following || !w.sees(b) || w.byHand || w.wrenched || w.forged || b.foreign && w.turned {
+	if w.o.Mode != Local || t.From != Init && t.From != Following && t.From != Suspect || !w.sees(b) || w.byHand || w.wrenched || w.forged || b.foreign && w.turned {
 		return
 	}
 	for _, o := range w.boxes {
@@ -87,6 +90,22 @@ func (w *world) checkTrust(t Transition) {
 			w.broken("a start without a state file believes s%d, which lacks %v; s%d answers and has that", b.id, kept, o.id)
 		}
 	}
+}
+
+// checkGivenUp holds that a start without a state file does not give up a master that answers with all that anybody has and some
+// more, and has no earlier mark.
+func (w *world) checkGivenUp() {
+	b := w.boxes[max(w.m.master, 0)]
+	if known := w.m.member(b.id); w.m.master < 0 || w.o.Mode != Local || !w.sees(b) || b.replica || !w.m.isMaster(known) || known.repl.ID != b.replid ||
+		b.foreign || w.byHand || w.wrenched || w.forged {
+		return
+	}
+	for _, o := range w.boxes {
+		if o != b && (o.ok() && len(b.data.without(o.data)) == 0 || len(o.data.without(b.data)) > 0 || o.mark > b.mark) {
+			return
+		}
+	}
+	w.broken("a start without a state file gives s%d up, which answers and has more than all others", b.id)
 }
 
 // promises tells whether what is promised about losses holds: this machine decides, and nobody has

@@ -1,0 +1,113 @@
+package failover
+
+import "slices"
+
+// infer makes the lineage that the replicas of the table's master share what is known of it, when it has never been seen as
+// master. Those count that have been linked to a master since they were started; where there are none, those that were started
+// with data and the mark. Nothing is known where they differ, or one was given a later mark than those that count have.
+func (m *Machine) infer() {
+	if m.known.Lineage != "" && (!m.known.guessed || m.known.firm) || m.isMaster(m.member(m.master)) {
+		return
+	}
+	var by, started []*member
+	for _, r := range m.members {
+		switch {
+		case !m.isReplica(r):
+		case m.o.Mode != Local || !r.isNew():
+			by = append(by, r)
+		case m.lookInto(r) && r.bears():
+			started = append(started, r)
+		}
+	}
+	from := past{firm: len(by) > 0}
+	if !from.firm {
+		by = started
+	}
+	for _, r := range by {
+		if from.Lineage != "" && from.Lineage != r.repl.ID || m.outmarkedBy(r, started) {
+			m.known = past{}
+			return
+		}
+		from.Lineage, from.Offset, from.guessed = r.repl.ID, max(from.Offset, r.repl.Offset), m.o.Mode == Local
+	}
+	if from.Lineage != "" {
+		m.known = from
+	}
+}
+
+// bears tells whether a server that was looked into has data that are a group's of ours by their mark; others may be anybody's.
+func (b *member) bears() bool { return b.mark.Keys > 0 && b.mark.Epoch > 0 }
+
+// isNew tells whether a replica has not been linked to any master since it was started: what it holds was on its disk.
+func (b *member) isNew() bool { return b.newAs != "" && b.newAs == b.repl.RunID }
+
+// isEarly tells whether what the master had is known by replicas alone that have been started a moment ago, as far as this
+// process has seen: the master may be starting as they have.
+func (m *Machine) isEarly() bool {
+	return m.known.guessed && !m.known.firm && !slices.ContainsFunc(m.members, func(r *member) bool {
+		return m.isReplica(r) && m.carriesOn(&r.repl) && m.now-r.metAt >= m.o.DownSilence
+	})
+}
+
+// outmarkedBy tells whether one of these, which were looked into, was given a later mark than r, or it is not known yet.
+func (m *Machine) outmarkedBy(r *member, all []*member) bool {
+	return slices.ContainsFunc(all, func(o *member) bool {
+		return o.repl.ID != r.repl.ID && (!m.lookInto(r) || o.later(r))
+	})
+}
+
+// isUnknown tells whether nobody has seen yet what the group's master is, and no state file says it.
+func (m *Machine) isUnknown() bool { return m.o.Mode == Local && m.unread && m.known.at == 0 }
+
+// mistrusted tells whether the table's master answers at a start without a state file, and is not believed, or not yet: others
+// answer that have what it lacks. These are returned once it is known.
+func (m *Machine) mistrusted() (by []*member, yes bool) {
+	b := m.member(m.master)
+	if !m.isUnknown() || !m.isMaster(b) {
+		return nil, false
+	}
+	by, over := m.contradictors(b)
+	if over && len(by) == 0 {
+		if m.known.guessed && m.isGuessHere(b) {
+			m.known = past{} // who has it is there, and no reason to doubt
+		}
+		return nil, false
+	}
+	m.trust(b, "it answers")
+	if !over {
+		by = nil
+	}
+	return by, true
+}
+
+// isGuessHere tells whether a replica besides b answers that has what was guessed.
+func (m *Machine) isGuessHere(b *member) bool {
+	return slices.ContainsFunc(m.members, func(r *member) bool {
+		return r != b && m.isReplica(r) && m.share(&r.repl, m.known.Lineage) >= m.known.Offset
+	})
+}
+
+// shelter has replicas with the group's data, by their mark, follow nobody while a start without a state file waits for a master that does not answer: who
+// comes up at its address, with an old dump or with nothing, they would copy by themselves before anybody has looked at him.
+// They follow the master again once that is believed. It is not by those who have what it lacks.
+func (m *Machine) shelter(by []*member) {
+	b := m.member(m.master)
+	if !m.isUnknown() || b == nil || m.reached*2 < m.others {
+		return
+	}
+	for _, r := range m.members {
+		waits := b.failSince != 0 && r != b && m.isReplica(r) && r.linkDown()
+		if (waits || slices.Contains(by, r)) && m.lookInto(r) && r.bears() {
+			m.keepFrom(b, r)
+		}
+	}
+}
+
+// keepFrom has a replica follow nobody that follows b, whom it would copy or has begun to.
+func (m *Machine) keepFrom(b, r *member) {
+	if r.repl.LinkUp || m.memberAt(r.repl.Master) != b || r.busy || m.now < r.again || !m.current(r) || m.o.DryRun || m.stoodDown() {
+		return
+	}
+	r.detachedAt = m.now
+	m.rejoin(Detach, r, -1)
+}
