@@ -235,6 +235,9 @@ func (m *Machine) identified(b *member, ev Event) {
 		m.tellLoss(b)
 	case b.strange:
 		b.again = m.now + strangerPause
+		if up := m.member(m.master); up != nil && up.mark.Keys == 0 && !up.busy { // see adviceOnStranger
+			m.rejoin(Identify, up, -1)
+		}
 	}
 }
 
@@ -253,7 +256,17 @@ func (m *Machine) shun(b *member) {
 	}
 	b.strange, b.again = true, m.now+strangerPause
 	m.note(b.Addr+" holds the data of somebody else and is left alone",
-		fmt.Sprintf("lineage %s, %d keys, no mark of this group; make it empty, or take it out of the group", b.repl.ID, b.mark.Keys))
+		fmt.Sprintf("lineage %s, %d keys, no mark of this group", b.repl.ID, b.mark.Keys))
+}
+
+// adviceOnStranger says what can be done with a server whose data are somebody else's for all that is known. While the group's
+// master has not been seen to hold anything they may be all that there is, and nobody is told to throw them away.
+func (m *Machine) adviceOnStranger(b *member) string {
+	if up := m.member(m.master); up != nil && up.looked && up.mark.Keys > 0 {
+		return "make it empty (FLUSHALL there)"
+	}
+	return fmt.Sprintf("if they are the group's, of which %s is not known to hold any, huntaway resolve --group %s --master %s makes it master",
+		m.name(m.master), m.group, b.Addr)
 }
 
 // tellLoss says what a master beside ours has that ours lacks, and which is lost when it follows. A process that has

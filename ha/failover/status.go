@@ -49,7 +49,7 @@ func (m *Machine) alarms() (all []string) {
 	when(m.latched() != "", "automatic failover is off: "+m.latched())
 	when(m.stoodDown(), "another monitor is active: "+m.rival)
 	for _, b := range m.members {
-		when(b.strange, b.Addr+" holds the data of somebody else and is left alone; make it empty (FLUSHALL there), or take it out of the group in the file")
+		when(b.strange, b.Addr+" holds the data of somebody else and is left alone; "+m.adviceOnStranger(b)+", or take it out of the group in the file")
 		when(m.dissents(b) && m.later(b), fmt.Sprintf("%s was made master by another process, by its mark of epoch %d; huntaway resolve --group %s --master ADDRESS says which one counts",
 			m.leaderOf(b), b.mark.Epoch, m.group))
 		when(b.leftTo != "" && m.dissents(b) && !m.later(b), fmt.Sprintf("%s follows %s, and is left to it: %s; huntaway resolve --group %s --master ADDRESS says which one counts",
