@@ -235,3 +235,23 @@ func TestLargeTransactionsAreReadInPieces(t *testing.T) {
 		})
 	}
 }
+
+// TestAbortedPublish: the reply to an EXEC with a PUBLISH comes whole where it has no counts, because what was watched has
+// changed or the server has executed nothing.
+func TestAbortedPublish(t *testing.T) {
+	for _, reply := range []string{"*-1\r\n", "*0\r\n", "_\r\n"} {
+		st, _, feed := crowdOf(t, 1, 2, 2, "SUBSCRIBE", "c")
+		feed.take()
+		link := st.linkTo(0, 0, 0)
+		c := st.client(0, 0)
+		if reply[0] == '_' {
+			link = c.resp3()
+		}
+		c.ask(frames("MULTI;PUBLISH c x;EXEC"))
+		link.arrive("+OK\r\n+QUEUED\r\n" + reply)
+		st.run()
+		if got := c.take(); !strings.HasSuffix(got, reply) || got == "" {
+			t.Errorf("got %q; want %q", got, reply)
+		}
+	}
+}

@@ -110,10 +110,9 @@ func (x *reading) drop() {
 // A counting is a reading that puts the true counts of each PUBLISH into the reply.
 type counting struct {
 	reading
-	l    *link
-	e    entry
-	more int // what is to be added to the element that is being read
-	out  intake
+	l   *link
+	e   entry
+	out intake
 }
 
 // count reads on, and answers the EXEC when that was all. The session may have gone.
@@ -125,15 +124,13 @@ func (c *counting) count() (done bool) {
 		c.out.release(w)
 		return true
 	}
-	all := c.read(w, func(piece []byte, done bool) {
-		if c.out.len() == 0 {
-			s.extend(&c.out, c.reply[:c.start], 0)
-		}
-		if len(c.element()) == len(piece) {
-			c.more = c.l.surplusFor(c.request())
-		}
-		if n, is := codec.Integer(piece); c.more != 0 && is && done {
-			piece = codec.AppendInt(w.scratch[:0], n+int64(c.more))
+	if c.to == 0 {
+		c.begin()
+		s.extend(&c.out, c.reply[:c.start], 0) // all of it where nothing was executed
+	}
+	all := c.read(w, func(piece []byte, _ bool) {
+		if piece[0] == ':' && len(c.element()) == len(piece) { // a count, which is never cut in two
+			piece = c.l.counted(w.scratch[:0], c.request(), piece)
 		}
 		s.extend(&c.out, piece, 0)
 	})
