@@ -22,11 +22,7 @@ var errandDialect = dialect{2, noDatabase}
 func (pw *poolWorker) ask(server *shard.Server, heard func(reply []byte), args ...string) {
 	er := pw.errands[server.ID]
 	if o := pw.backoffs[backoffID{server.ID, errandDialect}]; er == nil && o != nil && !o.mayDial(pw.w.now) {
-		pw.w.post(func() {
-			pw.w.begin()
-			heard(nil)
-			pw.w.end()
-		})
+		pw.w.postEvent(func() { heard(nil) })
 		return
 	}
 	if er == nil {

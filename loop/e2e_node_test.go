@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,18 +17,7 @@ import (
 // nodes starts a Redis Cluster of a master with all slots and its replica.
 func nodes(t *testing.T) (master, replica *rig.Child) {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("SKIPPED, NOTHING TESTED: redis-server is not installed")
-	}
-	r, err := rig.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := r.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	r := newRig(t)
 	bus, err := rig.FreePorts(2)
 	if err != nil {
 		t.Fatal(err)
@@ -42,7 +30,7 @@ func nodes(t *testing.T) (master, replica *rig.Child) {
 			t.Fatal(err)
 		}
 	}
-	m, f := directly(t, both[0]), directly(t, both[1])
+	m, f := straight(t, both[0]), straight(t, both[1])
 	m.want(t, "OK", "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
 	host, port, _ := net.SplitHostPort(both[1].Addr)
 	m.want(t, "OK", "CLUSTER", "MEET", host, port, strconv.Itoa(bus[1]))
@@ -54,17 +42,6 @@ func nodes(t *testing.T) (master, replica *rig.Child) {
 			strings.Contains(m.must(t, "CLUSTER", "INFO"), "cluster_state:ok")
 	})
 	return both[0], both[1]
-}
-
-// directly connects to a server past the proxy.
-func directly(t *testing.T, server *rig.Child) *client {
-	t.Helper()
-	c, err := connectTo("tcp", server.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.conn.Close() })
-	return c
 }
 
 // playNodes is play for a Redis Cluster of one group.
@@ -113,7 +90,7 @@ func gets(t *testing.T, c *client) int {
 // read that the master must answer: it names the master. Reads that a replica may answer it does answer.
 func TestFormerMasterIsNotBelieved(t *testing.T) {
 	master, replica := nodes(t)
-	m, f := directly(t, master), directly(t, replica)
+	m, f := straight(t, master), straight(t, replica)
 	st := playNodes(t, group("g0", replica.Addr, master.Addr), loop.PoolOptions{ReadPolicy: shard.PreferReplica, ReadYourWrites: true})
 	c := st.dial()
 	c.want(t, "OK", "SET", "k", "v")

@@ -44,8 +44,8 @@ type scene struct {
 	unix    string // listen on this path instead of a TCP port
 }
 
-// startServers starts n redis-servers that end with the test.
-func startServers(t testing.TB, n int, args ...string) []*rig.Child {
+// newRig makes a rig whose servers end with the test.
+func newRig(t testing.TB) *rig.Rig {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("SKIPPED, NOTHING TESTED: redis-server is not installed")
@@ -59,8 +59,16 @@ func startServers(t testing.TB, n int, args ...string) []*rig.Child {
 			t.Error(err)
 		}
 	})
+	return r
+}
+
+// startServers starts n redis-servers that end with the test.
+func startServers(t testing.TB, n int, args ...string) []*rig.Child {
+	t.Helper()
+	r := newRig(t)
 	servers := make([]*rig.Child, n)
 	for i := range servers {
+		var err error
 		all := append([]string{"--enable-debug-command", "yes"}, args...)
 		if servers[i], err = r.Redis(context.Background(), 1, all...); err != nil {
 			t.Fatal(err)

@@ -35,7 +35,7 @@ type composition struct {
 	out    intake
 	next   int  // of order, the element that is being copied
 	own    int  // of slots, the next
-	at     int  // where in the server's reply, or in an own answer, the rest of it begins
+	at     int  // where the rest of that answer begins
 	theirs int  // where the rest of the server's reply begins
 	torn   bool // the server's reply ends too soon
 	scan   codec.ReplyScanner

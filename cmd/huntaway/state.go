@@ -104,13 +104,7 @@ func (p *proxy) verdicts() []verdict {
 	if !p.engine.Alive() {
 		all[1].bad = "one has not ticked for 5 s"
 	}
-	page := statusPage{}
-	states, groups := p.states(), p.groupStates()
-	for _, s := range p.pools {
-		pool := s.status(states, groups)
-		s.heardOf(&pool, p)
-		page.Pools = append(page.Pools, pool)
-	}
+	page := statusPage{Pools: p.poolStatus()}
 	for i := range page.Pools {
 		all = append(all, page.Pools[i].verdict())
 	}

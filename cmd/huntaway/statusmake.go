@@ -17,12 +17,7 @@ import (
 // status is what is known of everything, what is wrong first.
 func (p *proxy) status() *statusPage {
 	page := &statusPage{Version: statusVersion, Huntaway: version, Problems: []statusProblem{}}
-	states, groups := p.states(), p.groupStates()
-	for _, s := range p.pools {
-		pool := s.status(states, groups)
-		s.heardOf(&pool, p)
-		page.Pools = append(page.Pools, pool)
-	}
+	page.Pools = p.poolStatus()
 	page.judge()
 	page.judgeProcess(p)
 	page.sort()
@@ -55,6 +50,17 @@ func (p *proxy) groupStates() map[post]ha.GroupStatus {
 		groups[post{g.Pool, g.Group}] = g
 	}
 	return groups
+}
+
+// poolStatus is what is known of every pool.
+func (p *proxy) poolStatus() (all []statusPool) {
+	states, groups := p.states(), p.groupStates()
+	for _, s := range p.pools {
+		pool := s.status(states, groups)
+		s.heardOf(&pool, p)
+		all = append(all, pool)
+	}
+	return all
 }
 
 // status is one pool, in the order of its table.

@@ -59,8 +59,8 @@ func (m *Machine) outmarkedBy(r *member, all []*member) bool {
 // isUnknown tells whether nobody has seen yet what the group's master is, and no state file says it.
 func (m *Machine) isUnknown() bool { return m.o.Mode == Local && m.unread && m.known.at == 0 }
 
-// mistrusted tells whether the table's master answers at a start without a state file, and is not believed, or not yet: others
-// answer that have what it lacks. These are returned once it is known.
+// mistrusted weighs the table's master where it answers at a start without a state file (trust), and tells whether it is not
+// believed, or not yet: others answer that have what it lacks. These are returned once it is known.
 func (m *Machine) mistrusted() (by []*member, yes bool) {
 	b := m.member(m.master)
 	if !m.isUnknown() || !m.isMaster(b) {
@@ -87,9 +87,10 @@ func (m *Machine) isGuessHere(b *member) bool {
 	})
 }
 
-// shelter has replicas with the group's data, by their mark, follow nobody while a start without a state file waits for a master that does not answer: who
-// comes up at its address, with an old dump or with nothing, they would copy by themselves before anybody has looked at him.
-// They follow the master again once that is believed. It is not by those who have what it lacks.
+// shelter has replicas with the group's data, by their mark, follow nobody while a start without a state file waits for a
+// master that does not answer: who comes up at its address, with an old dump or with nothing, they would copy by themselves
+// before anybody has looked at him. They follow the master again once that is believed. It is not by those who have what it
+// lacks.
 func (m *Machine) shelter(by []*member) {
 	b := m.member(m.master)
 	if !m.isUnknown() || b == nil || m.reached*2 < m.others {
