@@ -20,8 +20,9 @@ type ServerLimits struct {
 	Query int64 // client-query-buffer-limit: of what is read and not executed; 0: not told
 
 	// By what it closes a connection that is owed much; "" where it does not.
-	Output string // of client-output-buffer-limit the words about normal clients
-	Memory string // maxmemory-clients
+	Output        string // of client-output-buffer-limit the words about normal clients
+	Subscriptions string // and those about pubsub
+	Memory        string // maxmemory-clients
 }
 
 // Forks of Redis, and versions, lack some of these; then their defaults hold.
@@ -54,6 +55,9 @@ func limitsOf(ctx context.Context, c *redis.Client) ServerLimits {
 	l.Bulk, l.Query = wholeOf(said[nameBulk]), wholeOf(said[nameQuery])
 	if value := said[nameOutput]; !roomForReplies(value, "") {
 		l.Output = strings.Join(outputLimits(value, "normal"), " ")
+	}
+	if value := said[nameOutput]; !roomForMessages(value, "") {
+		l.Subscriptions = strings.Join(outputLimits(value, "pubsub"), " ")
 	}
 	if value := said[nameMemory]; !noEviction(value, "") {
 		l.Memory = value
@@ -89,6 +93,11 @@ func outputRoom(limits []string, hard, soft int64) bool {
 // roomForReplies looks at the limits of normal clients alone.
 func roomForReplies(value, _ string) bool {
 	return outputRoom(outputLimits(value, "normal"), leastOutput, leastOutput)
+}
+
+// roomForMessages looks at the limits of those who are subscribed alone.
+func roomForMessages(value, _ string) bool {
+	return outputRoom(outputLimits(value, "pubsub"), leastOutput, leastOutput)
 }
 
 // noEviction looks at maxmemory-clients, which is in bytes or a share of maxmemory.

@@ -2,6 +2,7 @@ package ha
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,10 +23,10 @@ func TestLearnLimits(t *testing.T) {
 			t.Errorf("got %+v; want nothing, %+v, nothing", got, want)
 		}
 	}
-	ask(ServerLimits{Known: true, Bulk: 1 << 20, Query: 2 << 20})
+	ask(ServerLimits{Known: true, Bulk: 1 << 20, Query: 2 << 20, Subscriptions: "33554432 8388608 60"})
 	c := Access{}.complete().open("tcp", one.addr())
 	defer c.Close()
-	for name, value := range map[string]string{"proto-max-bulk-len": "3mb", "client-output-buffer-limit": "normal 8mb 4mb 10", "maxmemory-clients": "4mb"} {
+	for name, value := range map[string]string{"proto-max-bulk-len": "3mb", "client-output-buffer-limit": "normal 8mb 4mb 10 pubsub 0 0 0", "maxmemory-clients": "4mb"} {
 		if err := c.ConfigSet(t.Context(), name, value).Err(); err != nil {
 			t.Fatal(err)
 		}
@@ -47,6 +48,10 @@ func TestRoomForReplies(t *testing.T) {
 	} {
 		if got := roomForReplies(value, ""); got != want {
 			t.Errorf("%q: got %t; want %t", value, got, want)
+		}
+		turned := strings.NewReplacer("normal", "pubsub", "pubsub", "normal").Replace(value)
+		if got := roomForMessages(turned, ""); got != want {
+			t.Errorf("%q: got %t; want %t", turned, got, want)
 		}
 	}
 	for value, want := range map[string]bool{"0": true, "0%": true, "1": false, "5%": false, "": true, "x": true} {

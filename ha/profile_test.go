@@ -30,7 +30,7 @@ func well(n int) (*shard.Group, []*testimony) {
 				"repl-ping-replica-period": "1", "repl-timeout": "10", "repl-backlog-size": "67108864",
 				"replica-read-only": "yes", "busy-reply-threshold": "3000", "tcp-keepalive": "60", "appendonly": "yes", "save": "",
 				"maxmemory-clients":          "0",
-				"client-output-buffer-limit": "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"}}
+				"client-output-buffer-limit": "normal 0 0 0 slave 268435456 67108864 60 pubsub 0 0 0"}}
 		s.repl.RunID = s.server.Addr
 		if i == 0 {
 			s.told["role"], s.repl = "master", vital.Replication{RunID: "m"}
@@ -138,6 +138,8 @@ func TestProfileFinds(t *testing.T) {
 			"10.0.0.1:6379", "client-output-buffer-limit", "'normal 0 0 0'"},
 		{"a soft one", conf(1, "client-output-buffer-limit", "normal 0 8388608 10 slave 268435456 67108864 60 pubsub 0 0 0"), Doubtful,
 			"10.0.0.2:6379", "client-output-buffer-limit", "'normal 0 0 0'"},
+		{"Redis' own limit of subscriptions", conf(1, "client-output-buffer-limit", "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"), Doubtful,
+			"10.0.0.2:6379", "client-output-buffer-limit", "'pubsub 0 0 0'"},
 		{"eviction of clients", conf(2, "maxmemory-clients", "5%"), Doubtful, "10.0.0.3:6379", "maxmemory-clients", "maxmemory-clients 0"},
 		{"settings that are kept secret", func(_ *shard.Group, all []*testimony) {
 			all[1].conf, all[1].confErr = nil, errors.New("NOPERM no")

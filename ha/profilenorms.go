@@ -31,6 +31,7 @@ var norms = []norm{
 	{"tcp-keepalive", "", always("30"), between(1, 60), "connections of clients and replicas that died without a word are found after so many seconds", anyway},
 	{"client-output-buffer-limit", "", wantReplicaBuffer, replicaBuffer, "a replica that falls behind by less must not be cut off", replicated},
 	{nameOutput, "", always("normal 0 0 0"), roomForReplies, "many clients share a connection, and all of them lose it when one of them is owed more; no limit, or 1 GiB and more", anyway},
+	{nameOutput, "", always("pubsub 0 0 0"), roomForMessages, "likewise all who are subscribed, when more than that is published at once; no limit, or 1 GiB and more", anyway},
 	{nameMemory, "", always("0"), noEviction, "likewise when the server closes what owes most of its memory", anyway},
 }
 

@@ -54,6 +54,10 @@ func (p *proxy) warnOfOutput(pool, server string, now, before ha.ServerLimits) {
 	if now.Output != "" && now.Output != before.Output {
 		p.log.Warn(closes, "pool", pool, "server", server, "client-output-buffer-limit", "normal "+now.Output, "want", "normal 0 0 0")
 	}
+	if now.Subscriptions != "" && now.Subscriptions != before.Subscriptions { // Redis' own default, and no harm without subscribers
+		p.log.Info("server closes the connection that all subscriptions share, when more is published at once",
+			"pool", pool, "server", server, "client-output-buffer-limit", "pubsub "+now.Subscriptions, "want", "pubsub 0 0 0")
+	}
 	if now.Memory != "" && now.Memory != before.Memory {
 		p.log.Warn(closes, "pool", pool, "server", server, "maxmemory-clients", now.Memory, "want", "0")
 	}

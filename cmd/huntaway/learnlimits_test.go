@@ -41,6 +41,7 @@ func TestServersLimitsAreKept(t *testing.T) {
 	proxy := running(t, file)
 	proxy.says(`"proto-max-bulk-len":1048576,`)
 	proxy.says(`"client-output-buffer-limit":"normal 8388608 0 0"`)
+	proxy.says(`"client-output-buffer-limit":"pubsub 33554432 8388608 60"`)
 	proxy.says(`"maxmemory-clients":"67108864"`)
 	user := client(t, listen)
 	eventually(t, "the limit to hold", func() bool {
