@@ -171,7 +171,7 @@ func TestForeignServer(t *testing.T) {
 	tr.all[0].must("SET", "theirs", "1")
 	tr.all[0].must("CONFIG", "SET", "requirepass", "")
 	id := tr.Table().Groups[0].Master
-	tr.said("holds the data of somebody else")
+	tr.said("holds data of which nothing shows that they are this group's")
 	tr.settled(id, map[int32]string{1: "[2]", 2: "[1]"}[id])
 	if got := tr.all[0].must("GET", "theirs"); got != "1" {
 		t.Errorf("the stranger's key: got %v; want 1", got)

@@ -193,9 +193,6 @@ func (t *task) identify() error {
 	t.ev.Mark.Keys = keysIn(text.Val()) - own.Val()
 	m, err := readMark(fetch(t.ctx, t.c, markerKey(t.order.group), markMost))
 	t.ev.Mark.Epoch = m.is
-	if err == nil && m.is == 0 && t.ev.Mark.Keys > 0 && t.order.target != "" {
-		t.ev.Mark.Drawn, t.ev.Mark.Shared = t.draw()
-	}
 	if redis.IsMasterDownError(err) {
 		return nil
 	}

@@ -47,7 +47,7 @@ func (m *Machine) richer(b *member) bool {
 	if master == nil {
 		return false
 	}
-	unknown := !b.weighed && !m.carriesOn(&b.repl) && b.looked && b.mark.Keys > 0 && (b.mark.Epoch > 0 || m.familiar(b))
+	unknown := !b.weighed && !m.carriesOn(&b.repl) && b.looked && b.mark.Keys > 0 && b.mark.Epoch > 0
 	return slices.ContainsFunc(m.abandoned, func(f past) bool {
 		has := m.worthFor(&b.repl, f)
 		return has == worthless && unknown || has.compare(m.worthFor(&master.repl, f)) > 0

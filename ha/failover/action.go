@@ -75,7 +75,6 @@ type Intent struct {
 	RunID     string `json:"run_id"`              // its process, as last seen
 	Lineage   string `json:"lineage"`             // its replication id, as last seen
 	Offset    int64  `json:"offset"`              // its offset, as last seen
-	Reigned   string `json:"reigned,omitempty"`   // addresses of masters before Master, newest last, separated by spaces
 	Former    string `json:"former,omitempty"`    // replication ids before Lineage, newest last, separated by spaces
 	Begun     string `json:"begun,omitempty"`     // "": nothing; else the state that was entered: freezing, promoting
 	Candidate string `json:"candidate,omitempty"` // whom Begun is about to make master

@@ -162,9 +162,9 @@
 // it out of the readers). In local mode it is asked what it holds, and demoted when its data
 // are kin to the group's or to a former lineage's, when it is a process that was our master,
 // when it has the marker key that only this group's masters write, or when it holds nothing; a
-// stranger's data are never touched, and reported. An address proves nothing alone: where neither lineage nor mark tells,
-// since clients can delete that, a server that answers where our master was is one of ours when the master has at
-// least three in four of its keys, drawn at random, and there are eight to draw. A member that follows
+// stranger's data are never touched, and reported. An address proves nothing, nor do the names of keys or most of
+// their values: somebody may have gone on with a copy of the group's. So who has started from an append-only file after clients had
+// deleted the mark is left alone, until an operator makes it empty. A member that follows
 // somebody else than the group's master is pointed at it, under the same condition, one full copy
 // at a time.
 //

@@ -51,10 +51,6 @@ type Event struct {
 type Mark struct {
 	Keys  int64  // how many there are in its database, DBSIZE
 	Epoch uint64 // the value of the group's marker key; 0: it has none
-
-	// Of one without a mark, when Identify names a Target: how many of its keys were drawn at random, and how many of
-	// them that one has too.
-	Drawn, Shared int
 }
 
 // WishKind is what an operator wants.

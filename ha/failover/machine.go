@@ -55,7 +55,6 @@ type Machine struct {
 	descents  descents
 	losses    []loss   // what an operator has yet to acknowledge, oldest first
 	heirs     []string // the lineages of who was made master since the last publication, newest last
-	reigned   []string // addresses of masters before this one, newest last
 	former    []past   // masters before it, newest last
 	abandoned []past   // what masters had that came back without it and were taken all the same, while somebody may have it; oldest first
 
@@ -124,7 +123,6 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	for _, lineage := range strings.Fields(intent.Former) {
 		m.former = append(m.former, past{Lineage: lineage})
 	}
-	m.reigned = strings.Fields(intent.Reigned)
 	m.readDescents(intent.Descents)
 	m.abandoned, m.losses = readAbandoned(intent.Abandoned), readLosses(intent.Losses)
 	m.forged = readNumbers(intent.Forged, strconv.ParseUint)

@@ -18,7 +18,6 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 		m.bereave(b, was)
 	}
 	m.bury(was)
-	m.retire(id)
 	m.master, m.tabled, m.held, m.hushed, m.thinSince = id, id, false, false, 0
 	if id != before {
 		m.announced.objected = 0 // it was about that one

@@ -29,7 +29,7 @@ func (m *Machine) realign() {
 		case b.repl.Replica && m.inLine(b):
 			b.detachedAt, b.strange, b.ledAt, b.leftTo = 0, false, 0, ""
 		case b.strange || !b.examined() && (!b.repl.Replica || !m.ours(b) || m.unmeasured(b) || m.led(b)):
-			m.rejoin(Identify, b, m.comparable(b))
+			m.rejoin(Identify, b, -1)
 		case m.kept(b):
 			m.leave(b)
 		case m.mayJoin(b):
@@ -109,43 +109,15 @@ func (m *Machine) ours(b *member) bool {
 	return false
 }
 
-// mayJoin tells whether a server may be made to follow the master: its data are ours,
-// by lineage, by process, by the marker that only this group's masters write, or by their keys; or it
-// has none.
+// mayJoin tells whether a server may be made to follow the master, which overwrites what it has: its data are ours,
+// by lineage, by process, or by the marker that only this group's masters write; or it has none. Where it answers and which
+// keys it has proves nothing: those of another environment have the same names, and a copy of the group's data that others have
+// gone on with has mostly the same values.
 func (m *Machine) mayJoin(b *member) bool {
 	if m.later(b) || m.richer(b) {
 		return false
 	}
-	return m.ours(b) || b.looked && (b.mark.Keys == 0 || b.mark.Epoch > 0 && b.mark.Epoch <= m.epoch || m.familiar(b))
-}
-
-// drawnLeast is how many different keys of a server must have been compared, to tell anything.
-const drawnLeast = 8
-
-// familiar tells whether a server without a mark, which clients can delete, is a master of before that has started from an
-// append-only file, so that its lineage tells nothing either: it answers where our master was, which proves nothing
-// alone, and of its keys, drawn at random, the master has nearly all too.
-func (m *Machine) familiar(b *member) bool {
-	return b.mark.Epoch == 0 && b.mark.Drawn >= drawnLeast && b.mark.Shared*4 >= b.mark.Drawn*3 && m.hasReigned(b)
-}
-
-// comparable returns with whom the keys of a server are compared, -1: with nobody's.
-func (m *Machine) comparable(b *member) int32 {
-	if m.hasReigned(b) {
-		return m.master
-	}
-	return -1
-}
-
-// hasReigned tells whether the group's master was at the server's address.
-func (m *Machine) hasReigned(b *member) bool { return slices.Contains(m.reigned, b.Addr) }
-
-// retire notes where the master was that id replaces.
-func (m *Machine) retire(id int32) {
-	if b := m.member(m.master); b != nil && b.ID != id {
-		m.reigned = append(slices.DeleteFunc(m.reigned, func(addr string) bool { return addr == b.Addr }), b.Addr)
-		m.reigned = m.reigned[max(0, len(m.reigned)-formerMost):]
-	}
+	return m.ours(b) || b.looked && (b.mark.Keys == 0 || b.mark.Epoch > 0 && b.mark.Epoch <= m.epoch)
 }
 
 // inLine tells whether a replica follows the master: by its address, or by one that we do not
@@ -228,10 +200,6 @@ func (m *Machine) identified(b *member, ev Event) {
 	switch {
 	case m.mayJoin(b):
 		b.strange = false // it was made empty meanwhile, perhaps
-		if !m.ours(b) && m.familiar(b) {
-			m.note(b.Addr+" has this group's data, without its mark",
-				fmt.Sprintf("it was master, and of %d keys drawn there %s has %d", b.mark.Drawn, m.name(m.master), b.mark.Shared))
-		}
 		m.tellLoss(b)
 	case b.strange:
 		b.again = m.now + strangerPause
@@ -255,18 +223,19 @@ func (m *Machine) shun(b *member) {
 		return // the alarms say that of the last two
 	}
 	b.strange, b.again = true, m.now+strangerPause
-	m.note(b.Addr+" holds the data of somebody else and is left alone",
+	m.note(b.Addr+" holds data of which nothing shows that they are this group's, and is left alone",
 		fmt.Sprintf("lineage %s, %d keys, no mark of this group", b.repl.ID, b.mark.Keys))
 }
 
 // adviceOnStranger says what can be done with a server whose data are somebody else's for all that is known. While the group's
 // master has not been seen to hold anything they may be all that there is, and nobody is told to throw them away.
 func (m *Machine) adviceOnStranger(b *member) string {
+	other := "if they are somebody else's, take it out of the group in the file"
 	if up := m.member(m.master); up != nil && up.looked && up.mark.Keys > 0 {
-		return "make it empty (FLUSHALL there)"
+		return other + "; if nobody wants them, as those of an old master whose mark was deleted, make it empty (FLUSHALL there), and it follows " + up.Addr
 	}
-	return fmt.Sprintf("if they are the group's, of which %s is not known to hold any, huntaway resolve --group %s --master %s makes it master",
-		m.name(m.master), m.group, b.Addr)
+	return fmt.Sprintf("%s; if they are the group's, of which %s is not known to hold any, huntaway resolve --group %s --master %s makes it master",
+		other, m.name(m.master), m.group, b.Addr)
 }
 
 // tellLoss says what a master beside ours has that ours lacks, and which is lost when it follows. A process that has

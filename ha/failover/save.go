@@ -123,7 +123,6 @@ func (m *Machine) standing() Intent {
 		}
 	}
 	i.Former, i.Descents = strings.Join(before, " "), m.spellDescents()
-	i.Reigned = strings.Join(m.reigned, " ")
 	i.Abandoned, i.Losses = spellAbandoned(m.abandoned), spellLosses(m.losses)
 	return i
 }

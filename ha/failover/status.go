@@ -49,7 +49,8 @@ func (m *Machine) alarms() (all []string) {
 	when(m.latched() != "", "automatic failover is off: "+m.latched())
 	when(m.stoodDown(), "another monitor is active: "+m.rival)
 	for _, b := range m.members {
-		when(b.strange, b.Addr+" holds the data of somebody else and is left alone; "+m.adviceOnStranger(b)+", or take it out of the group in the file")
+		when(b.strange, fmt.Sprintf("%s holds data of which nothing shows that they are this group's (%d keys, no mark, an unknown replication id), and is left alone; %s",
+			b.Addr, b.mark.Keys, m.adviceOnStranger(b)))
 		when(m.dissents(b) && m.later(b), fmt.Sprintf("%s was made master by another process, by its mark of epoch %d; huntaway resolve --group %s --master ADDRESS says which one counts",
 			m.leaderOf(b), b.mark.Epoch, m.group))
 		when(b.leftTo != "" && m.dissents(b) && !m.later(b), fmt.Sprintf("%s follows %s, and is left to it: %s; huntaway resolve --group %s --master ADDRESS says which one counts",

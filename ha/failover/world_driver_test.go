@@ -255,12 +255,6 @@ func (w *world) report(j job2, err error, b *box) {
 	if (err == nil || noReplicas(err)) && j.a.Op.inspects() {
 		ev.Repl = w.info(b)
 		ev.Mark, ev.Found = Mark{Keys: b.keys, Epoch: b.mark}, w.found
-		if j.a.Op == Identify && j.a.Target >= 0 && b.mark == 0 && b.keys > 0 {
-			ev.Mark.Drawn = 9
-			if up := w.boxes[j.a.Target]; up.foreign == b.foreign {
-				ev.Mark.Shared = 9
-			}
-		}
 	}
 	if err == nil && j.a.Op.inspects() && b.fault == vital.FaultMisconf {
 		ev.Fault = b.fault
