@@ -118,6 +118,7 @@ func (w *watch) beat(s *steward) {
 		status := s.machine.Status()
 		l.claim = status.State == failover.Healthy || status.State == failover.Settling
 		l.doubted = !l.claim
+		l.process = status.Process
 		l.epoch, l.sure, l.left = status.Epoch, status.EpochSure, status.EpochLeft
 	}
 	ctx := w.ctx
@@ -162,6 +163,7 @@ type look struct {
 	epoch     uint64   // with claim: of the group
 	sure      bool     // no mark can be of a later one
 	left      bool     // the master has been given the mark of it
+	process   string   // the master's, as the machine has accepted it; "": it is not told
 	heart     *heart   // the steward's
 
 	byKey bool // who was heard at the master is known by a heartbeat alone that a badge should stand for
@@ -320,6 +322,14 @@ func (l *look) disown(addr string, b beat) {
 	}
 }
 
+// leads tells whether a connection is to the process that the machine takes for the master. A name may lead to another one a
+// moment before probes do, and a stranger that were given the group's mark would be taken for one of the group's, and
+// overwritten.
+func (l *look) leads(ctx context.Context, c redis.Cmdable) bool {
+	r, err := inquire(ctx, c)
+	return (err == nil || beginsWith(err, "MISCONF ")) && (l.process == "" || r.RunID == "" || r.RunID == l.process)
+}
+
 // guard keeps the group's mark on the master what it was made, once the machine knows what that is: who alone is
 // active is the only one to change it. One that the machine has yet to leave there is written without a word.
 func (l *look) guard(ctx context.Context, c *redis.Client, addr string, m mark) {
@@ -331,7 +341,16 @@ func (l *look) guard(ctx context.Context, c *redis.Client, addr string, m mark) 
 		h.marked = l.epoch
 		return
 	}
-	err := writeMark(ctx, c, l.group, l.epoch, m)
+	conn := c.Conn() // whose process is known once it has said so
+	defer conn.Close()
+	if !l.leads(ctx, conn) {
+		return
+	}
+	m, err := readMark(fetch(ctx, conn, markerKey(l.group), markMost))
+	if err != nil || m.is == l.epoch && m.what == "" {
+		return
+	}
+	err = writeMark(ctx, conn, l.group, l.epoch, m)
 	if l.left || h.marked == l.epoch || m.what != "" || m.is > l.epoch {
 		now := "put right"
 		if err != nil {

@@ -488,6 +488,28 @@ func TestForgedMark(t *testing.T) {
 	}
 }
 
+// TestMarkOfTheMasterAlone: where the master's name leads to another process a moment before probes do, that is not given the
+// group's mark, by which it would be taken for one of the group's.
+func TestMarkOfTheMasterAlone(t *testing.T) {
+	i, stranger := launch(t), launch(t)
+	a := listening(t, i, nameA)
+	r, err := inquire(t.Context(), i.Client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.look.process, a.look.epoch, a.look.sure = r.RunID, 7, true
+	a.active("at the start")
+	if a.active("at the master"); i.must("GET", markerKey("g")) != "7" {
+		t.Errorf("got the mark %v; want 7", i.must("GET", markerKey("g")))
+	}
+	a.look.access.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, stranger.addr())
+	}
+	if a.active("at the stranger's"); stranger.must("EXISTS", markerKey("g")) != int64(0) || a.odd != "" {
+		t.Errorf("got the mark %v and %q; want none", stranger.must("GET", markerKey("g")), a.odd)
+	}
+}
+
 // TestBeatsOverheard: a dead master's heartbeat on its replicas is believed until it expires, but not
 // where our own stood.
 func TestBeatsOverheard(t *testing.T) {

@@ -139,6 +139,7 @@ type Status struct {
 	Master    int32  // -1: none
 	Epoch     uint64 // of the last publication
 	Held      bool
+	Process   string   // the master's run id, as it was accepted; "": not known
 	EpochSure bool     // no mark that a server has can be of a later epoch
 	EpochLeft bool     // the master has been given the mark of this one
 	Forbidden string   // why it does not act although it would; "": nothing forbids it

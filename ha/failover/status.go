@@ -11,7 +11,7 @@ import (
 // Status returns what the machine thinks of its group.
 func (m *Machine) Status() Status {
 	s := Status{
-		Group: m.group, State: m.state, Since: m.since, Master: m.tabled, Epoch: m.epoch, Held: m.held,
+		Group: m.group, State: m.state, Since: m.since, Master: m.tabled, Epoch: m.epoch, Held: m.held, Process: m.known.RunID,
 		EpochSure: m.tally.sure, EpochLeft: m.isLeft(),
 		Forbidden: m.forbidden, Latched: m.latched(), Recent: m.lastHour(append(slices.Clone(m.released), m.recent...)), Alarms: m.alarms(),
 	}
