@@ -120,10 +120,12 @@ func (d *Detector) heard(s *server, ev Event) {
 	switch ev.Kind {
 	case Probed:
 		d.probed(s, ev)
-	case LinkLost:
+	case LinkLost, LinkExchanged:
 		s.lostAt = d.now // it may be another process already, with older data
 		d.cover(s, 0)
-		d.failed(s)
+		if ev.Kind == LinkLost {
+			d.failed(s)
+		}
 		d.ask(s)
 	case LinkOpened:
 		d.succeeded(s)
@@ -166,6 +168,7 @@ func (s *server) record(ev Event) {
 	if !s.answered {
 		return
 	}
+	s.exchanged = s.exchanged || s.repl.RunID != "" && s.repl.RunID != ev.Repl.RunID
 	s.repl, s.askedAt = ev.Repl, ev.Sent
 	if ev.Repl.LinkUp {
 		s.linkDownAt = 0
@@ -287,7 +290,7 @@ func (d *Detector) apply(s *server, v verdict) {
 	}
 	switch {
 	case v.weight == good:
-		s.goods, s.doubts = s.goods+1, 0
+		s.goods, s.doubts, s.exchanged = s.goods+1, 0, false
 		if d.mayEnter(s) {
 			v.weight = proven
 		}
@@ -355,11 +358,12 @@ func (d *Detector) regroup(g *group) {
 }
 
 // wellReaders returns those of whom nothing bad is known. One whose links broke may have been
-// started anew without its data, which only a probe that was sent since can tell.
+// started anew without its data, which only a probe that was sent since can tell; and of another process
+// than it was the data may be anybody's as long as that waits for the master's word.
 func (g *group) wellReaders() []int32 {
 	var ids []int32
 	for _, s := range g.members {
-		if s != g.master && s.lostAt == 0 && (s.state == In || s.state == Suspect && s.reason.askMaster()) {
+		if s != g.master && s.lostAt == 0 && (s.state == In || s.state == Suspect && s.reason.askMaster() && !s.exchanged) {
 			ids = append(ids, s.id)
 		}
 	}
@@ -370,7 +374,7 @@ func (g *group) wellReaders() []int32 {
 func (g *group) lastResort() []int32 {
 	var ids []int32
 	for _, s := range g.members {
-		if s != g.master && (s.state == Suspect || s.state == In && s.lostAt != 0) {
+		if s != g.master && (s.state == Suspect && !s.exchanged || s.state == In && s.lostAt != 0) {
 			ids = append(ids, s.id)
 		}
 	}

@@ -104,6 +104,15 @@
 // not answered in time, a name that leads nowhere (unresolved), BUSY, an error nobody knows, and
 // anything that the master may still explain.
 //
+// # Who answers at an address
+//
+// The table names the process that each server of a group was when it was last looked at
+// (shard.Table.Process, a run_id). A new link of the data path asks which one it has got, hangs up on any
+// other, and reports it (Exchanged); that is a lost link to the detector and the machine, and has
+// the server asked anew, over new connections. What the answer means is carried out first: reads go elsewhere, the
+// group is held. Only then does the table name the new process; the one at the master's address when the
+// group is held no longer. Groups of one server and a Redis Cluster's take whoever answers.
+//
 // # A dead master does not take its replicas along
 //
 // A replica with a broken link is condemned only by evidence that its master has been

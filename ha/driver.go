@@ -55,6 +55,8 @@ type watch struct {
 	stewards []*steward        // of the groups of seen that have more than one server, in their order
 	hands    map[int32]*hand   // by server ID; hired when first needed
 	contacts map[int32]contact // by server ID
+
+	newcomers map[int32]string // by server ID: the run_id, see admit
 }
 
 func newWatch(o PoolOptions, v *vault, note func(Transition)) *watch {
@@ -73,6 +75,8 @@ func newWatch(o PoolOptions, v *vault, note func(Transition)) *watch {
 		vault:    v,
 		hands:    make(map[int32]*hand),
 		contacts: make(map[int32]contact),
+
+		newcomers: make(map[int32]string),
 	}
 	if s, surveys := w.arbiter.(*survey); surveys {
 		s.call = w.offer
@@ -157,6 +161,7 @@ func (w *watch) run(ctx context.Context) {
 		case <-timer.C:
 			w.step(ctx, Event{Kind: Tick})
 		}
+		w.admit()
 		timer.Reset(time.Duration(w.next() - perf.Now()))
 	}
 }
@@ -184,8 +189,12 @@ func (w *watch) next() int64 {
 func (w *watch) step(ctx context.Context, ev Event) {
 	w.follow(ctx)
 	ev.At = perf.Now()
-	if ev.Kind == Probed {
+	switch ev.Kind {
+	case Probed:
 		w.meet(ev)
+		w.introduce(ev)
+	case LinkExchanged:
+		w.callAnew(ev.Server)
 	}
 	w.perform(w.detector.Step(ev.asRead(), nil))
 	w.follow(ctx) // somebody else may have published while perform did
@@ -304,6 +313,8 @@ type prober struct {
 	results       chan<- Event  // the watch's
 	cancel        context.CancelFunc
 
+	anew atomic.Bool // who answers a new connection is to be asked: another process than who answers ours
+
 	// Owned by the goroutine.
 	client *redis.Client // nil while there is no connection worth keeping
 }
@@ -329,6 +340,9 @@ func (p *prober) run(ctx context.Context) {
 // probe asks once. A connection that was lost since the last time says nothing about the
 // server of today, so it is asked again on a new one.
 func (p *prober) probe(ctx context.Context) Event {
+	if p.anew.Swap(false) {
+		p.hangUp()
+	}
 	fresh := p.client == nil
 	ev := p.attempt(ctx)
 	if ev.Fault == faultLost && !fresh {

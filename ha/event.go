@@ -15,12 +15,13 @@ type EventKind uint8
 
 // The events.
 const (
-	Tick        EventKind = iota // time has passed; the driver sends one when Next is due
-	Probed                       // a probe ended: Fault, or Repl when there is none
-	LinkLost                     // the data path lost or could not open a link
-	LinkOpened                   // the data path opened a link
-	ReadOnly                     // the data path had a write refused with READONLY
-	LinkStalled                  // the server owes the data path replies and is silent
+	Tick          EventKind = iota // time has passed; the driver sends one when Next is due
+	Probed                         // a probe ended: Fault, or Repl when there is none
+	LinkLost                       // the data path lost or could not open a link
+	LinkOpened                     // the data path opened a link
+	ReadOnly                       // the data path had a write refused with READONLY
+	LinkStalled                    // the server owes the data path replies and is silent
+	LinkExchanged                  // another process answered the data path than the one that the table names
 )
 
 // An Event is what the Detector learns, and when. Immutable.

@@ -156,6 +156,10 @@ func (m *Monitor) exchange(name string, w *watch) {
 // LinkUp hears that the data path opened a link. It never blocks.
 func (m *Monitor) LinkUp(pool string, server int32) { m.report(pool, server, LinkOpened) }
 
+// Exchanged hears that another process answered the data path than the one that was last looked at. It
+// never blocks.
+func (m *Monitor) Exchanged(pool string, server int32) { m.report(pool, server, LinkExchanged) }
+
 // LinkFailed hears that the data path lost a link or could not open one; the cause is for
 // the data path's own log. It never blocks.
 func (m *Monitor) LinkFailed(pool string, server int32, _ error) { m.report(pool, server, LinkLost) }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -51,6 +52,8 @@ type hand struct {
 	outcomes      chan<- outcome
 	cancel        context.CancelFunc
 
+	anew atomic.Bool // as a prober's
+
 	// Owned by the goroutine.
 	client *redis.Client // nil while there is no connection worth keeping
 }
@@ -82,6 +85,9 @@ func (h *hand) obey(ctx context.Context, o order) outcome {
 	ctx, cancel := context.WithDeadline(ctx, o.until)
 	defer cancel()
 	out := outcome{group: o.group, addr: h.addr}
+	if h.anew.Swap(false) {
+		h.hangUp()
+	}
 	fresh := h.client == nil
 	out.ev = h.attempt(ctx, &o, &out)
 	if err := out.ev.Err; err != nil && !fresh && classify(err) == faultLost {

@@ -129,6 +129,7 @@ type server struct {
 	askedAt    int64             // when that probe was sent
 	linkDownAt int64             // first probe that found the link down, 0 while it is up
 	strangerAt int64             // first probe that found another lineage, 0 while it is the master's
+	exchanged  bool              // another process answers than before, of which nothing good is known yet
 	behind     int64             // bytes, at the newest answer
 	lag        int64             // nanoseconds, likewise
 	measured   bool              // the newest probe had an answer from which that is known

@@ -231,7 +231,7 @@ func (w *watch) tell(ev Event) {
 	}
 	to := failover.Event{Kind: heardAs[ev.Kind], Server: ev.Server, Sent: ev.Sent, Fault: ev.Fault, Repl: ev.Repl, Text: ev.Cause}
 	w.consultNamed(w.seen.Groups[g].Name, to)
-	if w.arbiter != nil && (ev.Kind == LinkLost || ev.Kind == ReadOnly) {
+	if w.arbiter != nil && (ev.Kind == LinkLost || ev.Kind == LinkExchanged || ev.Kind == ReadOnly) {
 		w.arbiter.poke()
 	}
 }
@@ -240,6 +240,7 @@ func (w *watch) tell(ev Event) {
 var heardAs = [...]failover.EventKind{
 	Tick: failover.Tick, Probed: failover.Probed, LinkLost: failover.LinkLost,
 	LinkOpened: failover.LinkOpened, ReadOnly: failover.ReadOnly, LinkStalled: failover.Stalled,
+	LinkExchanged: failover.LinkLost,
 }
 
 // tick tells those whose time has come.

@@ -171,6 +171,9 @@
 //
 // # Outages
 //
+// A new link carries nothing before it is known that its server is the process that the table names
+// ([link.recognises]).
+//
 // A link that is lost is dialed at once, and what has not been sent waits there: that the connection
 // is gone does not mean that the server is ([link.mayComeBack]). When the dial fails, it is down.
 //

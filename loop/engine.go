@@ -90,6 +90,7 @@ func (deaf) LinkUp(string, int32)            {}
 func (deaf) LinkFailed(string, int32, error) {}
 func (deaf) Demoted(string, int32)           {}
 func (deaf) Stalled(string, int32)           {}
+func (deaf) Exchanged(string, int32)         {}
 func (deaf) Moved(string)                    {}
 
 // Clients is how many clients are connected, or about to be.

@@ -112,7 +112,7 @@ func (st *stage) connect(l *link) *memWire {
 	c := &call{l: l}
 	m := st.server(c, l.server.Addr)
 	c.opened(m)
-	_, replies := greeting(&l.pw.opt.PoolOptions, l.dialect)
+	_, replies := greeting(&l.pw.opt.PoolOptions, l.dialect, false)
 	for range len(replies) - 1 {
 		m.arrive("+OK\r\n")
 	}

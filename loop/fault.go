@@ -35,6 +35,7 @@ var (
 	faultNoEcho     = &fault{notExecuted, "scripts, functions and modules need ECHO, which is not allowed to us", true}
 	faultFull       = &fault{notExecuted, "the server has too many clients", true}
 	faultRefused    = &fault{notExecuted, "the server refused the handshake", true}
+	faultStranger   = &fault{notExecuted, "another process answers, which has yet to be looked at,", true}
 	faultLost       = &fault{unknown, "connection lost", true}
 	faultTimeout    = &fault{unknown, "timed out", true}
 	faultSilent     = &fault{unknown, "the server has been silent for too long", true}

@@ -17,7 +17,8 @@ const (
 	stepAuth  greetStep = iota // AUTH, or HELLO with credentials
 	stepHello                  // HELLO without
 	stepSelect
-	stepPing // because a connection that was accepted proves nothing
+	stepIdentity // INFO server: which process this is
+	stepPing     // because a connection that was accepted proves nothing
 )
 
 // busyPause is how long a server that is too busy for the handshake is left alone.
@@ -34,8 +35,8 @@ const (
 
 // greeting is what a link says before it carries requests: credentials first (a failing
 // AUTH behind another command gets no reply from some servers), in RESP3 as part of HELLO;
-// then the database, then a PING.
-func greeting(o *PoolOptions, c dialect) (frames []byte, steps []greetStep) {
+// then the database, a question which process this is, if that matters, then a PING.
+func greeting(o *PoolOptions, c dialect, identify bool) (frames []byte, steps []greetStep) {
 	say := func(s greetStep, args ...string) {
 		frames, steps = codec.AppendCommand(frames, args...), append(steps, s)
 	}
@@ -56,6 +57,9 @@ func greeting(o *PoolOptions, c dialect) (frames []byte, steps []greetStep) {
 	if db := o.DB + int(c.db); db != 0 && !c.urgent() {
 		say(stepSelect, "SELECT", decimal(db))
 	}
+	if identify && !c.urgent() { // a busy server says only what is urgent
+		say(stepIdentity, "INFO", "server")
+	}
 	say(stepPing, "PING")
 	return frames, steps
 }
@@ -71,6 +75,8 @@ func (at greetStep) judge(reply []byte) (welcome, *fault) {
 		return turnsAway, faultFull // it says so instead of a welcome, and hangs up
 	case code == "DENIED": // likewise
 	case at == stepPing, at == stepAuth && wantsNoPassword(reply):
+		return isThere, nil
+	case at == stepIdentity && code != "BUSY": // one that does not tell us does not tell the monitor either
 		return isThere, nil
 	case code == "BUSY", code == "LOADING", code == "MASTERDOWN":
 		return later, nil
@@ -104,8 +110,8 @@ func (l *link) open(c wire) {
 // greet says the handshake, for the first time on a connection or once more.
 func (l *link) greet() {
 	var hello []byte
-	hello, l.steps = greeting(&l.pw.opt.PoolOptions, l.dialect)
-	l.greets, l.again = len(l.steps), false
+	hello, l.steps = greeting(&l.pw.opt.PoolOptions, l.dialect, l.pw.table.Process(l.server.ID) != "")
+	l.greets, l.again, l.process = len(l.steps), false, ""
 	l.heard = l.w.now
 	l.wire.write(hello)
 }
@@ -114,7 +120,10 @@ func (l *link) greet() {
 func (l *link) greeted(reply []byte) {
 	at := l.steps[len(l.steps)-l.greets]
 	l.greets--
-	if reply[0] == '-' && !l.bears(at, reply) || l.greets > 0 {
+	switch {
+	case reply[0] == '-' && !l.bears(at, reply), at == stepIdentity && !l.recognises(reply):
+		return
+	case l.greets > 0:
 		return
 	}
 	if l.again {

@@ -28,6 +28,11 @@ func (h *handshake) dial() {
 	h.e.workers[0].begin()
 	h.l.warm()
 	h.e.workers[0].end()
+	h.dialed()
+}
+
+// dialed connects it when it is being dialed.
+func (h *handshake) dialed() {
 	c := &call{l: h.l}
 	h.m = &memWire{owner: c, remote: h.l.server.Addr}
 	c.opened(h.m)

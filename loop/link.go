@@ -44,6 +44,7 @@ type link struct {
 	pushing   bool   // what is arriving is a push frame, see pushed
 	hearsPush bool   // and there is somebody for it
 	unasked   unasked
+	process   string      // which one the server has said it is, its run_id; "": it was not asked, or has not said, see recognises
 	flows     bool        // the reply that is arriving is passed on piece by piece
 	eager     bool        // is on worker.pressed
 	isQueued  bool        // is on worker.queued

@@ -103,7 +103,7 @@ func (l *link) failed(cause error, f *fault) {
 	again, wasReady := l.mayComeBack(cause, f), l.state == linkReady
 	l.on(evFailed)
 	l.shunned, l.words, l.why = 0, nil, nil
-	if f == faultAuth || f == faultFull || f == faultRefused {
+	if f == faultAuth || f == faultFull || f == faultRefused || f == faultStranger {
 		l.why = f
 	}
 	l.pause = min(max(2*l.pause, int64(firstPause)), int64(lastPause))
@@ -135,7 +135,11 @@ func (l *link) failed(cause error, f *fault) {
 
 // report tells that the link is down, unless who hears it has had it fenced off.
 func (l *link) report(cause error) {
-	if cause != errFenced {
+	switch cause {
+	case errFenced:
+	case errStranger:
+		l.w.engine.report.Exchanged(l.pw.opt.Name, l.server.ID)
+	default:
 		l.w.engine.report.LinkFailed(l.pw.opt.Name, l.server.ID, cause)
 	}
 }

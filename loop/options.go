@@ -160,6 +160,9 @@ type Reporter interface {
 	Demoted(pool string, server int32)
 	// Stalled: the server owes replies and no byte of it has come for stallTime.
 	Stalled(pool string, server int32)
+	// Exchanged: another process answered a new link than the one that the table names, and got nothing. It
+	// gets no request before a table names it.
+	Exchanged(pool string, server int32)
 	// Moved: a server of a Redis Cluster refused a key that the table says is its own.
 	Moved(pool string)
 }

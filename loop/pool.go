@@ -237,6 +237,7 @@ func (pw *poolWorker) adopt(t *shard.Table) {
 	} else {
 		pw.ringMoved(was)
 	}
+	pw.processesChanged(was)
 	pw.resubscribe()
 	pw.wakeDisplaced()
 	pw.preconnect()

@@ -66,6 +66,7 @@ func (x *cluster) LinkUp(string, int32)            {}
 func (x *cluster) LinkFailed(string, int32, error) {}
 func (x *cluster) Demoted(string, int32)           {}
 func (x *cluster) Stalled(string, int32)           {}
+func (x *cluster) Exchanged(string, int32)         {}
 func (x *cluster) Moved(string)                    { x.sent++ }
 
 // answer is one event with a server's reply, after which everything that follows happens.

@@ -12,21 +12,22 @@ var errMoved = errors.New("the server's name has another address")
 func (e *Engine) Redial(addr string) {
 	e.postAll(func(w *worker) {
 		for _, pw := range w.pools {
-			pw.redial(addr)
+			pw.renewLinks(func(l *link) bool { return l.server.Addr == addr })
 		}
 	})
 }
 
-func (pw *poolWorker) redial(addr string) {
+// renewLinks has those links go over to new connections, as Redial says.
+func (pw *poolWorker) renewLinks(which func(*link) bool) {
 	pw.sharedLinks(func(l *link) {
-		if l.server.Addr == addr && l.state == linkReady {
+		if l.state == linkReady && which(l) {
 			l.moved = true
 			l.renew()
 		}
 	})
 	p := &pw.private
 	for i := len(p.links) - 1; i >= 0; i-- {
-		if i >= len(p.links) || p.links[i].server.Addr != addr {
+		if i >= len(p.links) || !which(p.links[i]) {
 			continue
 		}
 		switch l := p.links[i]; {

@@ -41,7 +41,7 @@ func (g *giver) serve() (some bool) {
 			c.opened(m)
 			g.wires[l] = m
 			m.take()
-			_, replies := greeting(&pw.opt.PoolOptions, l.dialect)
+			_, replies := greeting(&pw.opt.PoolOptions, l.dialect, false)
 			m.arrive(strings.Repeat("+OK\r\n", len(replies)))
 			some = true
 		}

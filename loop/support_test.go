@@ -248,7 +248,7 @@ func (st *stage) linkTo(pool, worker int, server int32) *memWire {
 	c := &call{l: l}
 	m := st.server(c, l.server.Addr)
 	c.opened(m)
-	_, replies := greeting(&pw.opt.PoolOptions, l.dialect)
+	_, replies := greeting(&pw.opt.PoolOptions, l.dialect, false)
 	for range replies {
 		m.arrive("+OK\r\n")
 	}

@@ -71,6 +71,16 @@ func (t *Table) WithReaders(group int, ids []int32) *Table {
 	return next
 }
 
+// WithProcess returns a table, of the same epoch, in which that process is the server's, see
+// Process. id is in [0, Servers()).
+func (t *Table) WithProcess(id int32, runID string) *Table {
+	next := *t
+	next.processes = make([]string, len(t.servers))
+	copy(next.processes, t.processes)
+	next.processes[id] = runID
+	return &next
+}
+
 // WithEjected returns a table, of the same epoch, on whose ring exactly these groups are
 // missing, so that their keys belong to others: twemproxy's auto_eject_hosts. On a ketama
 // ring the remaining groups' points are counted anew, as there. With all groups ejected
@@ -87,7 +97,7 @@ func (t *Table) WithEjected(groups []int) *Table {
 // of the one before. A group whose current master came from old keeps it, for the configured
 // role says only who was master at the very first start; and it keeps those of the old
 // readers that are still members, and it is held if it was. A server that is new to such a group is no reader before a
-// monitor says so. A group that shares no server with old is as configured, and so is the
+// monitor says so. An address that stays keeps its process. A group that shares no server with old is as configured, and so is the
 // master of a group whose old one has left it. The table of a Redis Cluster says who is
 // master now, and keeps of old only its readers. The epoch goes on from old's, one higher if
 // any master differs. Ejections are not inherited: they name groups by index.
@@ -98,7 +108,7 @@ func (t *Table) Inherit(old *Table) *Table {
 		return t.follow(old)
 	}
 	next := t.changed()
-	next.Epoch = old.Epoch
+	next.Epoch, next.processes = old.Epoch, old.processes
 	for i := range next.Groups {
 		next.Groups[i].inherit(old)
 	}

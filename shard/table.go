@@ -21,6 +21,8 @@ type Table struct {
 	groupOf []int32   // by ID; -1 likewise
 	vitals  []*Vitals // by ID; never nil
 
+	processes []string // by ID, as far as it goes; see Process
+
 	// Fixed by the last WithEjected.
 	ejected []int // indexes into Groups, ascending
 	ring    ring
@@ -69,6 +71,16 @@ func (t *Table) GroupOf(id int32) int {
 // Vitals returns what is known of the server's health, the same pointer from every table of
 // the pool. id is in [0, Servers()).
 func (t *Table) Vitals(id int32) *Vitals { return t.vitals[id] }
+
+// Process returns which process a server was when it was last looked at and nothing spoke against
+// sending it requests: its run_id. Another one that answers at its address may be anybody.
+// "": any may.
+func (t *Table) Process(id int32) string {
+	if uint32(id) >= uint32(len(t.processes)) {
+		return ""
+	}
+	return t.processes[id]
+}
 
 // Ejected returns the indexes of the groups that WithEjected took off the ring, ascending.
 func (t *Table) Ejected() []int { return t.ejected }

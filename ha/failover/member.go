@@ -246,6 +246,14 @@ func (m *Machine) unruly(b *member) bool {
 	return b.refusal != "" && (m.state != Healthy || !inPlace)
 }
 
+// Process returns which process the server was by its newest answer, "" when it has none.
+func (m *Machine) Process(id int32) string {
+	if b := m.member(id); b != nil {
+		return b.repl.RunID
+	}
+	return ""
+}
+
 // current tells whether the server has answered a probe that was sent after all that it
 // was ordered.
 func (m *Machine) current(b *member) bool { return m.fresh(b) && b.sent > b.changedAt }
