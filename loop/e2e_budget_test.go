@@ -8,6 +8,7 @@ import (
 	"huntaway/codec"
 	"huntaway/loop"
 	"huntaway/perf/bench/rig"
+	"huntaway/perf/invariant"
 )
 
 // TestManyUnfinishedRequests: clients that send large requests and never the end of them. The
@@ -60,7 +61,7 @@ func TestLargeTrafficLeavesNothing(t *testing.T) {
 	sc.options.ConnectTimeout = patience // as in TestLargeValuesPassThrough
 	st := play(t, sc)
 	keys := []string{st.keyOf(0, "a"), st.keyOf(1, "b")}
-	large := value("large", lighter(8<<20))
+	large := value("large", invariant.Lighter(8<<20))
 	all := make([]*client, clients)
 	for i := range all {
 		all[i] = st.dial()

@@ -14,6 +14,7 @@ import (
 
 	"huntaway/codec"
 	"huntaway/loop"
+	"huntaway/perf/invariant"
 	"huntaway/shard"
 )
 
@@ -275,7 +276,7 @@ func TestPubSubFanIn(t *testing.T) {
 
 // Messages never come between the pieces of a reply, and none is lost meanwhile.
 func TestPubSubBetweenPieces(t *testing.T) {
-	const rounds = 40
+	rounds := invariant.Lighter(40)
 	server := startServers(t, 1)[0]
 	st := play(t, scene{groups: alone(server)})
 	c, p := st.dial().resp3(t), st.dial()
@@ -547,7 +548,7 @@ func TestPubSubLimit(t *testing.T) {
 
 // As many subscriptions as are allowed come back together, too.
 func TestPubSubMany(t *testing.T) {
-	const commands, each = 1000, 100
+	commands, each := invariant.Lighter(1000), 100
 	server := startServers(t, 1)[0]
 	st := play(t, scene{groups: alone(server)})
 	c := st.dial()
@@ -574,8 +575,9 @@ func TestPubSubMany(t *testing.T) {
 	eventually(t, "all subscriptions are back", func() bool {
 		return strings.HasPrefix(ofServer(t, server.Addr, "PUBSUB", "CHANNELS"), fmt.Sprintf("*%d\r\n", commands*each))
 	})
-	st.dial().want(t, "1", "PUBLISH", "channel999-99", "x")
-	c.wantFrame(t, push('*', "message", "channel999-99", "x"))
+	last := fmt.Sprintf("channel%d-%d", commands-1, each-1)
+	st.dial().want(t, "1", "PUBLISH", last, "x")
+	c.wantFrame(t, push('*', "message", last, "x"))
 	c.tell(t, "UNSUBSCRIBE")
 	for range commands * each {
 		c.heard(t)

@@ -58,7 +58,7 @@ func testArriveWhole(t *testing.T, engine loop.Options, clients int) {
 			var want []string
 			for n := range 12 {
 				key := fmt.Sprintf("%d:%d:%d", i, round, n)
-				size := []int{10, 3000, 130 << 10, 900 << 10, 1 << 20, 3 << 20}[rng.IntN(6)] + rng.IntN(100)
+				size := []int{10, 3000, invariant.Lighter(130 << 10), invariant.Lighter(900 << 10), invariant.Lighter(1 << 20), invariant.Lighter(3 << 20)}[rng.IntN(6)] + rng.IntN(100)
 				v := value(key, size)
 				frames = rig.AppendCommand(frames, "SET", key, v)
 				frames = rig.AppendCommand(frames, "GETRANGE", key, "-20", "-1")
@@ -168,7 +168,10 @@ func TestLargeCommandsArriveWhole(t *testing.T) {
 }
 
 func testCommandsArriveWhole(t *testing.T, engine loop.Options) {
-	const clients, rounds = 3, 2
+	clients, rounds := 3, 2
+	if invariant.On {
+		rounds = 1
+	}
 	st := play(t, scene{groups: alone(startServers(t, 3)...), engine: engine})
 	seeds := newRand(t)
 	var rngs []*rand.Rand
@@ -196,12 +199,12 @@ func testCommandsArriveWhole(t *testing.T, engine loop.Options) {
 // commandsArriveWhole has one client say all that, and checks what it hears.
 func commandsArriveWhole(c *client, rng, cuts *rand.Rand, prefix string) error {
 	const keys = 40
-	small, large := lighter(20000), lighter(3<<20)
+	small, large := invariant.Lighter(20000), invariant.Lighter(3<<20)
 	set, get, del := []string{"MSET"}, []string{"MGET"}, []string{"DEL"}
 	got := fmt.Sprintf("*%d\r\n", keys)
 	for n := range keys {
 		key := fmt.Sprintf("%s:%d", prefix, n)
-		v := value(key, []int{0, 10, 5000, 200 << 10, lighter(2 << 20)}[rng.IntN(5)])
+		v := value(key, []int{0, 10, 5000, 200 << 10, invariant.Lighter(2 << 20)}[rng.IntN(5)])
 		set, get = append(set, key, v), append(get, key)
 		got += fmt.Sprintf("$%d\r\n%s\r\n", len(v), v)
 	}

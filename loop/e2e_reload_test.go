@@ -8,6 +8,7 @@ import (
 	"huntaway/codec"
 	"huntaway/loop"
 	"huntaway/perf/bench/rig"
+	"huntaway/perf/invariant"
 	"huntaway/shard"
 )
 
@@ -58,7 +59,8 @@ func TestReloadUnderRefusal(t *testing.T) {
 // belong to other groups, or groups are gone. Nobody hears of it: everybody gets what is
 // pushed to the key in the end, once, and nobody anything else.
 func TestReloadsUnderWaits(t *testing.T) {
-	const clients, tables = 200, 60
+	const tables = 60
+	clients := invariant.Lighter(200)
 	servers := startServers(t, 3)
 	st := play(t, scene{groups: alone(servers...), options: loop.PoolOptions{HoldTimeout: patience}})
 	ids, order := new(shard.IDs), [][]*rig.Child{
@@ -79,7 +81,7 @@ func TestReloadsUnderWaits(t *testing.T) {
 		c.begin(t, "BLPOP", key(i), "0")
 		waiting = append(waiting, c)
 	}
-	eventually(t, "all of them wait", func() bool { return st.counters().Blocked == clients })
+	eventually(t, "all of them wait", func() bool { return st.counters().Blocked == int64(clients) })
 	pusher := st.dial()
 	random := newRand(t)
 	for i := range tables {

@@ -19,7 +19,6 @@ import (
 	"huntaway/loop"
 	"huntaway/perf"
 	"huntaway/perf/bench/rig"
-	"huntaway/perf/invariant"
 	"huntaway/shard"
 )
 
@@ -75,15 +74,6 @@ func startServers(t testing.TB, n int, args ...string) []*rig.Child {
 		}
 	}
 	return servers
-}
-
-// lighter returns a quarter of n under the race detector, where moving bytes takes ten times as long and a region
-// begins with so much less.
-func lighter(n int) int {
-	if invariant.On {
-		return max(n/4, 1)
-	}
-	return n
 }
 
 // alone makes one group of each server.

@@ -13,6 +13,7 @@ import (
 	"huntaway/codec"
 	"huntaway/loop"
 	"huntaway/perf/bench/rig"
+	"huntaway/perf/invariant"
 )
 
 // A pacer reads from a connection at most so many bytes per second.
@@ -63,7 +64,7 @@ func TestSlowReadersGetEverything(t *testing.T) {
 		{"20 transactions of 1 MB", []string{"EVAL", "return redis.call('get', KEYS[1])", "1", "mega"}, 20, 1000 * kb, 10 * kb, 48 << 20},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			tc.n = lighter(tc.n)
+			tc.n = invariant.Lighter(tc.n)
 			sc := scene{groups: alone(startServers(t, 1)...), engine: loop.Options{Workers: 1}}
 			sc.options.Limits = loop.Limits{OutputSoftBytes: 64 << 10, OutputSoftTime: 500 * time.Millisecond}
 			st := play(t, sc)

@@ -3,21 +3,24 @@ package loop
 import (
 	"strings"
 	"testing"
+
+	"huntaway/perf/invariant"
 )
 
 // TestSubscriptionsAreHeld: what a client has subscribed to, and what of its orders has not been
 // read, is charged to it, and no more when it has left or has gone; who takes too much is closed.
 func TestSubscriptionsAreHeld(t *testing.T) {
-	const size, each = 8 << 20, 60_000
+	const each = 60_000
+	size := int64(invariant.Lighter(8 << 20))
 	var long []string
-	for i := range size/each + 1 {
+	for i := range int(size)/each + 1 {
 		long = append(long, decimal(i)+strings.Repeat("x", each))
 	}
 	var short []string
 	for i := range 100 {
 		short = append(short, "c"+decimal(i))
 	}
-	few := int64(size) / (bytesPerStake + bytesPerMention)
+	few := size / (bytesPerStake + bytesPerMention)
 	for name, tc := range map[string]struct {
 		in   string
 		work int // times what an event may do

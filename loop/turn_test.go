@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"huntaway/codec"
+	"huntaway/perf/invariant"
 	"huntaway/shard"
 )
 
@@ -185,7 +186,7 @@ func TestUnreadRepliesStopRequests(t *testing.T) {
 			}
 			c := st.client(0, 0)
 			frame := codec.AppendCommand(nil, args...)
-			n := 200
+			n := invariant.Lighter(200)
 			for range n {
 				c.arrive(string(frame))
 				st.run()
