@@ -89,6 +89,9 @@ func (l *look) lookAround(ctx context.Context) (rival string) {
 	if l.free = l.heart.bare >= 2; l.free {
 		return ""
 	}
+	if rival != "" || beat != "" {
+		l.faint = rival == "" && l.heart.bare > 0
+	}
 	return cmp.Or(rival, beat)
 }
 

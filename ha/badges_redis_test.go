@@ -22,7 +22,7 @@ func TestBadgesBesideADeadMaster(t *testing.T) {
 	a.takes()
 	r.must("CLIENT", "KILL", "TYPE", "normal")
 	for range 3 {
-		if b.down("beside it", nameA+", by its connection to "); b.look.free {
+		if b.down("beside it", nameA+", by its connection to "); b.look.free || b.look.faint {
 			t.Error("got nobody; want that somebody is active")
 		}
 	}
@@ -36,7 +36,15 @@ func TestBadgesBesideADeadMaster(t *testing.T) {
 		}
 	}
 	r.must("REPLICAOF", "NO", "ONE")
+	r.must("SET", beatKey("g"), nameC+beatClient+"999", "PX", beatLasts.Milliseconds())
+	b.look.heart.bare = 0
+	if b.down("with what is left of one that has ended", nameC+", by its heartbeat on "); !b.look.faint {
+		t.Error("got that somebody is at work; want that it may be a heartbeat that is left over")
+	}
 	r.must("SET", beatKey("g"), nameC, "EX", 10)
+	if b.down("an older version", nameC+", by its heartbeat on "); b.look.faint {
+		t.Error("got that nobody may be at work; want one that wears no badges there")
+	}
 	b.down("an older version", nameC+", by its heartbeat on ")
 	r.must("DEL", beatKey("g"))
 	for range 3 {

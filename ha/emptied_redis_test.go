@@ -64,3 +64,29 @@ func TestEmptiedMasterTaken(t *testing.T) {
 	}
 	tr.await("no alarm about it", func() bool { return !tr.alarmed(lost) })
 }
+
+// TestEmptiedBesideAHeartbeat: a process that starts while the master is dead and the heartbeat of the one before it has not
+// expired keeps the replicas from the master's address before it may act, so that one that comes up empty is not copied.
+func TestEmptiedBesideAHeartbeat(t *testing.T) {
+	tr := cast(t, 2, nil)
+	tr.settled(0, "[1 2]")
+	tr.await("the mark", func() bool { return tr.state().EpochLeft })
+	tr.all[0].must("RPUSH", "list", "a", "b", "c")
+	tr.stop()
+	tr.all[0].must("SET", beatKey("g"), nameC+beatClient+"999", "PX", beatLasts.Milliseconds())
+	tr.all[0].replicated(2)
+	tr.all[0].kill()
+	tr.o.StateDir = t.TempDir()
+	tr.begin()
+	tr.said(tr.all[1].addr() + " was told to follow nobody")
+	tr.said(tr.all[2].addr() + " was told to follow nobody")
+	tr.all[0].start()
+	tr.await("a replica as master", func() bool { g := tr.Table().Groups[0]; return g.Master > 0 && !g.Held })
+	if got := tr.all[tr.Table().Groups[0].Master].list(); !slices.Equal(got, []string{"a", "b", "c"}) {
+		t.Errorf("got the list %v; want what was acknowledged", got)
+	}
+	all := tr.describe()
+	if kept, acts := strings.Index(all, "was told to follow nobody"), strings.Index(all, "this monitor decides from now on"); kept > acts {
+		t.Errorf("got the replicas kept after it was known that nobody else is active; want it before%s", all)
+	}
+}

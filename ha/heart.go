@@ -125,7 +125,7 @@ func (w *watch) beat(s *steward) {
 	w.working.Go(func() {
 		o := outcome{group: s.group, beat: true, ev: failover.Event{Kind: failover.Tick}}
 		if rival := l.take(ctx); rival != "" {
-			o.ev = failover.Event{Kind: failover.Rival, Text: rival}
+			o.ev = failover.Event{Kind: failover.Rival, Text: rival, Faint: l.faint}
 		} else if l.heart.holds(l.master) || l.free {
 			o.ev = failover.Event{Kind: failover.Alone}
 		}
@@ -167,6 +167,7 @@ type look struct {
 	heart     *heart   // the steward's
 
 	byKey bool // who was heard at the master is known by a heartbeat alone that a badge should stand for
+	faint bool // who was heard, if anybody, is known by a heartbeat alone, and nobody is seen where he should be
 	free  bool // nobody is seen at the other members either, where all who act are
 
 	odd []oddity // what was found that no monitor has written
@@ -211,7 +212,7 @@ func (l *look) ask(ctx context.Context, addr string) (rival string, err error) {
 		l.heart.unprovenAt = 0
 		return who + ", by its connection to " + addr, nil
 	case l.believes(b):
-		l.byKey = !b.older()
+		l.byKey, l.faint = !b.older(), !b.older()
 		return b.by(addr), nil
 	}
 	if l.heart.stood() || b.holder == "" {

@@ -42,7 +42,7 @@ func listening(t *testing.T, master *instance, id string) *listener {
 
 // takes looks once, and returns whether the monitor holds to being active.
 func (l *listener) takes() bool {
-	l.look.odd, l.odd = nil, ""
+	l.look.odd, l.odd, l.look.faint = nil, "", false
 	l.rival = l.look.take(context.Background())
 	for _, o := range l.look.odd {
 		l.odd += o.text + "\n"

@@ -230,6 +230,14 @@ func keysIn(keyspace string) (n int64) {
 // detach has a replica follow nobody, so that its offset stands still: it keeps its data and
 // stays read-only.
 func (t *task) detach() error {
+	if t.order.Target >= 0 {
+		if err := t.inspect(); err != nil {
+			return err
+		}
+		if !t.ev.Repl.Replica {
+			return errors.New("it is no replica any more: somebody has made it master")
+		}
+	}
 	if err := t.follow(nowhere); err != nil {
 		return err
 	}

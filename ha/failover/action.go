@@ -45,7 +45,7 @@ type Op uint8
 const (
 	Inspect  Op = iota // PING, INFO replication and server: Repl in Done
 	Identify           // Inspect, DBSIZE and GET of the marker key, and a comparison with Target's keys: Repl and Mark in Done
-	Detach             // Inspect, REPLICAOF 192.0.2.1 1 (RFC 5737: an address that nobody has) if RunID is who answers, and Inspect
+	Detach             // Inspect, REPLICAOF 192.0.2.1 1 (RFC 5737: an address that nobody has) if RunID is who answers, and Inspect; with a Target not of one that is no replica any more
 	Follow             // likewise, REPLICAOF Target
 	Promote            // likewise, MULTI, REPLICAOF NO ONE, CONFIG REWRITE, CLIENT KILL TYPE normal SKIPME yes, EXEC; replies are checked, a failed REWRITE is a warning
 	Verify             // INFO replication and server, then, if RunID is who answers, SET of the marker key to Epoch, unless it is higher and counts, or without memory a write that needs none: Repl and the mark in Done

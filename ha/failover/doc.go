@@ -174,6 +174,10 @@
 // that is told to follow both in turn both would acknowledge writes: with a later mark, or linked to whom it follows,
 // until an operator or the other monitor says otherwise; else for DownSilence, for the mark may be on its way.
 //
+// Beside another monitor this one tells servers nothing. Where that is known by a heartbeat alone, which may be left over from one that
+// has ended (Faint), replicas with the group's data are made to follow nobody all the same while the master does not answer, or
+// answers without them, and follow it again when it answers with them.
+//
 // Who has a mark of a later epoch than this process knows of was made master by another one: as long
 // as there is no master he is followed, and beside one he is left alone and reported. So is who has data that
 // a master has come back without, until one has them, an operator has resolved it, or every server was seen to follow.

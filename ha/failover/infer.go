@@ -87,28 +87,36 @@ func (m *Machine) isGuessHere(b *member) bool {
 	})
 }
 
-// shelter has replicas with the group's data, by their mark, follow nobody while a start without a state file waits for a
-// master that does not answer: who comes up at its address, with an old dump or with nothing, they would copy by themselves
-// before anybody has looked at him. They follow the master again once that is believed. It is not by those who have what it
-// lacks.
+// shelter has replicas with the group's data follow nobody while it is waited for a master that does not answer: by a start
+// without a state file, or until it is known that the monitor that was heard has ended. Who comes up at its address, with an
+// old dump or with nothing, they would copy by themselves before anybody has looked at him, or may act. They follow the master
+// again once that is believed. It is not by those who have what it lacks.
 func (m *Machine) shelter(by []*member) {
 	b := m.member(m.master)
-	if !m.isUnknown() || b == nil || m.reached*2 < m.others {
+	faint := m.o.Mode == Local && m.stoodDown() && m.faint
+	if !m.isUnknown() && !faint || b == nil || m.reached*2 < m.others {
 		return
 	}
 	for _, r := range m.members {
-		waits := b.failSince != 0 && r != b && m.isReplica(r) && r.linkDown()
-		if (waits || slices.Contains(by, r)) && m.lookInto(r) && r.bears() {
+		waits := b.failSince != 0 && r.linkDown() || faint && m.isMaster(b) && m.replaced(b)
+		if (waits && r != b && m.isReplica(r) || slices.Contains(by, r)) && m.isOurs(r) {
 			m.keepFrom(b, r)
 		}
 	}
 }
 
+// isOurs tells whether it is known that a replica has data that are the group's, by the master's lineage, where that was seen,
+// or by the mark.
+func (m *Machine) isOurs(r *member) bool {
+	seen := m.known.Lineage != "" && !m.known.guessed && m.carriesOn(&r.repl)
+	return seen || m.lookInto(r) && r.bears()
+}
+
 // keepFrom has a replica follow nobody that follows b, whom it would copy or has begun to.
 func (m *Machine) keepFrom(b, r *member) {
-	if r.repl.LinkUp || m.memberAt(r.repl.Master) != b || r.busy || m.now < r.again || !m.current(r) || m.o.DryRun || m.stoodDown() {
+	if r.repl.LinkUp || m.memberAt(r.repl.Master) != b || r.busy || m.now < r.again || !m.current(r) || m.o.DryRun || m.isIdle() {
 		return
 	}
 	r.detachedAt = m.now
-	m.rejoin(Detach, r, -1)
+	m.rejoin(Detach, r, b.ID)
 }

@@ -75,6 +75,7 @@ type Machine struct {
 	tiltUntil   int64  // no decision before
 	rivalAt     int64  // when another monitor was last heard; 0: never
 	rival       string // who
+	faint       bool   // by a heartbeat alone, that nobody may stand for
 	reached     int    // servers of other groups that answered
 	others      int    // of how many
 
@@ -258,6 +259,7 @@ func (m *Machine) take(ev Event) {
 		m.hearObjected(ev)
 	case Rival:
 		m.standDown(ev.Text)
+		m.faint = ev.Faint
 		m.unmarked() // that one may raise the epoch
 	case Alone:
 		m.standUp("nobody else is where monitors say that they are")

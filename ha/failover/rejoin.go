@@ -13,7 +13,11 @@ const strangerPause = 2 * second
 
 // realign brings members in line that are not: in local mode only, and never in a dry run.
 func (m *Machine) realign() {
-	if m.o.Mode != Local || m.o.DryRun || m.stoodDown() || !m.isMaster(m.member(m.master)) {
+	if m.o.Mode != Local || m.o.DryRun || !m.isMaster(m.member(m.master)) {
+		return
+	}
+	if m.stoodDown() {
+		m.restore()
 		return
 	}
 	m.refile()
@@ -44,6 +48,10 @@ func (m *Machine) realign() {
 // has detached or is promoting is told nothing by this one.
 func (m *Machine) stoodDown() bool { return m.rivalAt != 0 && m.now-m.rivalAt < rivalFor }
 
+// isIdle tells whether this machine tells servers nothing, for another monitor was heard. Where that may have ended already, as
+// the one before this process has, data are kept from being overwritten all the same.
+func (m *Machine) isIdle() bool { return m.stoodDown() && !m.faint }
+
 // standDown takes that another monitor was heard, and says so when that is news.
 func (m *Machine) standDown(rival string) {
 	if m.rival == "" && m.o.Mode == Local {
@@ -62,14 +70,17 @@ func (m *Machine) standUp(why string) {
 
 // restore points what was detached at the table's master again, while that is in question and answers
 // with everything that it had, except who may have what it was made master without. At its address alone anybody may answer
-// next, and is copied.
+// next, and is copied. While another monitor may be at work only what this one has detached is.
 func (m *Machine) restore() {
 	b := m.member(m.master)
-	if m.o.Mode != Local || m.o.DryRun || m.stoodDown() || b == nil || !m.present(b) {
+	if m.o.Mode != Local || m.o.DryRun || m.isIdle() || b == nil || !m.present(b) {
 		return
 	}
 	for _, r := range m.members {
-		if r == b || r.busy || m.now < r.again || !m.current(r) || !r.repl.Replica || !m.ours(r) || m.richer(r) || m.unmeasured(r) ||
+		if r.repl.Replica && m.memberAt(r.repl.Master) == b && m.current(r) {
+			r.detachedAt = 0
+		}
+		if r == b || m.stoodDown() && r.detachedAt == 0 || r.busy || m.now < r.again || !m.current(r) || !r.repl.Replica || !m.ours(r) || m.richer(r) || m.unmeasured(r) ||
 			r.repl.Master != nowhere && m.led(r) && (!m.lookInto(r) || m.kept(r)) {
 			continue
 		}

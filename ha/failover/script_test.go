@@ -39,7 +39,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	set 1 late=1, set 1 elsewhere=1 its master does not list it as online; lists it at another address
 //	crash, crash 3, begin           this process ends (after 3 more actions); is started again
 //	switchover 0 1 fast dryrun      by the operator; also resolve 1, latch, release
-//	announce 1 epoch=2 of=3/3       by the arbiter; also object, object 1, object off, rival, norival, reach 1/4
+//	announce 1 epoch=2 of=3/3       by the arbiter; also object, object 1, object off, rival x, rival x faint, norival, reach 1/4
 //	arbiter refuses                 what it does when it is asked for a switchover; also begins, promotes, silent
 //	disk full, disk ok, disk lost   the state file cannot be written; can; is gone when this process is started again
 //	mute on                         the driver does not say how orders end
@@ -252,7 +252,7 @@ func (s *script) outside(words []string) {
 		}
 		s.w.feed(ev)
 	case "rival":
-		s.w.feed(Event{Kind: Rival, Text: words[1]})
+		s.w.feed(Event{Kind: Rival, Text: words[1], Faint: len(words) > 2})
 	case "norival":
 		s.w.feed(Event{Kind: Alone})
 	case "reach":
