@@ -76,7 +76,7 @@ func (l *look) present(ctx context.Context, c commander, number int64) (id strin
 }
 
 // wornIn returns whose badge is among the lines of CLIENT LIST, but for our own, and was used within most.
-func (l *look) wornIn(list string, most time.Duration) string {
+func (l look) wornIn(list string, most time.Duration) string {
 	for line := range strings.Lines(list) {
 		var name, idle string
 		for field := range strings.FieldsSeq(line) {

@@ -56,8 +56,16 @@ func brief(text any) string { return fmt.Sprintf("%.80q", fmt.Sprint(text)) }
 // read reads both keys, no more of them than they should have. A heartbeat that lasts longer than
 // that is none.
 func (l *look) read(ctx context.Context, c *redis.Client, longest time.Duration) (b beat, err error) {
-	words, err := fetch(ctx, c, beatKey(l.group), beatMost)
-	left := c.PTTL(ctx, beatKey(l.group))
+	if b, err = readHeartbeat(ctx, c, l.group, longest); err == nil {
+		b.mark, err = readMark(fetch(ctx, c, markerKey(l.group), markMost))
+	}
+	return b, err
+}
+
+// readHeartbeat reads the one key, and how long it lasts.
+func readHeartbeat(ctx context.Context, c speaker, group string, longest time.Duration) (b beat, err error) {
+	words, err := fetch(ctx, c, beatKey(group), beatMost)
+	left := c.PTTL(ctx, beatKey(group))
 	switch {
 	case beginsWith(err, "WRONGTYPE "):
 		b.what = "it is no string"
@@ -73,8 +81,7 @@ func (l *look) read(ctx context.Context, c *redis.Client, longest time.Duration)
 	default:
 		b = readBeat(words, left.Val(), longest)
 	}
-	b.mark, err = readMark(fetch(ctx, c, markerKey(l.group), markMost))
-	return b, err
+	return b, nil
 }
 
 // fetch reads the beginning of a string, which is "" when there is none, or it all where older versions' rights

@@ -199,10 +199,22 @@ func (t *task) identify() error {
 	t.ev.Mark.Keys = keysIn(text.Val()) - own.Val()
 	m, err := readMark(fetch(t.ctx, t.c, markerKey(t.order.group), markMost))
 	t.ev.Mark.Epoch = m.is
+	t.attend()
 	if redis.IsMasterDownError(err) {
 		return nil
 	}
 	return err
+}
+
+// attend asks who is active there. Who is not told takes nobody to be.
+func (t *task) attend() {
+	b, err := readHeartbeat(t.ctx, t.c, t.order.group, keyLasts)
+	if err != nil || b.holder == "" {
+		return
+	}
+	text, err := t.c.Do(t.ctx, "CLIENT", "LIST", "ID", max(b.client, 1)).Text() // who names none has none there
+	by := look{group: t.order.group}.wornIn(text, beatLasts)
+	t.ev.Beat, t.ev.Worn = int64(b.left), by == b.holder || answeredBy(err)
 }
 
 // loading returns an error that says that a server has not read all of its data yet, and nil for any other.

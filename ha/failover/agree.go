@@ -41,6 +41,8 @@ func (m *Machine) vouched(b *member) (string, bool) {
 	switch {
 	case m.o.Mode != Local:
 		return "", m.o.Mode == Observe && m.unanimous(b)
+	case m.outranks(b):
+		return m.spellOutranked(b), true
 	case m.carriesOn(&b.repl) || !b.looked:
 		return "", false
 	case m.later(b) && !m.isContradicted(b):

@@ -178,8 +178,12 @@
 // has ended (Faint), replicas with the group's data are made to follow nobody all the same while the master does not answer, or
 // answers without them, and follow it again when it answers with them.
 //
-// Who has a mark of a later epoch than this process knows of was made master by another one: as long
-// as there is no master he is followed, and beside one he is left alone and reported. So is who has data that
+// Who has a mark of a later epoch than this process knows of was made master by another one. As long as there is no master he
+// is followed. Beside one that answers, and has no such mark, he is when he is the process that has followed the group's stream, or carries
+// its data on: what the master acknowledges from then on is lost, so that writes are held at once, also when it is only a
+// replica that is reached and follows him. While another monitor is active its switchover may come to nothing before it has
+// published him: it is waited for that its heartbeat is renewed there, which counts whatever the marks, or at the master, which
+// takes it back. Nobody has to be waited for when no other one is active. Anybody else with such a mark is left alone and reported. So is who has data that
 // a master has come back without, until one has them, an operator has resolved it, or every server was seen to follow.
 //
 // Sources of the rules: Redis' sentinel.c for what counts as alive; Vitess' emergency reparent for

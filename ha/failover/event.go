@@ -33,6 +33,8 @@ type Event struct {
 	Fault  vital.Fault
 	Repl   vital.Replication // Probed without Fault, or with FaultMisconf; Done of an order that inspects
 	Mark   Mark              // Done of Identify
+	Beat   int64             // Done of Identify: how long a monitor's heartbeat there lasts yet; 0: there is none
+	Worn   bool              // with Beat: that one has a connection there and has just used it, or the server does not tell
 	Found  uint64            // Done of Verify: the mark that was there before; Forged: likewise
 	Addr   string            // Announced: host:port
 	Epoch  uint64            // Announced: the arbiter's own

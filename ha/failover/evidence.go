@@ -131,7 +131,11 @@ func (m *Machine) suspect(why string) {
 	m.giveUpWish(why)
 	m.hold()
 	m.ask()
-	m.on(doubted, Transition{What: "the master may be dead", Why: m.name(m.master) + ": " + why, Loss: -1})
+	what := "the master may be dead"
+	if m.outranked() != nil {
+		what = "the master was replaced"
+	}
+	m.on(doubted, Transition{What: what, Why: m.name(m.master) + ": " + why, Loss: -1})
 }
 
 // questionable returns what speaks against the master, "" when nothing does.
@@ -158,6 +162,9 @@ func (m *Machine) questionable() string {
 		return "another process answers, and the others are asked what they have"
 	case m.awaited(b):
 		return "another process answers, and nothing shows that it has the data; who has them is waited for"
+	}
+	if by := m.outranked(); by != nil {
+		return m.spellOutranked(by)
 	}
 	return ""
 }

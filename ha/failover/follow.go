@@ -26,6 +26,8 @@ type heir struct {
 	resuming  bool              // first the writes end that our own switchover has paused there,
 	fenced    bool              // then what is in flight there was answered, or was given up
 	repl      vital.Replication // what it said when it was named, and, once it is fencing, when it was looked at
+	mark      uint64            // of who outranks the old master, which answers: the mark that it has; 0: it is no such one
+	after     uint64            // with mark: the epoch then
 	refused   int32             // who was refused last, -1: nobody
 	refusedAt int64
 	refusedAs string // the process that had been named, "" when that is not known
@@ -70,8 +72,11 @@ func (m *Machine) succeeded() bool {
 	case b == nil || m.refusedLately(b):
 		return false
 	}
+	outranks := m.outranks(b)
 	if m.trust(b, why); m.state == Following {
-		_, m.heir.vouched = m.vouched(b)
+		if _, m.heir.vouched = m.vouched(b); outranks {
+			m.heir.mark, m.heir.after = b.mark.Epoch, m.epoch
+		}
 	}
 	return m.state == Following || m.state == Ambiguous
 }
@@ -111,6 +116,9 @@ func (m *Machine) successor() (*member, string) {
 		if b := m.memberAt(old.repl.Master); b != nil && m.isMaster(b) && m.acceptable(b) {
 			return b, old.Addr + " says that it is its replica"
 		}
+	}
+	if b, why := m.overriding(); b != nil {
+		return b, why
 	}
 	if m.o.Mode == Sentinel || m.o.Mode == Local && m.isMaster(old) && !m.replaced(old) && !m.awaited(old) {
 		return nil, ""
@@ -446,52 +454,5 @@ func (m *Machine) ignore(ev Event, why string) {
 	if this := (announced{ev.Addr, ev.Epoch}); m.announced.ignored != this && !late {
 		m.announced.ignored = this
 		m.note("the arbiter's word for "+ev.Addr+" is ignored", why)
-	}
-}
-
-// hearObjected takes that the arbiter holds the master for dead, or, when none of its voices
-// does, that it does so no more.
-func (m *Machine) hearObjected(ev Event) {
-	switch {
-	case m.o.Mode != Sentinel:
-		return
-	case ev.Source == 0 && ev.Of > 0:
-		m.announced.objected = 0
-		return
-	case m.memberAt(ev.Addr) != nil && m.name(m.master) != ev.Addr:
-		return // we have followed another one meanwhile, and it has yet to say so
-	case m.now < m.announced.pardoned && m.fresh(m.member(m.master)):
-		return
-	}
-	m.announced.objected = m.now
-	if m.state == Healthy || m.state == Settling {
-		m.suspect("the arbiter says that it is down")
-	}
-}
-
-// isObjected tells whether the arbiter has lately held the master for dead. It may
-// promote another one at any moment, whatever the master answers us.
-func (m *Machine) isObjected() bool {
-	return m.announced.objected != 0 && m.now-m.announced.objected < objectedFor
-}
-
-// arbiterFence closes the connections to a master that the arbiter may be replacing,
-// once for each doubt: nobody tells us before it promotes another one. While the master
-// lives, what is in flight there is awaited first.
-func (m *Machine) arbiterFence() {
-	if m.o.Mode != Sentinel || m.master < 0 || m.announced.fencedFor == m.doubtAt ||
-		!m.isObjected() && m.now-m.since < m.o.Stall {
-		return
-	}
-	if !m.yielded(objectedFor) {
-		return
-	}
-	m.announced.fencedFor = m.doubtAt
-	m.note("the master is fenced off", "the arbiter may be replacing it")
-	for _, id := range []int32{m.master, m.tabled} {
-		m.launch(ofNobody, Action{Kind: Fence, Server: id, Within: fenceTime})
-		if m.tabled == m.master {
-			return
-		}
 	}
 }

@@ -95,6 +95,7 @@ type Machine struct {
 	forbidden string   // see Status
 	needy     bool     // the new master refused writes for want of replicas when it was published, and has none yet
 	remarks   []string // of the last publication: what an operator should look at
+	contended bool     // somebody is looked into who may have been made master beside the table's
 }
 
 // New returns the machine of a group, which has yet to look at its servers. intent is what the
@@ -288,6 +289,7 @@ func init() {
 // review lets states go on for as long as one leads to the next. The bound is above the
 // longest way that needs no event in between.
 func (m *Machine) review() {
+	m.watchContenders()
 	for range len(stateNames) {
 		was := m.state
 		reviewers[was](m)
@@ -302,7 +304,7 @@ func (m *Machine) review() {
 // away than half of what would count as a stall of this process.
 func (m *Machine) Next() int64 {
 	next := m.now + m.o.Tilt/2
-	if m.state != Healthy || m.now < m.announced.pardoned {
+	if m.state != Healthy || m.now < m.announced.pardoned || m.contended {
 		next = min(next, m.now+askEvery)
 	}
 	if m.retryAt > 0 {

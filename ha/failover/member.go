@@ -88,6 +88,10 @@ type member struct {
 	looked     bool  // it was, since it last changed its process or lineage
 	moved      bool  // it has taken something from a master since, so that its mark may be a later one
 	strange    bool  // its data are not ours
+	lookedAt   int64 // when it was last asked what it holds, and has answered
+	contendsAt int64 // since when it may have been made master beside the table's; 0: it may not
+	beatEnds   int64 // when the heartbeat of a monitor there ends, if it is not renewed; 0: not asked yet
+	attendedAt int64 // when that was last seen to be renewed; 0: it was not
 	uncompared bool  // it has yet to answer, or to be compared with the master that a start without a state file has settled on before
 	weighed    bool  // it was there, with the data that it has, when a master was taken without all that was known
 
@@ -109,7 +113,7 @@ func (b *member) heard(ev Event) {
 		return
 	}
 	if ev.Repl.ID != b.repl.ID || ev.Repl.RunID != b.repl.RunID {
-		b.looked, b.strange, b.weighed = false, false, false
+		b.looked, b.strange, b.weighed, b.beatEnds, b.attendedAt = false, false, false, 0, 0
 	}
 	if ev.Repl.RunID != b.repl.RunID {
 		b.refusal, b.metAt = "", ev.At

@@ -22,7 +22,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	if id != before {
 		m.announced.objected = 0 // it was about that one
 	}
-	m.reach(m.epoch + 1)
+	m.reach(m.succeeding())
 	m.known = pastOf(&r, m.now)
 	m.unread = m.unread && m.state == Following && m.hand.at == 0 && was.at == 0 // else it is no start's finding
 	m.regain(&r)
@@ -54,6 +54,15 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 // whoever makes it.
 func (m *Machine) anothers(id int32) bool {
 	return m.o.Mode == Local && m.state == Following && id != m.master && m.known.at != 0 && !m.fresh(m.member(m.master))
+}
+
+// succeeding returns the epoch of a publication: the one of the process that has made the new master, where that outranks the old
+// one, so that both have the same, and else the next.
+func (m *Machine) succeeding() uint64 {
+	if m.state == Following && m.heir.mark != 0 {
+		return max(m.heir.after+1, m.heir.mark, m.epoch)
+	}
+	return m.epoch + 1
 }
 
 // raise makes the epoch a later one, whose mark nobody is known to have.

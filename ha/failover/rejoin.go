@@ -207,7 +207,8 @@ func (m *Machine) rejoined(a await, ev Event) {
 
 // identified takes what a server is and holds.
 func (m *Machine) identified(b *member, ev Event) {
-	b.mark, b.looked, b.moved = ev.Mark, true, false
+	b.mark, b.looked, b.moved, b.lookedAt = ev.Mark, true, false, m.now
+	m.hearHeartbeat(b, ev)
 	switch {
 	case m.mayJoin(b):
 		b.strange = false // it was made empty meanwhile, perhaps

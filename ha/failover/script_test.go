@@ -50,6 +50,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	set 0 backlog=0                 it has had no replica yet: its first begins a new lineage
 //	forge 9999                      a client writes the group's mark on the master
 //	mark 1 3                        the group's mark on a server
+//	attend 1, attend nobody         another monitor is active there, and renews its heartbeat each second
 //	status                          what is known
 func TestScripts(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
@@ -130,7 +131,7 @@ func (s *script) say(words []string) {
 		s.w.trap = trap{int(s.number(rest[0])), rest[1], fallen(rest[2]), s.span(rest[3])}
 	case "forge":
 		s.w.forge(uint64(s.number(rest[0])))
-	case "announce", "object", "rival", "norival", "reach", "disk", "mute", "fences", "needs", "reload", "arbiter":
+	case "announce", "object", "rival", "norival", "attend", "reach", "disk", "mute", "fences", "needs", "reload", "arbiter":
 		s.outside(words)
 	default:
 		s.server(words[0], s.w.boxes[s.number(rest[0])], rest[1:])
@@ -253,6 +254,10 @@ func (s *script) outside(words []string) {
 		s.w.feed(ev)
 	case "rival":
 		s.w.feed(Event{Kind: Rival, Text: words[1], Faint: len(words) > 2})
+	case "attend":
+		if s.w.beat.by = nil; words[1] != "nobody" {
+			s.w.beat.by = s.w.boxes[s.number(words[1])]
+		}
 	case "norival":
 		s.w.feed(Event{Kind: Alone})
 	case "reach":

@@ -35,7 +35,7 @@ func (m *Machine) Status() Status {
 // alarms says what an operator should look at, the worst first.
 func (m *Machine) alarms() (all []string) {
 	when := func(is bool, text string) {
-		if is {
+		if is && !slices.Contains(all, text) { // of a master and its replicas the same may be said
 			all = append(all, text)
 		}
 	}
@@ -149,6 +149,8 @@ func (m *Machine) predicament() string {
 		return "the group has no master, and nobody has been found who could be"
 	case b.fault != vital.FaultNone:
 		return fmt.Sprintf("%s, the master, does not answer (%v), and it is not certain that it is dead", b.Addr, b.fault)
+	case m.outranked() != nil:
+		return m.spellAwaited(m.outranked())
 	case m.isReplica(b):
 		return fmt.Sprintf("%s should be master and says that it is a replica of %s", b.Addr, b.repl.Master)
 	case m.awaited(b):

@@ -13,6 +13,7 @@ func (w *world) step() {
 	w.now += 10 * ms
 	w.raise()
 	w.replicate()
+	w.beat.pass(w)
 	if e := w.elevating; e != nil && w.now >= e.at {
 		w.elevating = nil
 		w.promote(w.boxes[e.a.Target])
@@ -255,6 +256,7 @@ func (w *world) report(j job2, err error, b *box) {
 	if (err == nil || noReplicas(err)) && j.a.Op.inspects() {
 		ev.Repl = w.info(b)
 		ev.Mark, ev.Found = Mark{Keys: b.keys, Epoch: b.mark}, w.found
+		ev.Beat, ev.Worn = w.beat.left(b, w.now), w.beat.by == b
 	}
 	if err == nil && j.a.Op.inspects() && b.fault == vital.FaultMisconf {
 		ev.Fault = b.fault

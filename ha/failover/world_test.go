@@ -83,6 +83,7 @@ type world struct {
 	tried     map[int32]bool
 	answers   []string
 	crashIn   int // this process dies after so many actions; 0: it does not
+	beat      heartbeats
 	reached   [2]int
 	latency   int64
 	topEpoch  uint64

@@ -1,0 +1,26 @@
+package failover
+
+// Heartbeats are what another monitor leaves at the servers of a world.
+type heartbeats struct {
+	by   *box           // where that one is active; nil: nowhere
+	at   int64          // when it renews it next
+	ends map[*box]int64 // when what a server has of it expires
+}
+
+// pass renews what is due, and has replicas copy it.
+func (h *heartbeats) pass(w *world) {
+	if h.ends == nil {
+		h.ends = map[*box]int64{}
+	}
+	if h.by != nil && w.now >= h.at && h.by.ok() && !h.by.replica {
+		h.at, h.ends[h.by] = w.now+second, w.now+4*second
+	}
+	for _, b := range w.boxes {
+		if up := w.box(b.master); b.ok() && b.replica && b.linkUp && up != nil {
+			h.ends[b] = h.ends[up]
+		}
+	}
+}
+
+// left returns how long it lasts yet.
+func (h *heartbeats) left(b *box, now int64) int64 { return max(0, h.ends[b]-now) }
