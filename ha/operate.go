@@ -93,14 +93,18 @@ func (m *Monitor) Switchover(ctx context.Context, o SwitchoverOrder) (plan []str
 func (p *place) plan(ctx context.Context, wish failover.Wish) ([]string, error) {
 	wish.DryRun = true
 	steps, err := p.watch.order(ctx, p.group.Name, wish)
+	if err == nil {
+		err = p.permitted(ctx, wish)
+	}
 	switch mode := p.watch.o.Failover.Mode; {
 	case err != nil:
 	case mode == failover.Sentinel:
 		err = p.askArbiter(ctx, wish)
 	case mode == failover.Local && !wish.Fast:
-		if err = p.listed(ctx, wish, steps); err != nil {
-			steps = nil // none of them would be taken
-		}
+		err = p.listed(ctx, wish, steps)
+	}
+	if err != nil {
+		steps = nil // none of them would be taken
 	}
 	return steps, err
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -312,10 +313,16 @@ func splitAddr(addr string) (host, port string, err error) {
 // its clients not be closed makes it no less a master.
 func (t *task) promote() error {
 	passing(pointPromoting)
-	err := t.ascend(!t.order.keepFile)
-	if beginsWith(err, "EXECABORT ") && !t.order.keepFile {
-		t.note = "CONFIG REWRITE was refused and left out: " + err.Error()
-		err = t.ascend(false)
+	extras := []string{"CONFIG REWRITE", "CLIENT KILL TYPE normal SKIPME yes"}
+	if t.order.keepFile {
+		extras = extras[1:]
+	}
+	refused, err := t.ascend(extras)
+	if refused != nil {
+		_, err = t.ascend(slices.DeleteFunc(extras, func(e string) bool { return refused[e] != nil }))
+		for what, why := range refused {
+			t.note = strings.TrimSuffix(what+" was refused and left out: "+why.Error()+"; "+t.note, "; ")
+		}
 	}
 	if err == nil {
 		passing(pointPromoted)
@@ -323,27 +330,40 @@ func (t *task) promote() error {
 	return err
 }
 
-// ascend runs the transaction of promote.
-func (t *task) ascend(rewrite bool) error {
+// ascend runs the transaction of promote, with those commands behind that a master is one without. Of them it returns the ones
+// that the server has not taken, with its words, if it has taken the promotion itself: then nothing was done.
+func (t *task) ascend(extras []string) (refused map[string]error, err error) {
 	tx := t.c.TxPipeline()
 	crown := tx.Do(t.ctx, "REPLICAOF", "NO", "ONE")
-	var file *redis.Cmd
-	if rewrite {
-		file = tx.Do(t.ctx, "CONFIG", "REWRITE")
+	more := map[string]*redis.Cmd{}
+	for _, e := range extras {
+		var args []any
+		for _, word := range strings.Fields(e) {
+			args = append(args, word)
+		}
+		more[e] = tx.Do(t.ctx, args...)
 	}
-	kill := tx.Do(t.ctx, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-	_, err := tx.Exec(t.ctx)
+	_, err = tx.Exec(t.ctx)
+	aborted := beginsWith(crown.Err(), "EXECABORT ")
+	for what, cmd := range more {
+		switch why := cmd.Err(); {
+		case why == nil || beginsWith(why, "EXECABORT "):
+		case aborted && answeredBy(why):
+			if refused == nil {
+				refused = map[string]error{}
+			}
+			refused[what] = why
+		case crown.Err() == nil:
+			t.note = what + ": " + why.Error()
+		}
+	}
 	switch {
 	case crown.Err() != nil:
-		return crown.Err()
+		return refused, crown.Err()
 	case crown.Val() == nil:
-		return cmpErr(err, replyError("EXEC did not answer for REPLICAOF NO ONE"))
-	case file != nil && file.Err() != nil:
-		t.note = "CONFIG REWRITE: " + file.Err().Error()
-	case kill.Err() != nil:
-		t.note = "CLIENT KILL: " + kill.Err().Error()
+		return nil, cmpErr(err, replyError("EXEC did not answer for REPLICAOF NO ONE"))
 	}
-	return nil
+	return nil, nil
 }
 
 // cmpErr returns the first error that is one.

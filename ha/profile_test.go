@@ -150,7 +150,7 @@ func TestProfileFinds(t *testing.T) {
 		{"a loading replica", failing(1, "LOADING", vital.FaultLoading), Doubtful, "10.0.0.2:6379", "loading", ""},
 		{"a dead replica", failing(1, "refused", vital.FaultRefused), Doubtful, "10.0.0.2:6379", "refused", ""},
 		{"a missing right", func(_ *shard.Group, all []*testimony) {
-			all[1].user, all[1].lacks = "watcher", []*right{&rights[4]}
+			all[1].user, all[1].lacks = "watcher", []lack{{right: &rights[4]}}
 		}, Fatal, "10.0.0.2:6379", "watcher may not REPLICAOF NO ONE", "ACL SETUSER watcher +replicaof"},
 		{"a command that was renamed away", func(_ *shard.Group, all []*testimony) { all[1].unknown = []*right{&rights[4]} }, Fatal,
 			"10.0.0.2:6379", "knows no command REPLICAOF", ""},

@@ -77,8 +77,8 @@ func (j *judgement) allowed(s *testimony) {
 		}
 		j.note(r.weight, s, "it knows no command "+strings.ToUpper(r.args[0]), r.why+"; leave its rename-command out of redis.conf, and let ACLs say who may use it", "")
 	}
-	for _, r := range s.lacks {
-		j.note(r.weight, s, fmt.Sprintf("the user %s may not %s", s.user, strings.ToUpper(strings.Join(r.args, " "))), r.why, s.command("ACL", "SETUSER", s.user, "+"+r.name))
+	for _, l := range s.lacks {
+		j.note(l.weight, s, l.is(s.user), l.why, s.command("ACL", "SETUSER", s.user, l.rule()))
 	}
 }
 

@@ -27,7 +27,7 @@ type testimony struct {
 	confErr error             // why
 
 	user      string   // who the monitor is there: ACL WHOAMI
-	lacks     []*right // what that user may not do
+	lacks     []lack   // what that user may not do
 	unknown   []*right // what the server does not know, one for each command
 	rightsErr error    // why that could not be found out; nil where there are no ACLs to ask
 
@@ -123,39 +123,6 @@ func commandLine(addr string, words ...string) string {
 	return strings.Join(line, " ")
 }
 
-// A right is a command that the proxy sends of its own accord, and what fails without it.
-type right struct {
-	args   []string // as ACL DRYRUN takes them
-	name   string   // as ACL SETUSER spells it
-	modes  string   // in which it is sent
-	weight Weight   // of its absence
-	why    string
-}
-
-var rights = []right{
-	{[]string{"info"}, "info", "observe local sentinel cluster", Fatal, "probes ask INFO replication"},
-	{[]string{"ping"}, "ping", "observe local sentinel", Doubtful, "probes see by it that a server loads, is stale or cannot save"},
-	{[]string{"echo", "huntaway:"}, "echo", "observe local sentinel cluster", Doubtful, "scripts, functions and modules are refused without: it delimits their replies"},
-	{[]string{"command"}, "command", "observe local sentinel cluster", Doubtful, "commands that Huntaway's own table lacks are learnt so"},
-	{[]string{"replicaof", "no", "one"}, "replicaof", "local", Fatal, "nobody can be promoted without"},
-	{[]string{"multi"}, "multi", "local", Fatal, "a promotion is one transaction"},
-	{[]string{"exec"}, "exec", "local", Fatal, "a promotion is one transaction"},
-	{[]string{"set", "huntaway:", "1"}, "set", "local sentinel", Fatal, "a new master is tried with one write to a key huntaway:..."},
-	{[]string{"getrange", "huntaway:", "0", "20"}, "getrange", "local sentinel", Fatal, "the same key tells kin from strangers"},
-	{[]string{"pttl", "huntaway:"}, "pttl", "local", Doubtful, "a heartbeat that never expires is told from a monitor's so"},
-	{[]string{"unlink", "huntaway:"}, "unlink", "local", Doubtful, "what a client has made of the keys huntaway:... is removed so, though it is large"},
-	{[]string{"dbsize"}, "dbsize", "local sentinel", Doubtful, "whether a server is empty tells whether it may be made to follow"},
-	{[]string{"client", "kill", "type", "normal"}, "client|kill", "local", Fatal, "an old master is rid of its clients so"},
-	{[]string{"client", "pause", "1", "write"}, "client|pause", "local sentinel", Doubtful, "no switchover with --fast, and none through Sentinel, without"},
-	{[]string{"client", "unpause"}, "client|unpause", "local sentinel", Doubtful, "the same"},
-	{[]string{"client", "setname", "huntaway:"}, "client|setname", "local", Doubtful, "without this and CLIENT LIST any client can write what looks like another monitor's heartbeat, and nobody is promoted while it does"},
-	{[]string{"client", "list"}, "client|list", "local", Doubtful, "the same"},
-	{[]string{"client", "id"}, "client|id", "local", Doubtful, "the one connection that matters is found so among many"},
-	{[]string{"failover"}, "failover", "local", Doubtful, "no switchover without, but with --fast"},
-	{[]string{"config", "rewrite"}, "config|rewrite", "rewrite", Doubtful, "a restart would bring the old roles back; or set config_rewrite = false"},
-	{[]string{"cluster", "slots"}, "cluster|slots", "cluster", Fatal, "the places of keys are asked so"},
-}
-
 // rights finds out what the server does not know, and what the monitor's user may not do there.
 // Servers before Redis 7 cannot tell the latter, and before Redis 6 everybody may do everything.
 func (s *testimony) rights(ctx context.Context, c *redis.Client, p *ProfilePool) {
@@ -163,27 +130,7 @@ func (s *testimony) rights(ctx context.Context, c *redis.Client, p *ProfilePool)
 	if older(s.version(), "7") {
 		return
 	}
-	if s.user, s.rightsErr = c.Do(ctx, "ACL", "WHOAMI").Text(); s.rightsErr != nil {
-		return
-	}
-	for i := range rights {
-		r := &rights[i]
-		if !r.asked(p) || s.misses(r) {
-			continue
-		}
-		args := []any{"ACL", "DRYRUN", s.user}
-		for _, a := range r.args {
-			args = append(args, a)
-		}
-		answer, err := c.Do(ctx, args...).Text()
-		switch {
-		case err != nil:
-			s.rightsErr = err
-			return
-		case answer != "OK":
-			s.lacks = append(s.lacks, r)
-		}
-	}
+	s.user, s.lacks, s.rightsErr = lacksOf(ctx, c, s.group, func(r *right) bool { return r.asked(p.Mode, p.ConfigRewrite) && !s.misses(r) })
 }
 
 // renamed finds out which commands the server does not have, mostly because its redis.conf has
@@ -193,7 +140,7 @@ func (s *testimony) renamed(ctx context.Context, c *redis.Client, p *ProfilePool
 	for i := range rights {
 		r := &rights[i]
 		first := !slices.ContainsFunc(of, func(o *right) bool { return o.args[0] == r.args[0] })
-		if first && r.asked(p) {
+		if first && r.asked(p.Mode, p.ConfigRewrite) {
 			args, of = append(args, r.args[0]), append(of, r)
 		}
 	}
@@ -210,12 +157,4 @@ func (s *testimony) renamed(ctx context.Context, c *redis.Client, p *ProfilePool
 // misses tells whether the server does not have the command.
 func (s *testimony) misses(r *right) bool {
 	return slices.ContainsFunc(s.unknown, func(u *right) bool { return u.args[0] == r.args[0] })
-}
-
-// asked tells whether the pool's monitor sends the command.
-func (r *right) asked(p *ProfilePool) bool {
-	if r.modes == "rewrite" {
-		return p.Mode == "local" && p.ConfigRewrite
-	}
-	return strings.Contains(r.modes, p.Mode)
 }

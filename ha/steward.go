@@ -26,6 +26,10 @@ type steward struct {
 	beating bool  // a look is under way
 	heart   *heart
 
+	rightsAt int64    // when to ask the servers for the monitor's rights next
+	asking   bool     // that is under way
+	lacking  []string // the lines about those that are missing
+
 	odd     []oddity // what looks have found lately that no monitor has written
 	oddNote int64    // when that was last noted; 0: never
 }
@@ -43,13 +47,15 @@ const oddFor = int64(time.Minute)
 
 // An outcome is how something that was begun for a machine ended.
 type outcome struct {
-	group string
-	ev    failover.Event // Done, or Rival when another monitor was heard
-	beat  bool           // it is a look for other monitors; without a rival ev is a Tick
-	heart *heart         // of a look: the steward's
-	odd   []oddity       // of a look or a Verify: what it found that no monitor has written
-	note  string         // what is worth a line in the log all the same; "" for nothing
-	addr  string         // with note: the server's
+	group   string
+	ev      failover.Event // Done, or Rival when another monitor was heard
+	rights  bool           // it is a look at rights, and lacking what it found; ev means nothing
+	lacking []string       // see lackingOf
+	beat    bool           // it is a look for other monitors; without a rival ev is a Tick
+	heart   *heart         // of a look: the steward's
+	odd     []oddity       // of a look or a Verify: what it found that no monitor has written
+	note    string         // what is worth a line in the log all the same; "" for nothing
+	addr    string         // with note: the server's
 }
 
 // An answer is how an operator's wish ended.
@@ -161,7 +167,7 @@ func (w *watch) inherit(old *watch) {
 	w.stewards, w.contacts = old.stewards, old.contacts
 	w.seen = nil
 	for _, s := range w.stewards {
-		s.beating = false
+		s.beating, s.asking = false, false
 		if s.machine != nil {
 			s.machine.Adjust(w.o.Failover)
 		}
@@ -250,6 +256,9 @@ func (w *watch) tick() {
 		if s.beatDue() <= now {
 			w.beat(s)
 		}
+		if w.o.decides() && s.rightsAt <= now {
+			w.lookAtRights(s)
+		}
 		if s.machine != nil && s.machine.Next() != 0 && s.machine.Next() <= now {
 			w.consult(s, failover.Event{Kind: failover.Tick})
 		}
@@ -285,6 +294,10 @@ func (w *watch) conclude(o outcome) {
 	for _, odd := range o.odd {
 		w.wonder(s, odd)
 	}
+	if o.rights {
+		w.learnt(s, o.lacking)
+		return
+	}
 	if o.beat {
 		w.beaten(s, o)
 		return
@@ -317,6 +330,7 @@ func (w *watch) groupStatus(g *shard.Group, servers []ServerStatus, now int64) G
 				st.Alarms = append(st.Alarms, o.text)
 			}
 		}
+		st.Alarms = append(st.Alarms, s.lacking...)
 	} else {
 		st.Status = w.plainStatus(g, servers, now)
 	}

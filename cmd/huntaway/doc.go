@@ -54,6 +54,8 @@
 //	                              the orders to a server           the server has gone
 //	ha/cluster_ask.go          1  asks one node of a cluster       when it has answered, or its
 //	                              for its slots                    time is over
+//	ha/lacking.go              1  asks the servers of a group for  when they have answered, or
+//	                              the monitor's rights             their time is over
 //	ha/askeach.go              1  asks one server who it is, or    when it has answered, or its
 //	                              how it bounds a connection       time is over
 //	ha/profile.go              1  asks one server for check        when it has answered, or its

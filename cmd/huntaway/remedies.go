@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // remedies say what ends a state of a server, by its reason; the others end by themselves, or their cause is
 // in the server's own words.
 var remedies = map[string]string{
@@ -15,6 +17,14 @@ var remedies = map[string]string{
 	"writable":     "CONFIG SET replica-read-only yes",
 	"auth-failed":  "let server_user and server_password of the pool be what the server asks for (ACL LIST, requirepass)",
 	"busy":         "wait for the script, or end it there: SCRIPT KILL, or FUNCTION KILL",
+}
+
+// remedy says what ends the state that the server is in. A right that is missing is no wrong password.
+func (s *statusServer) remedy() string {
+	if strings.HasPrefix(s.Error, "NOPERM ") {
+		return "let the pool's server_user do there what its words name: ACL SETUSER USER +info +ping; huntaway check --connect names all"
+	}
+	return remedies[s.Reason]
 }
 
 // refused says what ends that a server refuses writes, by what it says.

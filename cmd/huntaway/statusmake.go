@@ -295,9 +295,9 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 		case s.Ejected:
 			add(severe, s.Addr, s.absence(), "")
 		case s.Reason != "" && s.Addr == g.Master:
-			add(severe, s.Addr, s.trouble("master"), remedies[s.Reason])
+			add(severe, s.Addr, s.trouble("master"), s.remedy())
 		case s.Reason != "":
-			add(doubtful, s.Addr, s.trouble(s.Role), remedies[s.Reason])
+			add(doubtful, s.Addr, s.trouble(s.Role), s.remedy())
 		}
 	}
 }

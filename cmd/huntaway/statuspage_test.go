@@ -136,6 +136,10 @@ func TestStatusSaysWhatEndsIt(t *testing.T) {
 			t.Errorf("%s: got %+v; want the advice %q", reason, page.Problems, want)
 		}
 	}
+	s := statusServer{Reason: "auth-failed", Error: "NOPERM this user has no permissions to run the 'info' command"}
+	if got := s.remedy(); !strings.Contains(got, "+info") || strings.Contains(got, "password") {
+		t.Errorf("a right is missing: got the advice %q; want it to be given", got)
+	}
 }
 
 // TestStatusOfAGroupOfOne: nobody can take the place of its server, and nothing is said to wait
