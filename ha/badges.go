@@ -33,6 +33,21 @@ func (l *look) spread(ctx context.Context) {
 	}
 }
 
+// rest takes the badges off while this monitor begins nothing since it stood still: another one has seen all the time that the
+// master is dead, and need not wait. They are put on again when it may begin something, if the master is still dead then.
+func (l *look) rest() {
+	h := l.heart
+	switch {
+	case l.awoken:
+		h.rested = h.rested || h.others != nil
+		h.doff()
+	case h.rested:
+		if h.rested = false; l.doubted {
+			h.others = map[string]*badge{}
+		}
+	}
+}
+
 // each runs f for each of the other members, at the same time.
 func (l *look) each(f func(i int, addr string)) {
 	var all sync.WaitGroup
@@ -69,7 +84,7 @@ func (l *look) heardAt(ctx context.Context, rival string) string {
 func (l *look) lookAround(ctx context.Context) (rival string) {
 	seen := make([]sight, len(l.others))
 	l.each(func(i int, addr string) { seen[i] = l.overhear(ctx, addr) })
-	told, worn, beat := 0, false, ""
+	told, worn, used, beat := 0, false, false, ""
 	for _, s := range seen {
 		if s.told {
 			told++
@@ -77,7 +92,7 @@ func (l *look) lookAround(ctx context.Context) (rival string) {
 		if s.beat.older() {
 			l.heart.olderAt = perf.Now()
 		}
-		worn = worn || s.worn
+		worn, used = worn || s.worn, used || s.used
 		rival, beat = cmp.Or(s.rival, rival), cmp.Or(s.heard, beat)
 	}
 	older := l.heart.olderAt != 0 && perf.Now()-l.heart.olderAt < olderFor
@@ -90,7 +105,7 @@ func (l *look) lookAround(ctx context.Context) (rival string) {
 		return ""
 	}
 	if rival != "" || beat != "" {
-		l.faint = rival == "" && l.heart.bare > 0
+		l.faint = rival == "" && l.heart.bare > 0 || rival != "" && !used
 	}
 	return cmp.Or(rival, beat)
 }
@@ -100,6 +115,7 @@ type sight struct {
 	told  bool   // it has told its connections
 	rival string // who is active by a badge; "": nobody
 	worn  bool   // another monitor has a badge there that counts, be it that it stands still
+	used  bool   // it has been used since it would have had to be twice
 	heard string // who is, or was, by a heartbeat; "": nobody
 	beat  beat   // that one
 }
@@ -119,7 +135,7 @@ func (l *look) overhear(ctx context.Context, addr string) (s sight) {
 	text, err := c.Do(ctx, "CLIENT", "LIST").Text()
 	s.told = err == nil
 	counts := func(who string) bool { return who != "" && (l.heart.others[addr] == nil || who < l.id) }
-	s.worn = counts(l.wornIn(text, endless))
+	s.worn, s.used = counts(l.wornIn(text, endless)), counts(l.wornIn(text, beatLasts))
 	if who := l.wornIn(text, keyLasts); counts(who) {
 		s.rival = who + ", by its connection to " + addr
 	}

@@ -76,6 +76,41 @@ func TestBadgesOfTwo(t *testing.T) {
 	}
 }
 
+// TestBadgesOfOneWhoStoodStill: who wears badges beside a dead master and does not use them is at work for others, but may stand
+// still; once he goes on he takes them off until he may begin something himself, so that somebody else need not wait.
+func TestBadgesOfOneWhoStoodStill(t *testing.T) {
+	i := launch(t)
+	r, s := launch(t).follows(i), launch(t).follows(i)
+	a, b := listening(t, i, nameA), listening(t, i, nameB)
+	a.look.others = []string{r.addr(), s.addr()}
+	b.look.others, b.look.claim, b.look.doubted = a.look.others, false, true
+	a.active("at the start")
+	i.must("DEL", beatKey("g"))
+	i.replicated(2)
+	i.kill()
+	a.look.master, b.look.master = "", ""
+	a.look.claim, a.look.doubted = false, true
+	a.takes()
+	if b.down("beside him", nameA+", by its connection to "); b.look.faint {
+		t.Error("got that nobody may be at work; want that one is")
+	}
+	for end := time.Now().Add(busy * 10 * time.Second); !b.look.faint; time.Sleep(20 * time.Millisecond) {
+		if b.down("as he stands still", nameA+", by its connection to "); time.Now().After(end) {
+			t.Fatal("got that he is at work; want that he may stand still")
+		}
+	}
+	a.look.awoken = true
+	for n, want := range []bool{false, true} {
+		a.takes()
+		if b.takes(); b.rival != "" || b.look.free != want {
+			t.Errorf("after %d looks: got the rival %q, nobody: %v; want none, %v", n+1, b.rival, b.look.free, want)
+		}
+	}
+	a.look.awoken = false
+	a.takes()
+	b.down("when he may begin something", nameA+", by its connection to ")
+}
+
 // TestIdleBadge: a badge that is not used is nobody's who is active, and is there all the same.
 func TestIdleBadge(t *testing.T) {
 	l := look{group: "g", id: nameB}

@@ -46,7 +46,10 @@
 // is seen it does nothing; when half of the other servers and more tell their connections, and nobody's badge is
 // there in two looks, it decides, for whoever wore one has ended: his connections are closed when he is killed. A badge that
 // stands still is of a process that may go on, or of a host that is gone: then, and where servers
-// do not tell, or a version was heard that wears none there, the other one is waited for 15 s from when it was last heard.
+// do not tell, or a version was heard that wears none there, the other one is waited for 15 s from when it was last heard; after
+// 4 s the replicas are kept from copying whoever comes up in the master's place. A process that has stood still, and would begin
+// a failover, gathers its evidence anew for some seconds, and takes its badges off the other servers meanwhile: who has seen
+// all the time that the master is dead need not wait for it.
 //
 // The heartbeat is a key on the master, huntaway:monitor: and the group's name, which lasts 4 s, four times its
 // interval, and is renewed with the badge's use; 10 s where servers name no connections. It tells older versions, which know nothing else, and names the badge's

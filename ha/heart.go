@@ -51,6 +51,7 @@ type heart struct {
 	unprovenAt int64             // since when a heartbeat is there that no badge stands for; 0: none is
 	bare       int               // how often running nobody was seen at them since the master does not answer
 	olderAt    int64             // when one was last heard that may wear no badge at them; 0: never
+	rested     bool              // this monitor has taken its badges off them, as it had stood still, and puts them on again
 	marked     uint64            // the epoch that the mark on the badge's server was last seen with; 0: not seen right
 }
 
@@ -117,7 +118,7 @@ func (w *watch) beat(s *steward) {
 	if s.machine != nil && !w.o.Failover.DryRun {
 		status := s.machine.Status()
 		l.claim = status.State == failover.Healthy || status.State == failover.Settling
-		l.doubted = !l.claim
+		l.doubted, l.awoken = !l.claim, status.Awoken
 		l.process = status.Process
 		l.epoch, l.sure, l.left = status.Epoch, status.EpochSure, status.EpochLeft
 	}
@@ -159,6 +160,7 @@ type look struct {
 	master    string   // its address; "" when there is none
 	others    []string // those of the other members
 	doubted   bool     // the machine has a master in question
+	awoken    bool     // and begins nothing for a while, since this process stood still
 	claim     bool     // say that this monitor is active, if no other is
 	epoch     uint64   // with claim: of the group
 	sure      bool     // no mark can be of a later one
@@ -167,7 +169,7 @@ type look struct {
 	heart     *heart   // the steward's
 
 	byKey bool // who was heard at the master is known by a heartbeat alone that a badge should stand for
-	faint bool // who was heard, if anybody, is known by a heartbeat alone, and nobody is seen where he should be
+	faint bool // who was heard, if anybody, is known by a heartbeat alone, and nobody is seen where he should be, or stands still
 	free  bool // nobody is seen at the other members either, where all who act are
 
 	odd []oddity // what was found that no monitor has written
@@ -178,6 +180,7 @@ type look struct {
 func (l *look) take(ctx context.Context) (rival string) {
 	ctx, cancel := context.WithTimeout(ctx, 2*l.access.Timeout)
 	defer cancel()
+	l.rest()
 	if l.master != "" {
 		if rival, err := l.ask(ctx, l.master); err == nil {
 			return l.heardAt(ctx, rival)

@@ -142,6 +142,7 @@ type Status struct {
 	Process   string   // the master's run id, as it was accepted; "": not known
 	EpochSure bool     // no mark that a server has can be of a later epoch
 	EpochLeft bool     // the master has been given the mark of this one
+	Awoken    bool     // the master is in question, and nothing is begun yet since this process stood still
 	Forbidden string   // why it does not act although it would; "": nothing forbids it
 	Plight    string   // what is the case while it has no master that is known to be well; "": it has
 	Way       string   // with Plight: what happens by itself, and what an operator can do

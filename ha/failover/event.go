@@ -41,7 +41,7 @@ type Event struct {
 	Source int               // Announced, Objected: how many of the arbiter's voices say so
 	Of     int               // Announced, Objected: how many voices it has
 	Text   string            // Rival: who; Probed with a Fault: the error's text
-	Faint  bool              // Rival: by a heartbeat alone, which may be left over: nobody is seen where all are who act
+	Faint  bool              // Rival: by a heartbeat alone, which may be left over, for nobody is seen where all are who act; or the one there stands still
 	Wish   Wish              // Commanded
 
 	// Filled in by the driver with every event: how many servers of other posts in the pool

@@ -12,7 +12,7 @@ import (
 func (m *Machine) Status() Status {
 	s := Status{
 		Group: m.group, State: m.state, Since: m.since, Master: m.tabled, Epoch: m.epoch, Held: m.held, Process: m.known.RunID,
-		EpochSure: m.tally.sure, EpochLeft: m.isLeft(),
+		EpochSure: m.tally.sure, EpochLeft: m.isLeft(), Awoken: m.now < m.tiltUntil && (m.state == Suspect || m.state == Stuck),
 		Forbidden: m.forbidden, Latched: m.latched(), Recent: m.lastHour(append(slices.Clone(m.released), m.recent...)), Alarms: m.alarms(),
 	}
 	if m.state == Suspect || m.state == Stuck || m.state == Ambiguous {

@@ -1,5 +1,7 @@
 package failover
 
+import "testing"
+
 // Heartbeats are what another monitor leaves at the servers of a world.
 type heartbeats struct {
 	by   *box           // where that one is active; nil: nowhere
@@ -24,3 +26,25 @@ func (h *heartbeats) pass(w *world) {
 
 // left returns how long it lasts yet.
 func (h *heartbeats) left(b *box, now int64) int64 { return max(0, h.ends[b]-now) }
+
+// TestAwoken: a process that has stood still says so while the master is in question and it begins nothing, and no longer.
+func TestAwoken(t *testing.T) {
+	w := newWorld(Options{Mode: Local}, 3)
+	w.run(second)
+	w.now += 4 * second
+	w.run(100 * ms)
+	if w.m.Status().Awoken {
+		t.Error("got one that leaves a failover to others beside a master that answers; want none")
+	}
+	w.boxes[0].kill()
+	w.run(500 * ms)
+	w.now += 4 * second
+	w.run(100 * ms)
+	if s := w.m.Status(); !s.Awoken {
+		t.Errorf("got %v, forbidden %q; want that it leaves a failover to others", s.State, s.Forbidden)
+	}
+	w.run(15 * second)
+	if s := w.m.Status(); s.Awoken || s.Master == 0 {
+		t.Errorf("got %v, master %d, awoken %v; want a failover by itself", s.State, s.Master, s.Awoken)
+	}
+}
