@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"huntaway/perf"
@@ -36,6 +37,8 @@ type survey struct {
 	// Fixed when its watch is made: runs its argument on the watch's goroutine, unless ctx ends first.
 	call func(ctx context.Context, f func())
 
+	plight atomic.Pointer[ClusterStatus] // of the last survey; nil before the first
+
 	// Owned by the goroutine.
 	atlas   atlas
 	asked   map[string]*surveyed // by address
@@ -43,13 +46,14 @@ type survey struct {
 	asking  sync.WaitGroup       // their goroutines
 	round   int                  // how many surveys there were
 	alert   bool                 // some master with slots did not answer
+	entries map[string]entrance  // by address, those that have answered or failed to
 	failing bool                 // no node answered the last time, and that was told
 	told    string               // what was last told of the cluster; used on the watch's goroutine
 }
 
 // newSurvey returns the arbiter of a pool whose servers are a Redis Cluster.
 func newSurvey(o PoolOptions, note func(Transition)) *survey {
-	return &survey{o: o, note: note, pokes: make(chan struct{}, 1), asked: make(map[string]*surveyed), answers: make(chan view)}
+	return &survey{o: o, note: note, pokes: make(chan struct{}, 1), asked: make(map[string]*surveyed), answers: make(chan view), entries: make(map[string]entrance)}
 }
 
 // poke asks for a survey soon. It never blocks.
@@ -119,9 +123,12 @@ func (s *survey) look(ctx context.Context) {
 	chart, err := s.atlas.merge(views)
 	if err != nil {
 		s.alert = true
+		s.tell(ClusterStatus{Down: "its nodes cannot be asked: " + err.Error()})
 		s.complain(err)
 		return
 	}
+	chart.plight.Alarms = append(chart.plight.Alarms, s.strays(views, &chart)...)
+	s.tell(chart.plight)
 	s.failing = false
 	s.alert = chart.silent
 	s.call(ctx, func() { s.publish(chart) })

@@ -114,12 +114,16 @@ func (at *surveyed) attempt(ctx context.Context, a Access) view {
 	if at.client == nil {
 		at.client = a.open("tcp", at.addr)
 	}
-	text, err := at.client.ClusterNodes(ctx).Result()
+	pipe := at.client.Pipeline()
+	nodes, info := pipe.ClusterNodes(ctx), pipe.ClusterInfo(ctx) // a refusal of the latter leaves the state unknown
+	_, _ = pipe.Exec(ctx)                                        // each has its own error
+	text, err := nodes.Result()
 	if err != nil {
 		at.hangUp()
 		return view{from: at.addr, err: fmt.Errorf("asking %s: %w", at.addr, err)}
 	}
 	v, err := parseView(at.addr, text)
+	v.down = fieldsOf(info.Val())["cluster_state"] == "fail"
 	if err != nil {
 		v.err = fmt.Errorf("asking %s: %w", at.addr, err)
 	}

@@ -32,6 +32,7 @@ type chart struct {
 	groups []chartGroup
 	slots  []int32 // by slot: an index into groups, or shard.Unowned
 	silent bool    // some master with slots did not answer
+	plight ClusterStatus
 }
 
 // A chartGroup is a master and its replicas.
@@ -69,6 +70,7 @@ func (a *atlas) merge(views []view) (chart, error) {
 	a.believe(nodes, answered)
 	c := chart{slots: shard.NoSlots()}
 	a.group(&c, nodes, answered)
+	c.plight = a.plight(nodes, views)
 	return c, nil
 }
 

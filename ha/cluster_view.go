@@ -17,6 +17,7 @@ type view struct {
 	nodes map[string]*clusterNode
 	self  *clusterNode // the one that was asked
 	top   uint64       // the highest epoch in it
+	down  bool         // cluster_state:fail: it refuses requests, be it only by its own view
 }
 
 // A clusterNode is one line of CLUSTER NODES (redis.io/docs/latest/commands/cluster-nodes).

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 
 	"huntaway/ha/vital"
@@ -112,7 +113,9 @@ func (j *judgement) clustered(s *testimony) {
 	case !enabled && j.pool.Mode == "cluster":
 		j.note(Fatal, s, "it is not a node of a Redis Cluster (cluster-enabled no)", `another failover than "cluster", or another server`, "")
 	case enabled && s.cluster != "" && s.cluster != "ok":
-		j.note(Doubtful, s, "its cluster's state is "+s.cluster, "ok: some slots are served by nobody", "")
+		j.note(Fatal, s, "its cluster's state is "+s.cluster, "ok: some slots are served by nobody, and it refuses requests", s.command("CLUSTER", "NODES"))
+	case enabled && s.served != "" && s.served != strconv.Itoa(shard.Slots):
+		j.note(Doubtful, s, "of its cluster's slots "+s.served+" are served", strconv.Itoa(shard.Slots)+": requests for the keys of the others fail", s.command("CLUSTER", "NODES"))
 	}
 }
 

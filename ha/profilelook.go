@@ -32,6 +32,7 @@ type testimony struct {
 	rightsErr error    // why that could not be found out; nil where there are no ACLs to ask
 
 	cluster string // cluster_state of CLUSTER INFO, asked in mode cluster only
+	served  string // cluster_slots_ok, likewise
 }
 
 // look asks the server everything, over one connection.
@@ -58,7 +59,8 @@ func (s *testimony) look(ctx context.Context, p *ProfilePool) {
 	s.rights(ctx, c, p)
 	if p.Mode == "cluster" {
 		state, _ := c.ClusterInfo(ctx).Result() // a refusal leaves the state unknown
-		s.cluster = fieldsOf(state)["cluster_state"]
+		told := fieldsOf(state)
+		s.cluster, s.served = told["cluster_state"], told["cluster_slots_ok"]
 	}
 }
 

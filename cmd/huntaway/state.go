@@ -121,12 +121,17 @@ func (p *statusPool) verdict() verdict {
 		}
 	}
 	switch {
+	case p.Down != "" && p.DownFor >= clusterFailsFor:
+		v.bad = "the Redis Cluster is down: " + p.Down
 	case len(unfit) == len(p.Groups):
 		v.bad = fmt.Sprintf("none of %s has a master that is well", plural(len(p.Groups), "group"))
 	case len(unfit) > 0:
 		notes = append(notes, fmt.Sprintf("ok, but for %d of %s: %s", len(unfit), plural(len(p.Groups), "group"), strings.Join(unfit, "; ")))
 	}
 	if note := p.sentinelNote(); note != "" && v.bad == "" {
+		notes = append(notes, "ok, but "+note)
+	}
+	if note := p.clusterNote(); note != "" && v.bad == "" {
 		notes = append(notes, "ok, but "+note)
 	}
 	v.note = strings.Join(notes, "; ")

@@ -58,6 +58,7 @@ func (p *proxy) poolStatus() (all []statusPool) {
 	for _, s := range p.pools {
 		pool := s.status(states, groups)
 		s.heardOf(&pool, p)
+		s.surveyed(&pool, p)
 		all = append(all, pool)
 	}
 	return all
@@ -227,6 +228,7 @@ func (page *statusPage) judge() {
 	for i := range page.Pools {
 		p := &page.Pools[i]
 		page.judgeSentinels(p)
+		page.judgeCluster(p)
 		page.judgeRoom(p)
 		for j := range p.Groups {
 			page.judgeGroup(p, &p.Groups[j])

@@ -36,6 +36,11 @@ type statusPool struct {
 
 	Sentinels []statusSentinel `json:"sentinels,omitempty"` // in the order of the configuration
 
+	Down    string   `json:"cluster_down,omitempty"`         // why all requests fail
+	DownFor float64  `json:"cluster_down_seconds,omitempty"` // for how long
+	Part    string   `json:"cluster_part,omitempty"`         // why requests for some keys fail
+	Alarms  []string `json:"cluster_alarms,omitempty"`       // what is wrong with nodes that are in no group
+
 	Room       int     `json:"clients_at_most"`
 	TurnedAway uint64  `json:"clients_turned_away,omitempty"`        // since the start, for want of room
 	TurnedAgo  float64 `json:"client_turned_away_seconds,omitempty"` // how long ago the last one was

@@ -14,6 +14,39 @@ func (s *served) heardOf(pool *statusPool, from *proxy) {
 	}
 }
 
+// surveyed takes what is known of the pool's Redis Cluster.
+func (s *served) surveyed(pool *statusPool, from *proxy) {
+	c := from.monitor.Cluster(s.name)
+	pool.Down, pool.DownFor, pool.Part, pool.Alarms = c.Down, c.DownFor.Seconds(), c.Part, c.Alarms
+}
+
+// judgeCluster says what is wrong with it as a whole, and with nodes that are in no group.
+func (page *statusPage) judgeCluster(p *statusPool) {
+	what := p.Part
+	if p.Down != "" {
+		what = fmt.Sprintf("the Redis Cluster is down, for %s: %s", briefly(p.DownFor), p.Down)
+	}
+	if what != "" {
+		page.Problems = append(page.Problems, statusProblem{Severity: severe, Pool: p.Name, What: what,
+			Advice: "start the masters that are gone, or a replica of each; redis-cli --cluster check and fix say more"})
+	}
+	for _, a := range p.Alarms {
+		page.Problems = append(page.Problems, statusProblem{Severity: doubtful, Pool: p.Name, What: a})
+	}
+}
+
+// clusterFailsFor is how long, in seconds, a Redis Cluster may be down before clients should not be sent here: for as long
+// it chooses another master.
+const clusterFailsFor = 5
+
+// clusterNote is what readiness says of it where clients are still to be sent here.
+func (p *statusPool) clusterNote() string {
+	if p.Down != "" {
+		return "the Redis Cluster is down: " + p.Down
+	}
+	return p.Part
+}
+
 // silent returns the pool's Sentinels that do not answer, those first that have not for longest. Of one that has not been
 // asked yet that is not known.
 func (p *statusPool) silent() []statusSentinel {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -49,6 +50,37 @@ func TestStatusOfSentinels(t *testing.T) {
 		note := page.Pools[0].sentinelNote()
 		if c.first != (note != "") {
 			t.Errorf("%s: got the note %q", c.name, note)
+		}
+	}
+}
+
+// TestStatusOfACluster: a cluster that refuses everything is an error, and clients are sent elsewhere when that lasts longer than it
+// takes to choose another master; slots that nobody serves, and nodes that are gone, are named.
+func TestStatusOfACluster(t *testing.T) {
+	g := statusGroup{Name: "g", State: "healthy", Master: "a:1", Servers: []statusServer{{Addr: "a:1", Role: "master", State: "in"}}}
+	for _, c := range []struct {
+		name      string
+		pool      statusPool
+		bad, note string
+		problems  []string
+	}{
+		{"well", statusPool{}, "", "", nil},
+		{"down, another master may be on its way", statusPool{Down: "all refuse", DownFor: 1}, "", "all refuse", []string{"the Redis Cluster is down, for 1s: all refuse"}},
+		{"down", statusPool{Down: "all refuse", DownFor: 6}, "all refuse", "", []string{"the Redis Cluster is down, for 6s: all refuse"}},
+		{"in part", statusPool{Part: "some slots", Alarms: []string{"b:1 is given up"}}, "", "some slots", []string{"some slots", "b:1 is given up"}},
+	} {
+		c.pool.Name, c.pool.Mode, c.pool.Groups = "p", "cluster", []statusGroup{g}
+		page := &statusPage{Pools: []statusPool{c.pool}}
+		page.judge()
+		var got []string
+		for _, p := range page.Problems {
+			got = append(got, p.What)
+		}
+		if !slices.Equal(got, c.problems) {
+			t.Errorf("%s: got %q; want %q", c.name, got, c.problems)
+		}
+		if v := page.Pools[0].verdict(); (v.bad == "") != (c.bad == "") || !strings.Contains(v.bad, c.bad) || !strings.Contains(v.note, c.note) {
+			t.Errorf("%s: got %+v; want %q, %q", c.name, v, c.bad, c.note)
 		}
 	}
 }
