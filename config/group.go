@@ -117,7 +117,11 @@ func (r *reader) judgeAddresses(drafts []*groupDraft) {
 		d  *groupDraft
 		at span
 	}
-	seen := map[string]place{}
+	type alias struct {
+		name string
+		at   span
+	}
+	seen, local := map[string]place{}, map[string]alias{}
 	for _, d := range drafts {
 		if len(d.members) > mostServers {
 			r.fail(d.at, d.path, fmt.Sprintf("%s has %d servers", d.title(), len(d.members)), fmt.Sprintf("at most %d", mostServers))
@@ -127,6 +131,12 @@ func (r *reader) judgeAddresses(drafts []*groupDraft) {
 			other, twice := seen[key]
 			if !twice {
 				seen[key] = place{d, m.at}
+			}
+			own := strings.Replace(key, "localhost:", "127.0.0.1:", 1)
+			if where, is := local[own]; strings.HasPrefix(own, "127.0.0.1:") && is && where.name != key {
+				r.warn(m.at, d.path, fmt.Sprintf("server %s is mostly the same as %s", m.server.Addr, where.name), r.first(where.at)+"; one server under two names counts once")
+			} else if !is {
+				local[own] = alias{key, m.at}
 			}
 			text := fmt.Sprintf("server %s is given twice", m.server.Addr)
 			switch {

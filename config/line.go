@@ -133,6 +133,9 @@ func (m *member) locate(address string) *wrong {
 }
 
 func (m *member) locateTCP(address string) *wrong {
+	if path, is := strings.CutPrefix(address, "unix:"); is && strings.HasPrefix(path, "/") {
+		return &wrong{fmt.Sprintf("%q is no server's address", address), fmt.Sprintf("write the path alone, %q; unix: is for listen", path)}
+	}
 	host, port, ok := splitPort(address)
 	if !ok {
 		return &wrong{fmt.Sprintf("%q has no port", address), `"host:port"`}

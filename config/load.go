@@ -161,9 +161,13 @@ func (r *reader) readTOML(c *Config) *node {
 	}
 	places := map[string]span{}
 	plainSections := map[string]func(*node){
-		"log":     func(n *node) { r.fields(n, &logSection, &c.Log, "log") },
-		"admin":   func(n *node) { r.readAdmin(n, c, places) },
-		"runtime": func(n *node) { r.fields(n, &runtimeSection, &c.Runtime, "runtime") },
+		"log":   func(n *node) { r.fields(n, &logSection, &c.Log, "log") },
+		"admin": func(n *node) { r.readAdmin(n, c, places) },
+		"runtime": func(n *node) {
+			if e := r.fields(n, &runtimeSection, &c.Runtime, "runtime")["state_dir"]; e != nil {
+				places["runtime.state_dir"] = e.value.at
+			}
+		},
 	}
 	c.preset()
 	var drafts []*poolDraft
@@ -232,6 +236,9 @@ func (r *reader) judge(c *Config, drafts []*poolDraft, places map[string]span) {
 		r.judgePool(d)
 		r.judgeFailover(d)
 		c.Pools = append(c.Pools, d.pool)
+	}
+	if at, dir := places["runtime.state_dir"], c.Runtime.StateDir; dir != "" && !filepath.IsAbs(dir) {
+		r.warn(at, "runtime.state_dir", fmt.Sprintf("%q is a path from wherever the process is started: from elsewhere it finds no state", dir), "a path that begins with /")
 	}
 	r.judgeListeners(c, drafts, places)
 	r.judgeOwn(c, drafts)

@@ -109,13 +109,16 @@ func (r *reader) twemproxyOnly(n *node, d *poolDraft) (rest *node, served bool) 
 			rest.add(e)
 		}
 	}
-	text := protocol.value.text
+	text, why := protocol.value.text, "redis: false"
+	if protocol.name == "" {
+		why = "it does not say redis: true"
+	}
 	switch {
 	case protocol.value.shape != plain || text != "true" && text != "false":
 		r.fail(protocol.value.at, join(d.path, "redis"), fmt.Sprintf("%q is neither true nor false", text), "in lower case")
 	case text == "false":
-		r.fail(protocol.value.at, d.path, fmt.Sprintf("pool %q is a memcached pool (it lacks redis: true), and Huntaway speaks Redis alone", d.pool.Name),
-			"if its servers are Redis add redis: true; else leave this pool to nutcracker and take it out of this file")
+		r.fail(protocol.value.at, d.path, fmt.Sprintf("pool %q is a memcached pool (%s), and Huntaway speaks Redis alone", d.pool.Name, why),
+			"if its servers are Redis write redis: true; else leave this pool to nutcracker and take it out of this file")
 		return rest, false
 	}
 	return rest, true

@@ -206,7 +206,7 @@ func (j *judgement) follows(s, master *testimony) int {
 	case s.repl.Syncing:
 		j.note(Doubtful, s, "it is copying its master's data", "a little time: it serves no reads and cannot be promoted before it has them", "")
 	case s.repl.Unsynced():
-		j.note(Doubtful, s, "it has had no link to its master since it was started", "a link that is up: until then what it holds is what it was started with, so it serves no reads and cannot be promoted; its own log says why", "")
+		j.note(Doubtful, s, "it has had no link to its master since it was started", "a link that is up: until then what it holds is what it was started with, so it serves no reads and cannot be promoted; a copy begins repl-diskless-sync-delay after it is asked for, else both logs say why", "")
 	case !s.repl.LinkUp:
 		j.note(Doubtful, s, fmt.Sprintf("it has lost its master (link down for %v)", s.repl.LinkDown), "a link that is up: it serves no reads and cannot be promoted; its own log says why", "")
 	case s.repl.Priority == 0:

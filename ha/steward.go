@@ -128,10 +128,21 @@ func (w *watch) acquaint(s *steward) {
 // install makes the machine, from what was known when its group was last watched.
 func (w *watch) install(s *steward) {
 	intent, err := w.vault.load(s.group)
-	if err != nil {
-		w.remark(s.group, "state file not used, the servers' word is taken instead", err.Error())
+	layout := w.layout(s.group)
+	what, why := "", ""
+	switch {
+	case err != nil:
+		what, why = "state file not used, the servers' word is taken instead", err.Error()
+	case intent.Master != "" && !slices.ContainsFunc(layout.Members, func(m failover.Member) bool { return m.Addr == intent.Master }):
+		what = "the state file says that a server was master which is not in this group"
+		why = fmt.Sprintf("%s; if %s is another group's, end this process, take it away and start again: it is held against the servers", intent.Master, w.vault.path(s.group))
 	}
-	s.machine = failover.New(w.o.Failover, w.layout(s.group), intent, perf.Now())
+	if what != "" {
+		t := w.remarked(s.group, what, why)
+		t.Loud = true
+		w.note(t)
+	}
+	s.machine = failover.New(w.o.Failover, layout, intent, perf.Now())
 }
 
 // remark notes something about a group that its machine did not say.

@@ -3,6 +3,7 @@ package ha
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -112,6 +113,9 @@ func (v *vault) write(in failover.Intent) error {
 		return err
 	}
 	f, err := os.CreateTemp(v.dir, "*.tmp") // 0600
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the state directory is gone, and its lock with it: end this process and start it again, which makes them anew (%w)", bare(err))
+	}
 	if err != nil {
 		return bare(err)
 	}

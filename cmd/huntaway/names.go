@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -39,6 +40,7 @@ type name struct {
 	full  map[string]struct{} // addresses with this name and a port that somebody connected to
 	conns map[*tracked]struct{}
 	err   error         // of the newest look; nil: it succeeded
+	lost  time.Time     // with err: since when looks fail
 	fresh time.Time     // when that ended
 	begun time.Time     // when the newest look began
 	under chan struct{} // closed when the look that is under way ends; nil: none is
@@ -190,6 +192,7 @@ func (d *directory) learn(n *name, addrs []string, err error) (elsewhere []strin
 	n.under, n.fresh, n.err = nil, time.Now(), err
 	switch {
 	case err != nil && !failed:
+		n.lost = time.Now()
 		d.log.Warn("name not resolved", "name", n.host, "kept", n.addrs, "err", err)
 	case err == nil && failed:
 		d.log.Info("name resolved again", "name", n.host, "addresses", addrs)
@@ -212,6 +215,56 @@ func (d *directory) learn(n *name, addrs []string, err error) (elsewhere []strin
 		elsewhere = append(elsewhere, addr)
 	}
 	return elsewhere
+}
+
+// An outOfOrder is a name that is not resolved now.
+type outOfOrder struct {
+	host  string
+	kept  []string // where it leads all the same; none: nobody can be reached by it
+	since float64  // for how long, in seconds
+	why   string
+}
+
+// problem words it. A server that cannot be reached for it is spoken of as well.
+func (n *outOfOrder) problem() string {
+	text := fmt.Sprintf("the name %s has not been resolved for %s (%s)", n.host, briefly(n.since), n.why)
+	if len(n.kept) > 0 {
+		text += "; where it led last is used, " + strings.Join(n.kept, ", ") + ", wherever it should lead by now"
+	}
+	return text
+}
+
+// hosts are those of all servers and Sentinels.
+func (page *statusPage) hosts() map[string]bool {
+	all := map[string]bool{}
+	note := func(addr string) {
+		if host, _, err := net.SplitHostPort(addr); err == nil {
+			all[host] = true
+		}
+	}
+	for _, p := range page.Pools {
+		for _, s := range p.Sentinels {
+			note(s.Addr)
+		}
+		for _, g := range p.Groups {
+			for _, s := range g.Servers {
+				note(s.Addr)
+			}
+		}
+	}
+	return all
+}
+
+// unresolved returns the names that are not, in the order of the alphabet.
+func (d *directory) unresolved() (all []outOfOrder) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, host := range slices.Sorted(maps.Keys(d.names)) {
+		if n := d.names[host]; n.err != nil {
+			all = append(all, outOfOrder{host, slices.Clone(n.addrs), time.Since(n.lost).Seconds(), n.err.Error()})
+		}
+	}
+	return all
 }
 
 // A tracked is a connection of the monitor's. Once its name leads elsewhere nothing more is

@@ -6,6 +6,7 @@ import (
 	"huntaway/perf/bench/rig"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -88,6 +89,16 @@ func TestDirectory(t *testing.T) {
 	if _, err := old.Write([]byte("x")); err != nil {
 		t.Errorf("the old connection: %v; want it left alone", err)
 	}
+	z.set(nil, errors.New("no such host"), false)
+	eventually(t, "the name among those that are not resolved", func() bool {
+		d.age()
+		d.mu.Lock()
+		d.look(d.names["one.test"])
+		d.mu.Unlock()
+		all := d.unresolved()
+		return len(all) == 1 && strings.HasPrefix(all[0].problem(), "the name one.test has not been resolved for ") &&
+			strings.HasSuffix(all[0].problem(), "; where it led last is used, 127.0.0.1, wherever it should lead by now")
+	})
 	z.set([]string{"127.0.0.2"}, nil, false)
 	eventually(t, "the new address in use", func() bool {
 		d.age()
@@ -99,6 +110,9 @@ func TestDirectory(t *testing.T) {
 		got, _, _ := net.SplitHostPort(c.RemoteAddr().String())
 		return got == "127.0.0.2"
 	})
+	if all := d.unresolved(); len(all) != 0 {
+		t.Errorf("got %+v unresolved; want none any more", all)
+	}
 	if got := <-moved; got != addr {
 		t.Errorf("told of %s; want %s", got, addr)
 	}

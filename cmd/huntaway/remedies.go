@@ -10,7 +10,7 @@ var remedies = map[string]string{
 	"unresolved":   "see why this host finds no address for its name: DNS, /etc/hosts; or write its address into the file",
 	"loading":      "it reads its data, and serves when it has",
 	"syncing":      "it copies its master, and serves when it has",
-	"unsynced":     "it has not had its master's data since it was started: see in its own log why it gets none",
+	"unsynced":     "it has not had its master's data since it was started: when that has not begun within its master's repl-diskless-sync-delay (5 s) see in both logs why",
 	"stale-link":   "see why it has no link to its master: the network, masterauth, or requirepass",
 	"wrong-role":   "if it should be a replica here make it one (REPLICAOF), or take it out of the group in the file",
 	"wrong-master": "have it follow the group's master (REPLICAOF), or take it out of the group in the file",

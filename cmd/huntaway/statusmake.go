@@ -83,7 +83,7 @@ func (s *served) status(states map[member]ha.ServerStatus, groups map[post]ha.Gr
 			st := states[member{s.name, g.Name, server.Addr}]
 			group.Servers = append(group.Servers, statusOf(server, &st, &care, server.ID == g.Master))
 			if code, ago := s.pool.Refused(server.ID); ago < refusedFor {
-				group.Servers[j].Refuses = code
+				group.Servers[j].Refuses, group.Servers[j].RefusedAgo = code, ago.Seconds()
 			}
 		}
 		pool.Groups = append(pool.Groups, group)
@@ -291,7 +291,7 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 	}
 	for _, s := range g.Servers {
 		if s.Refuses != "" && (p.Mode == "cluster" || s.Addr == g.Master) && !g.complained(&s) {
-			add(severe, s.Addr, "it refuses writes, and clients are told so: "+s.Refuses, refused[s.Refuses])
+			add(severe, s.Addr, fmt.Sprintf("it refuses writes, and clients are told so: %s, %s ago the last time", s.Refuses, briefly(s.RefusedAgo)), refused[s.Refuses])
 		}
 		switch {
 		case s.Ejected:
@@ -361,6 +361,13 @@ func (page *statusPage) judgeProcess(p *proxy) {
 	}
 	if !p.engine.Suspends() {
 		add(doubtful, "reading from clients cannot be suspended: who sends without reading is cut off", "this build has another gnet than the one it was made for")
+	}
+	hosts := page.hosts()
+	for _, n := range p.names.unresolved() {
+		if !hosts[n.host] {
+			continue // it has left the file
+		}
+		add(doubtful, n.problem(), "see why this host finds no address for it: DNS, /etc/hosts; or write an address into the file")
 	}
 	if why := p.diary.refusal(); why != "" {
 		add(doubtful, "the last reload was refused; an older configuration is in force: "+why, "mend the file, and reload again (SIGHUP)")

@@ -85,6 +85,8 @@ type statusServer struct {
 	Error    string   `json:"error,omitempty"`     // of the last probe
 	Unfit    string   `json:"unfit_why,omitempty"` // why it could not become master
 	Refuses  string   `json:"refuses,omitempty"`   // OOM, MISCONF or NOREPLICAS: what it has just said to a client's write
+
+	RefusedAgo float64 `json:"refused_seconds,omitempty"` // with Refuses: how long ago it last did, in seconds
 }
 
 // An eventLine is one of the last transitions, as GET /events has them.
