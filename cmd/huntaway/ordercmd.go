@@ -91,9 +91,13 @@ func newSwitchover() *cobra.Command {
 		Short: "Make another server of a group its master, without a failed request",
 		Long: `switchover holds the group's writes for a moment, lets the master hand over to a replica
 that is in step, and sends the writes there. No request fails. It is refused when the
-group is not well, when somebody else than --expect-master is its master, or when the
-replica is too far behind; if it does not succeed in time everything is as it was. Clients
-that wait in blocking commands are sent on to the new master.` + adminHelp,
+group is not well, when somebody else than --expect-master is its master, when the
+replica is too far behind, or when a right is missing for it at either of the two. Until the
+replica has taken over the old master stays the one that counts: if the handover comes to
+nothing in time, the writes that waited go there. Once it has, the replica must take a write;
+if it dies or refuses that, a failover follows from what the group then has, as after any
+death of a master, and the answer says so. Clients that wait in blocking commands are sent
+on to the new master.` + adminHelp,
 		Example: `  huntaway switchover --group users-1 --to 10.0.2.71:6379 --expect-master 10.0.2.70:6379 --dry-run
   huntaway switchover --group users-1 --to 10.0.2.71:6379 --expect-master 10.0.2.70:6379`,
 	}
