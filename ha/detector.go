@@ -60,6 +60,7 @@ type group struct {
 	// The group has been held since it is known, because nobody has found out yet who its master is: the table's may
 	// have been replaced in an earlier life.
 	unsettled bool
+	own       own
 	masterLife
 	ejection
 }
@@ -134,6 +135,8 @@ func (d *Detector) heard(s *server, ev Event) {
 		}
 	case ReadOnly, LinkStalled:
 		d.ask(s)
+	case Inspected:
+		d.inspected(s, ev)
 	}
 }
 
@@ -191,12 +194,12 @@ func (g *group) kin(lineage string) bool {
 // replicas that waited for its word.
 func (d *Detector) masterProbed(s *server, ev Event) {
 	g := s.group
-	if ev.Fault.Alive() {
+	if ev.Fault.Alive() && !(ev.Fault == vital.FaultNone && g.foreign(&ev.Repl)) { // another process's life proves nothing
 		g.aliveAt = ev.Sent
 	} else {
 		g.deadAt = ev.Sent
 	}
-	if ev.Fault == vital.FaultNone && !ev.Repl.Replica {
+	if ev.Fault == vital.FaultNone && !ev.Repl.Replica && (g.own.lineage == "" || g.own.lineage == ev.Repl.ID) {
 		g.samples.add(ev.Repl.ID, sample{ev.Sent, ev.At, ev.Repl.Offset})
 	}
 	s.behind, s.lag, s.measured = 0, 0, ev.Fault == vital.FaultNone
@@ -285,8 +288,8 @@ func (d *Detector) ask(s *server) {
 // apply moves s as the verdict says, counting towards what makes a good one proven and a
 // doubtful one certain.
 func (d *Detector) apply(s *server, v verdict) {
-	if v.reason == ReasonRole && s.group.unsettled && s.state == Unknown {
-		return // the role is not that of the table, which is about to be put right
+	if (v.reason == ReasonRole || v.reason == ReasonWrongMaster) && s.group.unsettled && s.state == Unknown {
+		return // it is not as the table has it, or whoever decides, which is about to be put right
 	}
 	switch {
 	case v.weight == good:
@@ -363,7 +366,7 @@ func (d *Detector) regroup(g *group) {
 func (g *group) wellReaders() []int32 {
 	var ids []int32
 	for _, s := range g.members {
-		if s != g.master && s.lostAt == 0 && (s.state == In || s.state == Suspect && s.reason.askMaster() && !s.exchanged) {
+		if s != g.master && !g.foreign(&s.repl) && s.lostAt == 0 && (s.state == In || s.state == Suspect && s.reason.askMaster() && !s.exchanged) {
 			ids = append(ids, s.id)
 		}
 	}
@@ -374,7 +377,7 @@ func (g *group) wellReaders() []int32 {
 func (g *group) lastResort() []int32 {
 	var ids []int32
 	for _, s := range g.members {
-		if s != g.master && (s.state == Suspect && !s.exchanged || s.state == In && s.lostAt != 0) {
+		if s != g.master && !g.foreign(&s.repl) && (s.state == Suspect && !s.exchanged || s.state == In && s.lostAt != 0) {
 			ids = append(ids, s.id)
 		}
 	}

@@ -132,6 +132,14 @@
 // still. A probe that took far longer to come back than its time limit proves just that,
 // and is not counted.
 //
+// # Whose data they are
+//
+// The machine says which data are the group's: the lineage that it has accepted, at first that of the state file, and the one that
+// this carries on (Own). Who has others serves no reads, whoever he follows: a replica that has copied a process without the data
+// that came up at its master's address. What an order has found of that counts as a probe's answer does. While such a process
+// answers the master counts as dead, so that replicas that still have the data go on serving. In mode observe whoever is
+// master has the group's data.
+//
 // # Covered time
 //
 // For each INFO of a master the time it was sent and the offset it reported are kept.

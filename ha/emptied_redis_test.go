@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"huntaway/shard"
 )
 
 // alarmed tells whether an alarm of the group has these words.
@@ -89,4 +91,34 @@ func TestEmptiedBesideAHeartbeat(t *testing.T) {
 	if kept, acts := strings.Index(all, "was told to follow nobody"), strings.Index(all, "this monitor decides from now on"); kept > acts {
 		t.Errorf("got the replicas kept after it was known that nobody else is active; want it before%s", all)
 	}
+}
+
+// A witness publishes what a relay does, and looks at each table first.
+type witness struct {
+	*relay
+	look func(*shard.Table)
+}
+
+func (w *witness) Publish(t *shard.Table) { w.look(t); w.relay.Publish(t) }
+
+// TestEmptiedMasterIsNotRead: a replica that has copied a master which came back without its data serves no reads before it
+// has the new master's.
+func TestEmptiedMasterIsNotRead(t *testing.T) {
+	tr := cast(t, 2, nil)
+	tr.settled(0, "[1 2]")
+	tr.all[0].must("SET", "k", "v")
+	tr.all[0].replicated(2)
+	tr.stop()
+	tr.all[1].must("REPLICAOF", "192.0.2.1", 1)
+	tr.all[0].kill()
+	tr.all[0].start()
+	tr.await("a copy", func() bool { return tr.all[2].must("EXISTS", "k") == int64(0) })
+	tr.relay.Publish(tr.Table().WithReaders(0, nil)) // a new process's
+	tr.o.Publisher = &witness{tr.relay, func(table *shard.Table) {
+		if g := &table.Groups[0]; slices.Contains(g.Readers, 2) && tr.all[2].Client.Get(context.Background(), "k").Val() != "v" {
+			t.Errorf("got the readers %v with master %d; want none without the data", g.Readers, g.Master)
+		}
+	}}
+	tr.begin()
+	tr.settled(1, "[0 2]")
 }

@@ -22,6 +22,7 @@ const (
 	ReadOnly                       // the data path had a write refused with READONLY
 	LinkStalled                    // the server owes the data path replies and is silent
 	LinkExchanged                  // another process answered the data path than the one that the table names
+	Inspected                      // an order was carried out, and brought what the server is: Repl
 )
 
 // An Event is what the Detector learns, and when. Immutable.
@@ -29,10 +30,10 @@ type Event struct {
 	Kind   EventKind
 	Server int32             // whom it is about; nothing for Tick
 	At     int64             // when it was known here; never earlier than that of the event before
-	Sent   int64             // Probed: when the probe was sent
+	Sent   int64             // Probed, Inspected: when it was asked
 	Fault  vital.Fault       // Probed: what kept it from being answered
 	Cause  string            // Probed with a Fault: the error's text, for people
-	Repl   vital.Replication // Probed: the answer, when Fault is FaultNone
+	Repl   vital.Replication // Probed: the answer, when Fault is FaultNone; Inspected
 }
 
 // ActionKind says what is to be done.

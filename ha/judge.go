@@ -59,6 +59,8 @@ func (d *Detector) judgeReplica(s *server) verdict {
 		return verdict{condemned, ReasonUnsynced}
 	case r.Stale:
 		return verdict{condemned, ReasonLink}
+	case s.group.foreign(r):
+		return verdict{condemned, ReasonWrongMaster}
 	}
 	if v := s.group.judgeLink(s); v.weight != good {
 		return v

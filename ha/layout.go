@@ -95,6 +95,9 @@ func (g *group) inherit(old []*group, size int) {
 		if o.name == g.name && !o.unsettled {
 			g.unsettled = false
 		}
+		if o.name == g.name {
+			g.own = o.own
+		}
 		if o.name == g.name && o.master == g.master && g.master != nil {
 			g.masterLife, g.samples, g.ejection = o.masterLife, o.samples, o.ejection
 			return

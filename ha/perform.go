@@ -23,6 +23,8 @@ const withinLeast = int64(time.Second)
 // carryOut does what the group's machine says, in that order. What takes time runs on
 // goroutines of its own and comes back as an outcome.
 func (w *watch) carryOut(s *steward, acts []failover.Action) {
+	lineage, before := s.machine.Data()
+	w.own(s.group, lineage, before)
 	for _, a := range acts {
 		switch a.Kind {
 		case failover.Hold:

@@ -27,6 +27,8 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	fail 1 timeout                a probe failed; also sent=
 //	lost 1, opened 1, readonly 0  the data path reports
 //	spare 1                       1 is being made master
+//	own data=B before=A           whoever decides says that the first group's data are those; data= nobody says
+//	inspected 1 id=A before=B     1 has answered an order
 //	status                        what is known
 func TestScripts(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
@@ -101,6 +103,10 @@ func (s *script) say(words []string) []string {
 	case "spare":
 		s.d.Spare(int32(s.number(words[1])))
 		return nil
+	case "own":
+		_, lineage, _ := strings.Cut(words[1], "=")
+		_, before, _ := strings.Cut(words[2], "=")
+		return s.describe(s.d.Own(0, lineage, before, int64(s.now), nil))
 	case "status":
 		return s.status()
 	}
@@ -166,6 +172,8 @@ func (s *script) event(words []string) Event {
 		ev.Kind = ReadOnly
 	case "replica":
 		ev.Repl.Replica = true
+	case "inspected":
+		ev.Kind, ev.Repl.Replica = Inspected, true
 	case "fail":
 		ev.Fault = faultNamed(words[2])
 		words = words[1:]
@@ -187,6 +195,8 @@ func (s *script) detail(ev *Event, word string) {
 		ev.Repl.Offset = s.number(value)
 	case "id":
 		ev.Repl.ID = value
+	case "before":
+		ev.Repl.SecondID = value
 	case "link":
 		ev.Repl.LinkUp = value == "up"
 		if value == "none" {

@@ -1,7 +1,6 @@
 package ha
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -119,9 +118,20 @@ func (w *watch) acquaint(s *steward) {
 	case s.machine != nil:
 		w.carryOut(s, s.machine.Adopt(l, now, nil))
 	case w.o.Failover.Mode == failover.Local:
-		s.beatAt = cmp.Or(s.beatAt, now)
+		if s.beatAt == 0 {
+			s.beatAt = now
+			intent, _ := w.vault.load(s.group) // install says it when that cannot be read
+			w.own(s.group, intent.Lineage, "")
+		}
 	default:
 		w.install(s)
+	}
+}
+
+// own has the detector know which data are a group's. Where somebody else decides, whoever is master has them.
+func (w *watch) own(group, lineage, before string) {
+	if w.o.Failover.Mode != failover.Observe {
+		w.perform(w.detector.Own(w.index(group), lineage, before, perf.Now(), nil))
 	}
 }
 
@@ -317,6 +327,9 @@ func (w *watch) conclude(o outcome) {
 		return // of a machine before this one
 	}
 	delete(s.pending, o.ev.ID)
+	if r := o.ev.Repl; r.ID != "" {
+		w.perform(w.detector.Step(Event{Kind: Inspected, Server: o.ev.Server, Sent: o.ev.Sent, At: perf.Now(), Repl: r}, nil))
+	}
 	w.consult(s, o.ev)
 }
 

@@ -32,6 +32,15 @@ func (m *Machine) Status() Status {
 	return s
 }
 
+// Data returns which lineage the group's data are of, as far as that has been accepted, and which one that carries on; "" for
+// none.
+func (m *Machine) Data() (lineage, before string) {
+	if m.known.guessed {
+		return "", ""
+	}
+	return m.known.Lineage, m.known.second
+}
+
 // alarms says what an operator should look at, the worst first.
 func (m *Machine) alarms() (all []string) {
 	when := func(is bool, text string) {
