@@ -2,7 +2,6 @@ package failover
 
 import (
 	"fmt"
-	"slices"
 )
 
 // unanimous tells whether every other server that answers follows b, with its data, the
@@ -65,7 +64,7 @@ func (m *Machine) unrivalled(b *member) bool {
 
 // later tells whether a server has a mark of a later epoch than this process knows of, and it is not one that was forged.
 func (m *Machine) later(b *member) bool {
-	return b.looked && !slices.Contains(m.forged, b.mark.Epoch) && b.mark.Epoch > m.epoch && Credible(b.mark.Epoch, m.epoch)
+	return b.looked && b.mark.Epoch > m.epoch && !m.disbelieves(b)
 }
 
 // agreed returns the one server that says it is master and is vouched for.

@@ -172,7 +172,8 @@
 // it is master or is silent here, or nobody, and this process has not told it so. Where its mark is of an earlier epoch than
 // ours it joins. Otherwise it is left alone, for where the network is cut each side may have a master, and with a replica
 // that is told to follow both in turn both would acknowledge writes: with a later mark, or linked to whom it follows,
-// until an operator or the other monitor says otherwise; else for DownSilence, for the mark may be on its way.
+// until an operator or the other monitor says otherwise; else, or with a mark that no monitor can have left, for DownSilence, for the
+// mark may be on its way.
 //
 // Beside another monitor this one tells servers nothing. Where that is known by a heartbeat alone, which may be left over from one that
 // has ended (Faint), replicas with the group's data are made to follow nobody all the same while the master does not answer, or

@@ -1,6 +1,9 @@
 package failover
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // led tells whether a replica follows somebody by another monitor's order, for all that is known: another server of the group
 // that says it is master, or that this process does not reach, or nobody and this process has not told it so. Where the
@@ -22,7 +25,8 @@ func (m *Machine) led(b *member) bool {
 }
 
 // kept tells whether such a replica is left to the other monitor: unless this one's epoch is later than the mark that it has
-// from whom it follows, or it has had none of a later one for so long, and follows nobody who gives it anything.
+// from whom it follows, or it has had none of a later one for so long, and follows nobody who gives it anything, or only what
+// has a mark that no monitor has left: who acts would have put that right.
 func (m *Machine) kept(b *member) bool {
 	if !m.led(b) {
 		b.ledAt = 0
@@ -31,7 +35,17 @@ func (m *Machine) kept(b *member) bool {
 	if b.ledAt == 0 {
 		b.ledAt = m.now
 	}
-	return !b.predates(m.epoch) && (m.later(b) || b.repl.LinkUp || m.now-b.ledAt < m.o.DownSilence)
+	given := b.repl.LinkUp && !m.disbelieves(b)
+	kept := !b.predates(m.epoch) && (m.later(b) || given || m.now-b.ledAt < m.o.DownSilence)
+	if !kept {
+		b.leftTo = ""
+	}
+	return kept
+}
+
+// disbelieves tells whether a server has a mark that no monitor can have left, or that one was found not to have left.
+func (m *Machine) disbelieves(b *member) bool {
+	return !Credible(b.mark.Epoch, m.epoch) || slices.Contains(m.forged, b.mark.Epoch)
 }
 
 // leave says once that such a replica is left alone.
@@ -46,6 +60,9 @@ func (m *Machine) leave(b *member) {
 func (m *Machine) spellLed(b *member) string {
 	if m.later(b) {
 		return fmt.Sprintf("it has the mark of epoch %d, and ours is %d: another process has made a master", b.mark.Epoch, m.epoch)
+	}
+	if m.disbelieves(b) {
+		return fmt.Sprintf("it has the mark %d, which no monitor has left, and another one may have told it so", b.mark.Epoch)
 	}
 	return fmt.Sprintf("it has the mark of epoch %d, as ours is, and another monitor may have told it so", b.mark.Epoch)
 }

@@ -124,10 +124,10 @@ func (m *Machine) ours(b *member) bool {
 // by lineage, by process, or by the marker that only this group's masters write; or it has none. Where it answers and which
 // keys it has proves nothing: those of another environment have the same names, and a copy of the group's data that others have
 // gone on with has mostly the same values.
-func (m *Machine) mayJoin(b *member) bool {
-	if m.later(b) || m.richer(b) {
-		return false
-	}
+func (m *Machine) mayJoin(b *member) bool { return !m.later(b) && !m.richer(b) && m.isKin(b) }
+
+// isKin is mayJoin without regard to what only an operator has overwritten.
+func (m *Machine) isKin(b *member) bool {
 	return m.ours(b) || b.looked && (b.mark.Keys == 0 || b.mark.Epoch > 0 && b.mark.Epoch <= m.epoch)
 }
 

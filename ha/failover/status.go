@@ -64,8 +64,8 @@ func (m *Machine) alarms() (all []string) {
 			m.leaderOf(b), b.mark.Epoch, m.group))
 		when(b.leftTo != "" && m.dissents(b) && !m.later(b), fmt.Sprintf("%s follows %s, and is left to it: %s; huntaway resolve --group %s --master ADDRESS says which one counts",
 			b.Addr, b.leftTo, m.spellLed(b), m.group))
-		when(m.dissents(b) && m.richer(b), fmt.Sprintf("%s has data that the master was taken without; huntaway resolve --group %s --master %s makes it master (if it is a replica, after REPLICAOF NO ONE), and with %s it is overwritten",
-			b.Addr, m.group, b.Addr, m.name(m.master)))
+		when(m.dissents(b) && m.richer(b), fmt.Sprintf("%s has data that the master was taken without; huntaway resolve --group %s --master %s makes it master (if it is a replica, after REPLICAOF NO ONE), and with %s it is %s",
+			b.Addr, m.group, b.Addr, m.name(m.master), map[bool]string{true: "overwritten", false: "left alone from then on"}[m.isKin(b)]))
 		when(m.unruly(b), b.Addr+" refuses orders: "+b.refusal)
 		when(b.detachedAt != 0 && m.fresh(b) && m.state == Healthy, b.Addr+" follows nobody yet")
 		when(b.ID == m.master && b.fault != 0 && b.fault.Alive(), b.Addr+", the master, answers "+b.fault.String()+m.remedy(b.fault))
