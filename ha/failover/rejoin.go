@@ -148,6 +148,10 @@ func (m *Machine) join(b *member) {
 		if m.copying >= 0 && m.copying != b.ID {
 			return
 		}
+		if !m.ours(b) && m.now-b.lookedAt > askEvery { // it may have waited while others copied, and have been written to
+			m.rejoin(Identify, b, -1)
+			return
+		}
 		m.copying = b.ID
 	}
 	m.remember(b.repl.ID)
