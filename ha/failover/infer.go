@@ -105,10 +105,10 @@ func (m *Machine) shelter(by []*member) {
 	}
 }
 
-// isOurs tells whether it is known that a replica has data that are the group's, by the master's lineage, where that was seen,
-// or by the mark.
+// isOurs tells whether it is known that a replica has data that are the group's, by the master's lineage, where that was seen or
+// is in the state file, or by the mark.
 func (m *Machine) isOurs(r *member) bool {
-	seen := m.known.Lineage != "" && !m.known.guessed && m.carriesOn(&r.repl)
+	seen := !m.isUnknown() && m.known.Lineage != "" && !m.known.guessed && m.carriesOn(&r.repl)
 	return seen || m.lookInto(r) && r.bears()
 }
 
