@@ -2,6 +2,7 @@ package ha
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -78,4 +79,19 @@ func TestPromoteWithoutExtras(t *testing.T) {
 		tr.said(what)
 		tr.said("was refused and left out: NOPERM")
 	}
+}
+
+// TestFailoverWithoutKeys: a master dies, and nobody lets the monitor touch its keys: one is master all the same, and takes writes,
+// and who was made master in vain before it follows it when he is told apart again.
+func TestFailoverWithoutKeys(t *testing.T) {
+	tr := castAs(t, "resetkeys", "~app:*")
+	tr.all[0].kill()
+	tr.await("another master", func() bool { return tr.Table().Groups[0].Master > 0 && !tr.Table().Groups[0].Held })
+	tr.await("health", func() bool { return tr.state().State == failover.Healthy })
+	tr.said("a right is missing")
+	master := tr.Table().Groups[0].Master
+	for i := 1; i <= 2; i++ {
+		tr.all[i].must("ACL", "SETUSER", "hw", "~*")
+	}
+	tr.settled(master, fmt.Sprintf("[%d]", 3-master)) // who was made master before it follows it
 }

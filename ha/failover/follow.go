@@ -3,6 +3,7 @@ package failover
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"huntaway/ha/vital"
 )
@@ -222,9 +223,9 @@ func (m *Machine) reviewFollowing() {
 	case m.retryAt != 0:
 		m.outcomes, m.retryAt = nil, 0
 		m.order(Identify, m.heir.id, lookTime)
-	case ev.Err == nil && !ev.Repl.Replica && m.unwitnessed():
+	case saysMaster(ev) && m.unwitnessed():
 		m.ask()
-	case ev.Err == nil && !ev.Repl.Replica:
+	case saysMaster(ev):
 		m.acknowledge(ev)
 	case m.now-m.heir.at >= heirPatience:
 		m.refuse("it does not say that it is master")
@@ -232,6 +233,13 @@ func (m *Machine) reviewFollowing() {
 	default:
 		m.retryAt = m.now + heirEvery
 	}
+}
+
+// saysMaster tells whether a server that was asked what it is and what it holds says that it is master. That its mark may not
+// be read makes it no less one: what it is followed for is its lineage.
+func saysMaster(ev Event) bool {
+	told := ev.Err == nil || ev.Repl.RunID != "" && strings.HasPrefix(refusalIn(ev.Err), "NOPERM")
+	return told && !ev.Repl.Replica
 }
 
 // acknowledge looks at the heir's lineage and has the old master fenced off.
