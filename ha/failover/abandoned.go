@@ -119,6 +119,9 @@ func (m *Machine) bereave(b *member, was past) {
 		case most < 0:
 			what = "under a replication id that nobody knows, so that it cannot be told whether it lacks anything"
 			why = fmt.Sprintf("%s; %s had %s up to offset %d", b.repl.ID, m.name(m.master), was.Lineage, was.Offset)
+		case most == 0:
+			what = fmt.Sprintf("with all that %s is known to have had, but perhaps without what that one took after it", m.name(m.master))
+			why = fmt.Sprintf("%s up to offset %d", was.Lineage, was.Offset)
 		case least == 0:
 			what = "with data that may be older"
 		}

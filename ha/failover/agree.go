@@ -63,9 +63,10 @@ func (m *Machine) unrivalled(b *member) bool {
 }
 
 // later tells whether a server has a mark of a later epoch than this process knows of, and it is not one that was forged.
-func (m *Machine) later(b *member) bool {
-	return b.looked && b.mark.Epoch > m.epoch && !m.disbelieves(b)
-}
+func (m *Machine) later(b *member) bool { return b.looked && m.isLater(b.mark.Epoch) }
+
+// isLater tells whether a mark is such a one.
+func (m *Machine) isLater(mark uint64) bool { return mark > m.epoch && !m.disbelieves(mark) }
 
 // agreed returns the one server that says it is master and is vouched for.
 func (m *Machine) agreed() (*member, string) {

@@ -244,6 +244,7 @@ func saysMaster(ev Event) bool {
 
 // acknowledge looks at the heir's lineage and has the old master fenced off.
 func (m *Machine) acknowledge(ev Event) {
+	m.heir.vouched = m.heir.vouched || m.supersedes(m.member(m.heir.id), ev.Mark.Epoch)
 	if !m.carriesOn(&ev.Repl) {
 		why := fmt.Sprintf("its lineage is %s, before that %s; want %s", ev.Repl.ID, ev.Repl.SecondID, m.known.Lineage)
 		if !m.heir.vouched {

@@ -35,7 +35,7 @@ func (m *Machine) kept(b *member) bool {
 	if b.ledAt == 0 {
 		b.ledAt = m.now
 	}
-	given := b.repl.LinkUp && !m.disbelieves(b)
+	given := b.repl.LinkUp && !m.disbelieves(b.mark.Epoch)
 	kept := !b.predates(m.epoch) && (m.later(b) || given || m.now-b.ledAt < m.o.DownSilence)
 	if !kept {
 		b.leftTo = ""
@@ -43,9 +43,9 @@ func (m *Machine) kept(b *member) bool {
 	return kept
 }
 
-// disbelieves tells whether a server has a mark that no monitor can have left, or that one was found not to have left.
-func (m *Machine) disbelieves(b *member) bool {
-	return !Credible(b.mark.Epoch, m.epoch) || slices.Contains(m.forged, b.mark.Epoch)
+// disbelieves tells whether no monitor can have left a mark, or one was found not to have left it.
+func (m *Machine) disbelieves(mark uint64) bool {
+	return !Credible(mark, m.epoch) || slices.Contains(m.forged, mark)
 }
 
 // leave says once that such a replica is left alone.
@@ -61,7 +61,7 @@ func (m *Machine) spellLed(b *member) string {
 	if m.later(b) {
 		return fmt.Sprintf("it has the mark of epoch %d, and ours is %d: another process has made a master", b.mark.Epoch, m.epoch)
 	}
-	if m.disbelieves(b) {
+	if m.disbelieves(b.mark.Epoch) {
 		return fmt.Sprintf("it has the mark %d, which no monitor has left, and another one may have told it so", b.mark.Epoch)
 	}
 	return fmt.Sprintf("it has the mark of epoch %d, as ours is, and another monitor may have told it so", b.mark.Epoch)

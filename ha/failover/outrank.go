@@ -91,6 +91,13 @@ func (m *Machine) outranks(b *member) bool {
 	return above && m.later(b)
 }
 
+// supersedes tells whether another process has made b master, which has that mark, in a later epoch, and has the table's master
+// follow it: what that one has and b lacks is given up.
+func (m *Machine) supersedes(b *member, mark uint64) bool {
+	old := m.member(m.master)
+	return m.o.Mode == Local && m.isLater(mark) && m.isReplica(old) && m.memberAt(old.repl.Master) == b && !m.isContradicted(b)
+}
+
 // outranked returns who outranks the table's master, by the latest mark, and rather one that is master; nil when nobody does.
 func (m *Machine) outranked() (by *member) {
 	if !m.contended {

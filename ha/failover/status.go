@@ -162,6 +162,9 @@ func (m *Machine) predicament() string {
 		return m.spellAwaited(m.outranked())
 	case m.isReplica(b):
 		return fmt.Sprintf("%s should be master and says that it is a replica of %s", b.Addr, b.repl.Master)
+	case m.awaited(b) && !b.looked && m.o.Mode == Local:
+		return fmt.Sprintf("%s has come back as master, and nothing shows that it has all that it had; it has yet to say what it holds, and is asked for another %s at most",
+			b.Addr, span(m.patience(b)))
 	case m.awaited(b):
 		return fmt.Sprintf("%s has come back as master without all that it had; for another %s a server that has it is waited for, then it is taken as it is",
 			b.Addr, span(m.patience(b)))
