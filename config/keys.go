@@ -158,7 +158,7 @@ var serverRows = []row{
 		doc:  "What servers are sent with AUTH; spelled as password is. Clients never see it."},
 	{name: "server_user", kind: kindText, at: ofPool(func(p *Pool) any { return &p.ServerUser }),
 		when: onRestart,
-		doc:  "The ACL user that server_password belongs to. Empty: the default user. Without the right to ECHO, scripts, functions and modules' commands are refused: their replies could not be told from those of others."},
+		doc:  "The ACL user that server_password belongs to. Empty: the default user. Without the right to ECHO, scripts, functions and modules' commands are refused: their replies could not be told from those of others. Failover needs more, the keys huntaway:* included (~huntaway:*): huntaway check --connect says what is missing, and what gives it."},
 	{name: "db", yaml: "redis_db", kind: kindNumber, at: ofPool(func(p *Pool) any { return &p.DB }),
 		initial: "0", when: onRestart,
 		doc: "The database that is SELECTed on the servers. Clients see it as 0, and the next one as 1; only MOVE and COPY ... DB, whose numbers servers read, have the servers' count."},

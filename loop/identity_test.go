@@ -124,3 +124,30 @@ func TestProcessIsReplaced(t *testing.T) {
 		t.Fatalf("closed: %t, state %v; want a new connection", h.m.closed, h.l.state)
 	}
 }
+
+// TestStrangerGetsNothingByWhateverLink: what is lent to a session and what is published to are links like any other.
+func TestStrangerGetsNothingByWhateverLink(t *testing.T) {
+	for _, ask := range []string{"BLPOP l 0", "WATCH k", "SUBSCRIBE c"} {
+		table := pairTable(t)
+		st := newTestWorker(t, PoolOptions{Table: table.WithProcess(0, "a"), HoldTimeout: time.Minute})
+		heard := &exchanges{}
+		st.e.report = heard
+		cl := st.client(0, 0)
+		cl.ask(frames(ask))
+		st.run()
+		links := st.e.workers[0].pools[0].private.links
+		if len(links) != 1 {
+			t.Fatalf("%s: got %d private links; want one", ask, len(links))
+		}
+		c := &call{l: links[0]}
+		m := st.server(c, links[0].server.Addr)
+		c.opened(m)
+		st.run()
+		got(t, ask+": the greeting", m.take(), frames("INFO server")+frames("PING"))
+		m.arrive(saysItIs("b"))
+		st.run()
+		if got(t, ask+": to a stranger", m.take(), ""); !m.closed || heard.exchanged != 1 {
+			t.Errorf("%s: closed: %t, %+v; want it hung up on, and that told", ask, m.closed, *heard)
+		}
+	}
+}
