@@ -1,6 +1,10 @@
 package main
 
-import "strings"
+import (
+	"strings"
+
+	"huntaway/ha"
+)
 
 // remedies say what ends a state of a server, by its reason; the others end by themselves, or their cause is
 // in the server's own words.
@@ -21,6 +25,9 @@ var remedies = map[string]string{
 
 // remedy says what ends the state that the server is in. A right that is missing is no wrong password.
 func (s *statusServer) remedy() string {
+	if s.State == ha.Warming.String() {
+		return "nothing: it is well again, and serves after some good probes; where it left within a minute of its last return, after 10 s, and twice as long each time"
+	}
 	if strings.HasPrefix(s.Error, "NOPERM ") {
 		return "let the pool's server_user do there what its words name: ACL SETUSER USER +info +ping; huntaway check --connect names all"
 	}

@@ -342,6 +342,9 @@ func (s *statusServer) absence() string {
 // trouble words why a server is not in.
 func (s *statusServer) trouble(role string) string {
 	text := fmt.Sprintf("%s is %s: %s, for %s", role, s.State, s.Reason, briefly(s.Since))
+	if s.State == ha.Warming.String() {
+		text = fmt.Sprintf("%s is %s after it was out (%s), for %s", role, s.State, s.Reason, briefly(s.Since))
+	}
 	if s.Error != "" {
 		text += " (" + s.Error + ")"
 	}

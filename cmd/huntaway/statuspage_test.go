@@ -136,6 +136,10 @@ func TestStatusSaysWhatEndsIt(t *testing.T) {
 			t.Errorf("%s: got %+v; want the advice %q", reason, page.Problems, want)
 		}
 	}
+	back := statusServer{State: "warming", Reason: "stale-link", Since: 4}
+	if got := back.trouble("replica") + ": " + back.remedy(); got != "replica is warming after it was out (stale-link), for 4s: "+back.remedy() || strings.Contains(got, "masterauth") {
+		t.Errorf("one that is well again: got %q; want no advice about what is over", got)
+	}
 	s := statusServer{Reason: "auth-failed", Error: "NOPERM this user has no permissions to run the 'info' command"}
 	if got := s.remedy(); !strings.Contains(got, "+info") || strings.Contains(got, "password") {
 		t.Errorf("a right is missing: got the advice %q; want it to be given", got)
