@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -64,6 +65,10 @@ func (i *instance) addr() string { return cmp.Or(i.host, "127.0.0.1") + ":" + i.
 func (i *instance) start() {
 	i.t.Helper()
 	i.cmd = exec.Command("redis-server", i.args...)
+	// What it forks to save or to rewrite its log is killed with it, and Wait, which reads what they print to its end, waits for
+	// them, too: one that lived on would write into a directory that is being removed, or that the next start reads.
+	i.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	i.cmd.Stdout = struct{ io.Writer }{io.Discard}
 	if err := i.cmd.Start(); err != nil {
 		i.t.Fatalf("redis-server is needed: %v", err)
 	}
@@ -78,7 +83,7 @@ func (i *instance) start() {
 
 func (i *instance) kill() {
 	if i.cmd != nil && i.cmd.Process != nil {
-		_ = i.cmd.Process.Kill()
+		_ = syscall.Kill(-i.cmd.Process.Pid, syscall.SIGKILL)
 		_ = i.cmd.Wait()
 		i.cmd = nil
 	}

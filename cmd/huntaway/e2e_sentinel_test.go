@@ -35,6 +35,7 @@ func watched(t *testing.T, preferred int) *watchedGroup {
 	}
 	logging.Disable() // refused connections are what waiting for a server consists of
 	g := &watchedGroup{t: t}
+	_ = t.TempDir() // what is cleaned up first was made last: the directories have to outlive who writes into them
 	t.Cleanup(func() { stopAll(append(slices.Clone(g.servers), g.sentinels...)) })
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()

@@ -51,6 +51,7 @@ type Child struct {
 	log    string        // path of the file that takes its output
 	cmd    *exec.Cmd     // nil until started
 	ended  chan struct{} // closed when the process has ended and was waited for
+	last   *os.File      // reads its end when nobody is left who inherited its other side, which is never written to
 }
 
 // PID returns the process id of the last start.
@@ -83,12 +84,16 @@ func (c *Child) Stop() {
 	}
 }
 
-// Kill ends the process at once, without a last word, and waits until it is gone.
+// Kill ends the process and what it has forked at once, without a last word, and waits until they are gone: a server's
+// child would go on saving into a directory that the next start reads.
 func (c *Child) Kill() {
-	if c.Alive() {
-		c.signal(syscall.SIGKILL)
-		<-c.ended
+	if !c.Alive() {
+		return
 	}
+	_ = syscall.Kill(-c.PID(), syscall.SIGKILL)
+	<-c.ended
+	_ = c.last.SetReadDeadline(time.Now().Add(endWithin))
+	_, _ = c.last.Read(make([]byte, 1))
 }
 
 // Pause stops the process where it stands; its sockets stay open and silent.
@@ -114,7 +119,17 @@ func (c *Child) start(ctx context.Context) error {
 		return fmt.Errorf("opening a log: %w", err)
 	}
 	defer log.Close()
+	last, held, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("making a pipe: %w", err)
+	}
+	defer held.Close()
+	if c.last != nil {
+		c.last.Close()
+	}
+	c.last = last
 	c.cmd = c.launch.command()
+	c.cmd.ExtraFiles = []*os.File{held}
 	c.cmd.Dir = filepath.Dir(c.log)
 	c.cmd.Env = append(os.Environ(), c.launch.Env...)
 	c.cmd.Stdout, c.cmd.Stderr = log, log
