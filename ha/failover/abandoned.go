@@ -128,7 +128,7 @@ func (m *Machine) bereave(b *member, was past) {
 		if most == 0 { // what it had beyond that, if anything, is more
 			was.Offset++
 		}
-		m.mourn(was, b.Addr+" was made master "+what+", and no server that answered had more: "+why+spellLeast(least))
+		m.mourn(was, b.Addr+" was made master "+what+", and no server that answered had more: "+why+m.spellPassed(b, &b.repl)+spellLeast(least))
 		m.weigh(b, func(r *member) bool { return r.frozen || r.lent || r.excluded })
 		m.abandon(was)
 	}

@@ -88,7 +88,11 @@
 // Who has most of the last master's stream, whatever his lineage is called; what that one carries on of the
 // streams before it is part of it. Where one of the lineages in between began is not always known: who may have
 // more goes first, unless another one has all that the master has said it had. Who has only older parts lacks what
-// was written since, which is better than no server, and the loss is reported. A server that has started from an
+// was written since, which is better than no server, and the loss is reported. Nobody is passed over because he is slow: who has by
+// his last answer more than everybody who has acknowledged that he follows nobody is told so again, and who was chosen and has more
+// than the others is told again what he has not answered in time, as long as he answers probes or has until a moment ago: for
+// DownSilence at most before somebody is chosen, and for as long after that. The old master is followed again when it answers
+// before somebody is chosen. A server that has started from an
 // append-only file has a lineage that nobody knows, and is last: when it has the last master's mark, and nobody
 // with more has come for DownSilence; of several the one that was seen to follow the master for longer. Such a server that
 // was there to be chosen follows the chosen one if that is another such one, which did not follow the master for less long;

@@ -27,6 +27,8 @@ type round struct {
 	refileAt  int64  // when that is tried again; 0: it is not
 	stand     past   // in a switchover: as in hand
 	waitsFor  int64  // since when the new master has refused writes for want of replicas; 0: it has not
+	pressedAt int64  // when somebody who has more than all who stand still was first told again to follow nobody; 0: nobody was
+	chosenAt  int64  // when the candidate was; 0: in a switchover
 }
 
 // freeze begins a failover: the intent is persisted and the old master fenced off, at
@@ -61,8 +63,8 @@ func (m *Machine) reviewFreezing() {
 	}
 }
 
-// takenBack goes back to Suspect when the old master has answered after all. Nothing has been
-// touched so far.
+// takenBack goes back to Suspect when the old master has answered after all. Nobody has been promoted so far, and who was
+// detached follows it again.
 func (m *Machine) takenBack() bool {
 	if m.round.cause.answers() || !m.provesItself() {
 		return false
@@ -127,11 +129,16 @@ func (m *Machine) restand() (again bool) {
 	return again
 }
 
-// detachable tells whether a server may be detached: strangers are never touched, nor the old master when it has copied
-// one, nor who has not answered its newest probe, for somebody else may answer there by now.
+// detachable tells whether a server may be detached, and has answered its newest probe: somebody else may answer there by now.
 func (m *Machine) detachable(b *member) bool {
+	return b.sent != 0 && b.fault == vital.FaultNone && m.concerned(b)
+}
+
+// concerned tells whether a server is detached in a failover: strangers are never touched, nor the old master when it has copied
+// one.
+func (m *Machine) concerned(b *member) bool {
 	switch {
-	case b.excluded || b.sent == 0 || b.fault != vital.FaultNone:
+	case b.excluded:
 		return false
 	case m.round.force == b.ID:
 		return true
@@ -157,7 +164,13 @@ func (m *Machine) reviewRevoking() {
 		m.round.looked = true
 		m.detachAll()
 	}
-	if m.waiting() || m.restand() {
+	if m.round.pressedAt != 0 {
+		m.ask()
+		if m.takenBack() {
+			return
+		}
+	}
+	if m.waiting() || m.restand() || m.press() {
 		return
 	}
 	asked, got := 0, 0

@@ -20,7 +20,7 @@ func (m *Machine) reviewSelecting() {
 		return
 	}
 	if m.round.candidate < 0 {
-		if m.restand() {
+		if m.restand() || m.press() {
 			return
 		}
 		best := m.choose()
@@ -46,6 +46,7 @@ func (m *Machine) elevate(best *member) {
 		m.round.counted = true
 		m.recent = append(m.recent, m.now)
 	}
+	m.round.chosenAt = m.now
 	m.order(Promote, best.ID, m.o.Promote)
 }
 
@@ -69,14 +70,14 @@ func (m *Machine) comparison(best *member) string {
 			fmt.Fprintf(&all, "; %s: %d of %s", b.Addr, b.stand.Offset, b.stand.ID)
 		}
 	}
-	return all.String() + m.refusals()
+	return all.String() + m.refusals() + m.spellPassed(best, &best.stand)
 }
 
 // reviewPromoting waits for the candidate to be master.
 func (m *Machine) reviewPromoting() {
 	ev, over := m.outcome(Promote, m.round.candidate)
 	switch {
-	case !over:
+	case !over, m.persevere(ev, func() { m.order(Promote, m.round.candidate, m.o.DownSilence/2) }):
 	case ev.Err != nil:
 		m.nextCandidate("could not be promoted", ev.Err.Error())
 	default:
@@ -93,6 +94,9 @@ func (m *Machine) reviewProving() {
 		return
 	}
 	if !m.round.proven {
+		if m.persevere(ev, func() { m.order(Inspect, m.round.candidate, m.o.DownSilence/2) }) {
+			return
+		}
 		if wrong := m.disproved(ev); wrong != nil {
 			m.verifyFailed(wrong)
 			return
@@ -104,7 +108,7 @@ func (m *Machine) reviewProving() {
 		return
 	}
 	m.on(ready, Transition{What: m.name(m.round.candidate) + " has proved itself", Why: "it says that it is master, with all that it had", Loss: -1})
-	m.reverify()
+	m.reverify(m.o.Promote)
 }
 
 // chain points one of those that stand still at the new master, which takes no write without a replica; the next
@@ -192,9 +196,9 @@ func (m *Machine) nextCandidate(what, why string) {
 func (m *Machine) verify() { m.order(Inspect, m.round.candidate, m.o.Promote) }
 
 // reverify has the new master take a write.
-func (m *Machine) reverify() {
+func (m *Machine) reverify(within int64) {
 	m.launch(ofState, Action{Kind: Order, Op: Verify, Server: m.round.candidate, Target: -1, Epoch: m.epoch + 1, Certain: m.tally.sure,
-		RunID: m.member(m.round.candidate).repl.RunID, Within: m.o.Promote})
+		RunID: m.member(m.round.candidate).repl.RunID, Within: within})
 }
 
 // reviewVerifying waits until the new master has proved itself: in a switchover it says first what it is.
@@ -210,6 +214,7 @@ func (m *Machine) reviewVerifying() {
 	switch wrong := m.disproved(ev); {
 	case wrong == nil:
 		m.publish(m.round.candidate, ev.Repl, m.round.why)
+	case m.persevere(ev, func() { m.reverify(m.o.DownSilence / 2) }):
 	case !noReplicas(wrong):
 		m.verifyFailed(wrong)
 	case m.round.waitsFor != 0 && m.now-m.round.waitsFor >= m.o.Writable, m.unaided():
@@ -221,7 +226,7 @@ func (m *Machine) reviewVerifying() {
 		m.retryAt = m.now + askEvery
 	default:
 		m.outcomes, m.retryAt = nil, 0
-		m.reverify()
+		m.reverify(m.o.Promote)
 	}
 }
 
@@ -232,7 +237,7 @@ func (m *Machine) introduced() {
 		m.verifyFailed(wrong)
 		return
 	}
-	m.reverify()
+	m.reverify(m.o.Promote)
 }
 
 // verifyFailed goes on without the new master, which may have been given the mark of the next epoch

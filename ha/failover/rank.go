@@ -205,9 +205,21 @@ func rankOf(role byte) int {
 	return 1
 }
 
-// choose returns the best of those that stand still, nil when nobody can be promoted;
+// choose returns the best of those that stand still, nil when nobody can be promoted yet;
 // the others have it said why.
 func (m *Machine) choose() *member {
+	best := m.foremost()
+	if best != nil && m.round.force < 0 && m.away(best) {
+		if best.why = m.early(best); best.why != "" {
+			return nil
+		}
+	}
+	return best
+}
+
+// foremost returns the best of those that stand still and can be promoted, nil when nobody can;
+// the others have it said why.
+func (m *Machine) foremost() *member {
 	var best *member
 	for _, b := range m.members {
 		switch {
@@ -229,11 +241,6 @@ func (m *Machine) choose() *member {
 		}
 		if b.why == "" && (best == nil || m.better(b, best, b.stand, best.stand)) {
 			best = b
-		}
-	}
-	if best != nil && m.round.force < 0 && m.away(best) {
-		if best.why = m.early(best); best.why != "" {
-			return nil
 		}
 	}
 	return best

@@ -30,6 +30,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	empty 0, foreign 0              what is on its disk: nothing; another group's data
 //	stalled 0, lost 0               the data path says so
 //	set 1 slow=5000 priority=0      lags; is never promoted
+//	set 1 tardy=400                 is so many ms slower to answer this process
 //	set 1 crowned=1                 its redis.conf makes it a master when it starts
 //	set 1 paused=5000               its writes are, for ms, by somebody else
 //	set 1 writable=1                its replica-read-only is no
@@ -198,6 +199,8 @@ func (s *script) set(b *box, rest []string) {
 		switch n := s.number(value); key {
 		case "slow":
 			b.slow = n
+		case "tardy":
+			b.tardy = n * ms
 		case "priority":
 			b.priority = int(n)
 		case "keys":
@@ -225,7 +228,7 @@ func (s *script) set(b *box, rest []string) {
 		case "elsewhere":
 			b.elsewhere = n != 0
 		default:
-			s.t.Fatalf("got %q; want slow, priority, keys, crowned, paused, full, grudging, refuses, writable, late, aof, offset, backlog or elsewhere", key)
+			s.t.Fatalf("got %q; want slow, tardy, priority, keys, crowned, paused, full, grudging, refuses, writable, late, aof, offset, backlog or elsewhere", key)
 		}
 	}
 }

@@ -23,14 +23,14 @@ func TestRandom(t *testing.T) {
 
 // TestRandomLost is the same with a state file that is lost whenever the process ends.
 func TestRandomLost(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) { disturbed(t, 0, true) })
+	rapid.Check(t, func(t *rapid.T) { disturbed(t, 0, func(w *world) { w.loses = true }) })
 }
 
-func randomly(t *rapid.T, needs int) { disturbed(t, needs, false) }
+func randomly(t *rapid.T, needs int) { disturbed(t, needs, func(*world) {}) }
 
-func disturbed(t *rapid.T, needs int, loses bool) {
+func disturbed(t *rapid.T, needs int, how func(*world)) {
 	w := newWorld(randomOptions(t), rapid.IntRange(2, 5).Draw(t, "servers"))
-	w.loses = loses
+	how(w)
 	w.needs = needs
 	hands := rapid.IntRange(0, 2).Draw(t, "hands") == 0
 	for range rapid.IntRange(1, 25).Draw(t, "steps") {
@@ -70,6 +70,10 @@ func (w *world) told() string {
 // disturb lets one thing happen.
 func (w *world) disturb(t *rapid.T, hands bool) {
 	b := w.boxes[rapid.IntRange(0, len(w.boxes)-1).Draw(t, "server")]
+	if w.lull.slow && rapid.IntRange(0, 3).Draw(t, "slack") == 0 {
+		w.slacken(t, b)
+		return
+	}
 	what := rapid.SampledFrom([]string{"kill", "kill", "boot", "boot", "stop", "cont", "cont", "cut", "alone", "mend", "mend", "fault",
 		"fine", "empty", "foreign", "save", "slow", "crash", "crashin", "crashin", "begin", "begin", "disk", "latency", "switchover", "switchover",
 		"promote", "follow", "rival", "fences", "mute", "priority", "report", "master", "trap", "trap", "trap", "fall", "fall", "full", "grudging", "forge"}).Draw(t, "what")
@@ -218,13 +222,13 @@ func drawReturn(t *rapid.T) int64 {
 // resolved, and a latch released, by the operator.
 func (w *world) heal(t *rapid.T) {
 	w.say("# heal")
-	w.badDisk, w.crashIn, w.latency, w.fences, w.mute, w.trap = false, 0, ms, 0, false, trap{}
+	w.badDisk, w.crashIn, w.latency, w.fences, w.mute, w.trap, w.lull.asleep, w.lull.who = false, 0, ms, 0, false, trap{}, 0, nil
 	if w.dark {
 		w.start()
 	}
 	for _, b := range w.boxes {
 		b.wake(w.now)
-		b.cut, b.alone, b.fault, b.slow, b.priority = false, false, vital.FaultNone, 0, 100
+		b.cut, b.alone, b.fault, b.slow, b.tardy, b.priority = false, false, vital.FaultNone, 0, 0, 100
 		b.full, b.grudging = false, false
 		w.boot(b)
 	}

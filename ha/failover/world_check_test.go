@@ -16,6 +16,9 @@ func (w *world) reported(t Transition) {
 		loss = " (loss unknown)"
 	}
 	w.say("%v -> %v: %s: %s%s", t.From, t.To, t.What, t.Why, loss)
+	if t.To != t.From {
+		w.pause(t.To)
+	}
 	if w.unsettled && (t.To == Healthy || t.To == Settling) {
 		w.unsettled = false
 		w.checkTrust(t)
@@ -136,7 +139,7 @@ func (w *world) eligible(b *box) bool {
 	known := w.m.member(b.id)
 	seen := w.sees(b) && known.fault == vital.FaultNone && w.now-known.sent < second
 	shown := seen && w.m.worthFor(&known.repl, w.knew) != worthless
-	return shown && b.ok() && !b.cut && b.fault == 0 && b.priority != 0 && !(known.repl.Replica && known.repl.Priority == 0) && !b.refuses && !b.foreign && !w.poor[b.id] && !w.tried[b.id] && (stood || len(w.promised) == 0)
+	return shown && b.ok() && !b.cut && b.fault == 0 && b.priority != 0 && !(known.repl.Replica && known.repl.Priority == 0) && !b.refuses && !b.foreign && !w.poor[b.id] && !w.tried[b.id] && (stood || len(w.promised) == 0 || !w.mute && w.now >= w.deafUntil)
 }
 
 // checkCopy holds that what the machine has told a server to copy is the group's master, if it
@@ -263,7 +266,7 @@ func (w *world) ordered(a Action) {
 	}
 	lent := w.m.member(a.Server) != nil && w.m.member(a.Server).lent
 	fair := a.Target == w.reign || a.Op.changes() && w.m.worthOf(&w.m.member(a.Server).repl) == worthless // nobody can tell what he lacks
-	w.orders = append(w.orders, job2{a: a, at: max(w.now+w.latency, w.lastOf(a.Server)), until: w.now + a.Within, life: w.life, fair: fair, lent: lent})
+	w.orders = append(w.orders, job2{a: a, at: max(w.now+w.latency+b.tardy, w.lastOf(a.Server)), until: w.now + a.Within, life: w.life, fair: fair, lent: lent})
 }
 
 // delegated has the arbiter do what the script says. It promotes 200 ms later, and names nobody.

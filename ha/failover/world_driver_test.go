@@ -12,11 +12,15 @@ import (
 func (w *world) step() {
 	w.now += 10 * ms
 	w.raise()
+	w.resume()
 	w.replicate()
 	w.beat.pass(w)
 	if e := w.elevating; e != nil && w.now >= e.at {
 		w.elevating = nil
 		w.promote(w.boxes[e.a.Target])
+	}
+	if w.sleeps() {
+		return
 	}
 	w.runOrders()
 	if w.dark {
@@ -132,7 +136,7 @@ func (w *world) runProbes() {
 		if flying || w.now < w.probeAt[i] {
 			continue
 		}
-		p := job2{a: Action{Server: b.id}, at: w.now + w.latency, until: w.now}
+		p := job2{a: Action{Server: b.id}, at: w.now + w.latency + b.tardy, until: w.now}
 		w.probes = append(w.probes, p)
 		w.probeAt[i] = w.now + 500*ms
 	}

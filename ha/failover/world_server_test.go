@@ -16,12 +16,12 @@ type box struct {
 	id   int32
 	addr string
 
-	up    bool
-	hung  bool
-	cut   bool // unreachable for this process
-	alone bool // unreachable for the other servers
-	fault vital.Fault
-	slow  int64
+	up          bool
+	hung        bool
+	cut         bool // unreachable for this process
+	alone       bool // unreachable for the other servers
+	fault       vital.Fault
+	slow, tardy int64 // it takes what its master has only once in so many ms; is so much slower to answer this process
 
 	runID   string
 	replica bool
@@ -95,7 +95,7 @@ func (w *world) boot(b *box) {
 	if b.up {
 		return
 	}
-	*b = box{id: b.id, addr: b.addr, up: true, cut: b.cut, alone: b.alone, fault: b.fault, slow: b.slow, priority: b.priority, full: b.full, grudging: b.grudging,
+	*b = box{id: b.id, addr: b.addr, up: true, cut: b.cut, alone: b.alone, fault: b.fault, slow: b.slow, tardy: b.tardy, priority: b.priority, full: b.full, grudging: b.grudging,
 		cfg: b.cfg, saved: b.saved, oldest: b.oldest, aof: b.aof, runID: w.fresh("r"), replica: b.cfg != "", master: b.cfg,
 		downAt: unlinked, born: w.now, holdings: b.saved}
 	switch {
@@ -338,10 +338,10 @@ func (w *world) look(b *box, a Action) error {
 	switch a.Op {
 	case Verify:
 		if b.replica {
-			return errors.New("READONLY")
+			return refused("READONLY")
 		}
 		if b.fault != 0 {
-			return errors.New("MISCONF")
+			return refused("MISCONF")
 		}
 		if b.grudging {
 			return refused("NOPERM this user has no permissions to run the 'set' command")

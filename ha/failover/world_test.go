@@ -84,6 +84,7 @@ type world struct {
 	answers   []string
 	crashIn   int // this process dies after so many actions; 0: it does not
 	beat      heartbeats
+	lull      lull
 	reached   [2]int
 	latency   int64
 	topEpoch  uint64
@@ -118,7 +119,7 @@ func newWorld(o Options, n int) *world {
 // who is master, and the state file as it is.
 func (w *world) start() {
 	w.life++
-	w.dark, w.crashIn, w.switching, w.deafUntil = false, 0, false, 0
+	w.dark, w.crashIn, w.switching, w.deafUntil, w.lull.asleep = false, 0, false, 0, 0
 	w.table = w.l
 	w.table.Members = slices.Clone(w.l.Members)
 	w.table.Held = w.o.Mode != Observe

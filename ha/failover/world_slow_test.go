@@ -1,0 +1,89 @@
+package failover
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// A lull is what is slow in a world beyond its latency.
+type lull struct {
+	slow   bool   // the random model makes something slow now and then
+	asleep int64  // until when this process stands still
+	woken  int64  // when it last went on
+	at     State  // the state in which a server is stopped for a moment
+	who    *box   // which one; nil: none
+	span   int64  // for how long
+	wakes  []fell // servers that go on, and when
+}
+
+// TestRandomSlow is TestRandom with servers that are slow to answer, or stand still for a moment just when they are told something,
+// and with a process that stands still itself.
+func TestRandomSlow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		disturbed(t, rapid.SampledFrom([]int{0, 1}).Draw(t, "needs"), func(w *world) { w.lull.slow = true })
+	})
+}
+
+// slacken lets something be slow.
+func (w *world) slacken(t *rapid.T, b *box) {
+	what := rapid.SampledFrom([]string{"tardy", "prompt", "lag", "sleep", "sleep", "lull", "lull"}).Draw(t, "slow")
+	w.say("# %s s%d", what, b.id)
+	switch what {
+	case "tardy":
+		b.tardy = rapid.SampledFrom([]int64{120, 250, 400}).Draw(t, "tardy") * ms
+	case "prompt":
+		b.tardy = 0
+	case "lag":
+		b.alone = b.replica
+	case "sleep":
+		w.sleep(rapid.SampledFrom([]int64{300, 900, 2200, 4000}).Draw(t, "sleep") * ms)
+	case "lull":
+		at := rapid.SampledFrom([]State{Freezing, Freezing, Revoking, Promoting, Verifying}).Draw(t, "in")
+		w.lull.at, w.lull.who, w.lull.span = at, b, rapid.SampledFrom([]int64{120, 250, 400, 900, 2500}).Draw(t, "lull")*ms
+	}
+}
+
+// sleep has this process stand still.
+func (w *world) sleep(d int64) {
+	if !w.dark {
+		w.lull.asleep = w.now + d
+		w.say("# this process stands still for %d ms", d/ms)
+	}
+}
+
+// sleeps tells whether this process stands still.
+func (w *world) sleeps() bool {
+	if w.lull.asleep == 0 || w.now < w.lull.asleep {
+		return w.lull.asleep != 0
+	}
+	w.lull.asleep, w.lull.woken = 0, w.now
+	return false
+}
+
+// pause stops a server when the machine enters the state that it was drawn for.
+func (w *world) pause(entered State) {
+	b := w.lull.who
+	if b == nil || entered != w.lull.at {
+		return
+	}
+	w.lull.who = nil
+	if b.ok() {
+		b.hung = true
+		w.lull.wakes = append(w.lull.wakes, fell{w.now + w.lull.span, b})
+		w.say("# s%d stands still for %d ms", b.id, w.lull.span/ms)
+	}
+}
+
+// resume has those go on whose time has come.
+func (w *world) resume() {
+	rest := w.lull.wakes[:0]
+	for _, f := range w.lull.wakes {
+		if w.now < f.at {
+			rest = append(rest, f)
+		} else {
+			f.b.wake(w.now)
+		}
+	}
+	w.lull.wakes = rest
+}
