@@ -114,10 +114,10 @@ func (m *Monitor) Watch(o PoolOptions) error {
 // vaultOf returns where a pool's intents are kept: where they are kept already, or a new
 // place. The caller holds mu.
 func (m *Monitor) vaultOf(o PoolOptions) (*vault, error) {
-	if old := (*m.pools.Load())[o.Name]; old != nil && old.vault.dir == o.StateDir {
+	if old := (*m.pools.Load())[o.Name]; old != nil && old.vault.dir == o.StateDir && old.vault.from == o.StateFrom {
 		return old.vault, nil
 	}
-	v := &vault{dir: o.StateDir, pool: o.Name}
+	v := &vault{dir: o.StateDir, from: o.StateFrom, pool: o.Name}
 	if o.Failover.Mode == failover.Local {
 		return v, v.open()
 	}

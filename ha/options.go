@@ -72,7 +72,8 @@ type PoolOptions struct {
 	// Default: Options.StateDir; without that they are forgotten with the process, which is
 	// refused with failover.Local.
 	StateDir  string
-	NoRewrite bool // leave a promoted server's redis.conf alone: no CONFIG REWRITE
+	StateFrom string // without a StateDir: where another process keeps them that decides at present; read at the start, never written to
+	NoRewrite bool   // leave a promoted server's redis.conf alone: no CONFIG REWRITE
 
 	Sentinels      []string // with failover.Sentinel: "host:port" of every one
 	SentinelAccess Access   // how they are talked to

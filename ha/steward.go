@@ -95,9 +95,9 @@ func (w *watch) muster() {
 	}
 }
 
-// reserve holds the groups whose machines have yet to find out who is master.
+// reserve holds the groups whose machines have yet to find out who is master, be it that another process has decided so.
 func (w *watch) reserve() {
-	if w.o.Cluster || w.o.Failover.Mode == failover.Observe {
+	if w.o.Cluster || w.o.Failover.Mode == failover.Observe && w.o.StateFrom == "" {
 		return
 	}
 	t := w.o.Publisher.Table()

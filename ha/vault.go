@@ -1,6 +1,7 @@
 package ha
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -30,6 +31,7 @@ import (
 type vault struct {
 	// Fixed when made.
 	dir  string // "": nothing is kept
+	from string // where intents are read from in that case; "": from nowhere
 	pool string
 
 	opening sync.Mutex     // held while the directory and the lock are opened; never by a watch
@@ -183,13 +185,13 @@ func (v *vault) close() {
 
 // path returns the file of a group.
 func (v *vault) path(group string) string {
-	return filepath.Join(v.dir, url.PathEscape(v.pool)+"@"+url.PathEscape(group)+".json")
+	return filepath.Join(cmp.Or(v.dir, v.from), url.PathEscape(v.pool)+"@"+url.PathEscape(group)+".json")
 }
 
 // load returns what is kept of a group, nothing when there is no file. A file that is damaged, or
 // that the disk does not bring, is an error, and nothing of it is returned.
 func (v *vault) load(group string) (failover.Intent, error) {
-	if v.dir == "" {
+	if v.dir == "" && v.from == "" {
 		return failover.Intent{}, nil
 	}
 	text, err := v.read(v.path(group))

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -36,6 +37,11 @@ func TestChangeOfBinariesAfterSwitchover(t *testing.T) {
 	roundTrip(t, client(t, listen), "k")
 	if got := mastersSeen(t, next)["g0"]; got != g[1] {
 		t.Errorf("got master %s; want %s", got, g[1])
+	}
+	for _, wrong := range []string{`"reason":"wrong-role"`, "the only one that says so"} {
+		if strings.Contains(heir.text(), wrong) {
+			t.Errorf("the heir said %s; want it to begin with the master that the state file names", wrong)
+		}
 	}
 	_, metrics := page(t, "http://"+is+"/metrics")
 	mentions(t, "the metrics", metrics, `huntaway_failovers_total{group="g0",pool="alpha",result="new_master"} 0`,

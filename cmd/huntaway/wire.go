@@ -107,7 +107,7 @@ func (s *served) watchOptions(p *config.Pool) ha.PoolOptions {
 	o.IDs = &s.ids
 	o.Access.Dial, o.SentinelAccess.Dial = s.dial, s.dial
 	if o.StateDir = s.stateDir; s.follows {
-		o.StateDir = "" // it is another process's
+		o.StateDir, o.StateFrom = "", s.stateDir // another process writes there
 		if o.Failover.Mode == failover.Local {
 			o.Failover.Mode = failover.Observe
 		}
