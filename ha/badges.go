@@ -33,13 +33,17 @@ func (l *look) spread(ctx context.Context) {
 	}
 }
 
+// bareAwoken is by how many looks longer a monitor that has stood still takes the others to be active than one that has not: where
+// all have, who was active puts his badges on again with his first look after that, and must be seen.
+const bareAwoken = 2
+
 // rest takes the badges off while this monitor begins nothing since it stood still: another one has seen all the time that the
 // master is dead, and need not wait. They are put on again when it may begin something, if the master is still dead then.
 func (l *look) rest() {
 	h := l.heart
 	switch {
 	case l.awoken:
-		h.rested = h.rested || h.others != nil
+		h.rested, h.bare = h.rested || h.others != nil, -bareAwoken
 		h.doff()
 	case h.rested:
 		if h.rested = false; l.doubted {

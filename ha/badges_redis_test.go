@@ -109,6 +109,19 @@ func TestBadgesOfOneWhoStoodStill(t *testing.T) {
 	a.look.awoken = false
 	a.takes()
 	b.down("when he may begin something", nameA+", by its connection to ")
+	a.look.heart.doff()
+	b.look.awoken = true
+	for range 3 {
+		if b.takes(); b.rival != "" || b.look.free {
+			t.Errorf("when it stood still itself: got the rival %q, nobody: %v; want none, false", b.rival, b.look.free)
+		}
+	}
+	b.look.awoken = false
+	for n, want := range []bool{false, false, true} { // he was active, and looks once meanwhile
+		if b.takes(); b.rival != "" || b.look.free != want {
+			t.Errorf("%d looks after that: got the rival %q, nobody: %v; want none, %v", n+1, b.rival, b.look.free, want)
+		}
+	}
 }
 
 // TestIdleBadge: a badge that is not used is nobody's who is active, and is there all the same.
