@@ -134,6 +134,29 @@ func (m *Machine) bereave(b *member, was past) {
 	}
 }
 
+// spellOthers names who has more of the master's stream than b, and must not be promoted, and who had and was seen to copy other
+// data since; "" for nobody.
+func (m *Machine) spellOthers(b *member) (text string) {
+	var have, had []*member
+	more := func(r *vital.Replication) bool { return m.worthOf(r).compare(m.worthOf(&b.repl)) > 0 }
+	for _, o := range m.members {
+		copied := vital.Replication{ID: o.copied.Lineage, Offset: o.copied.Offset}
+		switch {
+		case m.isReplica(o) && o.repl.Priority == 0 && more(&o.repl):
+			have = append(have, o)
+		case copied.ID != "" && more(&copied):
+			had = append(had, o)
+		}
+	}
+	if len(have) > 0 {
+		text = ", and who has more must not be promoted (replica-priority 0: " + namesOf(have) + ")"
+	}
+	if len(had) > 0 {
+		text += ", and who had more has copied other data meanwhile (" + namesOf(had) + ")"
+	}
+	return text
+}
+
 // weigh keeps in mind who was there when b was taken as master without all that was known, and of whom nothing shows that
 // he has more: as long as he has no other data he may be told to copy it. Nobody else would follow it, where all have
 // started from append-only files. Who is left alone for an earlier loss stays so.

@@ -91,7 +91,7 @@
 // was written since, which is better than no server, and the loss is reported. Nobody is passed over because he is slow: who has by
 // his last answer more than everybody who has acknowledged that he follows nobody is told so again, and who was chosen and has more
 // than the others is told again what he has not answered in time, as long as he answers probes or has until a moment ago: for
-// DownSilence at most before somebody is chosen, and for as long after that. The old master is followed again when it answers
+// twice DownSilence at most before somebody is chosen, and for as long after that. The old master is followed again when it answers
 // before somebody is chosen. A server that has started from an
 // append-only file has a lineage that nobody knows, and is last: when it has the last master's mark, and nobody
 // with more has come for DownSilence; of several the one that was seen to follow the master for longer. Such a server that
@@ -178,6 +178,11 @@
 // that is told to follow both in turn both would acknowledge writes: with a later mark, or linked to whom it follows,
 // until an operator or the other monitor says otherwise; else, or with a mark that no monitor can have left, for DownSilence, for the
 // mark may be on its way.
+//
+// What keeps a failover from being begun keeps no replica at the address of a master that has been in question for as long as a dead
+// one: with the group's data and without a link it is made to follow nobody, and follows it again when it answers with everything.
+// That promotes nobody, so that what this process had seen before it stood still counts for it. Nobody is told so of a latched group.
+// Who has what the master was taken without, and follows somebody who does not answer, is made to follow nobody likewise.
 //
 // Beside another monitor this one tells servers nothing. Where that is known by a heartbeat alone, which may be left over from one that
 // has ended (Faint), replicas with the group's data are made to follow nobody all the same while the master does not answer, or

@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -217,9 +218,10 @@ func (m *Machine) lacks(b *member) bool {
 
 // awaited tells whether such a process is not taken yet, whatever else is known: somebody who has
 // the data may be on his way back, and is given DownSilence from when it was first seen, and some
-// more while it has not said what it holds. Nobody is on his way when all are there.
+// more while it has not said what it holds, or while somebody who has them by his last answer is only slow, or this process is, to
+// hear him. Nobody is on his way when all are there.
 func (m *Machine) awaited(b *member) bool {
-	return b != nil && m.patience(b) > 0 && m.lacks(b) && b.lacksAs == b.repl.RunID && !m.unrivalled(b)
+	return b != nil && m.lacks(b) && b.lacksAs == b.repl.RunID && !m.unrivalled(b) && (m.patience(b) > 0 || m.slowHolder(b) != nil)
 }
 
 // unsaidFor is for how many times DownSilence it is waited for that a server says what it holds.
@@ -269,8 +271,9 @@ func (m *Machine) bewail(b *member) {
 		what, least = "the master has come back without its data", was.Offset
 		why = fmt.Sprintf("%s: replication id %s; was %s up to offset %d", b.Addr, b.repl.ID, was.Lineage, was.Offset)
 	}
-	m.noteLossy(what+", and no server that answers has more", why+spellLeast(least))
-	m.mourn(was, what+", and no server that answered had more: "+why)
+	others := m.spellOthers(b)
+	m.noteLossy(what+cmp.Or(others, ", and no server that answers has more"), why+spellLeast(least))
+	m.mourn(was, what+cmp.Or(others, ", and no server that answered had more")+": "+why)
 	m.bury(was)
 	if !m.unrivalled(b) { // else nobody is left who may have it
 		m.weigh(b, m.fresh)

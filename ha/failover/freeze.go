@@ -245,6 +245,7 @@ func (m *Machine) reviewStuck() {
 	}
 	m.inquire()
 	m.restore()
+	m.shelter(nil)
 	m.forbidden = ""
 	if c == causeNone || m.now-m.since < m.round.pause() {
 		return

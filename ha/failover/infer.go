@@ -88,21 +88,32 @@ func (m *Machine) isGuessHere(b *member) bool {
 }
 
 // shelter has replicas with the group's data follow nobody while it is waited for a master that does not answer: by a start
-// without a state file, or until it is known that the monitor that was heard has ended. Who comes up at its address, with an
-// old dump or with nothing, they would copy by themselves before anybody has looked at him, or may act. They follow the master
-// again once that is believed. It is not by those who have what it lacks.
+// without a state file, until it is known that the monitor that was heard has ended, or whatever else keeps a failover from being
+// begun, once the master has been in question for as long as a dead one (of a latched group nobody is told anything). Who comes up at its address, with an old dump or with
+// nothing, they would copy by themselves before anybody has looked at him, or may act. They follow the master again once that is
+// believed. It is not by those who have what it lacks.
 func (m *Machine) shelter(by []*member) {
 	b := m.member(m.master)
-	faint := m.o.Mode == Local && m.stoodDown() && m.faint
-	if !m.isUnknown() && !faint || b == nil || m.reached*2 < m.others {
+	if m.o.Mode != Local || b == nil || m.reached*2 < m.others {
 		return
 	}
+	early, latched := m.isUnknown() || m.stoodDown() && m.faint, m.intent.Latched != "" && !m.stoodDown()
+	overdue := m.isOverdue(b) && !latched
+	gone := (b.failSince != 0 || m.isReplica(b)) && (early || overdue)
+	replaced := m.isMaster(b) && m.replaced(b) && !latched
 	for _, r := range m.members {
-		waits := b.failSince != 0 && r.linkDown() || faint && m.isMaster(b) && m.replaced(b)
-		if (waits && r != b && m.isReplica(r) || slices.Contains(by, r)) && m.isOurs(r) {
+		waits := gone && r.linkDown() || replaced && !r.repl.LinkUp || overdue && b.failSince != 0 && r.hearsNothing()
+		if (waits && r != b && m.isReplica(r) || slices.Contains(by, r) && !r.repl.LinkUp) && m.isOurs(r) {
 			m.keepFrom(b, r)
 		}
 	}
+}
+
+// isOverdue tells whether the table's master b has been in question for as long as a dead one. What this process had seen of it
+// before it stood still counts here: nobody is promoted for that.
+func (m *Machine) isOverdue(b *member) bool {
+	doubted := m.now - m.doubtAt
+	return doubted >= m.o.DownSilence || doubted >= m.o.DownRefused && (b.ended || m.isReplica(b))
 }
 
 // isOurs tells whether it is known that a replica has data that are the group's, by the master's lineage, where that was seen or
@@ -112,9 +123,9 @@ func (m *Machine) isOurs(r *member) bool {
 	return seen || m.lookInto(r) && r.bears()
 }
 
-// keepFrom has a replica follow nobody that follows b, whom it would copy or has begun to.
+// keepFrom has a replica follow nobody that follows b, whom it would copy or has begun to, or whose successor it would.
 func (m *Machine) keepFrom(b, r *member) {
-	if r.repl.LinkUp || m.memberAt(r.repl.Master) != b || r.busy || m.now < r.again || !m.current(r) || m.o.DryRun || m.isIdle() {
+	if m.memberAt(r.repl.Master) != b || r.busy || m.now < r.again || !m.current(r) || m.o.DryRun || m.isIdle() {
 		return
 	}
 	r.detachedAt = m.now

@@ -215,11 +215,19 @@ func (b *member) predates(epoch uint64) bool { return b.examined() && b.mark.Epo
 // holder returns a server that answers, could be master, and can be shown to have more of the
 // group's data than b, nil when there is none. Where nothing is known about b's lineage it may have
 // everything under another name, unless its mark says that it is older than the last master.
-func (m *Machine) holder(b *member) (best *member) {
+func (m *Machine) holder(b *member) (best *member) { return m.holderAmong(m.fresh, b) }
+
+// slowHolder is holder with whom that is told of who answers, or has until a moment ago.
+func (m *Machine) slowHolder(b *member) *member {
+	return m.holderAmong(func(r *member) bool { return r.isNear(m.now - m.o.DownSilence) }, b)
+}
+
+// holderAmong is holder with whom that is told of instead of who answers.
+func (m *Machine) holderAmong(counts func(*member) bool, b *member) (best *member) {
 	most := m.worthOf(&b.repl)
 	obscure := most == worthless && !b.predates(m.seenMark())
 	for _, r := range m.members {
-		if r == b || !m.fresh(r) || r.repl.Replica && r.repl.Priority == 0 {
+		if r == b || !counts(r) || r.repl.Replica && r.repl.Priority == 0 {
 			continue
 		}
 		w := m.worthOf(&r.repl)

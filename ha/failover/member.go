@@ -93,6 +93,7 @@ type member struct {
 	beatEnds   int64 // when the heartbeat of a monitor there ends, if it is not renewed; 0: not asked yet
 	attendedAt int64 // when that was last seen to be renewed; 0: it was not
 	uncompared bool  // it has yet to answer, or to be compared with the master that a start without a state file has settled on before
+	copied     past  // what it had before it was seen with other data that it had copied, until it is in line with the master
 	weighed    bool  // it was there, with the data that it has, when a master was taken without all that was known
 
 	// An alias.
@@ -141,6 +142,9 @@ func (m *Machine) heard(b *member, ev Event) {
 	before, asked := b.repl, b.sent
 	b.heard(ev)
 	m.trace(&b.repl)
+	if b.repl.Replica && before.ID != "" && b.repl.RunID == before.RunID && m.share(&b.repl, before.ID) < before.Offset {
+		b.copied = past{Lineage: before.ID, Offset: before.Offset}
+	}
 	if asked == 0 {
 		b.uncompared = b.uncompared && m.unread && m.known.at != 0 && b.repl.Replica && b.ID != m.master
 	}

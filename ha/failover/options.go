@@ -28,9 +28,9 @@ type Options struct {
 	Tilt        int64 // a gap between events longer than this is this process's own stall; 1 s
 
 	LastLook int64 // how long the old master may take to prove itself before replicas are touched; 50 ms
-	Revoke   int64 // how long a replica may take to follow nobody; who has more than the others may take DownSilence more; 200 ms
+	Revoke   int64 // how long a replica may take to follow nobody; who has more than the others may take twice DownSilence more; 200 ms
 	Chain    int64 // how long a sibling may take to follow a new master that takes no write without one; 300 ms
-	Promote  int64 // of Promoting, Proving and Verifying, each; for who has more than the others DownSilence more; 300 ms
+	Promote  int64 // of Promoting, Proving and Verifying, each; for who has more than the others twice DownSilence more; 300 ms
 	Writable int64 // how long a new master that others are to follow may answer NOREPLICAS before it is published all the same; 2 s
 	Settle   int64 // of Settling; 10 s
 	Hold     int64 // writes may be held before they fail (hold_timeout): a switchover is decided sooner; 2.5 s

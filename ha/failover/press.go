@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -9,7 +10,7 @@ import (
 
 // press has those told again to follow nobody who have not acknowledged it, and have by their last answer more of the group's data
 // than everybody who has: whoever was promoted without them would lack that, and be copied by them. It tells whether it is waited
-// for that, for DownSilence at most in a failover.
+// for that, for pressing at most in a failover.
 func (m *Machine) press() bool {
 	if m.round.force >= 0 {
 		return false
@@ -23,7 +24,7 @@ func (m *Machine) press() bool {
 		m.round.pressedAt = m.now
 		m.note("a server that has more is told again to follow nobody", m.spellPressed(all, best))
 	}
-	left := m.round.pressedAt + m.o.DownSilence - m.now
+	left := m.round.pressedAt + m.pressing() - m.now
 	if left <= 0 {
 		return false
 	}
@@ -35,6 +36,10 @@ func (m *Machine) press() bool {
 	}
 	return true
 }
+
+// pressing is for how long somebody is told again what he has not answered. A server may be held up for as long as a dead one is
+// silent, by its own doing: one that is told whom to follow just as it connects to whom it followed is, for 5 s (redis 7.0).
+func (m *Machine) pressing() int64 { return 2 * m.o.DownSilence }
 
 // isDue tells whether an order may be given again. First everybody is asked, for who was told may have ended.
 func (m *Machine) isDue() bool {
@@ -50,11 +55,11 @@ func (m *Machine) isDue() bool {
 }
 
 // outstanding returns who has not acknowledged that he follows nobody, could be promoted by his last answer, and has more by that
-// than best, who has; nil is less than anybody. Who refuses connections, or has been silent for as long as a dead master, is not
-// waited for.
+// than best, who has; nil is less than anybody. Who refuses connections, or had been silent for as long as a dead master when others
+// were first waited for, is not.
 func (m *Machine) outstanding(best *member) (all []*member) {
 	for _, b := range m.members {
-		if !b.frozen && b.declined == "" && m.isNear(b) && m.concerned(b) && m.unworthy(b, &b.repl) == "" &&
+		if !b.frozen && b.declined == "" && b.isNear(cmp.Or(m.round.pressedAt, m.now)-m.o.DownSilence) && m.concerned(b) && m.unworthy(b, &b.repl) == "" &&
 			!(b.unsaving && m.able(b)) && (best == nil || m.byGap(best, b, best.stand, b.repl) != 1 && m.fuller(&b.repl, &best.stand)) {
 			all = append(all, b)
 		}
@@ -62,9 +67,9 @@ func (m *Machine) outstanding(best *member) (all []*member) {
 	return all
 }
 
-// isNear tells whether a server answers, or has until a moment ago and may only be slow.
-func (m *Machine) isNear(b *member) bool {
-	silent := b.fault.Silent() && (b.failSince == 0 || m.now-b.failSince < m.o.DownSilence)
+// isNear tells whether a server answers, or has until some time after since, and may only be slow.
+func (b *member) isNear(since int64) bool {
+	silent := b.fault.Silent() && (b.failSince == 0 || b.failSince > since)
 	return b.sent != 0 && !b.ended && (b.fault == vital.FaultNone || silent)
 }
 
@@ -98,11 +103,11 @@ func (m *Machine) spellPassed(b *member, r *vital.Replication) string {
 }
 
 // persevere gives the candidate an order again that it has not answered in time, as long as everybody else who stands still has
-// less, for DownSilence at most since it was chosen. It tells whether that is waited for.
+// less, for pressing at most since it was chosen. It tells whether that is waited for.
 func (m *Machine) persevere(ev Event, again func()) bool {
 	b := m.member(m.round.candidate)
-	if ev.Err == nil || refusalIn(ev.Err) != "" || noReplicas(ev.Err) || m.round.chosenAt == 0 || m.now-m.round.chosenAt >= m.o.DownSilence ||
-		!m.isNear(b) || !b.stands() || m.isMatched(b) {
+	if ev.Err == nil || refusalIn(ev.Err) != "" || noReplicas(ev.Err) || m.round.chosenAt == 0 || m.now-m.round.chosenAt >= m.pressing() ||
+		!b.isNear(m.round.chosenAt-m.o.DownSilence) || !b.stands() || m.isMatched(b) {
 		return false
 	}
 	if m.isDue() {

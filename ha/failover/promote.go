@@ -34,6 +34,8 @@ func (m *Machine) reviewSelecting() {
 	switch err := m.unsavable(); {
 	case err != nil:
 		m.stick("the state file cannot be written: " + err.Error())
+	case m.isSaved() && m.press(): // somebody who has more has answered meanwhile
+		m.round.candidate = -1
 	case m.isSaved():
 		m.elevate(m.member(m.round.candidate))
 	}

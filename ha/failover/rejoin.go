@@ -31,13 +31,15 @@ func (m *Machine) realign() {
 		case b.uncompared && b.repl.Replica:
 			m.compareLate(b)
 		case b.repl.Replica && m.inLine(b):
-			b.detachedAt, b.strange, b.ledAt, b.leftTo = 0, false, 0, ""
+			b.detachedAt, b.strange, b.ledAt, b.leftTo, b.copied = 0, false, 0, "", past{}
 		case b.strange || !b.examined() && (!b.repl.Replica || !m.ours(b) || m.unmeasured(b) || m.led(b)):
 			m.rejoin(Identify, b, -1)
 		case m.kept(b):
 			m.leave(b)
 		case m.mayJoin(b):
 			m.join(b)
+		case m.richer(b) && !m.later(b):
+			m.secure(b)
 		default:
 			m.shun(b)
 		}
@@ -160,6 +162,14 @@ func (m *Machine) join(b *member) {
 		op = Demote
 	}
 	m.rejoin(op, b, m.master)
+}
+
+// secure has a replica follow nobody that has what the master lacks and is left alone: whom it follows it would copy whenever that
+// one comes up.
+func (m *Machine) secure(b *member) {
+	if up := m.memberAt(b.repl.Master); up != nil && b.repl.Replica && !b.repl.LinkUp {
+		m.keepFrom(up, b)
+	}
 }
 
 // remember makes a lineage one of the group's former ones: a server that has it was

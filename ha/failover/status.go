@@ -162,6 +162,9 @@ func (m *Machine) predicament() string {
 		return m.spellAwaited(m.outranked())
 	case m.isReplica(b):
 		return fmt.Sprintf("%s should be master and says that it is a replica of %s", b.Addr, b.repl.Master)
+	case m.awaited(b) && m.patience(b) <= 0:
+		return fmt.Sprintf("%s has come back as master without all that it had, and %s, which has it, was heard a moment ago and is waited for",
+			b.Addr, m.slowHolder(b).Addr)
 	case m.awaited(b) && !b.looked && m.o.Mode == Local:
 		return fmt.Sprintf("%s has come back as master, and nothing shows that it has all that it had; it has yet to say what it holds, and is asked for another %s at most",
 			b.Addr, span(m.patience(b)))

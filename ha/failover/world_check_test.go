@@ -132,14 +132,14 @@ func (w *world) obscured(o, b *box) bool {
 }
 
 // eligible tells whether a server could have been made master, for all that the machine knows: in a
-// failover, had it stood still in time and not started again since, which may be beside an old master that is back.
+// failover, had it stood still in time or answered when another one was chosen, and not started again since, which may be beside an old master that is back.
 func (w *world) eligible(b *box) bool {
 	stand, stood := w.promised[b.id]
 	stood = stood && stand.RunID == b.runID
 	known := w.m.member(b.id)
 	seen := w.sees(b) && known.fault == vital.FaultNone && w.now-known.sent < second
 	shown := seen && w.m.worthFor(&known.repl, w.knew) != worthless
-	return shown && b.ok() && !b.cut && b.fault == 0 && b.priority != 0 && !(known.repl.Replica && known.repl.Priority == 0) && !b.refuses && !b.foreign && !w.poor[b.id] && !w.tried[b.id] && (stood || len(w.promised) == 0 || !w.mute && w.now >= w.deafUntil)
+	return shown && b.ok() && !b.cut && b.fault == 0 && b.priority != 0 && !(known.repl.Replica && known.repl.Priority == 0) && !b.refuses && !b.foreign && !w.poor[b.id] && !w.tried[b.id] && (stood || len(w.promised) == 0 || w.lull.near[b.id] && !w.mute && w.now >= w.deafUntil)
 }
 
 // checkCopy holds that what the machine has told a server to copy is the group's master, if it
@@ -152,6 +152,7 @@ func (w *world) checkCopy(b, up *box) {
 		return
 	}
 	w.say("writes %v are overwritten at s%d by s%d", lost, b.id, up.id)
+	w.checkOrphan(b, up)
 	for _, o := range w.boxes {
 		if o != b && o.up && (o.id == w.reign || b.lent) {
 			lost = lost.without(o.data)

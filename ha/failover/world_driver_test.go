@@ -15,6 +15,7 @@ func (w *world) step() {
 	w.resume()
 	w.replicate()
 	w.beat.pass(w)
+	w.watchOrphans()
 	if e := w.elevating; e != nil && w.now >= e.at {
 		w.elevating = nil
 		w.promote(w.boxes[e.a.Target])

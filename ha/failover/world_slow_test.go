@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"huntaway/ha/vital"
 )
 
 // A lull is what is slow in a world beyond its latency.
@@ -15,7 +17,12 @@ type lull struct {
 	who    *box   // which one; nil: none
 	span   int64  // for how long
 	wakes  []fell // servers that go on, and when
+	orphan map[int32]orphan
+	near   map[int32]bool // who answered when somebody was chosen to be made master
 }
+
+// An orphan is since when, and until when, a replica could have been told to follow nobody.
+type orphan struct{ since, until int64 }
 
 // TestRandomSlow is TestRandom with servers that are slow to answer, or stand still for a moment just when they are told something,
 // and with a process that stands still itself.
@@ -61,8 +68,14 @@ func (w *world) sleeps() bool {
 	return false
 }
 
-// pause stops a server when the machine enters the state that it was drawn for.
+// pause stops a server when the machine enters the state that it was drawn for, and notes who answers when somebody is chosen.
 func (w *world) pause(entered State) {
+	if entered == Promoting {
+		w.lull.near = map[int32]bool{}
+		for _, b := range w.m.members {
+			w.lull.near[b.ID] = b.sent != 0 && b.fault == vital.FaultNone && w.now-b.sent < second
+		}
+	}
 	b := w.lull.who
 	if b == nil || entered != w.lull.at {
 		return
@@ -86,4 +99,36 @@ func (w *world) resume() {
 		}
 	}
 	w.lull.wakes = rest
+}
+
+// watchOrphans notes since when each replica could have been told to follow nobody: its master has ended, this process sees both,
+// and nothing keeps it from telling servers anything.
+func (w *world) watchOrphans() {
+	if w.lull.orphan == nil {
+		w.lull.orphan = map[int32]orphan{}
+	}
+	for _, b := range w.boxes {
+		up := w.box(b.master)
+		free := w.o.Mode == Local && !w.o.DryRun && !w.dark && w.lull.asleep == 0 && !w.mute && !w.m.stoodDown() && w.m.intent.Latched == "" && w.reached[0]*2 >= w.reached[1]
+		is := free && b.ok() && !b.cut && b.fault == vital.FaultNone && b.replica && !b.linkUp && !b.refuses && b.giving == nil && up != nil &&
+			up.id == w.table.Master && up.id == w.m.master && w.sees(b) && w.m.carriesOn(&w.m.member(b.id).repl) && w.m.known.at != 0
+		was := w.lull.orphan[b.id]
+		switch {
+		case !is:
+			delete(w.lull.orphan, b.id)
+		case !up.up && was.since == 0:
+			w.lull.orphan[b.id] = orphan{w.now, w.now}
+		case !up.up:
+			w.lull.orphan[b.id] = orphan{was.since, w.now}
+		}
+	}
+}
+
+// checkOrphan holds that a replica was told to follow nobody by the time that its master would have been given up, if that was not
+// possible: whoever comes up at its address it copies.
+func (w *world) checkOrphan(b, up *box) {
+	o := w.lull.orphan[b.id]
+	if lost := w.lost(up.data).both(b.data); len(lost) > 0 && o.until-o.since >= w.m.o.DownSilence+second && w.promises() {
+		w.broken("s%d copies s%d, which lacks %v, and could have been told to follow nobody for %s", b.id, up.id, lost, span(o.until-o.since))
+	}
 }
