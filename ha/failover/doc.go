@@ -182,7 +182,8 @@
 // What keeps a failover from being begun keeps no replica at the address of a master that has been in question for as long as a dead
 // one: with the group's data and without a link it is made to follow nobody, and follows it again when it answers with everything.
 // That promotes nobody, so that what this process had seen before it stood still counts for it. Nobody is told so of a latched group.
-// Who has what the master was taken without, and follows somebody who does not answer, is made to follow nobody likewise.
+// Who has what the master was taken without, and follows somebody who does not answer, is made to follow nobody likewise, and who
+// follows one of several that say they are master, which ends.
 //
 // Beside another monitor this one tells servers nothing. Where that is known by a heartbeat alone, which may be left over from one that
 // has ended (Faint), replicas with the group's data are made to follow nobody all the same while the master does not answer, or

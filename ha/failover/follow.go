@@ -392,6 +392,7 @@ func (m *Machine) tear(why string) {
 // master while all others answer that they are not.
 func (m *Machine) reviewAmbiguous() {
 	m.ask()
+	m.shelterFromClaimants()
 	if m.dispute.over != nil {
 		m.reviewDispute()
 		return

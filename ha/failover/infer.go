@@ -116,6 +116,23 @@ func (m *Machine) isOverdue(b *member) bool {
 	return doubted >= m.o.DownSilence || doubted >= m.o.DownRefused && (b.ended || m.isReplica(b))
 }
 
+// shelterFromClaimants is shelter where several servers say that they are master, and any of them may have ended.
+func (m *Machine) shelterFromClaimants() {
+	if m.o.Mode != Local || m.reached*2 < m.others || m.intent.Latched != "" {
+		return
+	}
+	for _, r := range m.members {
+		b := m.memberAt(r.repl.Master)
+		if b == nil || b == r || !m.isReplica(r) || !r.linkDown() {
+			continue
+		}
+		refuses, silent := b.refusedSince != 0 && m.now-b.refusedSince >= m.o.DownRefused, b.failSince != 0 && m.now-b.failSince >= m.o.DownSilence
+		if (refuses || silent) && m.isOurs(r) {
+			m.keepFrom(b, r)
+		}
+	}
+}
+
 // isOurs tells whether it is known that a replica has data that are the group's, by the master's lineage, where that was seen or
 // is in the state file, or by the mark.
 func (m *Machine) isOurs(r *member) bool {
