@@ -22,6 +22,7 @@ type heir struct {
 	id        int32
 	at        int64             // when it was named
 	why       string            // by what
+	byAll     bool              // it is vouched for by all who answered when it was named, and by nothing else
 	vouched   bool              // a majority, an operator, the whole group or a later mark stands for it, whatever its lineage
 	fencing   bool              // it is what it should be; the old master is being fenced off:
 	resuming  bool              // first the writes end that our own switchover has paused there,
@@ -78,6 +79,7 @@ func (m *Machine) succeeded() bool {
 		if _, m.heir.vouched = m.vouched(b); outranks {
 			m.heir.mark, m.heir.after = b.mark.Epoch, m.epoch
 		}
+		m.heir.byAll = m.heir.vouched && m.o.Mode == Local && !outranks && !m.later(b)
 	}
 	return m.state == Following || m.state == Ambiguous
 }
@@ -365,7 +367,7 @@ func (m *Machine) contested() string {
 		return "another process answers"
 	case b.ID == m.master && (m.replaced(b) || m.awaited(b)):
 		return "another process answers, which lacks the data"
-	case !m.heir.vouched && m.hand.at == 0 && m.lesser(b):
+	case (!m.heir.vouched || m.heir.byAll) && m.hand.at == 0 && m.lesser(b):
 		return m.holder(b).Addr + " answers, and has more"
 	case !m.heir.vouched && m.hand.at == 0:
 		return m.contradiction(b)

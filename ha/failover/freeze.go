@@ -144,7 +144,7 @@ func (m *Machine) concerned(b *member) bool {
 		return true
 	case m.led(b) && m.later(b):
 		return false
-	case b.ID == m.master && m.round.cause != causeHeadless:
+	case b.ID == m.master && m.round.cause != causeHeadless && !(b.repl.Replica && b.sent >= m.round.at): // it is back as one
 		return false
 	case b.ID == m.master && !b.repl.LinkUp: // it has yet to copy whom it follows
 		return true

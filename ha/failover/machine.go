@@ -73,6 +73,7 @@ type Machine struct {
 	lostAt      int64  // when the data path last lost the master, or was told READONLY by it
 	asked       int64  // when all servers were last asked for
 	tiltUntil   int64  // no decision before
+	wokeAt      int64  // when this process last went on after it had stood still; 0: never
 	rivalAt     int64  // when another monitor was last heard; 0: never
 	rival       string // who
 	faint       bool   // by a heartbeat alone, that nobody may stand for
@@ -236,6 +237,7 @@ func (m *Machine) pass(ev Event) {
 	if gap <= m.o.Tilt {
 		return
 	}
+	m.wokeAt = m.now
 	m.tiltUntil = m.now + max(m.o.DownRefused, m.o.DownSilence, m.o.DownMisconf, m.o.DownBusy)
 	for _, b := range m.members {
 		b.clearEvidence()

@@ -84,7 +84,11 @@ func (m *Machine) outranks(b *member) bool {
 	if b.contendsAt == 0 || !m.isMaster(up) || !m.contends(b) {
 		return false
 	}
-	above := up.looked && up.lookedAt >= b.contendsAt && b.looked && b.mark.Epoch > up.mark.Epoch
+	than := up.mark.Epoch
+	if m.lacks(up) { // it is back with what it had before it was master
+		than = max(than, m.crowned())
+	}
+	above := up.looked && up.lookedAt >= b.contendsAt && b.looked && b.mark.Epoch > than
 	if m.stoodDown() {
 		return !m.attended(up) && (m.attended(b) || above || m.later(b))
 	}

@@ -106,7 +106,7 @@ func (m *Machine) spellPassed(b *member, r *vital.Replication) string {
 // less, for pressing at most since it was chosen. It tells whether that is waited for.
 func (m *Machine) persevere(ev Event, again func()) bool {
 	b := m.member(m.round.candidate)
-	if ev.Err == nil || refusalIn(ev.Err) != "" || noReplicas(ev.Err) || m.round.chosenAt == 0 || m.now-m.round.chosenAt >= m.pressing() ||
+	if !isSilence(ev.Err) || m.round.chosenAt == 0 || m.now-m.round.chosenAt >= m.pressing() ||
 		!b.isNear(m.round.chosenAt-m.o.DownSilence) || !b.stands() || m.isMatched(b) {
 		return false
 	}
@@ -116,6 +116,9 @@ func (m *Machine) persevere(ev Event, again func()) bool {
 	}
 	return true
 }
+
+// isSilence tells whether an order has failed because nothing was heard in time, for all that is known.
+func isSilence(err error) bool { return err != nil && refusalIn(err) == "" && !noReplicas(err) }
 
 // isMatched tells whether somebody besides b stands still who could be promoted and has no less.
 func (m *Machine) isMatched(b *member) bool {

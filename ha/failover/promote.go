@@ -81,7 +81,7 @@ func (m *Machine) reviewPromoting() {
 	switch {
 	case !over, m.persevere(ev, func() { m.order(Promote, m.round.candidate, m.o.DownSilence/2) }):
 	case ev.Err != nil:
-		m.nextCandidate("could not be promoted", ev.Err.Error())
+		m.nextCandidate("could not be promoted", ev.Err.Error(), false)
 	default:
 		m.on(ready, Transition{What: m.name(m.round.candidate) + " is promoted", Why: "it says so", Loss: -1})
 		m.verify()
@@ -100,7 +100,7 @@ func (m *Machine) reviewProving() {
 			return
 		}
 		if wrong := m.disproved(ev); wrong != nil {
-			m.verifyFailed(wrong)
+			m.verifyFailed(ev, wrong)
 			return
 		}
 		m.round.proven = true
@@ -181,11 +181,11 @@ func (m *Machine) recordHeir(r *vital.Replication) {
 	m.save()
 }
 
-// nextCandidate goes back to choosing, without the one that failed. The others are
+// nextCandidate goes back to choosing, without the one that failed unless it is to be tried again. The others are
 // detached anew, for one may follow that one by now.
-func (m *Machine) nextCandidate(what, why string) {
+func (m *Machine) nextCandidate(what, why string, again bool) {
 	b := m.member(m.round.candidate)
-	if b != nil {
+	if b != nil && !again {
 		b.excluded, b.failure, b.frozen = true, what+": "+why, false
 	}
 	m.on(failed, Transition{What: m.name(m.round.candidate) + " " + what, Why: why, Loss: -1})
@@ -214,11 +214,14 @@ func (m *Machine) reviewVerifying() {
 		return
 	}
 	switch wrong := m.disproved(ev); {
+	case (wrong == nil || noReplicas(wrong)) && m.member(m.round.candidate).sent < m.wokeAt: // it may be another process by now
+		m.outcomes = nil
+		m.reverify(m.o.Promote)
 	case wrong == nil:
 		m.publish(m.round.candidate, ev.Repl, m.round.why)
 	case m.persevere(ev, func() { m.reverify(m.o.DownSilence / 2) }):
 	case !noReplicas(wrong):
-		m.verifyFailed(wrong)
+		m.verifyFailed(ev, wrong)
 	case m.round.waitsFor != 0 && m.now-m.round.waitsFor >= m.o.Writable, m.unaided():
 		m.needy = true
 		m.publish(m.round.candidate, ev.Repl, wrong.Error())
@@ -236,7 +239,7 @@ func (m *Machine) reviewVerifying() {
 func (m *Machine) introduced() {
 	ev, _ := m.outcome(Inspect, m.round.candidate)
 	if wrong := m.disproved(ev); wrong != nil {
-		m.verifyFailed(wrong)
+		m.verifyFailed(ev, wrong)
 		return
 	}
 	m.reverify(m.o.Promote)
@@ -245,8 +248,9 @@ func (m *Machine) introduced() {
 // verifyFailed goes on without the new master, which may have been given the mark of the next epoch
 // and is not published in that: to the next candidate, or, after a switchover, to the old
 // master, which lacks nothing. It has not been told to follow anybody; after FAILOVER it is a
-// replica by itself, and is kept from copying what has come back in the new one's place.
-func (m *Machine) verifyFailed(wrong error) {
+// replica by itself, and is kept from copying what has come back in the new one's place. Should the old one be gone by then the new
+// one is chosen again, if it has only been slow: nobody else need have everything.
+func (m *Machine) verifyFailed(ev Event, wrong error) {
 	m.raise(m.epoch + 1)
 	old := m.member(m.master)
 	switch why := m.name(m.round.candidate) + " took over and did not prove itself: " + wrong.Error(); {
@@ -259,10 +263,10 @@ func (m *Machine) verifyFailed(wrong error) {
 		for _, b := range m.members {
 			b.snapshot()
 		}
-		m.nextCandidate("did not prove itself", wrong.Error())
+		m.nextCandidate("did not prove itself", wrong.Error(), isSilence(ev.Err))
 		m.fence(-1)
 	default:
-		m.nextCandidate("did not prove itself", wrong.Error())
+		m.nextCandidate("did not prove itself", wrong.Error(), false)
 	}
 }
 

@@ -23,7 +23,8 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	run 5s                          time passes; every write is a byte
 //	kill 0, boot 0, stop 0, cont 0  kill -9, start with what is on disk, SIGSTOP, SIGCONT
 //	cut 0, mend 0                   this process does not reach it; alone 0: the other servers do not
-//	freeze 4s                       this process stands still
+//	freeze 4s                       this process stands still, and so does everybody else
+//	sleep 4s                        this process stands still from now on
 //	fault 0 misconf, fault 0 none   what a probe of it complains of
 //	fall 0 older 300ms              is killed, and back after that with data: same, older, empty, renamed, foreign
 //	trap 3 target older 300ms       after 3 more orders were carried out falls: server (whose the last was), target, master
@@ -116,6 +117,8 @@ func (s *script) say(words []string) {
 		s.w.run(s.span(rest[0]))
 	case "freeze":
 		s.w.now += s.span(rest[0])
+	case "sleep":
+		s.w.sleep(s.span(rest[0]))
 	case "crash":
 		if len(rest) > 0 {
 			s.w.crashIn = int(s.number(rest[0]))

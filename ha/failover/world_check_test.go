@@ -139,7 +139,7 @@ func (w *world) eligible(b *box) bool {
 	known := w.m.member(b.id)
 	seen := w.sees(b) && known.fault == vital.FaultNone && w.now-known.sent < second
 	shown := seen && w.m.worthFor(&known.repl, w.knew) != worthless
-	return shown && b.ok() && !b.cut && b.fault == 0 && b.priority != 0 && !(known.repl.Replica && known.repl.Priority == 0) && !b.refuses && !b.foreign && !w.poor[b.id] && !w.tried[b.id] && (stood || len(w.promised) == 0 || w.lull.near[b.id] && !w.mute && w.now >= w.deafUntil)
+	return shown && b.ok() && !b.cut && b.fault == 0 && b.priority != 0 && !(known.repl.Replica && known.repl.Priority == 0) && !b.refuses && !b.foreign && !w.poor[b.id] && !w.tried[b.id] && (stood || len(w.promised) == 0 || w.wasNear(b))
 }
 
 // checkCopy holds that what the machine has told a server to copy is the group's master, if it

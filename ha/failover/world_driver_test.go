@@ -20,11 +20,8 @@ func (w *world) step() {
 		w.elevating = nil
 		w.promote(w.boxes[e.a.Target])
 	}
-	if w.sleeps() {
-		return
-	}
 	w.runOrders()
-	if w.dark {
+	if w.dark || w.sleeps() {
 		return
 	}
 	w.client()
@@ -103,6 +100,7 @@ func (w *world) client() {
 		w.lostSeen = true
 		w.feed(Event{Kind: LinkLost, Server: b.id})
 	case !b.up || b.fault != 0 && b.fault != vital.FaultAuth || w.now < b.paused || b.giving != nil:
+	case w.lull.slow && w.linked == "" && !w.sees(b): // nothing is sent to a process that was not looked at
 	case w.linked != "" && w.linked != b.runID: // the link was lost and opened again at once
 		w.linked = ""
 		w.feed(Event{Kind: LinkLost, Server: b.id})
@@ -268,6 +266,10 @@ func (w *world) report(j job2, err error, b *box) {
 	}
 	if j.a.Op == Detach && err == nil {
 		w.promised[b.id] = ev.Repl
+	}
+	if w.lull.asleep != 0 {
+		w.lull.late = append(w.lull.late, ev)
+		return
 	}
 	w.feed(ev)
 }

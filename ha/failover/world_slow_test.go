@@ -10,15 +10,15 @@ import (
 
 // A lull is what is slow in a world beyond its latency.
 type lull struct {
-	slow   bool   // the random model makes something slow now and then
-	asleep int64  // until when this process stands still
-	woken  int64  // when it last went on
-	at     State  // the state in which a server is stopped for a moment
-	who    *box   // which one; nil: none
-	span   int64  // for how long
-	wakes  []fell // servers that go on, and when
+	slow   bool    // the random model makes something slow now and then
+	asleep int64   // until when this process stands still
+	late   []Event // what servers have answered meanwhile
+	at     State   // the state in which a server is stopped for a moment
+	who    *box    // which one; nil: none
+	span   int64   // for how long
+	wakes  []fell  // servers that go on, and when
 	orphan map[int32]orphan
-	near   map[int32]bool // who answered when somebody was chosen to be made master
+	near   map[int32]vital.Replication // what who answered had said when somebody was chosen to be made master
 }
 
 // An orphan is since when, and until when, a replica could have been told to follow nobody.
@@ -59,21 +59,33 @@ func (w *world) sleep(d int64) {
 	}
 }
 
-// sleeps tells whether this process stands still.
+// sleeps tells whether this process stands still. What servers have answered meanwhile it takes when it goes on.
 func (w *world) sleeps() bool {
 	if w.lull.asleep == 0 || w.now < w.lull.asleep {
 		return w.lull.asleep != 0
 	}
-	w.lull.asleep, w.lull.woken = 0, w.now
+	late := w.lull.late
+	w.lull.asleep, w.lull.late = 0, nil
+	for _, ev := range late {
+		w.feed(ev)
+	}
 	return false
+}
+
+// wasNear tells whether b answered when somebody was chosen, with what it has.
+func (w *world) wasNear(b *box) bool {
+	said, is := w.lull.near[b.id]
+	return is && said.RunID == b.runID && said.ID == b.replid && said.Offset == b.offset && !w.mute && w.now >= w.deafUntil
 }
 
 // pause stops a server when the machine enters the state that it was drawn for, and notes who answers when somebody is chosen.
 func (w *world) pause(entered State) {
 	if entered == Promoting {
-		w.lull.near = map[int32]bool{}
+		w.lull.near = map[int32]vital.Replication{}
 		for _, b := range w.m.members {
-			w.lull.near[b.ID] = b.sent != 0 && b.fault == vital.FaultNone && w.now-b.sent < second
+			if (b.ID != w.m.master || b.repl.Replica) && b.sent != 0 && b.fault == vital.FaultNone && w.now-b.sent < second {
+				w.lull.near[b.ID] = b.repl
+			}
 		}
 	}
 	b := w.lull.who

@@ -119,7 +119,7 @@ func newWorld(o Options, n int) *world {
 // who is master, and the state file as it is.
 func (w *world) start() {
 	w.life++
-	w.dark, w.crashIn, w.switching, w.deafUntil, w.lull.asleep = false, 0, false, 0, 0
+	w.dark, w.crashIn, w.switching, w.deafUntil, w.lull.asleep, w.lull.late = false, 0, false, 0, 0, nil
 	w.table = w.l
 	w.table.Members = slices.Clone(w.l.Members)
 	w.table.Held = w.o.Mode != Observe
