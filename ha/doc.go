@@ -59,7 +59,9 @@
 // older version that has the key stands down when a newer one puts its own there. Where a
 // server refuses to name or to list connections the key decides alone, and Status says so. The mark,
 // huntaway:epoch:, is put right as well, by who wears the badge, once his machine knows the epoch: it asks for the mark
-// when it begins and when it has followed a master that it has not made one, and believes a later one then only.
+// when it begins and when it has followed a master that it has not made one, and believes a later one then only. Who hears
+// another monitor by its badge at the master takes the mark there for the epoch when he has read the same in three looks: what a
+// client writes does not stay for so long.
 //
 // # What is on disk
 //

@@ -108,6 +108,7 @@ func (w *watch) beat(s *steward) {
 	s.beating = true
 	l := look{group: s.group, id: w.vault.name(), access: w.o.Access, heart: s.heart}
 	g := &w.seen.Groups[w.index(s.group)]
+	master := g.Master
 	for i := range g.Servers {
 		if each := &g.Servers[i]; each.ID == g.Master {
 			l.master = each.Addr
@@ -126,7 +127,7 @@ func (w *watch) beat(s *steward) {
 	w.working.Go(func() {
 		o := outcome{group: s.group, beat: true, ev: failover.Event{Kind: failover.Tick}}
 		if rival := l.take(ctx); rival != "" {
-			o.ev = failover.Event{Kind: failover.Rival, Text: rival, Faint: l.faint}
+			o.ev = failover.Event{Kind: failover.Rival, Text: rival, Faint: l.faint, Server: master, Found: l.kept}
 		} else if l.heart.holds(l.master) || l.free {
 			o.ev = failover.Event{Kind: failover.Alone}
 		}
@@ -168,9 +169,10 @@ type look struct {
 	process   string   // the master's, as the machine has accepted it; "": it is not told
 	heart     *heart   // the steward's
 
-	byKey bool // who was heard at the master is known by a heartbeat alone that a badge should stand for
-	faint bool // who was heard, if anybody, is known by a heartbeat alone, and nobody is seen where he should be, or stands still
-	free  bool // nobody is seen at the other members either, where all who act are
+	kept  uint64 // the mark that who was heard at the master keeps there; 0: it is not known
+	byKey bool   // who was heard at the master is known by a heartbeat alone that a badge should stand for
+	faint bool   // who was heard, if anybody, is known by a heartbeat alone, and nobody is seen where he should be, or stands still
+	free  bool   // nobody is seen at the other members either, where all who act are
 
 	odd []oddity // what was found that no monitor has written
 }
@@ -212,7 +214,7 @@ func (l *look) ask(ctx context.Context, addr string) (rival string, err error) {
 	case err != nil:
 		return l.askKey(ctx, c, addr, b, err)
 	case who != "":
-		l.heart.unprovenAt = 0
+		l.heart.unprovenAt, l.kept = 0, b.mark.is
 		return who + ", by its connection to " + addr, nil
 	case l.believes(b):
 		l.byKey, l.faint = !b.older(), !b.older()

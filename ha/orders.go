@@ -226,8 +226,6 @@ func loading(err error) error {
 	return nil
 }
 
-func markerKey(group string) string { return "huntaway:epoch:" + group }
-
 // keysIn counts the keys of all databases: "db0:keys=3,expires=0,avg_ttl=0".
 func keysIn(keyspace string) (n int64) {
 	for line := range strings.Lines(keyspace) {
@@ -253,6 +251,9 @@ func (t *task) detach() error {
 	}
 	if err := t.follow(nowhere); err != nil {
 		return err
+	}
+	if m, err := readMark(fetch(t.ctx, t.c, markerKey(t.order.group), markMost)); err == nil { // who serves no stale data does not tell
+		t.ev.Mark.Epoch = m.is
 	}
 	return t.inspect()
 }
@@ -375,44 +376,6 @@ func cmpErr(errs ...error) error {
 	}
 	return nil
 }
-
-// verify asks a new master what it is, and has it take a write: the group's mark, which is never
-// lowered. A server without memory refuses that to replicas and masters alike, and one that is master takes
-// a write that needs none: the mark is left by whoever looks at it next (heart.guard), and clients
-// are served by a master that says OOM, as Redis does.
-func (t *task) verify() error {
-	if err := t.inspect(); err != nil {
-		return err
-	}
-	if err := t.exchanged(&t.ev.Repl); err != nil {
-		return replyError(err.Error())
-	}
-	was, err := readMark(fetch(t.ctx, t.c, markerKey(t.order.group), markMost))
-	if err != nil {
-		return err
-	}
-	t.ev.Mark.Epoch, t.ev.Found = t.order.Epoch, was.is
-	if !t.order.Certain && failover.Credible(was.is, t.order.Epoch) {
-		t.ev.Mark.Epoch = max(was.is, t.order.Epoch)
-	}
-	if was.what != "" || was.is > t.ev.Mark.Epoch {
-		t.odd = append(t.odd, oddity{key: markerKey(t.order.group), text: fmt.Sprintf("%s on %s is not the mark of epoch %d or before: %s; to be put right",
-			markerKey(t.order.group), t.addr, t.ev.Mark.Epoch, was)})
-	}
-	err = writeMark(t.ctx, t.c, t.order.group, t.ev.Mark.Epoch, was)
-	if !beginsWith(err, "OOM ") {
-		return err
-	}
-	t.ev.Mark.Epoch = was.is
-	if err := t.c.Do(t.ctx, "UNLINK", proofKey(t.order.group)).Err(); err != nil {
-		return err
-	}
-	t.note = "the mark of the group's epoch could not be left: " + err.Error()
-	return nil
-}
-
-// proofKey is a key that nobody has: to delete it is a write that changes nothing.
-func proofKey(group string) string { return "huntaway:proof:" + group }
 
 // rewrite has a server that was made a replica write that into its redis.conf, or it would start
 // as a master again, with old data. It is a replica all the same when it cannot.

@@ -227,7 +227,7 @@ func (w *watch) index(group string) int {
 // layout is what a machine needs to know of its group in the adopted table.
 func (w *watch) layout(group string) failover.Layout {
 	g := &w.seen.Groups[w.index(group)]
-	l := failover.Layout{Group: group, Master: g.Master, Epoch: w.seen.Epoch, Held: g.Held}
+	l := failover.Layout{Group: group, Master: g.Master, Held: g.Held}
 	for i := range g.Servers {
 		s := &g.Servers[i]
 		l.Members = append(l.Members, failover.Member{ID: s.ID, Addr: s.Addr, Role: byte(s.Role)})

@@ -60,7 +60,7 @@ type statusGroup struct {
 	State     string         `json:"state"`           // of the failover machine; "" while there is none
 	Since     float64        `json:"since"`           // how long, in seconds
 	Master    string         `json:"master"`          // address; "" for none
-	Epoch     uint64         `json:"epoch,omitempty"` // of the last publication, as in events; absent: nobody would publish
+	Epoch     uint64         `json:"epoch,omitempty"` // the number of the promotion that made its master one, as in events; absent: nobody would publish
 	Held      bool           `json:"held"`            // what only the master may take waits
 	Forbidden string         `json:"forbidden,omitempty"`
 	Latched   string         `json:"latched,omitempty"`

@@ -107,7 +107,7 @@ func (m *Machine) mourn(of past, text string) {
 func (m *Machine) bereave(b *member, was past) {
 	ordered := m.round.force >= 0 || m.hand.at != 0 && m.hand.wish.Kind == WishResolve
 	switch {
-	case m.o.Mode != Local || ordered || was.Lineage == "" || m.state == Following && m.heir.mark != 0: // whoever made it has said so
+	case m.o.Mode != Local || ordered || was.Lineage == "" || m.state == Following && m.heir.outranks: // whoever made it has said so
 	case b.ID == m.master:
 		if b.repl.RunID != was.RunID && m.share(&b.repl, was.Lineage) < was.Offset {
 			m.bewail(b)

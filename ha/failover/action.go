@@ -31,6 +31,7 @@ type Action struct {
 	Within     int64      // nanoseconds
 	Epoch      uint64     // Publish: the group's epoch from now on; Order Verify: what goes into the marker key
 	Certain    bool       // Order Verify: no mark can be of a later epoch, so that one is put right; else the later counts
+	Anew       bool       // Order Verify: it is a promotion's number, which has to be above the mark that is there, unless Certain
 	RunID      string     // Order Verify, and what changes a server: the process that is meant, any other refuses; "": whoever answers
 	Intent     Intent     // Persist
 	Transition Transition // Report
@@ -45,10 +46,10 @@ type Op uint8
 const (
 	Inspect  Op = iota // PING, INFO replication and server: Repl in Done
 	Identify           // Inspect, DBSIZE and GET of the marker key, and a comparison with Target's keys: Repl and Mark in Done
-	Detach             // Inspect, REPLICAOF 192.0.2.1 1 (RFC 5737: an address that nobody has) if RunID is who answers, and Inspect; with a Target not of one that is no replica any more
+	Detach             // Inspect, REPLICAOF 192.0.2.1 1 (RFC 5737: an address that nobody has) if RunID is who answers, Inspect and GET of the marker key; with a Target not of one that is no replica any more
 	Follow             // likewise, REPLICAOF Target
 	Promote            // likewise, MULTI, REPLICAOF NO ONE, CONFIG REWRITE, CLIENT KILL TYPE normal SKIPME yes, EXEC; replies are checked, a failed REWRITE is a warning
-	Verify             // INFO replication and server, then, if RunID is who answers, SET of the marker key to Epoch, unless it is higher and counts, or without memory a write that needs none: Repl and the mark in Done
+	Verify             // INFO replication and server, then, if RunID is who answers, SET of the marker key to Epoch, unless it is higher and counts (with Anew what is above it is set then), or without memory a write that needs none: Repl and the mark in Done, with an Err the one that was tried
 	Demote             // likewise, CLIENT PAUSE 5000 WRITE, REPLICAOF Target, CLIENT KILL TYPE normal SKIPME yes
 	Handover           // FAILOVER TO Target TIMEOUT Within, then poll until it is over; Repl in Done
 	Pause              // CLIENT PAUSE Within WRITE
@@ -68,9 +69,10 @@ func (o Op) String() string { return opNames[o] }
 // publication, and what was begun since. Immutable.
 type Intent struct {
 	Group     string `json:"group"`
-	Epoch     uint64 `json:"epoch"`               // of the last publication
+	Epoch     uint64 `json:"epoch"`               // the number of the promotion that made Master one
 	Spent     uint64 `json:"spent,omitempty"`     // how many epochs up to that one were given to nobody
 	Bare      uint64 `json:"bare,omitempty"`      // how many epochs up to that one nobody was seen to have the mark of
+	Unproven  bool   `json:"unproven,omitempty"`  // Master was published without its mark, and has had no replica since
 	Master    string `json:"master"`              // its address
 	RunID     string `json:"run_id"`              // its process, as last seen
 	Lineage   string `json:"lineage"`             // its replication id, as last seen
@@ -78,6 +80,7 @@ type Intent struct {
 	Former    string `json:"former,omitempty"`    // replication ids before Lineage, newest last, separated by spaces
 	Begun     string `json:"begun,omitempty"`     // "": nothing; else the state that was entered: freezing, promoting
 	Candidate string `json:"candidate,omitempty"` // whom Begun is about to make master
+	Number    uint64 `json:"number,omitempty"`    // the epoch that this promotion is to have
 	Away      bool   `json:"away,omitempty"`      // that one did not follow the master's stream any more when the master died
 	Descents  string `json:"descents,omitempty"`  // which lineages carry on which, Lineage's and those of who was made master since: each, the one before it, the last offset of that, and "least" when it may be more; these after a semicolon
 	Abandoned string `json:"abandoned,omitempty"` // what masters had that came back without it and were taken all the same: each its lineage and offset; these after a semicolon
@@ -115,9 +118,8 @@ type Member struct {
 type Layout struct {
 	Group   string
 	Members []Member
-	Master  int32  // -1 while there is none
-	Epoch   uint64 // of the table
-	Held    bool   // as the table has it
+	Master  int32 // -1 while there is none
+	Held    bool  // as the table has it
 }
 
 // A ServerStatus is what a machine thinks of one server. A copy.
@@ -137,7 +139,7 @@ type Status struct {
 	State     State
 	Since     int64  // when it was entered
 	Master    int32  // -1: none
-	Epoch     uint64 // of the last publication
+	Epoch     uint64 // the number of the promotion that made the master one
 	Held      bool
 	Process   string   // the master's run id, as it was accepted; "": not known
 	EpochSure bool     // no mark that a server has can be of a later epoch

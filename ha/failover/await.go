@@ -106,12 +106,8 @@ func (m *Machine) ended(a await, ev Event) {
 	if a.kind == Order && b != nil && a.op.inspects() && (ev.Err == nil || ev.Repl.ID != "") {
 		m.heard(b, ev)
 	}
-	switch {
-	case a.kind != Order:
-	case a.op == Verify:
+	if a.kind == Order && a.op == Verify {
 		m.marked(a, ev)
-	case a.op == Identify && a.server == m.heir.id && m.saving.version == 0:
-		m.catchUp(a, ev)
 	}
 	m.obeyed(b, a, ev.Err)
 	switch a.job {

@@ -170,7 +170,8 @@ func (m *Machine) surmise(b, top *member) {
 	}
 	m.known = past{Lineage: top.repl.ID, Offset: top.repl.Offset}
 	if top.mark.Epoch > m.epoch && Credible(top.mark.Epoch, m.epoch) {
-		m.epoch, m.spent, m.bare = top.mark.Epoch, 0, 0
+		m.adopt(top.mark.Epoch)
+		m.borrowed = true
 	}
 	why := fmt.Sprintf("%s says that it is master, and %s has what it lacks; there is no state file: %s",
 		b.Addr, top.Addr, m.spellDispute(b, []*member{top}))

@@ -5,7 +5,8 @@
 //
 // # What it promises
 //
-//   - The epoch only rises, and one published table names one master.
+//   - The epoch numbers promotions: processes that know of the same one have the same epoch, no two masters have the same as far
+//     as anybody can see, and one published table names one master.
 //   - No server is promoted before the data path is fenced off from the one before it: every
 //     connection to that one is closed, so that no late reply of it reaches a client and no
 //     request in its socket buffers belongs to anybody who was told otherwise.
@@ -110,8 +111,8 @@
 // whom the failover was begun, unless another process answers in the master's place, which he would copy. That is an alarm until an
 // operator resolves it, and who returns with anything of the old master's stream that the group's master cannot be shown
 // to have is left alone until then, through every publication and restart. Nor is the mastership given back by
-// itself when the new master cannot have taken a write: a server without a backlog, as one that has come back
-// alone, counts none of them in its offset (redis 7.0), so that nothing shows it.
+// itself because the new master's offset shows no write: a server without a backlog, as one that has come back
+// alone, counts none of them in its offset (redis 7.0). It is when he has refused his mark for want of replicas and has had none since.
 //
 // Who refuses the write that he is tried with is given up for the next one: MISCONF, BUSY or a right that is missing
 // need not be everybody's. When nobody takes it, the best of those that were made master is followed, and that
@@ -146,6 +147,18 @@
 // is the later, unless the replicas follow the other. Once the process has asked for the mark of its master it knows the
 // epoch, and any other mark there is put right and named; so is one that a candidate has copied. A mark that was found
 // to be forged is believed of nobody who returns with it, also after a restart of this process.
+//
+// Whoever makes a promotion numbers it above every mark that he has seen: on the chosen one, on who stood still beside it, on
+// whoever was looked into. Who follows takes that number from the mark of whom he follows, and the number after his own
+// only for one that was made master without any, by hand; a publication of the same promotion after a restart changes nothing, nor
+// do the table's own publications. Beside another monitor that is active the mark on the master is the epoch, be it an earlier
+// one: what only this process has counted is void.
+//
+// A mark is a write like any other, so that a master with too few replicas to acknowledge one does not take it. Who was made
+// master so, on the smaller side of a cut, gives way when another one is reached that has all that he had then, and no earlier mark than
+// the last that was taken; until then he is given none of the replicas that follow somebody else. With a majority needed for each write two
+// masters cannot have taken the same mark, for who numbers the later one has seen the earlier. Where less is needed they can:
+// then whom more replicas follow counts, and nobody but an operator decides between as many, unless nobody follows the other.
 //
 // # The servers' files
 //

@@ -16,7 +16,7 @@ const (
 	Done                        // an order, a fence, a drain or a persist ended: ID, Err, Repl
 	Announced                   // the arbiter names a master: Addr, Epoch
 	Objected                    // the arbiter says that the master is objectively down; with Source 0 that it is not any more
-	Rival                       // another active monitor was heard: Text says who
+	Rival                       // another active monitor was heard: Text says who; Found, if not 0, which mark it keeps on Server
 	Alone                       // this monitor has said that it is active where all others look, and nobody else does
 	Forged                      // the master's mark was not the one that this machine knows it has, and was put right: Found
 	Commanded                   // an operator's wish: Wish
@@ -35,7 +35,7 @@ type Event struct {
 	Mark   Mark              // Done of Identify
 	Beat   int64             // Done of Identify: how long a monitor's heartbeat there lasts yet; 0: there is none
 	Worn   bool              // with Beat: that one has a connection there and has just used it, or the server does not tell
-	Found  uint64            // Done of Verify: the mark that was there before; Forged: likewise
+	Found  uint64            // Done of Verify: the mark that was there before; Forged, Rival: likewise
 	Addr   string            // Announced: host:port
 	Epoch  uint64            // Announced: the arbiter's own
 	Source int               // Announced, Objected: how many of the arbiter's voices say so

@@ -28,8 +28,8 @@ type heir struct {
 	resuming  bool              // first the writes end that our own switchover has paused there,
 	fenced    bool              // then what is in flight there was answered, or was given up
 	repl      vital.Replication // what it said when it was named, and, once it is fencing, when it was looked at
-	mark      uint64            // of who outranks the old master, which answers: the mark that it has; 0: it is no such one
-	after     uint64            // with mark: the epoch then
+	outranks  bool              // it outranks the old master, which answers, or that one gives way to it
+	mark      uint64            // what it had when it said that it is master; 0: none that a monitor can have left, or it is not known
 	refused   int32             // who was refused last, -1: nobody
 	refusedAt int64
 	refusedAs string // the process that had been named, "" when that is not known
@@ -74,12 +74,11 @@ func (m *Machine) succeeded() bool {
 	case b == nil || m.refusedLately(b):
 		return false
 	}
-	outranks := m.outranks(b)
+	outranks := m.outranks(b) || m.isPreferred(b)
 	if m.trust(b, why); m.state == Following {
-		if _, m.heir.vouched = m.vouched(b); outranks {
-			m.heir.mark, m.heir.after = b.mark.Epoch, m.epoch
-		}
-		m.heir.byAll = m.heir.vouched && m.o.Mode == Local && !outranks && !m.later(b)
+		_, vouched := m.vouched(b)
+		m.heir.vouched, m.heir.outranks = vouched || outranks, outranks
+		m.heir.byAll = vouched && m.o.Mode == Local && !outranks && !m.later(b)
 	}
 	return m.state == Following || m.state == Ambiguous
 }
@@ -121,6 +120,9 @@ func (m *Machine) successor() (*member, string) {
 		}
 	}
 	if b, why := m.overriding(); b != nil {
+		return b, why
+	}
+	if b, why := m.preferred(); b != nil {
 		return b, why
 	}
 	if m.o.Mode == Sentinel || m.o.Mode == Local && m.isMaster(old) && !m.replaced(old) && !m.awaited(old) {
@@ -197,7 +199,7 @@ func (m *Machine) furthest(heirs []*member) (best *member, why string) {
 func (m *Machine) follow(b *member, why string) {
 	m.heir = heir{id: b.ID, at: m.now, why: why, repl: b.repl,
 		refused: m.heir.refused, refusedAt: m.heir.refusedAt, refusedAs: m.heir.refusedAs, unready: m.heir.unready}
-	m.remarks, m.needy = nil, false
+	m.remarks = nil
 	m.hold()
 	m.on(named, Transition{What: b.Addr + " is named as master", Why: why, Loss: -1})
 	m.order(Identify, b.ID, lookTime)
@@ -247,7 +249,7 @@ func saysMaster(ev Event) bool {
 // acknowledge looks at the heir's lineage and has the old master fenced off.
 func (m *Machine) acknowledge(ev Event) {
 	m.heir.vouched = m.heir.vouched || m.supersedes(m.member(m.heir.id), ev.Mark.Epoch)
-	if !m.carriesOn(&ev.Repl) {
+	if !m.carriesOn(&ev.Repl) && !(m.heir.outranks && m.isVoid() && m.inherited(&ev.Repl)) {
 		why := fmt.Sprintf("its lineage is %s, before that %s; want %s", ev.Repl.ID, ev.Repl.SecondID, m.known.Lineage)
 		if !m.heir.vouched {
 			m.announced.spurned = m.announced.epoch
@@ -262,6 +264,9 @@ func (m *Machine) acknowledge(ev Event) {
 		return
 	}
 	m.heir.fencing, m.heir.repl = true, ev.Repl
+	if m.o.Mode == Local && !m.disbelieves(ev.Mark.Epoch) {
+		m.heir.mark = ev.Mark.Epoch
+	}
 	m.begin("following", m.heir.id)
 	if m.heir.resuming = m.pausedByUs(); m.heir.resuming {
 		m.orderTo(Follow, m.master, m.heir.id, m.o.Promote)

@@ -29,13 +29,15 @@ type round struct {
 	waitsFor  int64  // since when the new master has refused writes for want of replicas; 0: it has not
 	pressedAt int64  // when somebody who has more than all who stand still was first told again to follow nobody; 0: nobody was
 	chosenAt  int64  // when the candidate was; 0: in a switchover
+	needy     bool   // it does so still, and is published all the same
+	number    uint64 // the epoch that it was given, or was to be
 }
 
 // freeze begins a failover: the intent is persisted and the old master fenced off, at
 // the same time.
 func (m *Machine) freeze(c cause, why string) {
 	m.round = round{cause: c, why: why, at: m.now, force: m.round.force, candidate: -1, tries: m.round.tries + 1}
-	m.remarks, m.needy = nil, false
+	m.remarks = nil
 	m.hold()
 	m.on(dead, Transition{What: "the master is dead", Why: m.name(m.master) + ": " + why, Loss: -1})
 	for _, b := range m.members {

@@ -15,7 +15,7 @@ func (m *Machine) led(b *member) bool {
 	case !b.repl.Replica || up != nil && up == master:
 		return false
 	case up == nil:
-		return b.repl.Master == nowhere && b.detachedAt == 0
+		return b.repl.Master == nowhere && b.detachedAt == 0 && !m.detaching
 	case b.repl.LinkUp && master != nil && b.repl.ID == master.repl.ID: // by way of another replica
 		return false
 	case m.fresh(up):
@@ -24,7 +24,7 @@ func (m *Machine) led(b *member) bool {
 	return !up.ended
 }
 
-// kept tells whether such a replica is left to the other monitor: unless this one's epoch is later than the mark that it has
+// kept tells whether such a replica is left to the other monitor: unless the table's master has taken a later mark than that which it has
 // from whom it follows, or it has had none of a later one for so long, and follows nobody who gives it anything, or only what
 // has a mark that no monitor has left: who acts would have put that right.
 func (m *Machine) kept(b *member) bool {
@@ -36,7 +36,7 @@ func (m *Machine) kept(b *member) bool {
 		b.ledAt = m.now
 	}
 	given := b.repl.LinkUp && !m.disbelieves(b.mark.Epoch)
-	kept := !b.predates(m.epoch) && (m.later(b) || given || m.now-b.ledAt < m.o.DownSilence)
+	kept := !b.predates(m.markTaken()) && (m.later(b) || given || m.now-b.ledAt < m.o.DownSilence)
 	if !kept {
 		b.leftTo = ""
 	}
@@ -63,6 +63,9 @@ func (m *Machine) spellLed(b *member) string {
 	}
 	if m.disbelieves(b.mark.Epoch) {
 		return fmt.Sprintf("it has the mark %d, which no monitor has left, and another one may have told it so", b.mark.Epoch)
+	}
+	if b.mark.Epoch < m.epoch {
+		return fmt.Sprintf("it has the mark of epoch %d, and %s has yet to take that of epoch %d", b.mark.Epoch, m.name(m.master), m.epoch)
 	}
 	return fmt.Sprintf("it has the mark of epoch %d, as ours is, and another monitor may have told it so", b.mark.Epoch)
 }

@@ -46,8 +46,9 @@ type Machine struct {
 	master    int32     // by the table, or by the state file if that says otherwise; -1: none
 	tabled    int32     // by the table
 	left      string    // the address of a master that was taken out of the group; "": none was
-	epoch     uint64    // of the group's last publication, or of the table if that is higher
+	epoch     uint64    // of the group's last promotion, see number
 	spent     uint64    // how many epochs up to that one are unused: they may be in marks of who did not prove itself
+	borrowed  bool      // it is known by a replica's mark alone, and not who was given it
 	forged    []uint64  // later marks that stood where a process knew the epoch, newest last
 	bare      uint64    // how many epochs up to that one nobody was seen to have the mark of
 	held      bool      // as the table has it
@@ -80,35 +81,37 @@ type Machine struct {
 	reached     int    // servers of other groups that answered
 	others      int    // of how many
 
-	round     round    // the failover that is being made, or was made last
-	hand      hand     // the switchover likewise
-	heir      heir     // who is looked at in Following
-	dispute   dispute  // in Ambiguous: about whom
-	announced announce // by the arbiter
-	recent    []int64  // when failovers were begun
-	released  []int64  // likewise, but before an operator's release, so that they forbid nothing
-	planned   bool     // the dry run has been reported for this outage
-	hushed    bool     // held because the master has too few replicas
-	wary      bool     // held until a probe has seen who answers in the master's place
-	thinSince int64    // since when it has; 0: it has not
-	tally     tally    // of the marker key
-	copying   int32    // who is receiving a full copy by our order; -1: nobody
-	forbidden string   // see Status
-	needy     bool     // the new master refused writes for want of replicas when it was published, and has none yet
-	remarks   []string // of the last publication: what an operator should look at
-	contended bool     // somebody is looked into who may have been made master beside the table's
+	round      round    // the failover that is being made, or was made last
+	hand       hand     // the switchover likewise
+	heir       heir     // who is looked at in Following
+	dispute    dispute  // in Ambiguous: about whom
+	announced  announce // by the arbiter
+	recent     []int64  // when failovers were begun
+	released   []int64  // likewise, but before an operator's release, so that they forbid nothing
+	planned    bool     // the dry run has been reported for this outage
+	hushed     bool     // held because the master has too few replicas
+	wary       bool     // held until a probe has seen who answers in the master's place
+	thinSince  int64    // since when it has; 0: it has not
+	tally      tally    // of the marker key
+	beside     keptMark // of it beside another monitor
+	copying    int32    // who is receiving a full copy by our order; -1: nobody
+	forbidden  string   // see Status
+	needy      bool     // the new master refused writes for want of replicas when it was published, and has none yet
+	unproven   bool     // the master was published before it had taken its mark, for want of replicas as far as is known, and has had none since
+	remarks    []string // of the last publication: what an operator should look at
+	hadReplica bool     // the master was seen to have a replica since it was published
+	detaching  bool     // the process before this one was having replicas follow nobody when it ended, and no other monitor was heard since
+	contended  bool     // somebody is looked into who may have been made master beside the table's
 }
 
 // New returns the machine of a group, which has yet to look at its servers. intent is what the
 // state file holds of the group, its zero value when there is nothing.
 func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	m := &Machine{o: o.Defaults(), group: l.Group, now: now, started: now, since: now, copying: -1}
-	m.master, m.epoch, m.held = l.Master, max(l.Epoch, intent.Epoch, 1), l.Held
-	if m.epoch == intent.Epoch {
-		m.spent, m.bare = min(intent.Spent, m.epoch-1), min(intent.Bare, m.epoch-1)
-	}
-	if intent.Begun != "" && m.epoch <= intent.Epoch { // what was begun may have been published
-		m.raise(intent.Epoch + 1)
+	m.master, m.epoch, m.held = l.Master, max(intent.Epoch, 1), l.Held
+	m.spent, m.bare = min(intent.Spent, m.epoch-1), min(intent.Bare, m.epoch-1)
+	if intent.Begun == "promoting" || intent.Begun == "handing" { // somebody may have been given the number
+		m.raise(max(m.epoch+1, intent.Number))
 	}
 	m.intent, m.unread = intent, intent.Lineage == ""
 	m.intent.Group = l.Group
@@ -130,6 +133,7 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	m.abandoned, m.losses = readAbandoned(intent.Abandoned), readLosses(intent.Losses)
 	m.forged = readNumbers(intent.Forged, strconv.ParseUint)
 	m.announced.accepted, m.announced.bound = intent.Arbiter, intent.Master != ""
+	m.unproven, m.detaching = intent.Unproven, intent.Begun == "freezing" || intent.Begun == "promoting"
 	m.heir.id, m.heir.refused, m.round.candidate, m.round.force = -1, -1, -1, -1
 	return m
 }
@@ -162,9 +166,6 @@ func (m *Machine) Adopt(l Layout, now int64, acts []Action) []Action {
 	was := m.name(m.master)
 	m.enlist(l.Members)
 	m.dismiss(was)
-	if l.Epoch > m.epoch {
-		m.reach(l.Epoch)
-	}
 	if l.Master != m.tabled || m.bereft() {
 		m.startOver(l)
 	}
@@ -197,6 +198,9 @@ func (m *Machine) bereft() bool {
 // startOver drops what was begun: the table was changed by somebody else.
 func (m *Machine) startOver(l Layout) {
 	m.giveUpWish("the configuration was changed meanwhile")
+	if l.Master != m.master && l.Master >= 0 && m.member(m.master) != nil { // which may be beside it
+		m.reach(m.epoch + 1)
+	}
 	m.master, m.tabled, m.started, m.known, m.unread = l.Master, l.Master, m.now, past{}, false
 	m.unmarked()
 	m.members, m.aliases = append(m.members, m.aliases...), nil
@@ -262,9 +266,11 @@ func (m *Machine) take(ev Event) {
 		m.hearObjected(ev)
 	case Rival:
 		m.standDown(ev.Text)
-		m.faint = ev.Faint
+		m.faint, m.detaching = ev.Faint, false
 		m.unmarked() // that one may raise the epoch
+		m.hearKept(ev)
 	case Alone:
+		m.beside = keptMark{}
 		m.standUp("nobody else is where monitors say that they are")
 	case Forged:
 		if ev.Found > m.epoch {

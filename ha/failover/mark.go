@@ -44,13 +44,18 @@ func (m *Machine) marked(a await, ev Event) {
 			t.askAt = m.now + remindEvery
 		}
 		m.noteRefused(a, ev)
+		m.disprove(ev)
 	}
-	m.catchUp(a, ev)
+	if a.job == ofState {
+		m.round.number = max(m.round.number, ev.Mark.Epoch)
+	} else {
+		m.catchUp(a, ev)
+	}
 	if ev.Err != nil || ev.Repl.Replica || a.job == ofNobody && a.server != m.master {
 		return
 	}
 	t.sure, t.left, t.at, t.process = true, ev.Mark.Epoch, a.server, ev.Repl.RunID
-	if a.certain && ev.Found > a.epoch {
+	if a.certain && ev.Found > ev.Mark.Epoch {
 		m.forge(ev.Found)
 	}
 	if a.job == ofNobody && m.settleMark() {
@@ -77,7 +82,7 @@ func (m *Machine) forge(mark uint64) {
 func (m *Machine) settleMark() bool {
 	news := m.bare != 0 && m.isLeft()
 	if news {
-		m.bare = 0
+		m.bare, m.unproven = 0, false
 	}
 	return news
 }
@@ -106,16 +111,11 @@ func (m *Machine) isLeft() bool {
 	return b != nil && m.tally.left == m.epoch && m.tally.at == b.ID && m.tally.process == b.repl.RunID
 }
 
-// catchUp raises the epoch by what the mark on the master, or on who is to be published, is above
-// what it was taken for: without a state file this process does not know how often the group's
-// master has changed, and the mark does. Once this process has written one it knows.
+// catchUp takes the mark on the master for the epoch when it is a later one: without a state file this process does not
+// know how often the group's master has changed, and the mark does. Once this process has written one it knows.
 func (m *Machine) catchUp(a await, ev Event) {
-	was := max(a.epoch, m.epoch)
-	if a.op == Verify {
-		was = a.epoch
-	}
-	if mark := ev.Mark.Epoch; !a.certain && ev.Err == nil && !ev.Repl.Replica && mark > was && Credible(mark, was) && !slices.Contains(m.forged, mark) {
-		m.epoch, m.spent, m.bare = m.epoch+mark-was, 0, 0
+	if mark := ev.Mark.Epoch; !a.certain && ev.Err == nil && !ev.Repl.Replica && m.isLater(mark) {
+		m.adopt(mark)
 		m.note(fmt.Sprintf("the epoch is %d", m.epoch), m.name(a.server)+" has that mark, and the state file does not know of it")
 	}
 }

@@ -68,6 +68,7 @@ type member struct {
 	lent       bool              // was pointed at a new master that is not published yet
 	spare      bool              // in a switchover without FAILOVER: a replica of the old master, beside the new one
 	stand      vital.Replication // and said this then
+	stoodWith  uint64            // and had this mark
 	before     vital.Replication // its answer before anything was touched
 	beforeOK   bool              // whether there was one
 	excluded   bool              // was tried as candidate
@@ -208,7 +209,7 @@ func first(since, at int64) int64 {
 func (b *member) froze(ev Event) {
 	b.frozen, b.declined = ev.Err == nil, refusalIn(ev.Err)
 	if b.frozen {
-		b.stand = ev.Repl
+		b.stand, b.stoodWith = ev.Repl, ev.Mark.Epoch
 	}
 }
 

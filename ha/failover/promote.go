@@ -199,8 +199,10 @@ func (m *Machine) verify() { m.order(Inspect, m.round.candidate, m.o.Promote) }
 
 // reverify has the new master take a write.
 func (m *Machine) reverify(within int64) {
-	m.launch(ofState, Action{Kind: Order, Op: Verify, Server: m.round.candidate, Target: -1, Epoch: m.epoch + 1, Certain: m.tally.sure,
-		RunID: m.member(m.round.candidate).repl.RunID, Within: within})
+	b := m.member(m.round.candidate)
+	m.round.number = m.next()
+	m.launch(ofState, Action{Kind: Order, Op: Verify, Server: m.round.candidate, Target: -1, Epoch: m.round.number, Certain: m.derives(b), Anew: true,
+		RunID: b.repl.RunID, Within: within})
 }
 
 // reviewVerifying waits until the new master has proved itself: in a switchover it says first what it is.
@@ -223,7 +225,7 @@ func (m *Machine) reviewVerifying() {
 	case !noReplicas(wrong):
 		m.verifyFailed(ev, wrong)
 	case m.round.waitsFor != 0 && m.now-m.round.waitsFor >= m.o.Writable, m.unaided():
-		m.needy = true
+		m.round.needy = true
 		m.publish(m.round.candidate, ev.Repl, wrong.Error())
 	case m.retryAt == 0:
 		m.round.waitsFor = first(m.round.waitsFor, m.now)
@@ -251,7 +253,7 @@ func (m *Machine) introduced() {
 // replica by itself, and is kept from copying what has come back in the new one's place. Should the old one be gone by then the new
 // one is chosen again, if it has only been slow: nobody else need have everything.
 func (m *Machine) verifyFailed(ev Event, wrong error) {
-	m.raise(m.epoch + 1)
+	m.raise(max(m.epoch+1, m.round.number))
 	old := m.member(m.master)
 	switch why := m.name(m.round.candidate) + " took over and did not prove itself: " + wrong.Error(); {
 	case m.round.deposes, m.round.handed && (old == nil || !old.repl.Replica && m.hand.aborting):

@@ -18,11 +18,11 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 		m.bereave(b, was)
 	}
 	m.bury(was)
+	m.number(id)
 	m.master, m.tabled, m.held, m.hushed, m.thinSince = id, id, false, false, 0
 	if id != before {
 		m.announced.objected = 0 // it was about that one
 	}
-	m.reach(m.succeeding())
 	m.known = pastOf(&r, m.now)
 	m.unread = m.unread && m.state == Following && m.hand.at == 0 && was.at == 0 // else it is no start's finding
 	m.regain(&r)
@@ -56,15 +56,6 @@ func (m *Machine) anothers(id int32) bool {
 	return m.o.Mode == Local && m.state == Following && id != m.master && m.known.at != 0 && !m.fresh(m.member(m.master))
 }
 
-// succeeding returns the epoch of a publication: the one of the process that has made the new master, where that outranks the old
-// one, so that both have the same, and else the next.
-func (m *Machine) succeeding() uint64 {
-	if m.state == Following && m.heir.mark != 0 {
-		return max(m.heir.after+1, m.heir.mark, m.epoch)
-	}
-	return m.epoch + 1
-}
-
 // raise makes the epoch a later one, whose mark nobody is known to have.
 func (m *Machine) raise(epoch uint64) {
 	more := epoch - m.epoch
@@ -74,7 +65,7 @@ func (m *Machine) raise(epoch uint64) {
 // reach makes the epoch a later one that somebody was given.
 func (m *Machine) reach(epoch uint64) {
 	m.raise(epoch)
-	m.spent = 0
+	m.spent, m.borrowed = 0, false
 }
 
 // crowned returns the epoch of the last publication, as far as is known: who has the mark of that one has been its master,
@@ -109,10 +100,11 @@ func (m *Machine) published(id int32) {
 }
 
 // lossAgainst returns how many bytes of the old master's stream are lost with a new one: none after a switchover,
-// for that one has all of what was there when nothing was in flight. Otherwise nobody can say, -1, before the
+// for that one has all of what was there when nothing was in flight, nor where the old one has taken no write. Otherwise nobody can say, -1, before the
 // old master is back: it may have taken writes since it was last asked.
 func (m *Machine) lossAgainst(id int32) int64 {
-	if id != m.master && m.state == Verifying && (m.round.handed || m.round.deposes) {
+	ordered := m.state == Verifying && (m.round.handed || m.round.deposes)
+	if id != m.master && (ordered || m.state == Following && m.heir.outranks && m.isVoid()) {
 		return 0
 	}
 	return -1

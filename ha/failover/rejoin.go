@@ -126,7 +126,9 @@ func (m *Machine) ours(b *member) bool {
 // by lineage, by process, or by the marker that only this group's masters write; or it has none. Where it answers and which
 // keys it has proves nothing: those of another environment have the same names, and a copy of the group's data that others have
 // gone on with has mostly the same values.
-func (m *Machine) mayJoin(b *member) bool { return !m.later(b) && !m.richer(b) && m.isKin(b) }
+func (m *Machine) mayJoin(b *member) bool {
+	return !m.later(b) && !m.isTied(b) && !m.isPreferred(b) && !m.richer(b) && m.isKin(b)
+}
 
 // isKin is mayJoin without regard to what only an operator has overwritten.
 func (m *Machine) isKin(b *member) bool {
@@ -245,8 +247,8 @@ func (m *Machine) lookInto(b *member) bool {
 
 // shun says once why a server that was looked into is left alone beside the master.
 func (m *Machine) shun(b *member) {
-	if b.strange || !b.looked || m.richer(b) || m.later(b) {
-		return // the alarms say that of the last two
+	if b.strange || !b.looked || m.richer(b) || m.later(b) || m.isTied(b) || m.isPreferred(b) {
+		return // the alarms say that of the second to the fourth
 	}
 	b.strange, b.again = true, m.now+strangerPause
 	m.note(b.Addr+" holds data of which nothing shows that they are this group's, and is left alone",

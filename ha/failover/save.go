@@ -109,7 +109,7 @@ func (m *Machine) unsavable() error {
 // standing returns the intent with who is master now, and what is known of its data.
 func (m *Machine) standing() Intent {
 	i := m.intent
-	i.Spent, i.Bare = m.spent, m.bare
+	i.Spent, i.Bare, i.Unproven, i.Number = m.spent, m.bare, m.unproven, 0
 	i.Epoch, i.Master, i.Arbiter = m.epoch, "", m.announced.accepted
 	if m.master >= 0 {
 		i.Master = m.name(m.master)
@@ -136,6 +136,9 @@ func (m *Machine) begin(state string, candidate int32) {
 	m.intent.Begun, m.intent.Candidate, m.intent.Away = state, "", away
 	if candidate >= 0 {
 		m.intent.Candidate = m.name(candidate)
+	}
+	if state == "promoting" || state == "handing" {
+		m.intent.Number = m.next()
 	}
 	m.save()
 }

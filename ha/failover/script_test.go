@@ -41,13 +41,13 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	set 1 late=1, set 1 elsewhere=1 its master does not list it as online; lists it at another address
 //	crash, crash 3, begin           this process ends (after 3 more actions); is started again
 //	switchover 0 1 fast dryrun      by the operator; also resolve 1, latch, release
-//	announce 1 epoch=2 of=3/3       by the arbiter; also object, object 1, object off, rival x, rival x faint, norival, reach 1/4
+//	announce 1 epoch=2 of=3/3       by the arbiter; also object, object 1, object off, rival x, rival x faint, rival x marks (it keeps the mark that is there), norival, reach 1/4
 //	arbiter refuses                 what it does when it is asked for a switchover; also begins, promotes, silent
 //	disk full, disk ok, disk lost   the state file cannot be written; can; is gone when this process is started again
 //	mute on                         the driver does not say how orders end
 //	fences 2s                       a fence takes so much longer
 //	needs 1                         min-replicas-to-write
-//	reload 0,1 master=1 epoch=7     somebody else publishes: members, master, epoch; also held
+//	reload 0,1 master=1             somebody else publishes: members, master; also held
 //	promote 1, follow 2 1, detach 2 by hand, at the server
 //	set 0 backlog=0                 it has had no replica yet: its first begins a new lineage
 //	forge 9999                      a client writes the group's mark on the master
@@ -151,6 +151,9 @@ func (s *script) server(what string, b *box, rest []string) {
 		s.w.boot(b)
 	case "mark":
 		b.mark = uint64(s.number(rest[0]))
+		if !b.replica {
+			s.w.numbered(b)
+		}
 	case "fall":
 		s.w.fall(b, fallen(rest[0]), s.span(rest[1]))
 	case "stop":
@@ -259,7 +262,11 @@ func (s *script) outside(words []string) {
 		}
 		s.w.feed(ev)
 	case "rival":
-		s.w.feed(Event{Kind: Rival, Text: words[1], Faint: len(words) > 2})
+		ev := Event{Kind: Rival, Text: words[1], Faint: slices.Contains(words, "faint")}
+		if slices.Contains(words, "marks") {
+			ev.Server, ev.Found = s.w.table.Master, s.w.boxes[s.w.table.Master].mark
+		}
+		s.w.feed(ev)
 	case "attend":
 		if s.w.beat.by = nil; words[1] != "nobody" {
 			s.w.beat.by = s.w.boxes[s.number(words[1])]
@@ -299,8 +306,6 @@ func (s *script) reload(words []string) {
 		switch key, value, _ := strings.Cut(w, "="); key {
 		case "master":
 			l.Master = int32(s.number(value))
-		case "epoch":
-			l.Epoch = uint64(s.number(value))
 		case "held":
 			l.Held = true
 		}

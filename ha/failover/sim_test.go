@@ -252,7 +252,7 @@ func (w *world) heal(t *rapid.T) {
 
 // checkExit holds that a group that does not get out of its state by itself says who can.
 func (w *world) checkExit(t *rapid.T) {
-	stray := slices.ContainsFunc(w.m.members, func(b *member) bool { return w.m.dissents(b) && (w.m.richer(b) || w.m.later(b)) })
+	stray := slices.ContainsFunc(w.m.members, func(b *member) bool { return w.m.dissents(b) && (w.m.richer(b) || w.m.later(b) || w.m.isTied(b)) })
 	if w.m.state != Ambiguous && w.m.state != Suspect && w.m.state != Stuck && !stray || w.m.intent.Latched != "" {
 		return
 	}
@@ -266,7 +266,7 @@ func (w *world) operate() {
 	if w.m.intent.Latched != "" {
 		w.feed(Event{Kind: Commanded, Wish: Wish{Kind: WishRelease, ID: 2, By: "op"}})
 	}
-	if w.m.state == Healthy && slices.ContainsFunc(w.m.members, func(b *member) bool { return w.m.richer(b) || w.m.later(b) }) {
+	if w.m.state == Healthy && slices.ContainsFunc(w.m.members, func(b *member) bool { return w.m.richer(b) || w.m.later(b) || w.m.isTied(b) }) {
 		w.wrenched = true
 		w.feed(Event{Kind: Commanded, Wish: Wish{Kind: WishResolve, To: w.m.master, ID: 3, By: "op"}})
 	}

@@ -77,7 +77,7 @@ func TestCredible(t *testing.T) {
 			t.Errorf("mark %d by epoch %d: got %v; want %v", c.mark, c.epoch, got, c.want)
 		}
 	}
-	m := New(Options{Mode: Local}, Layout{Group: "g", Master: -1, Epoch: 1, Members: []Member{{ID: 0, Addr: "a"}}}, Intent{}, 1e9)
+	m := New(Options{Mode: Local}, Layout{Group: "g", Master: -1, Members: []Member{{ID: 0, Addr: "a"}}}, Intent{}, 1e9)
 	b := m.members[0]
 	b.looked, b.mark.Epoch = true, EpochMost-1
 	if m.later(b) || m.bearsMark(b) {
@@ -92,7 +92,7 @@ func TestCredible(t *testing.T) {
 // TestDescentsKept: what a process has written down of lineages the next one knows: a replica that went over to a
 // new lineage far behind has all of the old one that the new one has, and who stayed with an old one is worth what he has of it.
 func TestDescentsKept(t *testing.T) {
-	l := Layout{Group: "g", Master: 0, Epoch: 1, Members: []Member{{ID: 0, Addr: "a"}, {ID: 1, Addr: "b"}}}
+	l := Layout{Group: "g", Master: 0, Members: []Member{{ID: 0, Addr: "a"}, {ID: 1, Addr: "b"}}}
 	m := New(Options{Mode: Local}, l, Intent{Master: "a", Lineage: "A", Offset: 305}, 1e9)
 	m.descends("A", descent{"Z", 50, true})
 	m.round.candidate, m.round.stand = 1, past{Lineage: "A", Offset: 305}
@@ -121,7 +121,7 @@ func TestDescentsKept(t *testing.T) {
 // TestWorth: who has more of the last master's stream is worth more, under whatever name; who may have more than another one is
 // worth more, unless that one lacks nothing that the master has said.
 func TestWorth(t *testing.T) {
-	m := New(Options{Mode: Local}, Layout{Group: "g", Master: -1, Epoch: 1}, Intent{}, 1e9)
+	m := New(Options{Mode: Local}, Layout{Group: "g", Master: -1}, Intent{}, 1e9)
 	m.known = past{Lineage: "C", Offset: 300, said: 245}
 	m.descends("C", descent{"B", 239, false})
 	m.descends("B", descent{"A", 150, true})
@@ -160,7 +160,7 @@ func TestWorth(t *testing.T) {
 // hour is still counted, by the next life of this process as well, until the hour is over.
 func TestReleaseForgetsNothing(t *testing.T) {
 	const minute = 60 * second
-	l := Layout{Group: "g", Master: 0, Epoch: 1, Members: []Member{{ID: 0, Addr: "a"}, {ID: 1, Addr: "b"}}}
+	l := Layout{Group: "g", Master: 0, Members: []Member{{ID: 0, Addr: "a"}, {ID: 1, Addr: "b"}}}
 	now := int64(100 * minute)
 	m := New(Options{Mode: Local}, l, Intent{Recent: spellNumbers([]int64{30 * minute, 90 * minute, 95 * minute, 99 * minute})}, now)
 	counted := func(when string, want int) {
@@ -190,7 +190,7 @@ func TestReleaseForgetsNothing(t *testing.T) {
 
 // TestForgedKept: a mark that was found forged is nobody's in the next life either, the newest of many, and only those.
 func TestForgedKept(t *testing.T) {
-	l := Layout{Group: "g", Master: 0, Epoch: 1, Members: []Member{{ID: 0, Addr: "a"}, {ID: 1, Addr: "b"}}}
+	l := Layout{Group: "g", Master: 0, Members: []Member{{ID: 0, Addr: "a"}, {ID: 1, Addr: "b"}}}
 	m := New(Options{Mode: Local}, l, Intent{}, 1e9)
 	for mark := range uint64(forgedMost + 2) {
 		m.forge(100 + mark)

@@ -62,6 +62,8 @@ func (m *Machine) alarms() (all []string) {
 			b.Addr, b.mark.Keys, m.adviceOnStranger(b)))
 		when(m.dissents(b) && m.later(b), fmt.Sprintf("%s was made master by another process, by its mark of epoch %d; huntaway resolve --group %s --master ADDRESS says which one counts",
 			m.leaderOf(b), b.mark.Epoch, m.group))
+		when(m.dissents(b) && m.isTied(b), fmt.Sprintf("%s was made master by another process in epoch %d, as %s was; huntaway resolve --group %s --master ADDRESS says which one counts",
+			b.Addr, b.mark.Epoch, m.name(m.master), m.group))
 		when(b.leftTo != "" && m.dissents(b) && !m.later(b), fmt.Sprintf("%s follows %s, and is left to it: %s; huntaway resolve --group %s --master ADDRESS says which one counts",
 			b.Addr, b.leftTo, m.spellLed(b), m.group))
 		when(m.dissents(b) && m.richer(b), fmt.Sprintf("%s has data that the master was taken without; huntaway resolve --group %s --master %s makes it master (if it is a replica, after REPLICAOF NO ONE), and with %s it is %s",

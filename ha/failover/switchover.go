@@ -283,7 +283,6 @@ func (m *Machine) confirm() {
 	w := m.hand.wish
 	m.round = round{why: "switchover ordered by " + w.By, at: m.now, force: -1, candidate: w.To, from: m.master,
 		handed: !w.Fast, deposes: w.Fast, stand: m.hand.stand}
-	m.needy = false
 	for _, b := range m.members {
 		b.frozen, b.lent, b.spare = false, false, w.Fast && b.ID != w.To && b.ID != m.master && m.fresh(b) && b.repl.Replica && m.inLine(b)
 		b.stand = b.repl

@@ -3,6 +3,7 @@ package failover
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // command takes an operator's wish.
@@ -98,13 +99,11 @@ func (m *Machine) resolveReplica(w Wish, b *member) {
 
 // resolveMaster stays with the table's master because an operator says so.
 func (m *Machine) resolveMaster(w Wish, b *member) {
-	m.known, m.abandoned, m.losses, m.remarks, m.unread = past{}, nil, nil, nil, false
-	for _, r := range m.members {
-		if r != b && m.later(r) { // whoever made it master is overruled
-			m.reach(r.mark.Epoch)
-			m.unmarked()
-		}
+	if slices.ContainsFunc(m.members, func(r *member) bool { return r != b && (m.later(r) || m.isTied(r)) }) { // whoever made it master is overruled
+		m.reach(m.next())
+		m.unmarked()
 	}
+	m.known, m.abandoned, m.losses, m.remarks, m.unread = past{}, nil, nil, nil, false
 	switch m.state {
 	case Ambiguous:
 		m.settleOn(b, "resolved by "+w.By)

@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"huntaway/ha/vital"
@@ -204,9 +205,7 @@ func (w *world) bereft(b *box) {
 // published holds that epochs rise and that the old master is fenced off.
 func (w *world) published(a Action) {
 	w.say("publish s%d epoch=%d", a.Server, a.Epoch)
-	if a.Epoch <= w.topEpoch {
-		w.broken("epoch %d published after %d", a.Epoch, w.topEpoch)
-	}
+	w.checkNumber(a)
 	if old := w.table.Master; old >= 0 && old != a.Server && !w.fenced[old] {
 		w.broken("s%d published while connections to s%d are open", a.Server, old)
 	}
@@ -221,8 +220,37 @@ func (w *world) published(a Action) {
 		w.justify(b.queue, a.Server)
 	}
 	w.justify(w.orders, a.Server)
-	w.table.Master, w.table.Held, w.table.Epoch = a.Server, false, a.Epoch
+	w.table.Master, w.table.Held = a.Server, false
 	w.lostSeen, w.stalled = false, 0
+}
+
+// checkNumber holds that epochs rise, unless the later ones are void, for no server has the mark of one; that who has taken the
+// number of its promotion is published in that epoch, whichever process has left it there, unless this one may have given a later one to somebody else; and that no two promotions have the
+// same one, as far as the machine can know.
+func (w *world) checkNumber(a Action) {
+	b := w.boxes[a.Server]
+	marked := slices.ContainsFunc(w.boxes, func(o *box) bool { return o.mark > a.Epoch })
+	of, taken := w.numbers[a.Epoch]
+	own := b.number != 0 && b.number == b.mark
+	switch {
+	case a.Epoch < w.topEpoch && (marked || w.o.Mode != Local):
+		w.broken("epoch %d published after %d", a.Epoch, w.topEpoch)
+	case a.Epoch == w.topEpoch && a.Server != w.reign && b.number != a.Epoch && !w.forged:
+		w.broken("epoch %d published for s%d and s%d", a.Epoch, w.reign, a.Server)
+	case w.o.Mode != Local || w.forged || w.diskFailed || w.wrenched:
+	case own && b.number >= w.topEpoch && b.number != a.Epoch && !w.given:
+		w.broken("s%d has taken number %d and is published in epoch %d", a.Server, b.number, a.Epoch)
+	case !own && taken && of != b.crown && !w.forgetful && w.knows(a.Epoch, b):
+		w.broken("epoch %d is published for two promotions, the second of s%d", a.Epoch, a.Server)
+	}
+	w.given = false
+}
+
+// knows tells whether the machine has seen a mark as late as that at somebody besides b.
+func (w *world) knows(mark uint64, b *box) bool {
+	return slices.ContainsFunc(w.m.members, func(o *member) bool {
+		return o.ID != b.id && w.sees(w.boxes[o.ID]) && (o.looked && o.mark.Epoch >= mark || o.stoodWith >= mark)
+	})
 }
 
 // justify has those of orders be fair that have a server follow the one that is published meanwhile.
@@ -262,6 +290,7 @@ func (w *world) ordered(a Action) {
 	if a.Op == Promote {
 		w.checkPromote(b)
 	}
+	w.given = w.given || a.Anew
 	if (a.Op == Follow || a.Op == Demote) && a.Target >= 0 {
 		w.checkFollow(b, w.boxes[a.Target])
 	}

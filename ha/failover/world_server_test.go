@@ -30,11 +30,13 @@ type box struct {
 	told    int    // the life of the machine that has told it to follow that one when it was not the master; 0: none has
 	lent    bool   // that was before that one was published
 	linkUp  bool
-	syncEnd int64 // a full copy is over then; 0: none
-	downAt  int64 // since when its link is down; unlinked: it has not been up since the process started
-	heardAt int64 // when it last heard its master
-	wokeAt  int64 // when it last went on with a link, after it had been stopped, since it started
-	ruledAt int64 // when it was last linked to the published master, itself or by whom it follows, since it started
+	syncEnd int64  // a full copy is over then; 0: none
+	downAt  int64  // since when its link is down; unlinked: it has not been up since the process started
+	heardAt int64  // when it last heard its master
+	wokeAt  int64  // when it last went on with a link, after it had been stopped, since it started
+	crown   int    // which promotion has made it master; 0: the first
+	number  uint64 // the mark that it has taken as that; 0: none
+	ruledAt int64  // when it was last linked to the published master, itself or by whom it follows, since it started
 
 	holdings
 	second    string
@@ -95,9 +97,13 @@ func (w *world) boot(b *box) {
 	if b.up {
 		return
 	}
+	was := b.replica
 	*b = box{id: b.id, addr: b.addr, up: true, cut: b.cut, alone: b.alone, fault: b.fault, slow: b.slow, tardy: b.tardy, priority: b.priority, full: b.full, grudging: b.grudging,
-		cfg: b.cfg, saved: b.saved, oldest: b.oldest, aof: b.aof, runID: w.fresh("r"), replica: b.cfg != "", master: b.cfg,
+		crown: b.crown, number: b.number, cfg: b.cfg, saved: b.saved, oldest: b.oldest, aof: b.aof, runID: w.fresh("r"), replica: b.cfg != "", master: b.cfg,
 		downAt: unlinked, born: w.now, holdings: b.saved}
+	if was && !b.replica {
+		w.crown(b)
+	}
 	switch {
 	case b.replid == "" || b.aof:
 		b.replid, b.offset = w.fresh("L"), 0
@@ -121,6 +127,13 @@ func (w *world) promote(b *box) {
 	w.unlink(b)
 	b.second, b.secondOff, b.replid = b.replid, b.offset+1, w.fresh("L")
 	b.replica, b.master, b.told = false, "", 0
+	w.crown(b)
+}
+
+// crown counts that a server was made master.
+func (w *world) crown(b *box) {
+	w.promoted++
+	b.crown, b.number = w.promoted, 0
 }
 
 // replicate lets every replica take what its master has, and every FAILOVER go on.
@@ -349,10 +362,10 @@ func (w *world) look(b *box, a Action) error {
 		if a.RunID != "" && a.RunID != b.runID {
 			return refused("another process answers")
 		}
+		w.found = b.mark
 		if len(w.info(b).Followers) < w.needs {
 			return errors.New("NOREPLICAS Not enough good replicas to write.")
 		}
-		w.found = b.mark
 		if !b.full {
 			w.leave(b, a)
 		}
@@ -368,12 +381,20 @@ func (w *world) look(b *box, a Action) error {
 
 // leave has b take a mark.
 func (w *world) leave(b *box, a Action) {
-	if a.Certain || !Credible(b.mark, a.Epoch) {
-		b.mark = 0
+	switch counts := !a.Certain && Credible(b.mark, a.Epoch); {
+	case counts && a.Anew:
+		b.mark = max(b.mark+1, a.Epoch)
+	case counts:
+		b.mark = max(b.mark, a.Epoch)
+	default:
+		b.mark = a.Epoch
 	}
-	b.mark = max(b.mark, a.Epoch)
+	w.numbered(b)
 	b.offset++
 }
+
+// numbered notes that a master has taken its mark.
+func (w *world) numbered(b *box) { b.number, w.numbers[b.mark] = b.mark, b.crown }
 
 // handover begins a FAILOVER.
 func (w *world) handover(b *box, a Action) error {

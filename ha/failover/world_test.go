@@ -88,14 +88,17 @@ type world struct {
 	reached   [2]int
 	latency   int64
 	topEpoch  uint64
+	promoted  int            // how often a server was made master
+	numbers   map[uint64]int // which of those promotions has taken a number
+	given     bool           // since the last publication somebody may have been given one
 	frozenFor int64
 }
 
 // newWorld returns a group whose first server is the master and the second the secondary.
 func newWorld(o Options, n int) *world {
 	w := &world{now: 1e9, o: o, latency: ms, fenced: map[int32]bool{}, promised: map[int32]vital.Replication{}, writable: map[int32]bool{},
-		poor: map[int32]bool{}, tried: map[int32]bool{}, writes: 100}
-	w.l = Layout{Group: "g", Master: 0, Epoch: 1}
+		poor: map[int32]bool{}, tried: map[int32]bool{}, numbers: map[uint64]int{}, writes: 100}
+	w.l = Layout{Group: "g", Master: 0}
 	for i := range int32(n) {
 		b := &box{id: i, addr: "s" + string('0'+i), up: true, priority: 100, replica: i > 0, linkUp: i > 0, heardAt: w.now, backlog: true,
 			holdings: holdings{replid: "A", keys: 5, offset: 100, data: writes{{1, 100}}}}
@@ -135,6 +138,7 @@ func (w *world) start() {
 		w.topEpoch = 0
 	}
 	w.unsettled = w.disk.Lineage == ""
+	w.given = w.given || w.disk.Begun == "promoting" || w.disk.Begun == "handing"
 	w.m = New(w.o, w.table, w.disk, w.now)
 	for i := range w.probeAt {
 		w.probeAt[i] = w.now
