@@ -174,7 +174,11 @@ func (w *world) happenRarely(t *rapid.T, what string, b *box) {
 			w.follow(b, to.addr)
 		}
 	case "fall":
-		w.fall(b, drawFallen(t, w, b), drawReturn(t))
+		how := drawFallen(t, w, b)
+		if how == another && w.loses && w.dark { // as when everything is started anew, below
+			how = empty
+		}
+		w.fall(b, how, drawReturn(t))
 	case "trap":
 		w.trap = trap{rapid.IntRange(1, 14).Draw(t, "orders"), rapid.SampledFrom([]string{"server", "target", "target", "master"}).Draw(t, "victim"),
 			drawFallen(t, w, b), drawReturn(t)}
