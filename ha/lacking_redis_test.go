@@ -81,17 +81,31 @@ func TestPromoteWithoutExtras(t *testing.T) {
 	}
 }
 
-// TestFailoverWithoutKeys: a master dies, and nobody lets the monitor touch its keys: one is master all the same, and takes writes,
-// and who was made master in vain before it follows it when he is told apart again.
+// TestFailoverWithoutKeys: a master dies, and nobody lets the monitor touch its keys: one is made master, the other one follows, so
+// that writes that need a replica are taken, and so does the old one when it is back with what it had.
 func TestFailoverWithoutKeys(t *testing.T) {
 	tr := castAs(t, "resetkeys", "~app:*")
+	for _, each := range tr.all {
+		each.must("CONFIG", "SET", "min-replicas-to-write", "1")
+	}
+	tr.all[0].must("SET", "app:k", "v")
+	tr.all[0].replicated(2)
+	tr.all[0].must("SAVE")
 	tr.all[0].kill()
 	tr.await("another master", func() bool { return tr.Table().Groups[0].Master > 0 && !tr.Table().Groups[0].Held })
 	tr.await("health", func() bool { return tr.state().State == failover.Healthy })
 	tr.said("a right is missing")
 	master := tr.Table().Groups[0].Master
-	for i := 1; i <= 2; i++ {
+	tr.settled(master, fmt.Sprintf("[%d]", 3-master))
+	tr.await("writes", func() bool { return tr.all[master].Client.Set(t.Context(), "app:k", "w", 0).Err() == nil })
+	if g := tr.m.Groups()[0]; len(g.Recent) != 1 || len(g.Alarms) == 0 || !strings.Contains(g.Alarms[0], "may not SET the keys huntaway:*") {
+		t.Errorf("got %d failovers, the alarms %q; want one, and what is missing first", len(g.Recent), g.Alarms)
+	}
+	tr.all[0].start()
+	tr.all[0].must("ACL", "SETUSER", "hw", "on", ">pw", "~app:*", "&*", "+@all")
+	tr.settled(master, map[int32]string{1: "[0 2]", 2: "[0 1]"}[master])
+	for i := range 3 {
 		tr.all[i].must("ACL", "SETUSER", "hw", "~*")
 	}
-	tr.settled(master, fmt.Sprintf("[%d]", 3-master)) // who was made master before it follows it
+	tr.await("no alarm", func() bool { return len(tr.m.Groups()[0].Alarms) == 0 })
 }

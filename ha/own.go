@@ -36,5 +36,9 @@ func (d *Detector) inspected(s *server, ev Event) {
 	}
 	s.record(ev)
 	d.cover(s, 0)
-	d.apply(s, verdict{condemned, ReasonWrongMaster})
+	reason := ReasonWrongMaster
+	if !ev.Repl.Replica {
+		reason = ReasonRole
+	}
+	d.apply(s, verdict{condemned, reason})
 }

@@ -349,12 +349,12 @@ func (w *watch) groupStatus(g *shard.Group, servers []ServerStatus, now int64) G
 	st := GroupStatus{Pool: w.o.Name, Mode: w.o.Failover.Mode, Cluster: w.o.Cluster}
 	if s := stewardOf(w.stewards, g.Name); s != nil && s.machine != nil {
 		st.Status = s.machine.Status()
+		st.Alarms = append(slices.Clone(s.lacking), st.Alarms...) // they may be why of the others
 		for _, o := range s.odd {
 			if now-o.at <= oddFor {
 				st.Alarms = append(st.Alarms, o.text)
 			}
 		}
-		st.Alarms = append(st.Alarms, s.lacking...)
 	} else {
 		st.Status = w.plainStatus(g, servers, now)
 	}

@@ -114,8 +114,8 @@
 // itself because the new master's offset shows no write: a server without a backlog, as one that has come back
 // alone, counts none of them in its offset (redis 7.0). It is when he has refused his mark for want of replicas and has had none since.
 //
-// Who refuses the write that he is tried with is given up for the next one: MISCONF, BUSY or a right that is missing
-// need not be everybody's. When nobody takes it, the best of those that were made master is followed, and that
+// Who refuses the write that he is tried with is given up for the next one: MISCONF or BUSY need not be everybody's. A right that is
+// missing mostly is, and says nothing of the server: he is published without, and status says so. When nobody takes it, the best of those that were made master is followed, and that
 // stays an alarm. Who says MISCONF before he is tried goes behind everybody who has not been away. OOM is no such refusal: a write that needs no memory shows as well that the server is master.
 //
 // # After a restart
@@ -178,7 +178,8 @@
 // A member that is not the group's master and says it is one is never used (the detector keeps
 // it out of the readers). In local mode it is asked what it holds, and demoted when its data
 // are kin to the group's or to a former lineage's, when it is a process that was our master,
-// when it has the marker key that only this group's masters write, or when it holds nothing; a
+// when it has the marker key that only this group's masters write, or when it holds nothing (where that key may not be read: by the
+// others alone, and when no replica follows it); a
 // stranger's data are never touched, and reported. An address proves nothing, nor do the names of keys or most of
 // their values: somebody may have gone on with a copy of the group's. So who has started from an append-only file after clients had
 // deleted the mark is left alone, until an operator makes it empty. A member that follows

@@ -3,7 +3,6 @@ package failover
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"huntaway/ha/vital"
 )
@@ -199,7 +198,7 @@ func (m *Machine) furthest(heirs []*member) (best *member, why string) {
 func (m *Machine) follow(b *member, why string) {
 	m.heir = heir{id: b.ID, at: m.now, why: why, repl: b.repl,
 		refused: m.heir.refused, refusedAt: m.heir.refusedAt, refusedAs: m.heir.refusedAs, unready: m.heir.unready}
-	m.remarks = nil
+	m.remarks, m.untried = nil, ""
 	m.hold()
 	m.on(named, Transition{What: b.Addr + " is named as master", Why: why, Loss: -1})
 	m.order(Identify, b.ID, lookTime)
@@ -242,7 +241,7 @@ func (m *Machine) reviewFollowing() {
 // saysMaster tells whether a server that was asked what it is and what it holds says that it is master. That its mark may not
 // be read makes it no less one: what it is followed for is its lineage.
 func saysMaster(ev Event) bool {
-	told := ev.Err == nil || ev.Repl.RunID != "" && strings.HasPrefix(refusalIn(ev.Err), "NOPERM")
+	told := ev.Err == nil || ev.Repl.RunID != "" && isBarred(ev.Err)
 	return told && !ev.Repl.Replica
 }
 

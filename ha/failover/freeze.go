@@ -37,7 +37,7 @@ type round struct {
 // the same time.
 func (m *Machine) freeze(c cause, why string) {
 	m.round = round{cause: c, why: why, at: m.now, force: m.round.force, candidate: -1, tries: m.round.tries + 1}
-	m.remarks = nil
+	m.remarks, m.untried = nil, ""
 	m.hold()
 	m.on(dead, Transition{What: "the master is dead", Why: m.name(m.master) + ": " + why, Loss: -1})
 	for _, b := range m.members {

@@ -99,6 +99,7 @@ type Machine struct {
 	needy      bool     // the new master refused writes for want of replicas when it was published, and has none yet
 	unproven   bool     // the master was published before it had taken its mark, for want of replicas as far as is known, and has had none since
 	remarks    []string // of the last publication: what an operator should look at
+	untried    string   // why the master was not believed before it was published after all; "": it was, or has taken its mark since
 	hadReplica bool     // the master was seen to have a replica since it was published
 	detaching  bool     // the process before this one was having replicas follow nobody when it ended, and no other monitor was heard since
 	contended  bool     // somebody is looked into who may have been made master beside the table's

@@ -15,6 +15,7 @@ type tally struct {
 	asking  bool   // leaveMark's Verify is out
 	askAt   int64  // when it may be sent again
 	refused string // who refused it the last time, and how; "": nobody has since it was left
+	barred  bool   // that was for want of a right
 }
 
 // askMarkEvery is the time between two attempts at leaving a mark.
@@ -82,7 +83,7 @@ func (m *Machine) forge(mark uint64) {
 func (m *Machine) settleMark() bool {
 	news := m.bare != 0 && m.isLeft()
 	if news {
-		m.bare, m.unproven = 0, false
+		m.bare, m.unproven, m.untried = 0, false, ""
 	}
 	return news
 }
@@ -98,7 +99,7 @@ func (m *Machine) noteRefused(a await, ev Event) {
 		m.note(fmt.Sprintf("%s does not take the mark of epoch %d, and is asked again until it does", m.name(a.server), m.epoch), words)
 	}
 	if by != "" || ev.Err == nil {
-		m.tally.refused = by
+		m.tally.refused, m.tally.barred = by, isBarred(ev.Err)
 	}
 }
 

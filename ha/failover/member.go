@@ -87,6 +87,7 @@ type member struct {
 	again      int64 // none before
 	mark       Mark  // what it held when it was identified
 	looked     bool  // it was, since it last changed its process or lineage
+	sealed     bool  // likewise, and its mark may not be read: of what it holds it is known how many keys that are
 	moved      bool  // it has taken something from a master since, so that its mark may be a later one
 	strange    bool  // its data are not ours
 	lookedAt   int64 // when it was last asked what it holds, and has answered
@@ -115,7 +116,7 @@ func (b *member) heard(ev Event) {
 		return
 	}
 	if ev.Repl.ID != b.repl.ID || ev.Repl.RunID != b.repl.RunID {
-		b.looked, b.strange, b.weighed, b.beatEnds, b.attendedAt = false, false, false, 0, 0
+		b.looked, b.sealed, b.strange, b.weighed, b.beatEnds, b.attendedAt = false, false, false, false, 0, 0
 	}
 	if ev.Repl.RunID != b.repl.RunID {
 		b.refusal, b.metAt = "", ev.At
@@ -231,6 +232,10 @@ func refusalIn(err error) string {
 	words, _, _ := strings.Cut(err.Error(), ", with args beginning with")
 	return words
 }
+
+// isBarred tells whether a server has refused something for want of a right. That says nothing of the server: what the user may not do
+// at one it mostly may not do at any.
+func isBarred(err error) bool { return strings.HasPrefix(refusalIn(err), "NOPERM") }
 
 // obeyed takes whether a server has refused to be changed, and says so once: it has answered,
 // and neither time nor another attempt will help.

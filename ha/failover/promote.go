@@ -216,11 +216,13 @@ func (m *Machine) reviewVerifying() {
 		return
 	}
 	switch wrong := m.disproved(ev); {
-	case (wrong == nil || noReplicas(wrong)) && m.member(m.round.candidate).sent < m.wokeAt: // it may be another process by now
+	case (wrong == nil || noReplicas(wrong) || isBarred(wrong)) && m.member(m.round.candidate).sent < m.wokeAt: // it may be another process by now
 		m.outcomes = nil
 		m.reverify(m.o.Promote)
 	case wrong == nil:
 		m.publish(m.round.candidate, ev.Repl, m.round.why)
+	case isBarred(wrong) && ev.Repl.ID != "": // as everybody may, and each who is made master in vain is one more beside the group's
+		m.publish(m.round.candidate, ev.Repl, m.round.why+"; it could not be tried: "+refusalIn(wrong))
 	case m.persevere(ev, func() { m.reverify(m.o.DownSilence / 2) }):
 	case !noReplicas(wrong):
 		m.verifyFailed(ev, wrong)
@@ -265,11 +267,22 @@ func (m *Machine) verifyFailed(ev Event, wrong error) {
 		for _, b := range m.members {
 			b.snapshot()
 		}
-		m.nextCandidate("did not prove itself", wrong.Error(), isSilence(ev.Err))
+		m.nextCandidate(m.failing(ev), wrong.Error(), isSilence(ev.Err))
 		m.fence(-1)
 	default:
-		m.nextCandidate("did not prove itself", wrong.Error(), false)
+		m.nextCandidate(m.failing(ev), wrong.Error(), false)
 	}
+}
+
+// failing says in which way the new master has failed.
+func (m *Machine) failing(ev Event) string {
+	switch {
+	case !m.round.proven:
+		return "did not prove itself"
+	case refusalIn(ev.Err) != "":
+		return "refused the write that it was tried with"
+	}
+	return "took over and does not go on with it"
 }
 
 // noReplicas tells whether a write was refused because min-replicas-to-write is not met, which
@@ -281,7 +294,7 @@ func (m *Machine) disproved(ev Event) error {
 	r := &ev.Repl
 	stand := m.stoodAt(m.member(m.round.candidate))
 	switch {
-	case ev.Err != nil && !noReplicas(ev.Err):
+	case ev.Err != nil && !noReplicas(ev.Err) && !isBarred(ev.Err):
 		return ev.Err
 	case r.ID == "" && ev.Err == nil:
 		return errors.New("it did not say what its data are")

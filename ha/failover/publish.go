@@ -33,7 +33,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	switch b := m.member(id); {
 	case m.state == Following && b.excluded: // a failover of ours all the same
 		m.recent = append(m.recent, m.now)
-		m.remarks = append(m.remarks, b.Addr+" was made master because nobody else could be; it "+b.failure)
+		m.untried = b.failure
 	case another:
 		m.recent = append(m.recent, m.now)
 	}

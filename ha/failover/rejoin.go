@@ -32,7 +32,7 @@ func (m *Machine) realign() {
 			m.compareLate(b)
 		case b.repl.Replica && m.inLine(b):
 			b.detachedAt, b.strange, b.ledAt, b.leftTo, b.copied = 0, false, 0, "", past{}
-		case b.strange || !b.examined() && (!b.repl.Replica || !m.ours(b) || m.unmeasured(b) || m.led(b)):
+		case b.strange || !b.examined() && !m.isKnownUnread(b) && (!b.repl.Replica || !m.ours(b) || m.unmeasured(b) || m.led(b)):
 			m.rejoin(Identify, b, -1)
 		case m.kept(b):
 			m.leave(b)
@@ -130,9 +130,15 @@ func (m *Machine) mayJoin(b *member) bool {
 	return !m.later(b) && !m.isTied(b) && !m.isPreferred(b) && !m.richer(b) && m.isKin(b)
 }
 
+// isKnownUnread tells whether a server whose mark may not be read may be made to follow the master all the same: its replication id is
+// one that the group had, or it holds nothing, and no replica shows that another process has made it master.
+func (m *Machine) isKnownUnread(b *member) bool {
+	return b.sealed && !m.unmeasured(b) && !m.led(b) && m.followed(b) == 0 && m.mayJoin(b)
+}
+
 // isKin is mayJoin without regard to what only an operator has overwritten.
 func (m *Machine) isKin(b *member) bool {
-	return m.ours(b) || b.looked && (b.mark.Keys == 0 || b.mark.Epoch > 0 && b.mark.Epoch <= m.epoch)
+	return m.ours(b) || b.sealed && b.mark.Keys == 0 || b.looked && (b.mark.Keys == 0 || b.mark.Epoch > 0 && b.mark.Epoch <= m.epoch)
 }
 
 // inLine tells whether a replica follows the master: by its address, or by one that we do not
@@ -205,7 +211,8 @@ func (m *Machine) rejoined(a await, ev Event) {
 		return
 	}
 	b.busy = false
-	if ev.Err != nil {
+	barred := a.op == Identify && isBarred(ev.Err) && ev.Repl.ID != ""
+	if ev.Err != nil && !barred {
 		b.again = m.now + retryEvery
 		return
 	}
@@ -223,9 +230,16 @@ func (m *Machine) rejoined(a await, ev Event) {
 
 // identified takes what a server is and holds.
 func (m *Machine) identified(b *member, ev Event) {
-	b.mark, b.looked, b.moved, b.lookedAt = ev.Mark, true, false, m.now
+	b.lookedAt, b.sealed = m.now, ev.Err != nil
+	if b.sealed {
+		b.mark.Keys = ev.Mark.Keys
+	} else {
+		b.mark, b.looked, b.moved = ev.Mark, true, false
+	}
 	m.hearHeartbeat(b, ev)
 	switch {
+	case b.sealed && !m.isKnownUnread(b):
+		b.again = m.now + strangerPause
 	case m.mayJoin(b):
 		b.strange = false // it was made empty meanwhile, perhaps
 		m.tellLoss(b)

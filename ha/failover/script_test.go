@@ -36,7 +36,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	set 1 paused=5000               its writes are, for ms, by somebody else
 //	set 1 writable=1                its replica-read-only is no
 //	set 1 refuses=1                 it knows no REPLICAOF
-//	set 1 full=1                    it has no memory for the mark, and takes other writes; grudging=1: it takes none of ours
+//	set 1 full=1                    it has no memory for the mark, and takes other writes; grudging=1: it takes none of ours; barred=1: nor may its mark be read
 //	set 1 aof=1, set 1 offset=900   it has been started from an append-only file; somebody has written there
 //	set 1 late=1, set 1 elsewhere=1 its master does not list it as online; lists it at another address
 //	crash, crash 3, begin           this process ends (after 3 more actions); is started again
@@ -217,6 +217,8 @@ func (s *script) set(b *box, rest []string) {
 			b.paused = s.w.now + n*ms
 		case "full":
 			b.full = n != 0
+		case "barred":
+			b.barred = n != 0
 		case "grudging":
 			b.grudging = n != 0
 		case "writable":
@@ -234,7 +236,7 @@ func (s *script) set(b *box, rest []string) {
 		case "elsewhere":
 			b.elsewhere = n != 0
 		default:
-			s.t.Fatalf("got %q; want slow, tardy, priority, keys, crowned, paused, full, grudging, refuses, writable, late, aof, offset, backlog or elsewhere", key)
+			s.t.Fatalf("got %q; want slow, tardy, priority, keys, crowned, paused, full, grudging, barred, refuses, writable, late, aof, offset, backlog or elsewhere", key)
 		}
 	}
 }

@@ -77,10 +77,17 @@ func (m *Machine) alarms() (all []string) {
 		when(true, b.Addr+" is "+m.name(b.same)+" under another name and is left out; "+m.adviceOnAlias())
 	}
 	when(m.needy, m.name(m.master)+" refuses writes for want of replicas")
+	when(m.tally.barred && !m.isLeft(), fmt.Sprintf("no mark of epoch %d could be left: %s", m.epoch, m.tally.refused))
+	known := fmt.Sprintf("; huntaway resolve --group %s --master %s says that this is known", m.group, m.name(m.master))
+	when(m.untried != "", fmt.Sprintf("%s was made master because nobody else could be; it %s; that ends when it takes the group's mark%s",
+		m.name(m.master), m.untried, known))
 	for _, l := range m.losses {
-		when(true, l.text+fmt.Sprintf("; huntaway resolve --group %s --master %s says that this is known", m.group, m.name(m.master)))
+		when(true, l.text+known)
 	}
-	return append(all, m.remarks...)
+	for _, text := range m.remarks {
+		when(true, text+known)
+	}
+	return all
 }
 
 // remedy says what ends a complaint of a master.

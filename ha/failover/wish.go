@@ -103,7 +103,7 @@ func (m *Machine) resolveMaster(w Wish, b *member) {
 		m.reach(m.next())
 		m.unmarked()
 	}
-	m.known, m.abandoned, m.losses, m.remarks, m.unread = past{}, nil, nil, nil, false
+	m.known, m.abandoned, m.losses, m.remarks, m.untried, m.unread = past{}, nil, nil, nil, "", false
 	switch m.state {
 	case Ambiguous:
 		m.settleOn(b, "resolved by "+w.By)

@@ -63,7 +63,7 @@ func (w *world) guard() {
 		return
 	}
 	b := w.boxes[s.Master]
-	if w.sees(b) && b.ok() && !b.cut && b.fault == 0 && !b.replica && !b.full && !b.grudging && len(w.info(b).Followers) >= w.needs && b.mark != s.Epoch {
+	if w.sees(b) && b.ok() && !b.cut && b.fault == 0 && !b.replica && !b.full && !b.grudging && !b.barred && len(w.info(b).Followers) >= w.needs && b.mark != s.Epoch {
 		was := b.mark
 		w.leave(b, Action{Epoch: s.Epoch, Certain: true})
 		w.say("the mark %d on s%d is put right: %d", was, b.id, s.Epoch)
@@ -256,9 +256,12 @@ func (w *world) report(j job2, err error, b *box) {
 		return
 	}
 	ev := Event{Kind: Done, ID: j.a.ID, Err: err, Sent: j.at, Server: j.a.Server}
-	if (err == nil || noReplicas(err)) && j.a.Op.inspects() {
+	if (err == nil || noReplicas(err) || isBarred(err)) && j.a.Op.inspects() {
 		ev.Repl = w.info(b)
 		ev.Mark, ev.Found = Mark{Keys: b.keys, Epoch: b.mark}, w.found
+		if b.barred {
+			ev.Mark.Epoch, ev.Found = 0, 0
+		}
 		ev.Beat, ev.Worn = w.beat.left(b, w.now), w.beat.by == b
 	}
 	if err == nil && j.a.Op.inspects() && b.fault == vital.FaultMisconf {

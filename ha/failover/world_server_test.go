@@ -49,6 +49,7 @@ type box struct {
 	elsewhere bool    // its master lists it at another address
 	paused    int64   // writes are until then
 	full      bool    // it refuses what needs memory: the mark cannot be left
+	barred    bool    // this process may not touch the group's keys there
 	grudging  bool    // it refuses every write of ours, whatever it is
 	giving    *giving // the FAILOVER that it is in
 
@@ -98,7 +99,7 @@ func (w *world) boot(b *box) {
 		return
 	}
 	was := b.replica
-	*b = box{id: b.id, addr: b.addr, up: true, cut: b.cut, alone: b.alone, fault: b.fault, slow: b.slow, tardy: b.tardy, priority: b.priority, full: b.full, grudging: b.grudging,
+	*b = box{id: b.id, addr: b.addr, up: true, cut: b.cut, alone: b.alone, fault: b.fault, slow: b.slow, tardy: b.tardy, priority: b.priority, full: b.full, barred: b.barred, grudging: b.grudging,
 		crown: b.crown, number: b.number, cfg: b.cfg, saved: b.saved, oldest: b.oldest, aof: b.aof, runID: w.fresh("r"), replica: b.cfg != "", master: b.cfg,
 		downAt: unlinked, born: w.now, holdings: b.saved}
 	if was && !b.replica {
@@ -292,6 +293,9 @@ type refused string
 func (e refused) Error() string { return string(e) }
 func (refused) RedisError()     {}
 
+// noKeys is how a server refuses who may not touch the group's keys.
+const noKeys = refused("NOPERM this user has no permissions to access one of the keys used as arguments")
+
 var errRefused = errors.New("connection refused")
 
 // carry has a server do what it was ordered.
@@ -356,6 +360,9 @@ func (w *world) look(b *box, a Action) error {
 		if b.fault != 0 {
 			return refused("MISCONF")
 		}
+		if b.barred {
+			return noKeys
+		}
 		if b.grudging {
 			return refused("NOPERM this user has no permissions to run the 'set' command")
 		}
@@ -369,7 +376,11 @@ func (w *world) look(b *box, a Action) error {
 		if !b.full {
 			w.leave(b, a)
 		}
-	case Inspect, Identify: // it says so, and answers
+	case Identify:
+		if b.barred {
+			return noKeys
+		}
+	case Inspect: // it says so, and answers
 	case Rewrite:
 		if b.replica == (a.Target < 0) {
 			return errors.New("it is not what it should be")
