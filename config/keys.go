@@ -288,7 +288,7 @@ var limitsSection = section{
 			doc: "A request that is typed as a line."},
 		{name: "pipeline", kind: kindNumber, at: ofLimits(func(l *Limits) any { return &l.Pipeline }),
 			least: 1, most: 1 << 20, initial: "1024", when: onReload,
-			doc: "Requests of one client that may be under way while their replies are small; what it sends on top waits in its socket. A new client begins with 128; where replies are larger than 1 KiB there are as many as come to 1 MiB, down to one at a time."},
+			doc: "Requests of one client that may be under way while their replies are small; what it sends on top waits in its socket. A new client begins with 128; where replies are larger than 1 KiB there are as many as come to 1 MiB, down to one at a time. Requests that are larger than 128 bytes come to 128 KiB at most, or are one; and while they take the server long (over 50 ms, besides what the network takes) there are fewer and fewer, down to one at a time, so that others need not wait behind very many."},
 		{name: "output_bytes", kind: kindSize, at: ofLimits(func(l *Limits) any { return &l.OutputBytes }),
 			least: 64 * kib, initial: "1GiB", when: onReload,
 			doc: "Replies to a client that wait here to be read; at more it is closed at once. What is asked of servers follows what a client reads, so that little waits however slowly it does: about 2 MiB, and one reply of any size. (A new client's first 128 requests are asked before anything is known of their replies, which then wait at the servers.) Only that one reply, or messages to a subscriber, can be more; subscribers are closed at 32MiB, or at this if it is less."},

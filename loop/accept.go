@@ -181,13 +181,15 @@ func (a *arrival) closed(cause error, polite bool) {
 // A call is a link's connection: the endpoint of its socket. A new one is made per dial, so
 // that what comes late from an old connection cannot be taken for the new one's.
 type call struct {
-	l    *link
-	wire wire
+	l        *link
+	wire     wire
+	distance int64 // how long connecting took, which no server has a part in
 }
 
 func (c *call) opened(w wire) {
 	c.l.w.begin()
 	c.wire = w
+	c.l.distance = min(c.distance, int64(mostDistance))
 	c.l.open(w)
 	c.l.w.end()
 }
@@ -219,9 +221,10 @@ func (e *Engine) dial(l *link) {
 	go func() {
 		defer e.dials.Done()
 		d := net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: -1, Control: linkSocket(o)}
+		began := perf.Now()
 		c, err := e.opt.Dial(e.dialing, &d, l.server.Network, l.server.Addr)
 		if err == nil {
-			err = e.reactor.enroll(l.w.id, c, &call{l: l})
+			err = e.reactor.enroll(l.w.id, c, &call{l: l, distance: perf.Now() - began})
 		}
 		if err != nil {
 			l.w.post(func() {

@@ -15,6 +15,9 @@ func (s *session) admit(r *codec.Request) {
 	s.requests++
 	s.pw.counters.Requests++
 	s.pw.counters.RequestBytes += uint64(len(r.Frame))
+	if len(r.Frame) > int(s.bulkiest) {
+		s.bulk(len(r.Frame))
+	}
 
 	cmd := s.pw.opt.Commands.Find(r)
 	if r.Len() >= leastSurvey && s.surveys(cmd, r) {
@@ -44,7 +47,7 @@ func (s *session) judge(cmd *codec.Command, r *codec.Request) {
 
 // mayGoOn stops the session when it has as many requests in flight as it may.
 func (s *session) mayGoOn() {
-	if s.window.len() >= s.allowed && s.stops&stopAlone == 0 {
+	if s.window.len() >= s.inFlight() && s.stops&stopAlone == 0 {
 		s.stop(stopWindow)
 	}
 }

@@ -21,9 +21,10 @@ func (s *session) weigh(size int) {
 // widen lets the session go on that had as many requests in flight as it was allowed. When they
 // are answered it is allowed twice as many, as far as the replies since the last time permit.
 func (s *session) widen() {
-	if s.stops&stopWindow == 0 || s.window.len() > s.allowed/2 {
+	if s.stops&stopWindow == 0 || s.window.len() > s.inFlight()/2 {
 		return
 	}
+	s.widenForTime()
 	switch {
 	case s.mode.has(modeApart):
 		s.settleDown()

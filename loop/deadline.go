@@ -114,6 +114,7 @@ func (l *link) tick() {
 		l.noteTaken()
 		l.stall()
 		l.lookOccupied()
+		l.lookSlow()
 		l.expire()
 		l.sing()
 		if l.wire != nil && l.sent < l.log.len() {
@@ -182,6 +183,7 @@ func (l *link) ripe() bool {
 // sink answers the request of e with a time-out and leaves e to swallow the late reply.
 func (l *link) sink(e *entry) {
 	l.pw.landed(e)
+	l.delayed(e)
 	late := *e
 	e.marks |= isSink
 	if e.marks.has(confirms) {

@@ -210,7 +210,12 @@
 //	clients    to publish more than that     a read's worth                 PUBLISH waits ([session.waitsForFeeds])
 //	client     answers that it does not read pauseOutput                    it is not read from
 //	client     replies of servers            allowedBytes in flight         later requests wait ([session.weigh])
-//	client     the same, over a shared link mostAhead                       others go over a second one, their reads that wait as well
+//	client     time of a server, over a      half as many in flight per     later requests wait ([session.narrow])
+//	           shared link                   trip of more than longTrip
+//	clients    the same, new or rested ones  as many as others may have     likewise ([session.enterSlowly])
+//	client     bytes of its requests         askedBytes in flight, or one   likewise ([session.bulk])
+//	                                         request
+//	client     the replies, over a shared    mostAhead                       others go over a second one, their reads that wait as well
 //	                                                                        ([link.lade]); writes that wait there wait
 //	client     those, and reads slowly       pauseOutput, and one reply     reads in flight are taken back ([session.recall]), it
 //	                                                                        gets a link of its own that is not read from

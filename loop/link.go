@@ -63,6 +63,9 @@ type link struct {
 	occupied  bool        // its server has been silent over a script, see lookOccupied
 	laden     bool        // large replies are owed on it, see lade
 	ladenTo   uint32      // up to that position in the FIFO
+	distance  int64       // what the network takes of every trip, as seen when it was dialed, ns
+	entry     int32       // requests with which sessions begin on it, see delay.go
+	delayedAt int64       // when a trip on it was last seen not to be short, or entry was last doubled
 	greets    int         // replies of it still to come
 	heard     int64       // when bytes last came, or the first request went out after silence
 	stalled   int64       // what heard was when the last stall was reported
@@ -180,7 +183,7 @@ func (l *link) on(ev linkEvent) {
 
 // newLink makes a link to a server; it is dialed when somebody needs it.
 func newLink(pw *poolWorker, server *shard.Server, c dialect) *link {
-	l := &link{w: pw.w, pw: pw, dialect: c, server: *server, count: pw.servers[server.ID]}
+	l := &link{w: pw.w, pw: pw, dialect: c, server: *server, count: pw.servers[server.ID], entry: anyEntry}
 	l.scan.RESP3 = c.resp == 3
 	l.inCluster = pw.opt.cluster
 	return l

@@ -324,6 +324,9 @@ func (l *link) observe(e *entry) {
 	if l.written.len() > 0 {
 		written = l.written.front().at
 	}
+	if l.w.now-e.sent > int64(shortTrip) {
+		l.delayed(e)
+	}
 	took := l.w.now - written
 	l.count.Latency.Observe(took)
 	l.latency += (took - l.latency) / 8

@@ -179,6 +179,7 @@ func (l *link) moveSome(from uint32) (to uint32) {
 	for _, s := range who {
 		if len(theirs[s]) == s.window.len() && len(s.cheap(theirs[s])) == len(theirs[s]) {
 			s.takeBackAll(theirs[s])
+			s.stops &^= stopWindow
 			s.hungry = true
 			l.w.hungry = append(l.w.hungry, s)
 		}
@@ -189,7 +190,7 @@ func (l *link) moveSome(from uint32) (to uint32) {
 // mayTake reports whether a request that waits on a laden link may be taken back for the sake of
 // its session, which is not who waits for much itself.
 func (l *link) mayTake(s *session, e *entry) bool {
-	return s.mode == 0 && s.unfinished == nil && s.stops == 0 && s.state == sessionOpen && !s.hungry && s.family == l.home &&
+	return s.mode == 0 && s.unfinished == nil && s.stops&^stopWindow == 0 && s.state == sessionOpen && !s.hungry && s.family == l.home &&
 		s.window.len() <= reliefAllowed && !e.marks.has(unrecallable) && asItCame(s.pw.opt.Commands.All()[e.cmd])
 }
 

@@ -109,6 +109,9 @@ func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
 		pw.postpone(s, e, frame, l)
 		return
 	}
+	if l.entry < s.width {
+		s.enterSlowly(l)
+	}
 	if e.marks.has(guarded|isScript) || s.mode.has(modeApart) {
 		if l.cannotGuard(e) {
 			pw.w.fail(e, faultNoEcho, l)

@@ -56,6 +56,9 @@ type session struct {
 	hungry     bool   // is on worker.hungry
 	isSlow     bool   // is on worker.slow
 	burdens    bool   // is on worker.burdens
+	parted     bool   // its client has closed its half
+	delayed    bool   // a trip since width was last changed was not short
+	calm       uint8  // small replies in a row while it stands apart
 	authed     bool
 	tries      uint8 // wrong passwords so far
 	silence    silence
@@ -67,14 +70,15 @@ type session struct {
 	active     int64  // when bytes last came or went
 	strange    int64  // since when it has to authenticate
 	turn       int64  // when the password it waits with is looked at; 0: it waits with none
-	parted     bool   // its client has closed its half
 	effort     effort // the work that it makes, see spend
 	batch      uint64 // of the messages that it was last handed some of, and gets with others; see feed
 	charged    int64  // bytes it held when that was last counted, while it is on worker.burdens
 	foreseen   int64  // bytes that it is about to hold besides
-	allowed    int    // requests it may have in flight
+	allowed    int    // requests it may have in flight, for the size of their replies
+	width      int32  // and for the time that they take, and their size, see delay.go
+	bulkiest   int32  // the largest request since that was last changed, up to askedBytes
+	narrowedAt int64  // when it was last narrowed
 	largest    int    // the largest reply since that was last changed; 0: none worth weighing
-	calm       int    // small replies in a row while it stands apart
 	leaseAfter int64  // when it may borrow a link after one has failed
 	softSince  int64  // since when its output is over the soft limit and nothing is read; 0 if it is not
 	taken      uint64 // bytes its client had taken then
@@ -282,6 +286,7 @@ func (s *session) open(c wire) {
 	s.state = sessionOpen
 	s.since, s.active = s.w.now, s.w.now
 	s.allowed = min(firstAllowed, s.pw.opt.Limits.Pipeline)
+	s.width, s.narrowedAt = int32(s.allowed), s.w.now
 	s.resp, s.family = 2, s.pw.plain
 	s.family.users++
 	s.peer, s.here = c.addresses()

@@ -213,6 +213,7 @@ func (st *stage) client(pool, worker int) *memClient {
 // in flight as there can be.
 func (c *memClient) known() *memClient {
 	c.s.allowed = c.s.pw.opt.Limits.Pipeline
+	c.s.width = int32(c.s.allowed)
 	return c
 }
 

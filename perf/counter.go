@@ -25,6 +25,7 @@ type PoolCounters struct {
 	ClosedAuth        uint64 // closed by us: not authenticated in time, or too many attempts
 	ClosedDrain       uint64 // closed by us: shutting down
 	StoodApart        uint64 // times a session got a link of its own for large replies it was slow to read
+	Narrowed          uint64 // times a session was given fewer requests in flight, because they took long
 	Paused            uint64 // times a session's reading was suspended (back-pressure)
 
 	// Requests and what became of them.

@@ -48,6 +48,8 @@ var Families = []Family{
 		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.Paused) })}}},
 	{"huntaway_client_stood_apart_total", Counter, PoolScope, "Times a client got a connection to a server for itself, because it reads large replies slower than they come", "",
 		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.StoodApart) })}}},
+	{"huntaway_client_narrowed_total", Counter, PoolScope, "Times a client was given fewer requests in flight, because they took long", "",
+		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.Narrowed) })}}},
 	{"huntaway_client_received_bytes_total", Counter, PoolScope, "Bytes of the requests taken from clients", "",
 		[]Figure{{Read: pool(func(c *PoolCounters) float64 { return float64(c.RequestBytes) })}}},
 	{"huntaway_client_sent_bytes_total", Counter, PoolScope, "Bytes of the replies given to clients", "",
