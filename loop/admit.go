@@ -73,6 +73,7 @@ func (s *session) serve(cmd *codec.Command, r *codec.Request) {
 	switch {
 	case cmd.IsContainer():
 		s.refuseWith(codec.AppendUnknownSub(s.w.scratch[:0], r))
+	case s.w.now < s.pw.pool.strained.Load() && s.waitsForFeeds(cmd, r):
 	case cmd.Policy == codec.Forward && lone(cmd, r):
 		s.forward(cmd, r, s.pw.table.Locate(r.Arg(int(cmd.First))))
 	case needsQuiet(cmd) && s.stepAside(r):

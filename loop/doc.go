@@ -163,8 +163,10 @@
 // A message costs its members' worker as much as there are members, and a feed may do no more
 // work per event than a client: what is more is put off, in order and with all that comes behind
 // it, and the feed is not read from meanwhile. A server gives up a feed that is too far behind
-// (client-output-buffer-limit pubsub), so whoever publishes through this process waits while more
-// is published than can be passed on.
+// (client-output-buffer-limit pubsub), and messages of others come behind those that it has queued.
+// So whoever may publish through this process waits while more is published than can be passed on,
+// by whatever command: PUBLISH, scripts, commands of modules, EXEC with any of these, and where
+// events of keys are heard whatever writes, or reads where those of missing keys are. See [lag].
 //
 // What PUBLISH counts is what its server says, with their members on all workers in the place of
 // our feeds: nobody who is subscribed is left out, see [crowd].
@@ -207,7 +209,10 @@
 //	client     to subscribe, the server's    such a piece of an order,      the next is read when the server has answered
 //	           work                          mostNamed names of all         ([pledge.readSome], [session.awaitsQuiet])
 //	server     to be asked for topics anew   the same                       in pieces ([feed.each], [poolWorker.resubscribe])
-//	clients    to publish more than that     a read's worth                 PUBLISH waits ([session.waitsForFeeds])
+//	clients    to publish more than that,    a read's worth, and what a     whatever may publish waits in line ([session.waitsForFeeds]);
+//	           by whatever command           script makes, one per worker   some go on per round ([lag])
+//	client     scripts that may, for a time  one in flight                  later requests wait ([session.waitsForFeeds])
+//	           after a lag
 //	client     answers that it does not read pauseOutput                    it is not read from
 //	client     replies of servers            allowedBytes in flight         later requests wait ([session.weigh])
 //	client     time of a server, over a      half as many in flight per     later requests wait ([session.narrow])

@@ -9,19 +9,20 @@ import "huntaway/codec"
 //
 // Owner: the session. It is nil in the others, which are most.
 type transaction struct {
-	group   groupRef // where it will run; none until a key or a WATCH says
-	slot    int      // of a cluster: the slot of all its keys, plus one; 0 likewise
-	w       *worker
-	frames  intake   // MULTI, and behind it what was queued; empty once spoilt
-	queued  int      // requests in frames, without MULTI
-	medley  *medley  // what is answered here; nil while nothing is
-	named   []digest // the scripts that requests name, each once
-	brings  bool     // some request has a script in it, or flushes them
-	flushes bool     // some request flushes all scripts
-	guard   marks    // guarded and isPublish, when some request is
-	spoilt  bool     // a request was refused: EXEC will be too
-	watched bool     // a WATCH was answered
-	lost    bool     // what was watched may have changed: EXEC answers null
+	group     groupRef // where it will run; none until a key or a WATCH says
+	slot      int      // of a cluster: the slot of all its keys, plus one; 0 likewise
+	w         *worker
+	frames    intake   // MULTI, and behind it what was queued; empty once spoilt
+	queued    int      // requests in frames, without MULTI
+	medley    *medley  // what is answered here; nil while nothing is
+	named     []digest // the scripts that requests name, each once
+	brings    bool     // some request has a script in it, or flushes them
+	flushes   bool     // some request flushes all scripts
+	guard     marks    // guarded and isPublish, when some request is
+	publishes bool     // some request may publish, see mayPublish
+	spoilt    bool     // a request was refused: EXEC will be too
+	watched   bool     // a WATCH was answered
+	lost      bool     // what was watched may have changed: EXEC answers null
 }
 
 // noGroup is the index of the group of a request or a transaction that has named no key.
@@ -128,6 +129,7 @@ func (s *session) conclude(cmd *codec.Command, r *codec.Request) {
 	case !cmd.CheckArity(r.Len()):
 		s.endTransaction()
 		s.tell(cmd, appendLacking(s.w.scratch[:0], cmd))
+	case s.w.now < s.pw.pool.strained.Load() && s.waitsForFeeds(cmd, r):
 	default:
 		s.exec(cmd)
 	}

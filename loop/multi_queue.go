@@ -62,6 +62,7 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 	default:
 		text = s.tx.book(len(r.Frame), s.pw.opt)
 		s.noteScript(cmd, r)
+		s.tx.publishes = s.tx.publishes || mayPublish(cmd)
 		s.tx.guard |= guardOf(cmd) | countOf(cmd)
 	}
 	switch {

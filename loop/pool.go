@@ -31,8 +31,10 @@ type Pool struct {
 	rejected atomic.Int64 // perf.Now of the last of rejects
 
 	// Written by workers, see waitsForFeeds.
-	lagging    atomic.Int64 // feeds to which more is said than they can pass on
-	publishers atomic.Int64 // sessions that wait for them
+	lagging    [causes]atomic.Int64 // feeds that are in their round, by who waits for them
+	rounds     atomic.Uint64        // that are over
+	strained   atomic.Int64         // perf.Now until when requests are asked whether they may publish
+	publishers atomic.Int64         // sessions that wait
 
 	guesses guesses // has a lock of its own
 	crowd   crowd   // has a lock of its own, which only PUBLISH and subscribing take
@@ -186,7 +188,7 @@ type poolWorker struct {
 	pace         pace
 	inquiries    []*inquiry
 	board        *switchboard         // subscriptions; nil until there was one
-	publishers   []waiter             // sessions that wait to publish, see waitsForFeeds
+	publishers   publishers           // sessions that wait to publish, see waitsForFeeds
 	matcher      matcher              // what is known of who hears of channels
 	cost         []uint64             // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
 	holds        []*hold              // by group; nil while nothing is held

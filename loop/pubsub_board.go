@@ -108,9 +108,12 @@ func (x *switchboard) serversOf(t *topic) (ids []int32) {
 
 // isKeyEvent reports whether a channel is one on which servers tell what happens to keys.
 func isKeyEvent(t *topic) bool {
-	name := []byte(t.name)
-	return t.kind == channelTopic &&
-		(bytes.HasPrefix(name, []byte("__keyspace@")) || bytes.HasPrefix(name, []byte("__keyevent@")))
+	return t.kind == channelTopic && isEventChannel([]byte(t.name))
+}
+
+// isEventChannel reports whether the name of a channel is of those.
+func isEventChannel(name []byte) bool {
+	return bytes.HasPrefix(name, []byte("__keyspace@")) || bytes.HasPrefix(name, []byte("__keyevent@"))
 }
 
 // mayBeKeyEvent reports whether a topic, which may be a pattern, speaks of events of keys.

@@ -157,9 +157,6 @@ func (c *crowd) matched(server int32, channel []byte, steps *int) (n int) {
 
 // publish sends PUBLISH and SPUBLISH to the group of their channel.
 func (s *session) publish(cmd *codec.Command, r *codec.Request) {
-	if s.waitsForFeeds(r) {
-		return
-	}
 	s.launch(cmd, r.Frame, s.pw.table.Locate(r.Arg(1)), isWrite|countOf(cmd))
 }
 

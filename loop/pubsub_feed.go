@@ -38,6 +38,7 @@ type feed struct {
 	effort  effort                // of messages
 	more    chore                 // f.goOn, made once
 	passage
+	lag
 }
 
 // An ask is something that the server has been told on a feed and has yet to answer. All that
@@ -47,6 +48,7 @@ type ask struct {
 	st     *strand // nil for a mark
 	names  int     // the first of a command: how many there are in it; the others: 0
 	claims []claim // that its answer proves
+	round  bool    // a mark that may end the feed's round, see lag
 }
 
 // askKind is what the answer will be about.
@@ -184,7 +186,9 @@ func (f *feed) answeredOne(b []byte) {
 		f.proven(a.st.waiting)
 		a.st.waiting = nil
 	}
-	f.proven(a.claims)
+	if f.proven(a.claims); a.round {
+		f.caughtUp()
+	}
 }
 
 // took takes the oldest ask off.
@@ -321,6 +325,7 @@ func (f *feed) lost() {
 	}
 	f.each(told, (*strand).tell)
 	f.proven(left) // what is lost is left; who joins waits on
+	f.endRound()
 	if f.x.pw.opt.HoldTimeout > 0 {
 		return // who waits may wait for the next attempts
 	}
@@ -348,6 +353,9 @@ func (f *feed) fault() *fault {
 // tick looks at what the feed waits for. It reports whether the feed is still of use.
 func (f *feed) tick() (needed bool) {
 	now := f.x.pw.w.now
+	if f.lags {
+		f.x.pw.pool.strain(now)
+	}
 	switch {
 	case f.l == nil && len(f.strands) == 0:
 		return false

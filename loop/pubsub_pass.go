@@ -3,8 +3,6 @@ package loop
 import (
 	"bytes"
 	"slices"
-
-	"huntaway/codec"
 )
 
 // How much a message costs its members' worker is chosen by who publishes and by who has
@@ -19,7 +17,6 @@ import (
 // A passage is what a feed has put off. Owner: the feed.
 type passage struct {
 	on    bool       // there is something, and the feed stands in the worker's line
-	lags  bool       // counts in Pool.lagging
 	walk  walk       // the message that is being handed out
 	batch uint64     // of those that have been, among the worker's
 	due   []*session // who has been handed some and is to be written to; those who wrote anyway have nothing
@@ -106,6 +103,9 @@ func (f *feed) pass(kind topicKind, name, b []byte) (done bool) {
 	head, from, visible := f.x.outward(t, b)
 	if !visible {
 		return true
+	}
+	if f.on && f.hears < causes {
+		f.noteEvent(kind, name, b)
 	}
 	f.x.pw.counters.Messages += uint64(len(t.members))
 	f.begin(st, b, head, from)
@@ -208,52 +208,8 @@ func (f *feed) goOn() (done bool) {
 	case f.l != nil:
 		f.l.undam()
 	}
-	f.on = f.lags // it is judged again until it does not
-	return !f.on
-}
-
-// judge notes whether the server has more to say than the feed hears. It would give the feed up
-// if that went on (client-output-buffer-limit pubsub), and nobody would hear anything.
-func (f *feed) judge() {
-	lags := f.l != nil && f.l.wire != nil && f.l.wire.waiting() >= readBuffer
-	if lags == f.lags {
-		return
-	}
-	f.lags = lags
-	p := f.x.pw.pool
-	switch {
-	case lags:
-		p.lagging.Add(1)
-	case p.lagging.Add(-1) == 0 && p.publishers.Load() > 0:
-		for _, w := range f.x.pw.w.engine.workers {
-			w.postEvent(w.pools[p.index].publishOn)
-		}
-	}
-}
-
-// waitsForFeeds has a request to publish wait while feeds of the pool have more to hear than
-// they can pass on: who publishes more than can be passed on is no faster than that. It reports
-// whether the request waits.
-func (s *session) waitsForFeeds(r *codec.Request) bool {
-	p := s.pw.pool
-	if p.lagging.Load() == 0 || s.mode.has(modeMedley) || s.stops&stopTurn != 0 {
-		return false
-	}
-	s.putBack(r)
-	s.stop(stopTurn)
-	s.pw.publishers = append(s.pw.publishers, waiter{s.index, s.gen})
-	p.publishers.Add(1)
+	f.on = false
 	return true
-}
-
-// publishOn lets those go on who wanted to publish, a few per turn.
-func (pw *poolWorker) publishOn() {
-	pw.pool.publishers.Add(-int64(len(pw.publishers)))
-	pw.w.tired = append(pw.w.tired, pw.publishers...)
-	pw.publishers = pw.publishers[:0]
-	if len(pw.w.tired) > 0 {
-		pw.w.awaitTurn()
-	}
 }
 
 // handOut hands out what was put off, and reports whether that was all.

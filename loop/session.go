@@ -57,6 +57,7 @@ type session struct {
 	isSlow     bool   // is on worker.slow
 	burdens    bool   // is on worker.burdens
 	parted     bool   // its client has closed its half
+	excused    bool   // it has waited for feeds: its request may publish
 	delayed    bool   // a trip since width was last changed was not short
 	calm       uint8  // small replies in a row while it stands apart
 	authed     bool
@@ -122,11 +123,12 @@ const (
 	stopTurn                      // what came so far was work enough for one event, see spend
 	stopGather                    // every worker is being asked for what one request wants
 	stopOrder                     // an order of very many names is being read, see pledge
+	stopFeeds                     // it may publish, and feeds lag, see waitsForFeeds
 )
 
 // stopsBriefly are reasons that are our own. Reading is not suspended at once for them: most
 // are over by the end of the event, or leave room for what comes meanwhile.
-const stopsBriefly = stopAlone | stopTurn | stopGather | stopOrder
+const stopsBriefly = stopAlone | stopTurn | stopGather | stopOrder | stopFeeds
 
 // ending is why a session ended.
 type ending uint8
