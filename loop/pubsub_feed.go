@@ -49,6 +49,7 @@ type ask struct {
 	names  int     // the first of a command: how many there are in it; the others: 0
 	claims []claim // that its answer proves
 	round  bool    // a mark that may end the feed's round, see lag
+	probe  bool    // a mark that says how far behind the server is, see probe
 }
 
 // askKind is what the answer will be about.
@@ -133,13 +134,18 @@ func (f *feed) hear(b []byte) (taken bool) {
 	name, _ := word(b, at)
 	switch string(what) {
 	case "message":
-		return f.pass(channelTopic, name, b)
+		taken = f.pass(channelTopic, name, b)
 	case "pmessage":
-		return f.pass(patternTopic, name, b)
+		taken = f.pass(patternTopic, name, b)
 	case "smessage":
-		return f.pass(shardTopic, name, b)
+		taken = f.pass(shardTopic, name, b)
+	default:
+		return f.answered(b, what, name)
 	}
-	return f.answered(b, what, name)
+	if taken {
+		f.probe(len(b))
+	}
+	return taken
 }
 
 // answered takes the answer to the oldest ask. what and name are the words of one that is no
@@ -186,7 +192,11 @@ func (f *feed) answeredOne(b []byte) {
 		f.proven(a.st.waiting)
 		a.st.waiting = nil
 	}
-	if f.proven(a.claims); a.round {
+	f.proven(a.claims)
+	if a.probe {
+		f.probedAt, f.heard = 0, 0
+	}
+	if a.round {
 		f.caughtUp()
 	}
 }
@@ -303,6 +313,7 @@ func (f *feed) lost() {
 	f.walk.stop()
 	asks := f.asks
 	f.l, f.asks, f.names, f.bytes, f.astray = nil, ring[ask]{}, 0, 0, false
+	f.probedAt, f.heard = 0, 0
 	f.pause = min(max(2*f.pause, int64(firstPause)), int64(lastPause))
 	f.retryAt = f.x.pw.w.now + f.pause
 	f.nth++

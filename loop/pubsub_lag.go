@@ -13,7 +13,8 @@ import (
 // last have been passed on. So while feeds of a pool lag, whatever may publish waits in line.
 //
 // That goes by rounds. A feed's round begins when more waits in its connection than it hears in one
-// event, and ends when the server has answered a mark that was made then: all that had been
+// event, or when the server takes long to answer a mark while it says much: it writes 64 KiB between
+// two requests of others, whatever those publish, so what waits is with itself. A round ends when the server has answered a mark that was made then: all that had been
 // published before has been heard. When all feeds that are in their round have ended it, some of
 // those who wait go on: of those who publish one message as many as are a read's worth, and of those
 // that may publish any number one per worker. While somebody waits round follows round, whether
@@ -39,6 +40,9 @@ type lag struct {
 	marks int    // that have to be answered yet
 	waits int    // so many of Pool.lagging count it
 	hears int    // what it has passed on in this round or since is caused by those before this
+
+	probedAt int64 // when the mark went out that says how far behind the server is; 0: none is out
+	heard    int   // bytes of messages since that mark went out or, while none is out, since the last was answered
 }
 
 // publishers are a worker's sessions that wait to publish, the oldest first.
@@ -63,9 +67,28 @@ func (p *Pool) strain(now int64) { p.strained.Store(now + int64(calmTime)) }
 // up if that went on (client-output-buffer-limit pubsub), and nobody would hear anything.
 func (f *feed) judge() {
 	next := f.x.pw.pool.rounds.Load() + 1
-	if !f.lags && f.round != next && f.l != nil && f.l.wire != nil && f.l.wire.waiting() >= readBuffer {
+	if !f.lags && f.round != next && f.l != nil && f.l.wire != nil && (f.isLate() || f.l.wire.waiting() >= readBuffer) {
 		f.beginRound(next, 1)
 	}
+}
+
+// isLate reports whether the server has had more to say before the answer to a mark than anybody
+// should have to wait for.
+func (f *feed) isLate() bool {
+	return f.probedAt != 0 && f.heard >= readBuffer && f.x.pw.w.now-f.probedAt-f.l.distance > int64(shortTrip)
+}
+
+// probe counts a message, and after every readBuffer of them asks the server for a mark.
+func (f *feed) probe(size int) {
+	if f.heard += size; f.heard < readBuffer {
+		return
+	}
+	if f.probedAt != 0 {
+		f.judge()
+		return
+	}
+	f.probedAt, f.heard = f.x.pw.w.now, 0
+	f.utter(ask{what: askMark, probe: true})
 }
 
 // beginRound has those wait who may cause what this feed hears, until marks have been answered that

@@ -3,6 +3,7 @@ package loop
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // lag has a feed put a message off while more waits behind it.
@@ -168,5 +169,59 @@ func TestPoursGoSingly(t *testing.T) {
 	w.arrive(many)
 	if got := w.s.window.len(); got != 1 {
 		t.Errorf("%d requests are in flight after a lag; want 1", got)
+	}
+}
+
+// TestServerLags: what a server has yet to write to its feed waits where nobody sees it, however little is ever to be read at
+// once. A mark that it answers late, and has much to say before, shows it.
+func TestServerLags(t *testing.T) {
+	const big = 16 << 10
+	message := frame("*", "message", "c", strings.Repeat("m", big))
+	for _, k := range []struct {
+		name   string
+		took   time.Duration // besides what the test takes
+		before int           // messages before the mark is answered
+		far    time.Duration // what the network takes
+		waits  bool
+	}{
+		{"late, and much before", 2 * shortTrip, readBuffer / big, 0, true},
+		{"late, and little before", 2 * shortTrip, 1, 0, false},
+		{"soon", -time.Minute, readBuffer / big, 0, false},
+		{"as late as the network is long", 2 * shortTrip, readBuffer / big, time.Minute, false},
+	} {
+		t.Run(k.name, func(t *testing.T) {
+			st, _, feed := crowdOf(t, 1, 3, 2, "SUBSCRIBE", "c")
+			server, f := st.linkTo(0, 0, 0), st.e.workers[0].pools[0].board.feeds[0]
+			f.l.distance = int64(k.far)
+			for range readBuffer/big + 1 {
+				feed.arrive(message)
+			}
+			if !strings.Contains(feed.take(), "ping") {
+				t.Fatal("the server is asked for no mark after 64 KiB of messages")
+			}
+			f.probedAt -= int64(k.took)
+			for range k.before {
+				feed.arrive(message)
+			}
+			one := st.client(0, 0)
+			one.arrive(frame("*", "EVAL", "x", "0"))
+			st.run()
+			sent := func() bool { return strings.Contains(server.take(), "EVAL") }
+			if got := !sent(); got != k.waits {
+				t.Fatalf("the script waits: %t; want %t", got, k.waits)
+			}
+			feed.arrive(frame("*", "pong", ""))
+			if f.probedAt != 0 {
+				t.Error("the mark is answered, and the feed waits for it")
+			}
+			has := &subscribedServer{wire: feed, has: map[string]bool{"c": true}}
+			for range 4 {
+				has.reply(t)
+				st.run()
+			}
+			if k.waits && !sent() {
+				t.Error("the script does not go on when all has been heard")
+			}
+		})
 	}
 }

@@ -104,7 +104,7 @@ func (f *feed) pass(kind topicKind, name, b []byte) (done bool) {
 	if !visible {
 		return true
 	}
-	if f.on && f.hears < causes {
+	if (f.on || f.isLate()) && f.hears < causes {
 		f.noteEvent(kind, name, b)
 	}
 	f.x.pw.counters.Messages += uint64(len(t.members))
