@@ -222,7 +222,7 @@ func (l *link) send(frame []byte, e *entry) {
 	if l.state == linkIdle {
 		l.warm()
 	}
-	if !e.marks.has(anyMode) {
+	if l.inCluster && !e.marks.has(anyMode) {
 		l.suit(e.marks.has(asReplica))
 	}
 	if l.fifo.len() == 0 {

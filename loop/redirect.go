@@ -164,7 +164,7 @@ func (pw *poolWorker) directed(r redirection, from *link) int32 {
 // follow at once: what it returns. ASKING holds for one command, or one transaction, so what
 // is sent in front of that has to come before it. The replies are for nobody.
 func (l *link) askAhead(e *entry, frame []byte) []byte {
-	l.suit(e.marks.has(asReplica)) // what would stand behind ASKING would use it up
+	l.suit(e.marks.has(asReplica)) // in a cluster; what would stand behind ASKING would use it up
 	ahead := entry{sent: l.w.now, cmd: askingID, group: e.group, marks: isSink}
 	load := ahead
 	load.marks |= e.marks & guarded

@@ -26,9 +26,9 @@ var (
 // every server is told.
 const anyMode = isSink | isCanary | toReplica
 
-// suit puts what is sent next in the right mode: asReplica tells whether the server may answer it as a replica.
+// suit puts what is sent next to a cluster's node in the right mode: asReplica tells whether it may answer that as a replica.
 func (l *link) suit(asReplica bool) {
-	if !l.inCluster || l.asReplica == asReplica {
+	if l.asReplica == asReplica {
 		return
 	}
 	frame, e := frameReadWrite, entry{sent: l.w.now, cmd: readWriteID, marks: isSink}
