@@ -48,7 +48,7 @@ type ask struct {
 	st     *strand // nil for a mark
 	names  int     // the first of a command: how many there are in it; the others: 0
 	claims []claim // that its answer proves
-	round  bool    // a mark that may end the feed's round, see lag
+	round  uint64  // a mark that may end that round of the feed's, see lag; 0: it is none
 	probe  bool    // a mark that says how far behind the server is, see probe
 }
 
@@ -196,7 +196,7 @@ func (f *feed) answeredOne(b []byte) {
 	if a.probe {
 		f.probedAt, f.heard = 0, 0
 	}
-	if a.round {
+	if f.lags && a.round == f.round {
 		f.caughtUp()
 	}
 }
@@ -366,6 +366,9 @@ func (f *feed) tick() (needed bool) {
 	now := f.x.pw.w.now
 	if f.lags {
 		f.x.pw.pool.strain(now)
+	}
+	if f.lags && f.isSilent() {
+		f.endRound()
 	}
 	switch {
 	case f.l == nil && len(f.strands) == 0:

@@ -14,12 +14,13 @@ import (
 //
 // That goes by rounds. A feed's round begins when more waits in its connection than it hears in one
 // event, or when the server takes long to answer a mark while it says much: it writes 64 KiB between
-// two requests of others, whatever those publish, so what waits is with itself. A round ends when the server has answered a mark that was made then: all that had been
-// published before has been heard. When all feeds that are in their round have ended it, some of
-// those who wait go on: of those who publish one message as many as are a read's worth, and of those
-// that may publish any number one per worker. While somebody waits round follows round, whether
-// feeds lag or not; no feed has two before all have ended one. So a round ends however much is
-// published meanwhile, and by whomever, and nobody waits for more than those before him.
+// two requests of others, whatever those publish, so what waits is with itself. It ends when the
+// server has answered a mark that was made then, for all that had been published before has been
+// heard, or says nothing for mostSilence. When all feeds that are in their round have ended it, some
+// of those who wait go on: of those who publish one message as many as are a read's worth, and of
+// those that may publish any number one per worker. While somebody waits round follows round,
+// whether feeds lag or not; no feed has two before all have ended one. So a round ends however much
+// is published meanwhile, and by whomever, and nobody waits for more than those before him.
 
 // What waits for a feed in its round, by what its messages are caused by; each includes those before.
 const (
@@ -32,6 +33,9 @@ const (
 // calmTime is for how long after a round what may publish any number of messages is sent one at a
 // time by each session: it is too late for what is in flight when a lag is noticed.
 const calmTime = 10 * time.Second
+
+// mostSilence is for how long a round waits for a server that says nothing.
+const mostSilence = 250 * time.Millisecond
 
 // A lag is what a feed knows of its rounds. Owner: the feed.
 type lag struct {
@@ -78,6 +82,13 @@ func (f *feed) isLate() bool {
 	return f.probedAt != 0 && f.heard >= readBuffer && f.x.pw.w.now-f.probedAt-f.l.distance > int64(shortTrip)
 }
 
+// isSilent reports whether the server, which owes an answer, has said nothing for so long that it
+// says nothing to anybody: it hangs, or runs a script. Waiting for it would help nobody, and would
+// keep those who have to do with other servers.
+func (f *feed) isSilent() bool {
+	return f.asks.len() > 0 && !f.on && f.x.pw.w.now-max(f.l.heard, f.asked) > int64(mostSilence)
+}
+
 // probe counts a message, and after every readBuffer of them asks the server for a mark.
 func (f *feed) probe(size int) {
 	if f.heard += size; f.heard < readBuffer {
@@ -101,7 +112,7 @@ func (f *feed) beginRound(round uint64, marks int) {
 		p.lagging[f.waits].Add(1)
 	}
 	f.hears = 0
-	f.utter(ask{what: askMark, round: true})
+	f.utter(ask{what: askMark, round: f.round})
 }
 
 // noteEvent notes what a message is caused by that is passed on late.
@@ -128,7 +139,7 @@ func (f *feed) noteEvent(kind topicKind, name, b []byte) {
 // caughtUp is called when a mark of the feed's round has been answered.
 func (f *feed) caughtUp() {
 	if f.marks--; f.marks > 0 {
-		f.utter(ask{what: askMark, round: true})
+		f.utter(ask{what: askMark, round: f.round})
 		return
 	}
 	f.endRound()
@@ -153,7 +164,7 @@ func (f *feed) endRound() {
 	if p.publishers.Load() == 0 {
 		return
 	}
-	if f.l != nil {
+	if f.l != nil && !f.isSilent() {
 		f.beginRound(next, 2)
 	}
 	for _, w := range f.x.pw.w.engine.workers {

@@ -115,10 +115,10 @@ func testWaits(t *testing.T, st *stage, feed *memWire, message, request string, 
 }
 
 // TestNobodyWaitsForOthersMessages: however much is published by others meanwhile, those who wait go
-// on when what was published before has been passed on; and when the feed is lost.
+// on when what was published before has been passed on; when the feed is lost; and when its server says nothing any more.
 func TestNobodyWaitsForOthersMessages(t *testing.T) {
-	for _, lost := range []bool{false, true} {
-		t.Run(map[bool]string{false: "published", true: "lost"}[lost], func(t *testing.T) {
+	for _, how := range []string{"published", "lost", "silent"} {
+		t.Run(how, func(t *testing.T) {
 			st, _, feed := crowdOf(t, 1, 900, 2, "SUBSCRIBE", "c")
 			server := st.linkTo(0, 0, 0)
 			message := frame("*", "message", "c", "m")
@@ -128,14 +128,29 @@ func TestNobodyWaitsForOthersMessages(t *testing.T) {
 				st.client(0, 0).arrive(frame("*", "FCALL", "f", "0"))
 			}
 			sent := 0
-			has := &subscribedServer{wire: feed, has: map[string]bool{"c": true}}
-			if lost {
-				feed.close()
-				st.run()
+			st.run()
+			if strings.Contains(server.take(), "FCALL") {
+				t.Fatal("a script is sent while the feed lags")
 			}
+			has := &subscribedServer{wire: feed, has: map[string]bool{"c": true}}
+			switch f := st.e.workers[0].pools[0].board.feeds[0]; how {
+			case "lost":
+				feed.close()
+			case "silent":
+				feed.unread = 0
+				f.goOn()
+				// not so long ago that the feed is given up, which ends its round as well
+				f.l.heard -= int64(2 * mostSilence)
+				f.asked -= int64(2 * mostSilence)
+				w := st.e.workers[0]
+				w.begin()
+				w.tick()
+				w.end()
+			}
+			st.run()
 			for range 4 * n {
 				sent += strings.Count(server.take(), "FCALL")
-				if lost {
+				if how != "published" {
 					break
 				}
 				has.reply(t)
