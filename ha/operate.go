@@ -22,6 +22,7 @@ type GroupStatus struct {
 	Cluster    bool          // the servers are a Redis Cluster, which decides; Mode means nothing
 	MasterAddr string        // of the table's master; "": there is none
 	For        time.Duration // how long State has held
+	Hold       time.Duration // how long writes wait at most while the group has no master that is well (hold_timeout)
 }
 
 // A SwitchoverOrder is an operator's wish for another master.

@@ -346,7 +346,7 @@ func (w *watch) groups() (all []GroupStatus) {
 }
 
 func (w *watch) groupStatus(g *shard.Group, servers []ServerStatus, now int64) GroupStatus {
-	st := GroupStatus{Pool: w.o.Name, Mode: w.o.Failover.Mode, Cluster: w.o.Cluster}
+	st := GroupStatus{Pool: w.o.Name, Mode: w.o.Failover.Mode, Cluster: w.o.Cluster, Hold: time.Duration(w.o.Failover.Hold)}
 	if s := stewardOf(w.stewards, g.Name); s != nil && s.machine != nil {
 		st.Status = s.machine.Status()
 		st.Alarms = append(slices.Clone(s.lacking), st.Alarms...) // they may be why of the others

@@ -70,7 +70,11 @@ func (l *ledger) follow(old, next *shard.Table) {
 	defer l.mu.Unlock()
 	for i := range next.Groups {
 		g := &next.Groups[i]
-		if before := was[g.Name]; before != nil && (before.Held != g.Held || before.Master != g.Master) {
+		before := was[g.Name]
+		if before == nil {
+			before = &shard.Group{Master: g.Master}
+		}
+		if before.Held != g.Held || before.Master != g.Master {
 			t := l.tenures[g.Name]
 			if l.opens && !t.opened && g.Held {
 				t.opening, t.opened = true, true
@@ -85,7 +89,11 @@ func (l *ledger) follow(old, next *shard.Table) {
 // configuration names, counts for nothing.
 func (t tenure) after(before, g *shard.Group) tenure {
 	if t.opening {
-		t.opening = g.Held
+		if t.opening = g.Held; !g.Held {
+			t.heldAt = time.Time{}
+		} else if t.heldAt.IsZero() {
+			t.heldAt = time.Now()
+		}
 		return t
 	}
 	another := g.Master >= 0 && before.Master >= 0 && g.Master != before.Master

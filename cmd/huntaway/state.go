@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"huntaway/ha"
@@ -92,10 +93,9 @@ func describe(to *perf.ServerSnapshot, st *ha.ServerStatus) {
 	}
 }
 
-// verdicts says whether clients should be sent here. A pool is fit while one of its groups
-// has a master that is well, or will have one before held writes are given up: were all groups
-// demanded, one dead group would take every proxy out of a load balancer, and with it the
-// groups that are well; and a failover that clients hardly notice must not do so either.
+// verdicts says whether clients should be sent here. A pool is fit while one of its groups is: were
+// all groups demanded, one dead group would take every proxy out of a load balancer, and with it
+// the groups that are well.
 func (p *proxy) verdicts() []verdict {
 	all := []verdict{{name: "accepting"}, {name: "event loops"}}
 	if p.draining.Load() {
@@ -124,15 +124,14 @@ func (p *statusPool) verdict() verdict {
 	case p.Down != "" && p.DownFor >= clusterFailsFor:
 		v.bad = "the Redis Cluster is down: " + p.Down
 	case len(unfit) == len(p.Groups):
-		v.bad = fmt.Sprintf("none of %s has a master that is well", plural(len(p.Groups), "group"))
+		v.bad = fmt.Sprintf("none of %s can be served: %s", plural(len(p.Groups), "group"), strings.Join(unfit, "; "))
 	case len(unfit) > 0:
 		notes = append(notes, fmt.Sprintf("ok, but for %d of %s: %s", len(unfit), plural(len(p.Groups), "group"), strings.Join(unfit, "; ")))
 	}
-	if note := p.sentinelNote(); note != "" && v.bad == "" {
-		notes = append(notes, "ok, but "+note)
-	}
-	if note := p.clusterNote(); note != "" && v.bad == "" {
-		notes = append(notes, "ok, but "+note)
+	for _, note := range []string{p.refusalNote(), p.sentinelNote(), p.clusterNote()} {
+		if note != "" && v.bad == "" {
+			notes = append(notes, "ok, but "+note)
+		}
 	}
 	v.note = strings.Join(notes, "; ")
 	return v
@@ -145,12 +144,24 @@ var underWay = map[string]bool{
 	failover.Settling.String(): true, failover.Draining.String(): true, failover.Handing.String(): true,
 }
 
-// unfit says why a group can take no writes now or soon; "" when it can.
+// masterlessFor is how long, in seconds, a group may have no master that is well after held writes have been given up before
+// clients should not be sent here: a failover that clients hardly notice must not take a proxy out of a load balancer, and one
+// from a master that hangs is over only a while after they were.
+const masterlessFor = 5
+
+// unfit says why a group can take no writes now or soon; "" when it can. While one of its servers answers and somebody is about
+// to make a master, that is given the time that writes are held, and masterlessFor. That a master refuses writes for want
+// of memory, disk or replicas does not make it unfit: that is the server's own word, which it tells every proxy, and reads are
+// served.
 func (g *statusGroup) unfit(p *statusPool) string {
 	decided := (p.Mode == "local" || p.Mode == "sentinel") && !g.single(p)
 	switch {
 	case g.State == failover.Stuck.String(), g.State == failover.Ambiguous.String():
 		return "is " + g.State
+	case g.HeldFor > g.hold+masterlessFor:
+		return "has had nobody who takes writes for " + briefly(g.HeldFor)
+	case decided && g.dead():
+		return "has no server that answers"
 	case underWay[g.State], decided && g.State == failover.Suspect.String() && g.Forbidden+g.Latched == "":
 		return ""
 	case g.Master == "":
@@ -162,6 +173,31 @@ func (g *statusGroup) unfit(p *statusPool) string {
 		}
 	}
 	return ""
+}
+
+// serviceable are the reasons to be out that leave a server able to give its data to somebody.
+var serviceable = map[string]bool{
+	ha.ReasonSyncing.String(): true, ha.ReasonUnsynced.String(): true, ha.ReasonLink.String(): true,
+	ha.ReasonLagging.String(): true, ha.ReasonUnmeasured.String(): true, ha.ReasonRole.String(): true,
+	ha.ReasonWrongMaster.String(): true, ha.ReasonWritable.String(): true,
+}
+
+// dead tells whether no server of the group can serve anything, nor become its master.
+func (g *statusGroup) dead() bool {
+	return !slices.ContainsFunc(g.Servers, func(s statusServer) bool { return s.State != ha.Out.String() || serviceable[s.Reason] })
+}
+
+// refusalNote is what readiness says of masters that answer and refuse writes.
+func (p *statusPool) refusalNote() string {
+	var all []string
+	for i := range p.Groups {
+		for _, s := range p.Groups[i].Servers {
+			if s.Refuses != "" && (p.Mode == "cluster" || s.Addr == p.Groups[i].Master) {
+				all = append(all, fmt.Sprintf("%s of %s refuses writes: %s", s.Addr, p.Groups[i].Name, s.Refuses))
+			}
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 // writeStatus writes the status page to the log, what is wrong first.

@@ -75,6 +75,9 @@ func (s *served) status(states map[member]ha.ServerStatus, groups map[post]ha.Gr
 		if known {
 			group.take(&care)
 		}
+		if t := s.ledger.tenure(g.Name); g.Held && !t.heldAt.IsZero() {
+			group.HeldFor = time.Since(t.heldAt).Seconds()
+		}
 		if m := table.Server(g.Master); m != nil {
 			group.Master = m.Addr
 		}
@@ -102,7 +105,7 @@ func (p *statusPool) room(of *loop.Pool) {
 
 // take copies what the failover machine thinks of its group.
 func (g *statusGroup) take(care *ha.GroupStatus) {
-	g.State, g.Since = care.State.String(), care.For.Seconds()
+	g.State, g.Since, g.hold = care.State.String(), care.For.Seconds(), care.Hold.Seconds()
 	g.Forbidden, g.Latched, g.Alarms = care.Forbidden, care.Latched, care.Alarms
 	g.Failovers, g.Plight, g.Way = len(care.Recent), care.Plight, care.Way
 	if !care.Cluster && len(care.Servers) > 1 { // the others have no machine, and the table's means nothing here

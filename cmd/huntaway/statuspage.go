@@ -57,11 +57,12 @@ type statusSentinel struct {
 // A statusGroup is one group of servers.
 type statusGroup struct {
 	Name      string         `json:"name"`
-	State     string         `json:"state"`           // of the failover machine; "" while there is none
-	Since     float64        `json:"since"`           // how long, in seconds
-	Master    string         `json:"master"`          // address; "" for none
-	Epoch     uint64         `json:"epoch,omitempty"` // the number of the promotion that made its master one, as in events; absent: nobody would publish
-	Held      bool           `json:"held"`            // what only the master may take waits
+	State     string         `json:"state"`                  // of the failover machine; "" while there is none
+	Since     float64        `json:"since"`                  // how long, in seconds
+	Master    string         `json:"master"`                 // address; "" for none
+	Epoch     uint64         `json:"epoch,omitempty"`        // the number of the promotion that made its master one, as in events; absent: nobody would publish
+	Held      bool           `json:"held"`                   // what only the master may take waits, or fails when it has for hold_timeout
+	HeldFor   float64        `json:"held_seconds,omitempty"` // with Held: for how long there has been nobody who takes it
 	Forbidden string         `json:"forbidden,omitempty"`
 	Latched   string         `json:"latched,omitempty"`
 	Alarms    []string       `json:"alarms,omitempty"`
@@ -69,6 +70,8 @@ type statusGroup struct {
 	Plight    string         `json:"plight,omitempty"` // what is the case while its master is in question
 	Way       string         `json:"way,omitempty"`    // and what can be done about it
 	Servers   []statusServer `json:"servers"`
+
+	hold float64 // hold_timeout, in seconds
 }
 
 // A statusServer is one member of a group.

@@ -188,6 +188,7 @@ func TestGroupEpoch(t *testing.T) {
 // TestReadiness: a failover that is under way keeps a pool ready, one that will not happen does not.
 func TestReadiness(t *testing.T) {
 	lost := statusServer{Addr: "a", State: "out", Reason: "down"}
+	mute := statusServer{Addr: "c", State: "out", Reason: "silent"}
 	dead, only := []statusServer{lost, {Addr: "c", State: "in"}}, []statusServer{lost}
 	for _, c := range []struct {
 		mode  string
@@ -201,6 +202,15 @@ func TestReadiness(t *testing.T) {
 		{"local", statusGroup{State: "suspect", Master: "a", Servers: dead, Latched: "by hand"}, false},
 		{"local", statusGroup{State: "suspect", Master: "a", Servers: dead, Forbidden: "too soon"}, false},
 		{"observe", statusGroup{State: "suspect", Master: "a", Servers: dead}, false},
+		{"local", statusGroup{State: "suspect", Master: "a", Servers: []statusServer{lost, mute}}, false},
+		{"sentinel", statusGroup{State: "suspect", Master: "a", Servers: []statusServer{lost, mute}}, false},
+		{"local", statusGroup{State: "selecting", Master: "a", Servers: []statusServer{lost, mute}}, false},
+		{"local", statusGroup{State: "suspect", Master: "a", Servers: []statusServer{lost, {Addr: "c", State: "out", Reason: "lagging"}}}, true},
+		{"sentinel", statusGroup{State: "suspect", Master: "a", Servers: dead, Held: true, HeldFor: 7.4, hold: 2.5}, true},
+		{"sentinel", statusGroup{State: "suspect", Master: "a", Servers: dead, Held: true, HeldFor: 7.6, hold: 2.5}, false},
+		{"local", statusGroup{State: "promoting", Master: "a", Servers: dead, Held: true, HeldFor: 7.6, hold: 2.5}, false},
+		{"sentinel", statusGroup{State: "suspect", Master: "c", Servers: dead, Held: true, HeldFor: 7.6, hold: 2.5}, false},
+		{"observe", statusGroup{State: "suspect", Master: "c", Servers: dead, Held: true, HeldFor: 7.6, hold: 2.5}, false},
 		{"local", statusGroup{State: "promoting", Master: "a", Servers: dead}, true},
 		{"local", statusGroup{State: "stuck", Master: "a", Servers: dead}, false},
 		{"local", statusGroup{State: "ambiguous", Master: "a"}, false},
@@ -213,6 +223,17 @@ func TestReadiness(t *testing.T) {
 		p.Groups = append(p.Groups, statusGroup{Name: "well", Master: "b", Servers: []statusServer{{Addr: "b", State: "in"}}})
 		if v := p.verdict(); v.bad != "" || (v.note == "") != c.ready {
 			t.Errorf("%s, %+v beside a group that is well: verdict %+v; want ready, with a note: %t", c.mode, c.g, v, !c.ready)
+		}
+	}
+}
+
+// TestReadinessOfRefusedWrites: a master's own word that it takes no writes is told, and sends nobody away: every proxy hears it,
+// and reads are served.
+func TestReadinessOfRefusedWrites(t *testing.T) {
+	for _, code := range []string{"OOM", "MISCONF", "NOREPLICAS"} {
+		p := statusPool{Name: "p", Mode: "local", Groups: []statusGroup{{Name: "g", State: "healthy", Master: "a", Servers: []statusServer{{Addr: "a", State: "in", Refuses: code}}}}}
+		if v := p.verdict(); v.bad != "" || v.note != "ok, but a of g refuses writes: "+code {
+			t.Errorf("got %+v; want ready, and that it refuses writes", v)
 		}
 	}
 }
