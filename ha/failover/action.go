@@ -101,11 +101,18 @@ type Transition struct {
 	Why  string // the evidence: who said what, in numbers
 	Loss int64  // bytes of a master's stream that are lost by it, at most; -1: nobody can say, or it loses none
 
-	Lossy bool // with Loss -1: some are lost, or may be, and Why says what is known of it
+	Lossy bool  // with Loss -1: some are lost, or may be, and Why says what is known of it
+	Least int64 // likewise, so many at least; 0: nothing is known of that
+	Found bool  // who is published took nobody's place, as far as is known: nothing is known to be lost by it
 }
 
 // Publishes tells whether the transition is that to a newly published master.
 func (t *Transition) Publishes() bool { return t.To == Settling && t.From != t.To }
+
+// Costs tells whether a master's data are lost by the transition, or may be.
+func (t *Transition) Costs() bool {
+	return t.Loss > 0 || t.Lossy || t.Loss < 0 && t.Publishes() && !t.Found
+}
 
 // A Member is one server of the group. Immutable.
 type Member struct {

@@ -84,7 +84,7 @@ func (m *Machine) compareLate(r *member) {
 	if r.uncompared = false; is {
 		had := past{RunID: r.repl.RunID, Lineage: r.repl.ID, Offset: r.repl.Offset}
 		what := fmt.Sprintf("%s was taken as master without a state file, and %s has answered since and has what it lacks", b.Addr, r.Addr)
-		m.noteLossy(what, m.spellDispute(b, []*member{r}))
+		m.noteLossy(what, m.spellDispute(b, []*member{r}), 0)
 		m.mourn(had, what)
 		m.abandon(had)
 		m.record()

@@ -273,7 +273,7 @@ func (m *Machine) bewail(b *member) {
 		why = fmt.Sprintf("%s: replication id %s; was %s up to offset %d", b.Addr, b.repl.ID, was.Lineage, was.Offset)
 	}
 	others := m.spellOthers(b)
-	m.noteLossy(what+cmp.Or(others, ", and no server that answers has more"), why+spellLeast(least))
+	m.noteLossy(what+cmp.Or(others, ", and no server that answers has more"), why, least)
 	m.mourn(was, what+cmp.Or(others, ", and no server that answered had more")+": "+why)
 	m.bury(was)
 	if !m.unrivalled(b) { // else nobody is left who may have it

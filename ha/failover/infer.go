@@ -89,18 +89,17 @@ func (m *Machine) isGuessHere(b *member) bool {
 
 // shelter has replicas with the group's data follow nobody while it is waited for a master that does not answer: by a start
 // without a state file, until it is known that the monitor that was heard has ended, or whatever else keeps a failover from being
-// begun, once the master has been in question for as long as a dead one (of a latched group nobody is told anything). Who comes up at its address, with an old dump or with
+// begun, once the master has been in question for as long as a dead one (of a latched group nobody is told anything, whichever process was told to latch it). Who comes up at its address, with an old dump or with
 // nothing, they would copy by themselves before anybody has looked at him, or may act. They follow the master again once that is
 // believed. It is not by those who have what it lacks.
 func (m *Machine) shelter(by []*member) {
 	b := m.member(m.master)
-	if m.o.Mode != Local || b == nil || m.reached*2 < m.others {
+	if m.o.Mode != Local || b == nil || m.reached*2 < m.others || m.latched() != "" {
 		return
 	}
-	early, latched := m.isUnknown() || m.stoodDown() && m.faint, m.intent.Latched != "" && !m.stoodDown()
-	overdue := m.isOverdue(b) && !latched
-	gone := (b.failSince != 0 || m.isReplica(b)) && (early || overdue)
-	replaced := m.isMaster(b) && m.replaced(b) && !latched
+	overdue := m.isOverdue(b)
+	gone := (b.failSince != 0 || m.isReplica(b)) && (overdue || m.isUnknown() || m.stoodDown() && m.faint)
+	replaced := m.isMaster(b) && m.replaced(b)
 	for _, r := range m.members {
 		waits := gone && r.linkDown() || replaced && !r.repl.LinkUp || overdue && b.failSince != 0 && r.hearsNothing()
 		if (waits && r != b && m.isReplica(r) || slices.Contains(by, r) && !r.repl.LinkUp) && m.isOurs(r) {
@@ -118,7 +117,7 @@ func (m *Machine) isOverdue(b *member) bool {
 
 // shelterFromClaimants is shelter where several servers say that they are master, and any of them may have ended.
 func (m *Machine) shelterFromClaimants() {
-	if m.o.Mode != Local || m.reached*2 < m.others || m.intent.Latched != "" {
+	if m.o.Mode != Local || m.reached*2 < m.others || m.latched() != "" {
 		return
 	}
 	for _, r := range m.members {

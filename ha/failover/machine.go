@@ -361,9 +361,9 @@ func (m *Machine) name(id int32) string {
 // note reports something that changes no state.
 func (m *Machine) note(what, why string) { m.remark(Transition{What: what, Why: why, Loss: -1}) }
 
-// noteLossy is note about data that are lost, nobody can say how much.
-func (m *Machine) noteLossy(what, why string) {
-	m.remark(Transition{What: what, Why: why, Loss: -1, Lossy: true})
+// noteLossy is note about data that are lost, so many bytes at least; nobody can say how much.
+func (m *Machine) noteLossy(what, why string, least int64) {
+	m.remark(Transition{What: what, Why: why, Loss: -1, Lossy: true, Least: least})
 }
 
 // remark reports what changes no state.

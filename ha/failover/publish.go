@@ -10,7 +10,8 @@ import (
 // publish makes a server the group's master, in every state whose exit is Settling.
 func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	was, loss, least := m.known, m.lossAgainst(id), m.missing(&r, id)
-	before, old, another := m.tabled, m.deposed(), m.anothers(id)
+	before, old, another := m.master, m.deposed(), m.anothers(id)
+	found := m.isFound(id, &r)
 	if m.state != Verifying {
 		m.unmarked()
 	}
@@ -19,8 +20,9 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	}
 	m.bury(was)
 	m.number(id)
+	tabled := m.tabled
 	m.master, m.tabled, m.held, m.hushed, m.thinSince = id, id, false, false, 0
-	if id != before {
+	if id != tabled {
 		m.announced.objected = 0 // it was about that one
 	}
 	m.known = pastOf(&r, m.now)
@@ -40,13 +42,25 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	m.intent.Begun, m.intent.Candidate, m.intent.Away, m.heirs = "", "", false, nil
 	m.settleMark()
 	m.record()
-	m.on(ready, Transition{What: fmt.Sprintf("%s is master, epoch %d, after %s", m.name(id), m.epoch, m.name(before)),
-		Why: why + spellLeast(least), Loss: loss, Lossy: least > 0})
+	what := fmt.Sprintf("%s is master, epoch %d", m.name(id), m.epoch)
+	if !found && id != before {
+		what += ", after " + m.name(before)
+	}
+	m.on(ready, Transition{What: what, Why: why, Loss: loss, Lossy: least > 0, Least: least, Found: found})
 	m.published(id)
 	m.handed(id)
 	if old != nil {
 		m.loose(Demote, old.ID, id)
 	}
+}
+
+// isFound tells whether who is published takes nobody's place, as far as this process knows: it is the master by the state file, the
+// same process or with all that it had, or it was not known who was.
+func (m *Machine) isFound(id int32, r *vital.Replication) bool {
+	if m.known.Lineage == "" {
+		return m.state == Following && m.hand.at == 0
+	}
+	return id == m.master && (r.RunID == m.known.RunID || m.share(r, m.known.Lineage) >= m.known.Offset)
 }
 
 // anothers tells whether somebody else has made a failover that is followed: this process has seen the master, which does
@@ -103,11 +117,17 @@ func (m *Machine) published(id int32) {
 // for that one has all of what was there when nothing was in flight, nor where the old one has taken no write. Otherwise nobody can say, -1, before the
 // old master is back: it may have taken writes since it was last asked.
 func (m *Machine) lossAgainst(id int32) int64 {
-	ordered := m.state == Verifying && (m.round.handed || m.round.deposes)
+	ordered := m.state == Verifying && (m.round.handed || m.round.deposes) || m.isDelegated()
 	if id != m.master && (ordered || m.state == Following && m.heir.outranks && m.isVoid()) {
 		return 0
 	}
 	return -1
+}
+
+// isDelegated tells whether the heir was promoted by an arbiter in a switchover of this process': nothing was in flight at the old
+// master, its writes were paused, and the heir has all that it had then.
+func (m *Machine) isDelegated() bool {
+	return m.o.Mode == Sentinel && m.state == Following && m.hand.asked && m.share(&m.heir.repl, m.known.Lineage) >= m.announced.stand
 }
 
 // missing returns how many bytes a new master is known to lack of what the old one had when it was last asked,

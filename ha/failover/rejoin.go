@@ -296,7 +296,7 @@ func (m *Machine) tellLoss(b *member) {
 	most, least := m.lacking(&master.repl, past{Lineage: b.repl.ID, Offset: b.repl.Offset})
 	if most > 0 {
 		m.noteLossy(b.Addr+" is back with data that "+master.Addr+" lacks",
-			fmt.Sprintf("it stands at offset %d of %s, and has begun that after the two parted; what it had before is not known%s",
-				b.repl.Offset, b.repl.ID, spellLeast(least)))
+			fmt.Sprintf("it stands at offset %d of %s, and has begun that after the two parted; what it had before is not known",
+				b.repl.Offset, b.repl.ID), least)
 	}
 }

@@ -13,7 +13,7 @@ func (m *Machine) Status() Status {
 	s := Status{
 		Group: m.group, State: m.state, Since: m.since, Master: m.tabled, Epoch: m.epoch, Held: m.held, Process: m.known.RunID,
 		EpochSure: m.tally.sure, EpochLeft: m.isLeft(), Awoken: m.now < m.tiltUntil && (m.state == Suspect || m.state == Stuck),
-		Forbidden: m.forbidden, Latched: m.latched(), Recent: m.lastHour(append(slices.Clone(m.released), m.recent...)), Alarms: m.alarms(),
+		Forbidden: m.hindrance(), Latched: m.latched(), Recent: m.lastHour(append(slices.Clone(m.released), m.recent...)), Alarms: m.alarms(),
 	}
 	if m.state == Suspect || m.state == Stuck || m.state == Ambiguous {
 		s.Plight, s.Way = m.plight(), m.way()
@@ -96,7 +96,8 @@ func (m *Machine) remedy(f vital.Fault) string {
 	case f == vital.FaultMisconf && (m.o.Mode != Local || m.o.DryRun || m.forbidden != ""):
 		return "; see why it cannot save (its log, the disk)"
 	case f == vital.FaultMisconf:
-		return "; see why it cannot save (its log, the disk), or it is given up after " + span(m.o.DownMisconf) + " for a replica that can"
+		return "; see why it cannot save (its log, the disk), or it is given up after " + span(m.o.DownMisconf) +
+			" for a replica that can, and then ends, if it still cannot, unless replica-ignore-disk-write-errors is yes there"
 	case f == vital.FaultBusy:
 		return "; wait for the script, or end it there: SCRIPT KILL, or FUNCTION KILL"
 	case f == vital.FaultAuth:
@@ -124,8 +125,10 @@ func (m *Machine) plight() string {
 		return m.dispute.over.Addr + " says that it is master, and others have what it lacks: writes fail until they agree or one is resolved"
 	case m.state == Ambiguous:
 		return "two servers are master and nothing proves which: writes fail until one is resolved"
+	case m.forbidden != "" && m.o.Mode != Local:
+		return m.fallen() + map[Mode]string{Sentinel: "; Sentinel decides who takes its place", Observe: "; this proxy only watches who takes its place"}[m.o.Mode]
 	case m.forbidden != "" && m.state != Stuck:
-		return "the master is dead and nothing is done: " + m.forbidden
+		return m.fallen() + " and nothing is done: " + m.forbidden
 	case m.forbidden != "":
 		return "the master is dead, nobody could be promoted, and nothing is done: " + m.forbidden
 	case m.state == Stuck && !m.awaited(m.member(m.master)):
@@ -134,16 +137,47 @@ func (m *Machine) plight() string {
 	return m.predicament()
 }
 
+// wayBack says that the old master is to be started again, and what with while replicas would copy it by themselves.
+func (m *Machine) wayBack() string {
+	b := m.member(m.master)
+	if b == nil || !slices.ContainsFunc(m.members, func(r *member) bool { return r != b && r.repl.Replica && m.memberAt(r.repl.Master) == b }) {
+		return "start the old master again, or a server that has its data"
+	}
+	return "start the old master again, if it keeps its data on disk, or a server that has them (whoever follows " + b.Addr +
+		" still copies whatever comes up there, nothing at all as well: if it may have lost anything, first REPLICAOF 192.0.2.1 1 at its replicas)"
+}
+
+// hindrance returns what forbids this process a failover that it would begin now, "" when nothing does, or somebody else decides.
+func (m *Machine) hindrance() string {
+	if m.o.Mode == Local && (m.state == Suspect || m.state == Stuck || m.state == Healthy) {
+		return m.forbidden
+	}
+	return ""
+}
+
+// fallen says what has become of a master that is not to go on as one.
+func (m *Machine) fallen() string {
+	switch b := m.member(m.master); {
+	case m.isReplica(b):
+		return "the master is a replica of " + b.repl.Master
+	case m.isMaster(b) && (m.replaced(b) || m.awaited(b)):
+		return "the master has come back without all that it had"
+	case b != nil && (m.fresh(b) || b.fault.Alive()):
+		return "the master answers and takes no writes"
+	}
+	return "the master is dead"
+}
+
 // way says what happens by itself in such a group, and what an operator can do.
 func (m *Machine) way() string {
 	b := m.member(m.master)
-	by := "start the old master again, or a server that has its data; or "
+	by := m.wayBack() + "; or "
 	switch {
 	case m.outsider() != "":
 		by = fmt.Sprintf("add it to group %s in the file and reload; or ", m.group)
 	case m.state == Ambiguous:
 		by = "compare their data; "
-	case m.state != Suspect || m.forbidden != "":
+	case m.state != Suspect || m.forbidden != "" && m.o.Mode == Local:
 	case m.o.Mode == Observe:
 		by = "whoever decides has to make another one master, and it is followed; or "
 	case m.o.Mode == Sentinel:

@@ -13,7 +13,9 @@ func (w *world) reported(t Transition) {
 	switch {
 	case t.Loss >= 0:
 		loss = fmt.Sprintf(" (loss %d)", t.Loss)
-	case t.Lossy || t.Publishes():
+	case t.Least > 0:
+		loss = fmt.Sprintf(" (loss %d at least)", t.Least)
+	case t.Costs():
 		loss = " (loss unknown)"
 	}
 	w.say("%v -> %v: %s: %s%s", t.From, t.To, t.What, t.Why, loss)
