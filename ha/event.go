@@ -71,6 +71,7 @@ type Transition struct {
 	Reason Reason // with Addr: why
 	Cause  string // with Addr: the last error's text; "" when there was an answer
 
+	noted    uint64               // the how manieth it is
 	Time     time.Time            // At on the calendar; filled in by the driver
 	Failover *failover.Transition // what the group's failover machine reports; nil: it is not from there
 	Loud     bool                 // with Failover: it is a warning in every state

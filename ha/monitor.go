@@ -36,8 +36,9 @@ type Monitor struct {
 	ctx     context.Context // of Run; nil before it
 	running sync.WaitGroup  // the watch goroutines; none is added once ctx has ended
 
-	servers   journal // what detectors report
-	decisions journal // what failover machines report, which come seldom and must not be swept away
+	servers   journal       // what detectors report
+	noted     atomic.Uint64 // how many of both there were
+	decisions journal       // what failover machines report, which come seldom and must not be swept away
 }
 
 // A journal is the newest transitions.
@@ -218,7 +219,7 @@ func (m *Monitor) Change(pool string, change func(*shard.Table) *shard.Table) bo
 
 // note logs a transition and keeps it for Events.
 func (m *Monitor) note(t Transition) {
-	t.Time = time.Now().Add(time.Duration(t.At - perf.Now()))
+	t.Time, t.noted = time.Now().Add(time.Duration(t.At-perf.Now())), m.noted.Add(1)
 	if t.Failover != nil {
 		level := weigh(t.Failover)
 		if t.Loud {
@@ -255,8 +256,11 @@ func (t *Transition) decisionKeys() []any {
 	if f.Why != "" {
 		keys = append(keys, "why", f.Why)
 	}
-	if f.Loss > 0 || f.Loss < 0 && (f.Lossy || f.Publishes()) {
+	if f.Costs() {
 		keys = append(keys, "lost_bytes", f.Loss)
+	}
+	if f.Least > 0 {
+		keys = append(keys, "least_lost_bytes", f.Least)
 	}
 	return keys
 }

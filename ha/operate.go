@@ -56,7 +56,12 @@ func (m *Monitor) Groups() []GroupStatus {
 // oldest first.
 func (m *Monitor) Events() []Transition {
 	all := append(m.servers.all(), m.decisions.all()...)
-	slices.SortStableFunc(all, func(a, b Transition) int { return cmp.Compare(a.At, b.At) })
+	slices.SortFunc(all, func(a, b Transition) int { return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.noted, b.noted)) })
+	for i := 1; i < len(all); i++ { // each was told on its own what time it is
+		if all[i].Time.Before(all[i-1].Time) {
+			all[i].Time = all[i-1].Time
+		}
+	}
 	return all
 }
 

@@ -17,7 +17,7 @@ var remedies = map[string]string{
 	"unsynced":     "it has not had its master's data since it was started: when that has not begun within its master's repl-diskless-sync-delay (5 s) see in both logs why",
 	"stale-link":   "see why it has no link to its master: the network, masterauth, or requirepass",
 	"wrong-role":   "if it should be a replica here make it one (REPLICAOF), or take it out of the group in the file",
-	"wrong-master": "have it follow the group's master (REPLICAOF), or take it out of the group in the file",
+	"wrong-master": "if it follows another server have it follow the group's master (REPLICAOF), or take it out of the group in the file; if it follows that one, what that has come back with is not what the group had, and it serves when that is believed",
 	"writable":     "CONFIG SET replica-read-only yes",
 	"auth-failed":  "let server_user and server_password of the pool be what the server asks for (ACL LIST, requirepass)",
 	"busy":         "wait for the script, or end it there: SCRIPT KILL, or FUNCTION KILL",

@@ -271,6 +271,8 @@ func (e *eventLine) text() string {
 	switch {
 	case e.Lost > 0:
 		line += fmt.Sprintf("; %d bytes of the old master's stream are lost", e.Lost)
+	case e.Least > 0:
+		line += fmt.Sprintf("; at least %d bytes of the old master's stream are lost, how many more is not known", e.Least)
 	case e.Lost < 0:
 		line += "; how many bytes of the old master's stream are lost is not known"
 	}

@@ -164,8 +164,8 @@ func lineOf(t ha.Transition) eventLine {
 	case f != nil:
 		e.What, e.Why = f.What, f.Why
 		e.From, e.To = f.From.String(), f.To.String()
-		if f.Publishes() || f.Loss > 0 || f.Lossy {
-			e.Lost = f.Loss
+		if f.Costs() {
+			e.Lost, e.Least = f.Loss, f.Least
 		}
 	case t.Addr != "":
 		e.From, e.To = t.From.String(), t.To.String()

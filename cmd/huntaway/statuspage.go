@@ -101,8 +101,9 @@ type eventLine struct {
 	From   string    `json:"from,omitempty"`   // the state that was left
 	To     string    `json:"to,omitempty"`     // the state that was entered
 	What   string    `json:"what"`
-	Why    string    `json:"why,omitempty"`        // the evidence
-	Lost   int64     `json:"lost_bytes,omitempty"` // of the old master's stream, at most; -1: unknown
+	Why    string    `json:"why,omitempty"`              // the evidence
+	Lost   int64     `json:"lost_bytes,omitempty"`       // of the old master's stream, at most; -1: unknown
+	Least  int64     `json:"least_lost_bytes,omitempty"` // with -1: so many in any case; absent: nothing is known of that
 }
 
 // An eventPage is what GET /events answers.

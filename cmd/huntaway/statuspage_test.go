@@ -244,6 +244,10 @@ func TestEventLines(t *testing.T) {
 		From: failover.Verifying, To: failover.Settling, What: "published b", Why: "it took a write", Loss: 12}})
 	unknown := lineOf(ha.Transition{What: "failover", Pool: "p", Group: "g", Failover: &failover.Transition{
 		From: failover.Healthy, To: failover.Healthy, What: "a is back", Loss: -1, Lossy: true}})
+	least := lineOf(ha.Transition{What: "failover", Pool: "p", Group: "g", Failover: &failover.Transition{
+		From: failover.Verifying, To: failover.Settling, What: "published b", Loss: -1, Lossy: true, Least: 7}})
+	found := lineOf(ha.Transition{What: "failover", Pool: "p", Group: "g", Failover: &failover.Transition{
+		From: failover.Following, To: failover.Settling, What: "b is master", Loss: -1, Found: true}})
 	server := lineOf(ha.Transition{What: "server", Pool: "p", Group: "g", Addr: "a:1", From: ha.In, To: ha.Out, Reason: ha.ReasonDown, Cause: "refused"})
 	ring := lineOf(ha.Transition{What: "ejected", Pool: "p", Group: "g"})
 	for _, c := range []struct {
@@ -252,6 +256,8 @@ func TestEventLines(t *testing.T) {
 	}{
 		{group, "p/g  verifying -> settling  published b (it took a write); 12 bytes of the old master's stream are lost"},
 		{unknown, "p/g  healthy -> healthy  a is back; how many bytes of the old master's stream are lost is not known"},
+		{least, "p/g  verifying -> settling  published b; at least 7 bytes of the old master's stream are lost, how many more is not known"},
+		{found, "p/g  following -> settling  b is master"},
 		{server, "p/g  a:1  in -> out  server (down: refused)"},
 		{ring, "p/g  ejected"},
 	} {
