@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"huntaway/ha/failover"
+	"huntaway/perf"
 )
 
 // TestDecisionLog: what was lost is told where a master is published, or when it is known to be
@@ -51,8 +52,8 @@ func TestDecisionLog(t *testing.T) {
 	}
 }
 
-// TestOdditiesAreLoud: what a client does to the monitors' keys is a warning, once a minute however often
-// it is found and in whatever words, and an alarm in the newest ones.
+// TestOdditiesAreLoud: what a client does to the monitors' keys is a warning, once a minute for each of them however
+// often it is found and in whatever words, and an alarm in the newest ones; either says how often.
 func TestOdditiesAreLoud(t *testing.T) {
 	var out bytes.Buffer
 	m := NewMonitor(Options{Logger: slog.New(slog.NewTextHandler(&out, nil))})
@@ -63,15 +64,35 @@ func TestOdditiesAreLoud(t *testing.T) {
 		w.wonder(s, oddity{key: "a", text: fmt.Sprint("a is odd ", i)})
 		w.wonder(s, oddity{key: "b", text: fmt.Sprint("b is odd ", i)})
 	}
-	if got := strings.Count(out.String(), "\n"); got != 1 || !strings.Contains(out.String(), "level=WARN ") || !strings.Contains(out.String(), "a is odd 0") {
-		t.Errorf("got %d lines, %.300q; want one warning", got, out.String())
+	if got := strings.Count(out.String(), "\n"); got != 2 || strings.Count(out.String(), "level=WARN ") != 2 || !strings.Contains(out.String(), "a is odd 0\"") || !strings.Contains(out.String(), "b is odd 0\"") {
+		t.Errorf("got %d lines, %.300q; want a warning of each", got, out.String())
 	}
-	if len(s.odd) != 2 || s.odd[0].text != "a is odd 999" || s.odd[1].text != "b is odd 999" {
+	if len(s.odd) != 2 || s.odd[0].told() != "a is odd 999; the last of 1000 such changes" || s.odd[1].told() != "b is odd 999; the last of 1000 such changes" {
 		t.Errorf("got the alarms %+v; want the newest of both", s.odd)
 	}
-	s.oddNote -= oddFor + 1
+	s.odd[0].notedAt -= oddFor + 1
 	w.wonder(s, oddity{key: "a", text: "a is odd"})
-	if got := strings.Count(out.String(), "\n"); got != 2 {
-		t.Errorf("got %d lines after a minute; want another one", got)
+	if got := strings.Count(out.String(), "\n"); got != 3 || !strings.Contains(out.String(), "a is odd; the last of 1001 such changes") {
+		t.Errorf("got %d lines after a minute; want another one, which says how many there were", got)
+	}
+}
+
+// TestEventsAsTheyWereNoted: what has happened in the same moment stands among the events in the order in which it was noted, with
+// times that never go back.
+func TestEventsAsTheyWereNoted(t *testing.T) {
+	m := NewMonitor(Options{Logger: slog.New(slog.DiscardHandler)})
+	at := perf.Now()
+	for i := range 40 {
+		tr := Transition{At: at, What: fmt.Sprint(i), Addr: "a:1"}
+		if i%3 != 0 {
+			tr.Failover = &failover.Transition{}
+		}
+		m.note(tr)
+	}
+	all := m.Events()
+	for i, e := range all {
+		if e.What != fmt.Sprint(i) || i > 0 && e.Time.Before(all[i-1].Time) {
+			t.Fatalf("got %s at %v in place %d; want them as they were noted", e.What, e.Time, i)
+		}
 	}
 }

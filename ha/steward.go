@@ -29,8 +29,7 @@ type steward struct {
 	asking   bool     // that is under way
 	lacking  []string // the lines about those that are missing
 
-	odd     []oddity // what looks have found lately that no monitor has written
-	oddNote int64    // when that was last noted; 0: never
+	odd []oddity // what looks have found lately that no monitor has written, the newest of each key
 }
 
 // An oddity is that a key that monitors write is not as one has left it.
@@ -38,9 +37,19 @@ type oddity struct {
 	key, text string
 	mark      uint64 // of a mark: the epoch that it names, 0: none
 	at        int64  // when it was last found
+	notedAt   int64  // when one of that key was last noted
+	since     int    // how many of that key were found since, that one included
 }
 
-// oddFor is how long an oddity is an alarm, and how long at least from one line about any to the next:
+// told words an oddity, and that it is the last of several.
+func (o *oddity) told() string {
+	if o.since < 2 {
+		return o.text
+	}
+	return fmt.Sprintf("%s; the last of %d such changes", o.text, o.since)
+}
+
+// oddFor is how long an oddity is an alarm, and how long at least from one line about a key to the next:
 // clients cause them, and may do so without end.
 const oddFor = int64(time.Minute)
 
@@ -169,16 +178,23 @@ func (w *watch) remarked(group, what, why string) Transition {
 	return Transition{At: t.At, What: "failover", Pool: w.o.Name, Group: group, Failover: &t}
 }
 
-// wonder makes an oddity an alarm for a while, and notes it if none was noted for as long.
+// wonder makes an oddity an alarm for a while, and notes it if none of that key was noted for as long.
 func (w *watch) wonder(s *steward, o oddity) {
 	o.at = perf.Now()
-	s.odd = append(slices.DeleteFunc(s.odd, func(was oddity) bool { return was.key == o.key }), o)
-	if s.oddNote == 0 || o.at-s.oddNote > oddFor {
-		s.oddNote = o.at
-		t := w.remarked(s.group, o.text, "clients can write that key, and somebody has")
+	for _, was := range s.odd {
+		if was.key == o.key {
+			o.notedAt, o.since = was.notedAt, was.since
+		}
+	}
+	o.since++
+	loud := o.notedAt == 0 || o.at-o.notedAt > oddFor
+	if loud {
+		t := w.remarked(s.group, o.told(), "clients can write that key, and somebody has")
 		t.Loud = true
 		w.note(t)
+		o.notedAt, o.since = o.at, 1
 	}
+	s.odd = append(slices.DeleteFunc(s.odd, func(was oddity) bool { return was.key == o.key }), o)
 }
 
 // inherit takes over the stewards of the watch that w replaces: what their machines know, and
@@ -352,7 +368,7 @@ func (w *watch) groupStatus(g *shard.Group, servers []ServerStatus, now int64) G
 		st.Alarms = append(slices.Clone(s.lacking), st.Alarms...) // they may be why of the others
 		for _, o := range s.odd {
 			if now-o.at <= oddFor {
-				st.Alarms = append(st.Alarms, o.text)
+				st.Alarms = append(st.Alarms, o.told())
 			}
 		}
 	} else {
