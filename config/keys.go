@@ -217,7 +217,7 @@ var failoverRows = []row{
 		doc: "With local: likewise one whose port refuses connections."},
 	{name: "down_misconf", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.DownMisconf }),
 		least: int64(time.Second), initial: "10s", when: onReload,
-		doc: "With local: a master that answers MISCONF (it cannot save its data and takes no writes) for so long is given up, if a replica is better off."},
+		doc: "With local: a master that answers MISCONF (it cannot save its data and takes no writes) for so long is given up, if a replica is better off. It becomes a replica then, and Redis ends a replica that cannot save, at the next write that it is sent, unless replica-ignore-disk-write-errors is yes."},
 	{name: "down_busy", kind: kindDuration, at: ofPool(func(p *Pool) any { return &p.DownBusy }),
 		initial: "0s", when: onReload,
 		doc: "With local: likewise one that answers BUSY (it runs a script). 0s: never."},

@@ -15,6 +15,7 @@ type ProfilePool struct {
 	Groups         []shard.Group // as configured: addresses and roles
 	Access         Access        // as the monitor has it
 	DownAfter      time.Duration // a master silent for so long is dead
+	DownMisconf    time.Duration // one that cannot save its data for so long is given up; 0 where nobody has set that
 	HoldTimeout    time.Duration // how long writes wait for a master
 	ConfigRewrite  bool          // the monitor will ask for CONFIG REWRITE
 	Sentinels      []string      // host:port each

@@ -52,7 +52,7 @@ func judged(n int, spoil func(g *shard.Group, all []*testimony)) []Finding {
 	if spoil != nil {
 		spoil(g, all)
 	}
-	j := &judgement{pool: &ProfilePool{Name: "p", Mode: "local", DownAfter: 5 * time.Second}, same: asIs, named: byAddress}
+	j := &judgement{pool: &ProfilePool{Name: "p", Mode: "local", DownAfter: 5 * time.Second, DownMisconf: 3 * time.Second}, same: asIs, named: byAddress}
 	j.group(g, all)
 	j.alike([][]*testimony{all})
 	return j.found
@@ -131,6 +131,8 @@ func TestProfileFinds(t *testing.T) {
 			delete(all[0].conf, "busy-reply-threshold")
 			all[0].conf["lua-time-limit"] = "5000"
 		}, Doubtful, "10.0.0.1:6379", "lua-time-limit", "lua-time-limit 3000"},
+		{"an end of replicas that cannot save", conf(1, "replica-ignore-disk-write-errors", "no"), Doubtful, "10.0.0.2:6379",
+			"ignore-disk-write-errors", "replica-ignore-disk-write-errors yes"},
 		{"no keepalive", conf(0, "tcp-keepalive", "0"), Doubtful, "10.0.0.1:6379", "tcp-keepalive", "tcp-keepalive 30"},
 		{"a small buffer for replicas", conf(0, "client-output-buffer-limit", "normal 0 0 0 slave 1048576 0 0 pubsub 0 0 0"), Doubtful,
 			"10.0.0.1:6379", "client-output-buffer-limit", "'replica 268435456 67108864 60'"},

@@ -27,6 +27,7 @@ var norms = []norm{
 	{"repl-timeout", "", always("10"), between(5, 30), "a replica gives a silent master up after it, in seconds", replicated},
 	{"repl-backlog-size", "", always("67108864"), atLeast, "what a replica misses in a failover must be in the backlog, or it copies everything: 60 seconds of writes, at least 64 MiB", replicated},
 	{"replica-read-only", "slave-read-only", always("yes"), same, "what is written to a replica is lost, and nobody is told", replicated},
+	{"replica-ignore-disk-write-errors", "", always("yes"), same, "a master that is given up because it cannot save (down_misconf) becomes a replica, and Redis ends a replica that cannot save at the next write that it is sent; yes: it goes on, with what it copies in memory alone", abandoned},
 	{"busy-reply-threshold", "lua-time-limit", wantBusy, between(1, 3000), "a server in a long script says BUSY after so many milliseconds; until then it looks dead", decided},
 	{"tcp-keepalive", "", always("30"), between(1, 60), "connections of clients and replicas that died without a word are found after so many seconds", anyway},
 	{"client-output-buffer-limit", "", wantReplicaBuffer, replicaBuffer, "a replica that falls behind by less must not be cut off", replicated},
@@ -41,6 +42,9 @@ func replicated(_ *ProfilePool, n int) bool { return n > 1 }
 func decided(p *ProfilePool, n int) bool    { return n > 1 && p.decided() }
 func protected(p *ProfilePool, n int) bool  { return n > 2 && p.decided() }
 func anyway(*ProfilePool, int) bool         { return true }
+
+// abandoned is where a master is given up for want of a disk.
+func abandoned(p *ProfilePool, n int) bool { return n > 1 && p.Mode == "local" && p.DownMisconf > 0 }
 
 // What is wanted.
 

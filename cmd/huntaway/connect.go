@@ -54,6 +54,14 @@ func checkServers(cmd *cobra.Command, file, format string) error {
 	return nil
 }
 
+// chosen returns d, 0 when it is what a file has that does not name it.
+func chosen(d, initial time.Duration) time.Duration {
+	if d == initial {
+		return 0
+	}
+	return d
+}
+
 // profileOf asks the servers of all pools.
 func profileOf(ctx context.Context, cfg *config.Config) (found []ha.Finding, err error) {
 	for i := range cfg.Pools {
@@ -65,7 +73,7 @@ func profileOf(ctx context.Context, cfg *config.Config) (found []ha.Finding, err
 		found = append(found, ha.Profile(ctx, ha.ProfilePool{
 			Name: p.Name, Mode: p.Failover, Groups: table.Groups,
 			Access:    ha.Access{User: p.ServerUser, Password: p.ServerPassword.Reveal(), Timeout: connectTime},
-			DownAfter: p.DownAfter, HoldTimeout: p.HoldTimeout, ConfigRewrite: p.ConfigRewrite,
+			DownAfter: p.DownAfter, DownMisconf: chosen(p.DownMisconf, 10*time.Second), HoldTimeout: p.HoldTimeout, ConfigRewrite: p.ConfigRewrite,
 			Sentinels:      p.Sentinels,
 			SentinelAccess: ha.Access{User: p.SentinelUser, Password: p.SentinelPassword.Reveal(), Timeout: connectTime},
 		})...)
