@@ -91,7 +91,7 @@ func TestEventsAsTheyWereNoted(t *testing.T) {
 	}
 	all := m.Events()
 	for i, e := range all {
-		if e.What != fmt.Sprint(i) || i > 0 && e.Time.Before(all[i-1].Time) {
+		if e.What != fmt.Sprint(i) || i > 0 && e.Time.UTC().Before(all[i-1].Time.UTC()) {
 			t.Fatalf("got %s at %v in place %d; want them as they were noted", e.What, e.Time, i)
 		}
 	}

@@ -219,7 +219,7 @@ func (m *Monitor) Change(pool string, change func(*shard.Table) *shard.Table) bo
 
 // note logs a transition and keeps it for Events.
 func (m *Monitor) note(t Transition) {
-	t.Time, t.noted = time.Now().Add(time.Duration(t.At-perf.Now())), m.noted.Add(1)
+	t.Time, t.noted = time.Now().Add(time.Duration(t.At-perf.Now())).Round(0), m.noted.Add(1) // of the calendar alone
 	if t.Failover != nil {
 		level := weigh(t.Failover)
 		if t.Loud {
