@@ -138,7 +138,7 @@ func (s *survey) look(ctx context.Context) {
 func (s *survey) complain(err error) {
 	if !s.failing {
 		s.failing = true
-		s.note(Transition{At: perf.Now(), Pool: s.o.Name, What: "cluster not surveyed", Cause: err.Error()})
+		s.note(Transition{At: perf.Now(), Pool: s.o.Name, What: "cluster not surveyed", Cause: err.Error(), Loud: true})
 	}
 }
 

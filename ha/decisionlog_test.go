@@ -16,7 +16,7 @@ import (
 func TestDecisionLog(t *testing.T) {
 	for _, c := range []struct {
 		from, to failover.State
-		loss     int64  // -2 for a lossy -1
+		loss     int64  // -2 for a lossy -1, -3 for an alarm
 		want     string // the level, then lost_bytes with its value or "-"
 	}{
 		{failover.Healthy, failover.Suspect, -1, "WARN -"},
@@ -30,6 +30,9 @@ func TestDecisionLog(t *testing.T) {
 		{failover.Settling, failover.Healthy, -1, "INFO -"},
 		{failover.Healthy, failover.Healthy, 7, "WARN lost_bytes=7"},
 		{failover.Healthy, failover.Healthy, -2, "WARN lost_bytes=-1"},
+		{failover.Suspect, failover.Suspect, -1, "INFO -"},
+		{failover.Healthy, failover.Healthy, -3, "WARN -"},
+		{failover.Stuck, failover.Stuck, -3, "WARN -"},
 		{failover.Healthy, failover.Draining, -1, "INFO -"},
 		{failover.Draining, failover.Handing, -1, "INFO -"},
 		{failover.Handing, failover.Verifying, -1, "INFO -"},
@@ -40,7 +43,7 @@ func TestDecisionLog(t *testing.T) {
 		var out bytes.Buffer
 		m := NewMonitor(Options{Logger: slog.New(slog.NewTextHandler(&out, nil))})
 		m.note(Transition{What: "failover", Failover: &failover.Transition{From: c.from, To: c.to, What: "it",
-			Loss: max(c.loss, -1), Lossy: c.loss == -2}})
+			Loss: max(c.loss, -1), Lossy: c.loss == -2, Alarm: c.loss == -3}})
 		level, lost, _ := strings.Cut(c.want, " ")
 		said := "-"
 		if _, after, found := strings.Cut(strings.TrimSpace(out.String()), "lost_bytes="); found {

@@ -74,7 +74,7 @@ type Transition struct {
 	noted    uint64               // the how manieth it is
 	Time     time.Time            // At on the calendar; filled in by the driver
 	Failover *failover.Transition // what the group's failover machine reports; nil: it is not from there
-	Loud     bool                 // with Failover: it is a warning in every state
+	Loud     bool                 // without Addr and Failover: somebody should look at it
 }
 
 // String returns the transition as one line of a script's answer.

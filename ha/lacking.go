@@ -47,9 +47,7 @@ func (w *watch) learnt(s *steward, lacking []string) {
 	s.asking = false
 	for _, line := range lacking {
 		if !slices.Contains(s.lacking, line) {
-			t := w.remarked(s.group, "a right is missing that failovers need", line)
-			t.Loud = true
-			w.note(t)
+			w.remark(s.group, "a right is missing that failovers need", line)
 		}
 	}
 	s.lacking = lacking

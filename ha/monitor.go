@@ -221,20 +221,25 @@ func (m *Monitor) Change(pool string, change func(*shard.Table) *shard.Table) bo
 func (m *Monitor) note(t Transition) {
 	t.Time, t.noted = time.Now().Add(time.Duration(t.At-perf.Now())).Round(0), m.noted.Add(1) // of the calendar alone
 	if t.Failover != nil {
-		level := weigh(t.Failover)
-		if t.Loud {
-			level = slog.LevelWarn
-		}
-		m.log.Log(context.Background(), level, t.What, t.decisionKeys()...)
+		m.log.Log(context.Background(), t.level(), t.What, t.decisionKeys()...)
 		m.decisions.add(t)
 		return
 	}
-	level := slog.LevelInfo
-	if t.To == Out || t.To == Suspect || t.What == ejectedText {
-		level = slog.LevelWarn
-	}
-	m.log.Log(context.Background(), level, t.What, t.keys()...)
+	m.log.Log(context.Background(), t.level(), t.What, t.keys()...)
 	m.servers.add(t)
+}
+
+// level returns how loud a transition is.
+func (t *Transition) level() slog.Level {
+	switch {
+	case t.Loud:
+		return slog.LevelWarn
+	case t.Failover != nil:
+		return weigh(t.Failover)
+	case t.Addr != "" && (t.To == Out || t.To == Suspect), t.What == ejectedText:
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
 }
 
 // keys returns what the log says of a change of a server or a ring.
@@ -267,12 +272,14 @@ func (t *Transition) decisionKeys() []any {
 
 // weigh returns how loud a decision is: what leads to service is information, what leads away
 // from it, or costs data, is a warning. The steps of a switchover are information, down to its
-// end.
+// end. Where no state changes the state says nothing of what happened in it.
 func weigh(f *failover.Transition) slog.Level {
 	switch {
 	case f.Loss > 0 || f.Lossy:
 		return slog.LevelWarn
-	case f.From == failover.Handing && f.To == failover.Verifying:
+	case f.From == f.To && f.Alarm:
+		return slog.LevelWarn
+	case f.From == f.To, f.From == failover.Handing && f.To == failover.Verifying:
 		return slog.LevelInfo
 	}
 	switch f.To {

@@ -194,11 +194,8 @@ func (s *sentinels) complainOnce(key, group, odd, who string) {
 	s.tell("sentinels are not in order", group, who+odd)
 }
 
-// tell notes a change. Its To is what makes the log's line a warning.
+// tell notes a change.
 func (s *sentinels) tell(what, group, cause string) {
-	t := Transition{At: perf.Now(), What: what, Pool: s.o.Name, Group: group, Cause: cause, To: Suspect}
-	if strings.HasSuffix(what, "again") || strings.HasSuffix(what, "answers") {
-		t.To = In
-	}
-	s.note(t)
+	well := strings.HasSuffix(what, "again") || strings.HasSuffix(what, "answers")
+	s.note(Transition{At: perf.Now(), What: what, Pool: s.o.Name, Group: group, Cause: cause, Loud: !well})
 }

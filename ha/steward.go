@@ -157,25 +157,19 @@ func (w *watch) install(s *steward) {
 		why = fmt.Sprintf("%s; if %s is another group's, end this process, take it away and start again: it is held against the servers", intent.Master, w.vault.path(s.group))
 	}
 	if what != "" {
-		t := w.remarked(s.group, what, why)
-		t.Loud = true
-		w.note(t)
+		w.remark(s.group, what, why)
 	}
 	s.machine = failover.New(w.o.Failover, layout, intent, perf.Now())
 }
 
-// remark notes something about a group that its machine did not say.
+// remark notes something about a group that its machine did not say, and that somebody should look at.
 func (w *watch) remark(group, what, why string) {
-	w.note(w.remarked(group, what, why))
-}
-
-func (w *watch) remarked(group, what, why string) Transition {
-	t := failover.Transition{At: perf.Now(), What: what, Why: why, Loss: 0}
+	t := failover.Transition{At: perf.Now(), What: what, Why: why, Alarm: true}
 	if s := stewardOf(w.stewards, group); s != nil && s.machine != nil {
 		t.From = s.machine.Status().State
 		t.To = t.From
 	}
-	return Transition{At: t.At, What: "failover", Pool: w.o.Name, Group: group, Failover: &t}
+	w.note(Transition{At: t.At, What: "failover", Pool: w.o.Name, Group: group, Failover: &t})
 }
 
 // wonder makes an oddity an alarm for a while, and notes it if none of that key was noted for as long.
@@ -189,9 +183,7 @@ func (w *watch) wonder(s *steward, o oddity) {
 	o.since++
 	loud := o.notedAt == 0 || o.at-o.notedAt > oddFor
 	if loud {
-		t := w.remarked(s.group, o.told(), "clients can write that key, and somebody has")
-		t.Loud = true
-		w.note(t)
+		w.remark(s.group, o.told(), "clients can write that key, and somebody has")
 		o.notedAt, o.since = o.at, 1
 	}
 	s.odd = append(slices.DeleteFunc(s.odd, func(was oddity) bool { return was.key == o.key }), o)

@@ -104,6 +104,7 @@ type Transition struct {
 	Lossy bool  // with Loss -1: some are lost, or may be, and Why says what is known of it
 	Least int64 // likewise, so many at least; 0: nothing is known of that
 	Found bool  // who is published took nobody's place, as far as is known: nothing is known to be lost by it
+	Alarm bool  // with To equal to From: somebody should look at it; without it such a note is information
 }
 
 // Publishes tells whether the transition is that to a newly published master.

@@ -66,7 +66,7 @@ func (m *Machine) expel(b, same *member) {
 	if m.copying == b.ID {
 		m.copying = -1
 	}
-	m.note(b.Addr+" is "+same.Addr+" under another name and is left out", "both answer as the process "+b.repl.RunID+"; "+m.adviceOnAlias())
+	m.warn(b.Addr+" is "+same.Addr+" under another name and is left out", "both answer as the process "+b.repl.RunID+"; "+m.adviceOnAlias())
 }
 
 // admit makes an alias a member again.

@@ -129,7 +129,7 @@ func (m *Machine) decide(c cause, why string) {
 func (m *Machine) plan(why string) {
 	if !m.planned {
 		m.planned = true
-		m.note("dry run: would promote "+m.name(m.bestGuess()), why)
+		m.warn("dry run: would promote "+m.name(m.bestGuess()), why)
 	}
 }
 
@@ -200,5 +200,5 @@ func (m *Machine) reachable() (n int) {
 func (m *Machine) latch(why string) {
 	m.intent.Latched = why
 	m.save()
-	m.note("automatic failover is off until it is released", why)
+	m.warn("automatic failover is off until it is released", why)
 }

@@ -36,7 +36,7 @@ func (m *Machine) trust(b *member, why string) {
 
 // disputed says that b is not believed.
 func disputed(b *member, why string) Transition {
-	return Transition{What: b.Addr + " says that it is master, and others have what it lacks", Why: why, Loss: -1}
+	return Transition{What: b.Addr + " says that it is master, and others have what it lacks", Why: why, Loss: -1, Alarm: true}
 }
 
 // contradictors returns the replicas that answer and have data that b, who says that it is master, lacks or may lack, and

@@ -55,7 +55,7 @@ func (m *Machine) noteSaving(b *member) {
 		return
 	}
 	if b.saidUnsaving = cannot; cannot {
-		m.note(b.Addr+" "+cannotSave, m.withoutSaving(b))
+		m.warn(b.Addr+" "+cannotSave, m.withoutSaving(b))
 	} else {
 		m.note(b.Addr+" can save its data again", "")
 	}

@@ -35,7 +35,7 @@ func (m *Machine) rewritten(a await, ev Event) {
 	case ev.Err != nil && m.round.misfiled < misfiledMost:
 		m.round.misfiled, m.round.refileAt = m.round.misfiled+1, m.now+retryEvery
 	case ev.Err != nil:
-		m.note("the file of "+m.name(a.server)+" may say what it was before the switchover", ev.Err.Error())
+		m.warn("the file of "+m.name(a.server)+" may say what it was before the switchover", ev.Err.Error())
 	case a.target < 0 && a.server == m.master && m.round.handed && m.member(m.round.from) != nil:
 		m.rewrite(m.round.from, m.master)
 	}

@@ -255,7 +255,7 @@ func (m *Machine) acknowledge(ev Event) {
 			m.refuse(why)
 			return
 		}
-		m.note(m.name(m.heir.id)+" is followed although its data are not the group's", why+"; "+m.heir.why)
+		m.warn(m.name(m.heir.id)+" is followed although its data are not the group's", why+"; "+m.heir.why)
 		m.remarks = append(m.remarks, m.name(m.heir.id)+" became master with data of another lineage")
 	}
 	if why := m.contested(); why != "" {
@@ -469,6 +469,6 @@ func (m *Machine) ignore(ev Event, why string) {
 	late := m.announced.ahead != 0 && m.now-m.announced.ahead < pardonFor
 	if this := (announced{ev.Addr, ev.Epoch}); m.announced.ignored != this && !late {
 		m.announced.ignored = this
-		m.note("the arbiter's word for "+ev.Addr+" is ignored", why)
+		m.warn("the arbiter's word for "+ev.Addr+" is ignored", why)
 	}
 }

@@ -52,7 +52,7 @@ func (m *Machine) disbelieves(mark uint64) bool {
 func (m *Machine) leave(b *member) {
 	if by := b.repl.Master; by != b.leftTo && m.memberAt(by) != nil {
 		b.leftTo = by
-		m.note(fmt.Sprintf("%s follows %s, and is left to it", b.Addr, by), m.spellLed(b))
+		m.warn(fmt.Sprintf("%s follows %s, and is left to it", b.Addr, by), m.spellLed(b))
 	}
 }
 

@@ -247,7 +247,7 @@ func (m *Machine) pass(ev Event) {
 	for _, b := range m.members {
 		b.clearEvidence()
 	}
-	m.note("this process stood still; what it has seen counts for nothing", "no event for "+span(gap))
+	m.warn("this process stood still; what it has seen counts for nothing", "no event for "+span(gap))
 }
 
 // take sorts an event to whom it concerns.
@@ -358,8 +358,13 @@ func (m *Machine) name(id int32) string {
 	return "nobody"
 }
 
-// note reports something that changes no state.
+// note reports something that changes no state, and that nobody need look at.
 func (m *Machine) note(what, why string) { m.remark(Transition{What: what, Why: why, Loss: -1}) }
+
+// warn reports something that changes no state, and that somebody should look at.
+func (m *Machine) warn(what, why string) {
+	m.remark(Transition{What: what, Why: why, Loss: -1, Alarm: true})
+}
 
 // noteLossy is note about data that are lost, so many bytes at least; nobody can say how much.
 func (m *Machine) noteLossy(what, why string, least int64) {

@@ -96,7 +96,7 @@ func (m *Machine) noteRefused(a await, ev Event) {
 		by = m.name(a.server) + ": " + words
 	}
 	if by != "" && by != m.tally.refused {
-		m.note(fmt.Sprintf("%s does not take the mark of epoch %d, and is asked again until it does", m.name(a.server), m.epoch), words)
+		m.warn(fmt.Sprintf("%s does not take the mark of epoch %d, and is asked again until it does", m.name(a.server), m.epoch), words)
 	}
 	if by != "" || ev.Err == nil {
 		m.tally.refused, m.tally.barred = by, isBarred(ev.Err)

@@ -247,7 +247,7 @@ func (m *Machine) obeyed(b *member, a await, err error) {
 	switch {
 	case words != "" && words != b.refusal:
 		b.refusal = words
-		m.note(b.Addr+" refuses an order ("+a.op.String()+")", words)
+		m.warn(b.Addr+" refuses an order ("+a.op.String()+")", words)
 	case err == nil:
 		b.refusal = ""
 	}

@@ -38,7 +38,7 @@ func (m *Machine) arbiterFence() {
 		return
 	}
 	m.announced.fencedFor = m.doubtAt
-	m.note("the master is fenced off", "the arbiter may be replacing it")
+	m.warn("the master is fenced off", "the arbiter may be replacing it")
 	for _, id := range []int32{m.master, m.tabled} {
 		m.launch(ofNobody, Action{Kind: Fence, Server: id, Within: fenceTime})
 		if m.tabled == m.master {

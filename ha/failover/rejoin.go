@@ -57,7 +57,7 @@ func (m *Machine) isIdle() bool { return m.stoodDown() && !m.faint }
 // standDown takes that another monitor was heard, and says so when that is news.
 func (m *Machine) standDown(rival string) {
 	if m.rival == "" && m.o.Mode == Local {
-		m.note("another monitor is active, this one promotes nobody", rival)
+		m.warn("another monitor is active, this one promotes nobody", rival)
 	}
 	m.rivalAt, m.rival = m.now, rival
 }
@@ -265,7 +265,7 @@ func (m *Machine) shun(b *member) {
 		return // the alarms say that of the second to the fourth
 	}
 	b.strange, b.again = true, m.now+strangerPause
-	m.note(b.Addr+" holds data of which nothing shows that they are this group's, and is left alone",
+	m.warn(b.Addr+" holds data of which nothing shows that they are this group's, and is left alone",
 		fmt.Sprintf("lineage %s, %d keys, no mark of this group", b.repl.ID, b.mark.Keys))
 }
 

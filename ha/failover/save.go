@@ -64,7 +64,7 @@ func (m *Machine) saved(err error) {
 	} else {
 		s.failed, s.retryAt = s.out, m.now+retryEvery
 		if s.err == nil {
-			m.note("the state file cannot be written", err.Error())
+			m.warn("the state file cannot be written", err.Error())
 		}
 		s.err = err
 	}

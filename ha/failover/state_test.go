@@ -205,3 +205,22 @@ func TestForgedKept(t *testing.T) {
 		}
 	}
 }
+
+// TestUnsavedIsAlarming: that the state file cannot be written is an alarm in whatever state, and that it can be again is none.
+func TestUnsavedIsAlarming(t *testing.T) {
+	m := New(Options{Mode: Local}, Layout{Group: "g", Master: -1, Members: []Member{{ID: 0, Addr: "a"}}}, Intent{}, 1e9)
+	for _, state := range []State{Healthy, Suspect, Stuck} {
+		m.state, m.acts = state, nil
+		m.saved(os.ErrPermission)
+		m.saved(nil)
+		var alarms []bool
+		for _, a := range m.acts {
+			if a.Kind == Report {
+				alarms = append(alarms, a.Transition.Alarm)
+			}
+		}
+		if !slices.Equal(alarms, []bool{true, false}) {
+			t.Errorf("%v: got alarms %v; want one, then its end", state, alarms)
+		}
+	}
+}

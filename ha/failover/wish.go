@@ -172,7 +172,7 @@ func (m *Machine) watchThin() {
 		m.thinSince = m.now
 	case m.now-m.thinSince > thinLag && !m.hushed:
 		m.hushed = true
-		m.note("the master has too few replicas and is held", "self_fence; fewer than half of the others are in step")
+		m.warn("the master has too few replicas and is held", "self_fence; fewer than half of the others are in step")
 		m.hold()
 	}
 }
