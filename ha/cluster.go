@@ -45,7 +45,8 @@ type survey struct {
 	answers chan view            // from those who ask; each waits until it is taken
 	asking  sync.WaitGroup       // their goroutines
 	round   int                  // how many surveys there were
-	alert   bool                 // some master with slots did not answer
+	alert   bool                 // some master with slots did not answer, or has slots that may be nobody's
+	partAt  int64                // since when some slots are found to be nobody's, 0: none are
 	entries map[string]entrance  // by address, those that have answered or failed to
 	failing bool                 // no node answered the last time, and that was told
 	told    string               // what was last told of the cluster; used on the watch's goroutine
@@ -127,11 +128,29 @@ func (s *survey) look(ctx context.Context) {
 		s.complain(err)
 		return
 	}
+	s.settle(&chart.plight)
 	chart.plight.Alarms = append(chart.plight.Alarms, s.strays(views, &chart)...)
 	s.tell(chart.plight)
 	s.failing = false
-	s.alert = chart.silent
+	s.alert = chart.silent || s.partAt != 0
 	s.call(ctx, func() { s.publish(chart) })
+}
+
+// partSettles is for how long slots have to be nobody's before that is said: while they are moved the nodes are told one after the
+// other who has them, and what one says between two of them is no news of a loss.
+const partSettles = int64(time.Second)
+
+// settle leaves out slots that may have an owner in a moment.
+func (s *survey) settle(p *ClusterStatus) {
+	switch now := perf.Now(); {
+	case p.Part == "":
+		s.partAt = 0
+	case s.partAt == 0:
+		s.partAt = now
+		fallthrough
+	case now-s.partAt < partSettles:
+		p.Part = ""
+	}
 }
 
 // complain tells once that the cluster cannot be asked.

@@ -74,27 +74,40 @@ func (a *atlas) merge(views []view) (chart, error) {
 	return c, nil
 }
 
-// leading returns the view in which most of the nodes that answered are listed, of several the
-// one with the highest epoch: a node that was sent away, or belongs to another cluster, lists
-// fewer. nil: none answered.
+// leading returns the view in which most of the nodes that answered are listed, of several one that
+// knows who has slots, then the one with the highest epoch: a node that was sent away, or belongs to
+// another cluster, lists fewer, and where each lists itself alone it has none. nil: none answered.
 func leading(views []view) (lead *view) {
-	most := -1
+	most, id := -1, ""
 	for i := range views {
 		v := &views[i]
 		if v.err != nil {
 			continue
 		}
-		listed := 0
+		listed := 0 // twice as many as are, and one more when some of them have slots
 		for j := range views {
 			if views[j].err == nil && v.nodes[views[j].self.id] != nil {
-				listed++
+				listed += 2
 			}
 		}
-		if listed > most || listed == most && v.top > lead.top {
-			most, lead = listed, v
+		if v.landed() {
+			listed++
+		}
+		if listed > most || listed == most && (v.top > lead.top || v.top == lead.top && v.self.id < id) {
+			most, lead, id = listed, v, v.self.id
 		}
 	}
 	return lead
+}
+
+// landed tells whether the view has somebody with slots.
+func (v *view) landed() bool {
+	for _, n := range v.nodes {
+		if len(n.slots) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // known returns every node of the leading view, in its own words where it answered.

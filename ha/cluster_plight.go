@@ -15,6 +15,7 @@ type ClusterStatus struct {
 	Down    string        // why all requests fail; "": they do not
 	DownFor time.Duration // with Down: for how long
 	Part    string        // why requests for some keys fail; "": they do not
+	Advice  string        // with Down or Part: what ends it
 	Alarms  []string      // what an operator should look at
 	since   int64         // with Down: since when
 }
@@ -66,8 +67,11 @@ func (a *atlas) plight(nodes map[string]*clusterNode, views []view) (p ClusterSt
 			}
 		}
 	}
+	p.Advice = "start the masters that are gone, or a replica of each; redis-cli --cluster check and fix say more"
 	what := fmt.Sprintf("%d of %d slots are served by nobody", unserved, shard.Slots)
 	switch {
+	case a.landless():
+		p.Down, p.Advice = spellLandless(views)
 	case down*2 > answer && unserved > 0:
 		p.Down = "cluster_state is fail, and all requests are refused: " + what
 	case down*2 > answer:
@@ -87,6 +91,25 @@ func (a *atlas) plight(nodes map[string]*clusterNode, views []view) (p ClusterSt
 	}
 	slices.Sort(p.Alarms)
 	return p
+}
+
+// landless tells whether nobody is known to own any slot.
+func (a *atlas) landless() bool { return a.owners == [shard.Slots]claim{} }
+
+// spellLandless says what it means when that is so, and what to do.
+func spellLandless(views []view) (what, advice string) {
+	var all []string
+	for i := range views {
+		if views[i].err == nil {
+			all = append(all, views[i].from)
+		}
+	}
+	slices.Sort(all)
+	what = "has no slots and knows no node that has any: it has left the cluster, or none has been made"
+	if len(all) > 1 {
+		what = "have no slots and know no node that has any: they have left the cluster, or none has been made"
+	}
+	return strings.Join(all, ", ") + " " + what, "put nodes of the right cluster into the file, and reload; or make one (redis-cli --cluster create)"
 }
 
 // An entrance is what became of asking an entry point the last time that it was asked.
@@ -112,7 +135,7 @@ func (s *survey) strays(views []view, c *chart) (alarms []string) {
 		at, asked := s.entries[addr]
 		spoken := slices.Contains(s.atlas.addrs, addr) || slices.ContainsFunc(c.plight.Alarms, func(a string) bool { return strings.HasPrefix(a, addr+", ") })
 		switch {
-		case !asked || spoken:
+		case !asked || spoken || at.id != "" && s.atlas.landless():
 		case at.id == "":
 			alarms = append(alarms, fmt.Sprintf("the entry point %s does not answer, and no node of the cluster is known under that address (%s): put another node into the file", addr, at.err))
 		case s.atlas.names[at.id] == "":

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"huntaway/perf"
 )
 
 // TestClusterPlight: nodes that the cluster has given up, slots that nobody serves and entry points that are no nodes are named,
@@ -28,6 +30,10 @@ func TestClusterPlight(t *testing.T) {
 		{"a master is gone, nobody serves", down(viewOf(t, "1", masterOne, gone(masterTwo))), "cluster_state is fail, and all requests are refused: 8192 of", "", "10.0.0.2:6379, a master, is given up"},
 		{"slots of nobody", down(viewOf(t, "1", masterOne)), "cluster_state is fail, and all requests are refused: 8192 of", "", ""},
 		{"no majority", down(viewOf(t, "1", masterOne, masterTwo)), "by 1 of 1 nodes", "", ""},
+		{"sent away", down(viewOf(t, "9", said{"9", "master", "-", "0", ""})), "10.0.0.9:6379 has no slots and knows no node that has any", "", ""},
+		{"two sent away", down(viewOf(t, "9", said{"9", "master", "-", "0", ""}), viewOf(t, "8", said{"8", "master", "-", "5", ""})),
+			"10.0.0.8:6379, 10.0.0.9:6379 have no slots", "", ""},
+		{"sent away, which keeps its epoch", append(down(viewOf(t, "9", said{"9", "master", "-", "99", ""})), viewOf(t, "1", masterOne, masterTwo)), "", "", ""},
 		{"one of two is cut off", append(down(viewOf(t, "1", masterOne, masterTwo)), viewOf(t, "2", masterOne, masterTwo)), "", "", ""},
 	} {
 		s := newSurvey(PoolOptions{}, nil)
@@ -37,6 +43,24 @@ func TestClusterPlight(t *testing.T) {
 		}
 		if got := strings.Join(p.Alarms, "\n"); (got == "") != (c.says == "") || !strings.Contains(got, c.says) {
 			t.Errorf("%s: got the alarms %q; want %q", c.name, got, c.says)
+		}
+	}
+}
+
+// TestSlotsThatMove: while slots are moved some nodes have heard of it and others have not; that is no loss until it lasts.
+func TestSlotsThatMove(t *testing.T) {
+	s := newSurvey(PoolOptions{}, nil)
+	for _, c := range []struct {
+		part  string
+		lasts int64
+		want  string
+	}{{"4", 0, ""}, {"1", partSettles / 2, ""}, {"", 0, ""}, {"4", partSettles / 2, ""}, {"4", partSettles, "4"}, {"3", 2 * partSettles, "3"}} {
+		if s.partAt != 0 {
+			s.partAt = perf.Now() - c.lasts
+		}
+		p := ClusterStatus{Part: c.part}
+		if s.settle(&p); p.Part != c.want || (s.partAt != 0) != (c.part != "") {
+			t.Errorf("%+v: got %q, since %d; want it told when it has lasted", c, p.Part, s.partAt)
 		}
 	}
 }

@@ -112,6 +112,8 @@ func (j *judgement) clustered(s *testimony) {
 		j.note(Fatal, s, "it is a node of a Redis Cluster", `failover = "cluster": a single node answers MOVED for most keys, and cannot be told whom to follow`, "")
 	case !enabled && j.pool.Mode == "cluster":
 		j.note(Fatal, s, "it is not a node of a Redis Cluster (cluster-enabled no)", `another failover than "cluster", or another server`, "")
+	case enabled && s.assigned == "0":
+		j.note(Fatal, s, "it has no slots and knows no node that has any", "a node of the right cluster in the file: it has left that, or none has been made", s.command("CLUSTER", "NODES"))
 	case enabled && s.cluster != "" && s.cluster != "ok":
 		j.note(Fatal, s, "its cluster's state is "+s.cluster, "ok: some slots are served by nobody, and it refuses requests", s.command("CLUSTER", "NODES"))
 	case enabled && s.served != "" && s.served != strconv.Itoa(shard.Slots):

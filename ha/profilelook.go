@@ -31,8 +31,9 @@ type testimony struct {
 	unknown   []*right // what the server does not know, one for each command
 	rightsErr error    // why that could not be found out; nil where there are no ACLs to ask
 
-	cluster string // cluster_state of CLUSTER INFO, asked in mode cluster only
-	served  string // cluster_slots_ok, likewise
+	cluster  string // cluster_state of CLUSTER INFO, asked in mode cluster only
+	served   string // cluster_slots_ok, likewise
+	assigned string // cluster_slots_assigned, likewise
 }
 
 // look asks the server everything, over one connection.
@@ -60,7 +61,7 @@ func (s *testimony) look(ctx context.Context, p *ProfilePool) {
 	if p.Mode == "cluster" {
 		state, _ := c.ClusterInfo(ctx).Result() // a refusal leaves the state unknown
 		told := fieldsOf(state)
-		s.cluster, s.served = told["cluster_state"], told["cluster_slots_ok"]
+		s.cluster, s.served, s.assigned = told["cluster_state"], told["cluster_slots_ok"], told["cluster_slots_assigned"]
 	}
 }
 

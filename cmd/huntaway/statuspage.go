@@ -40,6 +40,7 @@ type statusPool struct {
 	DownFor float64  `json:"cluster_down_seconds,omitempty"` // for how long
 	Part    string   `json:"cluster_part,omitempty"`         // why requests for some keys fail
 	Alarms  []string `json:"cluster_alarms,omitempty"`       // what is wrong with nodes that are in no group
+	advice  string   // with Down or Part: what to do
 
 	Room       int     `json:"clients_at_most"`
 	TurnedAway uint64  `json:"clients_turned_away,omitempty"`        // since the start, for want of room

@@ -17,7 +17,7 @@ func (s *served) heardOf(pool *statusPool, from *proxy) {
 // surveyed takes what is known of the pool's Redis Cluster.
 func (s *served) surveyed(pool *statusPool, from *proxy) {
 	c := from.monitor.Cluster(s.name)
-	pool.Down, pool.DownFor, pool.Part, pool.Alarms = c.Down, c.DownFor.Seconds(), c.Part, c.Alarms
+	pool.Down, pool.DownFor, pool.Part, pool.Alarms, pool.advice = c.Down, c.DownFor.Seconds(), c.Part, c.Alarms, c.Advice
 }
 
 // judgeCluster says what is wrong with it as a whole, and with nodes that are in no group.
@@ -28,7 +28,7 @@ func (page *statusPage) judgeCluster(p *statusPool) {
 	}
 	if what != "" {
 		page.Problems = append(page.Problems, statusProblem{Severity: severe, Pool: p.Name, What: what,
-			Advice: "start the masters that are gone, or a replica of each; redis-cli --cluster check and fix say more"})
+			Advice: p.advice})
 	}
 	for _, a := range p.Alarms {
 		page.Problems = append(page.Problems, statusProblem{Severity: doubtful, Pool: p.Name, What: a})
