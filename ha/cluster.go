@@ -48,7 +48,7 @@ type survey struct {
 	alert   bool                 // some master with slots did not answer, or has slots that may be nobody's
 	partAt  int64                // since when some slots are found to be nobody's, 0: none are
 	entries map[string]entrance  // by address, those that have answered or failed to
-	failing bool                 // no node answered the last time, and that was told
+	failing bool                 // no table could be made of what was found the last time, and that was told
 	told    string               // what was last told of the cluster; used on the watch's goroutine
 }
 
@@ -124,8 +124,8 @@ func (s *survey) look(ctx context.Context) {
 	chart, err := s.atlas.merge(views)
 	if err != nil {
 		s.alert = true
-		s.tell(ClusterStatus{Down: "its nodes cannot be asked: " + err.Error()})
-		s.complain(err)
+		s.partAt = 0
+		s.tell(ClusterStatus{Down: "its nodes cannot be asked: " + err.Error(), Advice: "start them, or see why they do not answer this host: the network, server_user and server_password of the pool"})
 		return
 	}
 	s.settle(&chart.plight)
@@ -153,7 +153,7 @@ func (s *survey) settle(p *ClusterStatus) {
 	}
 }
 
-// complain tells once that the cluster cannot be asked.
+// complain tells once that no table can be made of what the cluster says.
 func (s *survey) complain(err error) {
 	if !s.failing {
 		s.failing = true

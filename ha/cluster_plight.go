@@ -17,7 +17,7 @@ type ClusterStatus struct {
 	Part    string        // why requests for some keys fail; "": they do not
 	Advice  string        // with Down or Part: what ends it
 	Alarms  []string      // what an operator should look at
-	since   int64         // with Down: since when
+	since   int64         // with Down or Part: since when
 }
 
 // Cluster returns what is wrong with the Redis Cluster of a pool; nothing for a pool that is none, or before the first survey.
@@ -38,15 +38,37 @@ func (m *Monitor) Cluster(pool string) (all ClusterStatus) {
 	return all
 }
 
-// tell has Cluster return what a survey has found.
+// tell has Cluster return what a survey has found, and notes that the cluster begins or ceases to refuse requests.
 func (s *survey) tell(p ClusterStatus) {
-	if p.Down != "" {
-		p.since = perf.Now()
-		if was := s.plight.Load(); was != nil && was.Down != "" {
-			p.since = was.since
-		}
+	now := perf.Now()
+	var was ClusterStatus
+	if last := s.plight.Load(); last != nil {
+		was = *last
 	}
+	p.since = was.since
+	if p.says() == was.says() {
+		s.plight.Store(&p)
+		return
+	}
+	p.since = now
 	s.plight.Store(&p)
+	t := Transition{At: now, Pool: s.o.Name, What: p.says(), Cause: p.Down + p.Part, Loud: true}
+	if t.What == "" {
+		t.What, t.Loud = "the Redis Cluster serves all keys again", false
+		t.Cause = fmt.Sprintf("%s for %s", was.says(), time.Duration(now-was.since).Round(time.Millisecond))
+	}
+	s.note(t)
+}
+
+// says is the fixed event text of what is wrong with the cluster as a whole; "" when nothing is.
+func (p *ClusterStatus) says() string {
+	switch {
+	case p.Down != "":
+		return "the Redis Cluster is down"
+	case p.Part != "":
+		return "the Redis Cluster serves only some keys"
+	}
+	return ""
 }
 
 // plight works out what is wrong. A slot is served by nobody when nobody owns it, or when the cluster has given its owner

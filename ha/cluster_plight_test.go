@@ -2,6 +2,8 @@ package ha
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,6 +64,20 @@ func TestSlotsThatMove(t *testing.T) {
 		if s.settle(&p); p.Part != c.want || (s.partAt != 0) != (c.part != "") {
 			t.Errorf("%+v: got %q, since %d; want it told when it has lasted", c, p.Part, s.partAt)
 		}
+	}
+}
+
+// TestClusterPlightIsNoted: that a cluster begins to refuse requests is an event and a warning, once, and that it has ceased to is one that says
+// for how long it did.
+func TestClusterPlightIsNoted(t *testing.T) {
+	var got []string
+	s := newSurvey(PoolOptions{Name: "p"}, func(t Transition) { got = append(got, fmt.Sprint(t.level(), " ", t.What, ": ", t.Cause)) })
+	for _, p := range []ClusterStatus{{}, {Down: "a"}, {Down: "b"}, {Part: "c"}, {}, {}} {
+		s.tell(p)
+	}
+	want := []string{"WARN the Redis Cluster is down: a", "WARN the Redis Cluster serves only some keys: c", "INFO the Redis Cluster serves all keys again: the Redis Cluster serves only some keys for "}
+	if len(got) != len(want) || !slices.EqualFunc(got, want, strings.HasPrefix) {
+		t.Errorf("got %q; want %q", got, want)
 	}
 }
 

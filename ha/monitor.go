@@ -248,7 +248,11 @@ func (t *Transition) keys() []any {
 	if t.Addr != "" {
 		keys = append(keys, "server", t.Addr, "from", t.From, "to", t.To, "reason", t.Reason)
 	}
-	if t.Cause != "" {
+	switch {
+	case t.Cause == "":
+	case t.Addr == "" && !t.Loud:
+		keys = append(keys, "why", t.Cause)
+	default:
 		keys = append(keys, "err", t.Cause)
 	}
 	return keys
