@@ -74,6 +74,8 @@ type link struct {
 	retryAt   int64       // when it may be dialed again
 	pause     int64       // how long it rests after the next failure
 	refusedAt int64       // when its server was last noted to refuse writes; 0: never
+	refusals  int         // writes refused since that was noted
+	takenAt   int64       // when it was last looked at whether that is over; 0: never
 	strayed   int64       // when its server was last out of step; 0: never
 	downAt    int64       // since when it cannot carry requests; 0 while it can
 	backAt    int64       // when it was last dialed at once after it was lost; 0 if never

@@ -276,6 +276,8 @@ func (l *link) match(e *entry, b []byte) {
 		if !e.marks.has(isPart) && l.w.sessionOf(e) != nil {
 			l.pw.pace.errors.count(b)
 		}
+	} else if e.marks.has(isWrite) {
+		l.noteRelented(e)
 	}
 	if l.inCluster && e.marks.has(asReplica) && l.pw.doubted(e, l.frameOf(e), b) {
 		return

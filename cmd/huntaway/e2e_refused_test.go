@@ -32,6 +32,11 @@ func TestStatusNamesRefusedWrites(t *testing.T) {
 		if err := server.ConfigSet(t.Context(), trouble.parameter, "0").Err(); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "all to be well again", func() bool { return strings.Contains(status(), "all is well") })
+		eventually(t, "all to be well again", func() bool {
+			return user.Set(t.Context(), "k", "v", 0).Err() == nil && strings.Contains(status(), "all is well")
+		})
+		proxy.says(`"msg":"server takes writes again","after":`)
+		mentions(t, "events", huntaway(t, "events", "-c", file).stdout, addr+"  the server refuses writes ("+trouble.code+")",
+			addr+"  the server takes writes again ("+trouble.code+": 1 write refused in ")
 	}
 }

@@ -152,9 +152,32 @@ func (p *proxy) events() *eventPage {
 	for _, t := range p.monitor.Events() {
 		page.Events = append(page.Events, lineOf(t))
 	}
+	for _, s := range p.pools {
+		page.Events = append(page.Events, s.refusals()...)
+	}
 	page.Events = append(page.Events, p.diary.all()...)
 	slices.SortStableFunc(page.Events, func(a, b eventLine) int { return a.Time.Compare(b.Time) })
 	return page
+}
+
+// refusals are the beginnings and ends of times in which servers refused writes.
+func (s *served) refusals() (lines []eventLine) {
+	table := s.pool.Table()
+	for _, r := range s.pool.Refusals() {
+		line := eventLine{Time: r.Begun.UTC(), Pool: s.name, Server: r.Addr, What: "the server refuses writes", Why: r.Code}
+		for i := range table.Groups {
+			if table.Groups[i].Has(r.Server) {
+				line.Group = table.Groups[i].Name
+			}
+		}
+		lines = append(lines, line)
+		if !r.Ended.IsZero() {
+			line.Time, line.What = r.Ended.UTC(), "the server takes writes again"
+			line.Why = fmt.Sprintf("%s: %s refused in %s", r.Code, plural(r.Count, "write"), briefly(r.Ended.Sub(r.Begun).Seconds()))
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 // lineOf translates a transition of a server or of a group.
