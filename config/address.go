@@ -132,11 +132,15 @@ func parseListen(text string) (Listen, *wrong) {
 		return Listen{}, bad
 	}
 	if rest, ok := strings.CutPrefix(text, "unix:"); ok {
-		path, mode, given := strings.Cut(rest, "?mode=")
-		if given {
-			return listenUnix(path, mode)
+		path, option, given := strings.Cut(rest, "?")
+		if !given {
+			return listenUnix(path, "0")
 		}
-		return listenUnix(path, "0")
+		mode, known := strings.CutPrefix(option, "mode=")
+		if !known {
+			return Listen{}, &wrong{fmt.Sprintf("unknown option %q of a socket", "?"+option), `"unix:/path?mode=0660"`}
+		}
+		return listenUnix(path, mode)
 	}
 	if strings.HasPrefix(text, "/") {
 		if i := strings.LastIndexByte(text, ' '); i >= 0 {
@@ -154,6 +158,9 @@ func parseListen(text string) (Listen, *wrong) {
 }
 
 func listenUnix(path, mode string) (Listen, *wrong) {
+	if strings.Contains(mode, "?mode=") {
+		return Listen{}, &wrong{fmt.Sprintf("two modes in %q", path+"?mode="+mode), `"unix:/path?mode=0660"`}
+	}
 	n, err := strconv.ParseUint(mode, 8, 32)
 	if err != nil || n > 0o777 {
 		return Listen{}, &wrong{fmt.Sprintf("%q is no file mode", mode), "three octal digits, like 0660"}

@@ -39,9 +39,20 @@ func (r *reader) judgePool(d *poolDraft) {
 		r.fail(d.spot(d.limits, "output_soft_bytes"), join(limits, "output_soft_bytes"), fmt.Sprintf(
 			"the soft limit of %s is over the hard one of %s", sizeText(l.OutputSoftBytes), sizeText(l.OutputBytes)), "raise output_bytes or lower this")
 	}
+	r.judgeMemory(d.spot(d.limits, "max_memory"), join(limits, "max_memory"), l.MaxMemory)
 	r.judgeReaders(d)
 	r.judgeSentinels(d)
 	r.judgeCluster(d)
+}
+
+// leastMemory is what a handful of clients with small requests make the process hold.
+const leastMemory = 1 << 20
+
+// judgeMemory warns of so little memory for clients that they are closed for next to nothing.
+func (r *reader) judgeMemory(at span, key string, most int64) {
+	if most > 0 && most < leastMemory {
+		r.warn(at, key, fmt.Sprintf("clients are closed as soon as they hold more than %s together, which a handful does with small requests", sizeText(most)), "256MiB, or 0B for half of what the process may use")
+	}
 }
 
 // judgeReaders warns of groups that can serve no reads.

@@ -164,8 +164,11 @@ func (r *reader) readTOML(c *Config) *node {
 		"log":   func(n *node) { r.fields(n, &logSection, &c.Log, "log") },
 		"admin": func(n *node) { r.readAdmin(n, c, places) },
 		"runtime": func(n *node) {
-			if e := r.fields(n, &runtimeSection, &c.Runtime, "runtime")["state_dir"]; e != nil {
-				places["runtime.state_dir"] = e.value.at
+			known := r.fields(n, &runtimeSection, &c.Runtime, "runtime")
+			for _, name := range []string{"state_dir", "max_memory"} {
+				if e := known[name]; e != nil {
+					places["runtime."+name] = e.value.at
+				}
 			}
 		},
 	}
@@ -240,6 +243,7 @@ func (r *reader) judge(c *Config, drafts []*poolDraft, places map[string]span) {
 	if at, dir := places["runtime.state_dir"], c.Runtime.StateDir; dir != "" && !filepath.IsAbs(dir) {
 		r.warn(at, "runtime.state_dir", fmt.Sprintf("%q is a path from wherever the process is started: from elsewhere it finds no state", dir), "a path that begins with /")
 	}
+	r.judgeMemory(places["runtime.max_memory"], "runtime.max_memory", c.Runtime.MaxMemory)
 	r.judgeListeners(c, drafts, places)
 	r.judgeOwn(c, drafts)
 	r.judgeShared(drafts)
