@@ -3,6 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +21,8 @@ func newCheck() *cobra.Command {
 		Use:   "check [FILE]",
 		Short: "Check a configuration, and with --connect the servers it names",
 		Long: `check reads a configuration and says everything that is wrong with it, with line
-and column, without touching the network. The exit status is 0 when it can be served, 3
+and column, without touching the network. What this host alone lacks, such as a directory,
+is a warning, for it may be another one that serves it. The exit status is 0 when it can be served, 3
 when it cannot.
 
 With --connect it also asks every server, and every Sentinel, what it is and how it is set
@@ -57,6 +63,9 @@ func check(cmd *cobra.Command, file, format string) error {
 	if err := wireable(cfg); err != nil {
 		return &failure{exitInvalid, fmt.Errorf("%s: %w", file, err)}
 	}
+	if err := hostProblems(cfg, file).Write(cmd.ErrOrStderr()); err != nil {
+		return err
+	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: ok (%s)\n", file, summary(cfg))
 	return nil
 }
@@ -67,7 +76,7 @@ func checkJSON(cmd *cobra.Command, file string) error {
 	cfg, err := read(file, config.Load)
 	switch {
 	case err == nil:
-		problems = cfg.Warnings
+		problems = append(slices.Clone(cfg.Warnings), hostProblems(cfg, file)...)
 		if err := wireable(cfg); err != nil {
 			problems = append(problems, config.Problem{File: file, Severity: config.Error, Text: err.Error()})
 		}
@@ -81,6 +90,53 @@ func checkJSON(cmd *cobra.Command, file string) error {
 		return &failure{status: exitInvalid}
 	}
 	return nil
+}
+
+// hostProblems says what this host lacks to serve a configuration. The file may be meant for another one.
+func hostProblems(cfg *config.Config, file string) (all config.Problems) {
+	lacks := func(key, path string, err error, suggestion string) {
+		if err != nil {
+			all = append(all, config.Problem{File: file, Severity: config.Warning, Key: key, Text: fmt.Sprintf("%q cannot be used on this host: %s", path, causeOfPath(err)), Suggestion: suggestion})
+		}
+	}
+	if path := cfg.Log.Output; path != "" {
+		lacks("log.output", path, isDir(filepath.Dir(path)), "a file in a directory that exists")
+	}
+	decides := false
+	for i := range cfg.Pools {
+		p := &cfg.Pools[i]
+		decides = decides || p.Failover == "local"
+		for _, l := range p.Listen {
+			if l.Network == "unix" {
+				lacks("pools."+p.Name+".listen", l.Address, isDir(filepath.Dir(l.Address)), "a socket in a directory that exists")
+			}
+		}
+	}
+	if dir := stateDir(&cfg.Runtime); decides && dir != "" {
+		at := dir // it is made where it is missing
+		for err := isDir(at); errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at); err = isDir(at) {
+			at = filepath.Dir(at)
+		}
+		lacks("runtime.state_dir", dir, isDir(at), "a directory, or one that can be made")
+	}
+	return all
+}
+
+// isDir says why a path is no directory; nil when it is one.
+func isDir(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
+		err = &fs.PathError{Op: "stat", Path: path, Err: syscall.ENOTDIR}
+	}
+	return err
+}
+
+// causeOfPath words what is the matter with a path.
+func causeOfPath(err error) string {
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		return p.Path + ": " + p.Err.Error()
+	}
+	return err.Error()
 }
 
 // summary counts what a configuration has.

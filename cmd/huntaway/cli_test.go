@@ -52,7 +52,7 @@ func TestExitStatusAndVoice(t *testing.T) {
 		{"-d -t -c " + seed, exitOK, "seed.yml: ok", ""},
 		{"-v 12 -c " + seed, exitUsage, "", "-v 12: want 0"},
 		{"-v high -c " + seed, exitUsage, "", "invalid argument"},
-		{"route -c " + seed, exitUsage, "", "requires at least 1 arg"},
+		{"route -c " + seed, exitUsage, "", "got none: huntaway route -c FILE GET"},
 		{"route -c " + seed + " --pool gamma GET a", exitUsage, "", "no pool \"gamma\"; there are: alpha, beta"},
 		{"route -c " + seed + " NOSUCH a", exitFailed, "", "unknown command \"NOSUCH\""},
 		{"route -c " + seed + " GET", exitFailed, "", "wrong number of arguments for \"get\""},

@@ -89,8 +89,10 @@ func writeFindings(out io.Writer, found []ha.Finding) error {
 		for _, same := range alike(found, weight) {
 			f := same[0]
 			fmt.Fprintf(out, "%s: %s%s\n    want: %s\n", f.Weight, placesOf(same), f.Is, f.Should)
+			done := map[string]bool{"": true} // a server of two pools needs it once
 			for _, each := range same {
-				if each.Do != "" {
+				if !done[each.Do] {
+					done[each.Do] = true
 					fmt.Fprintf(out, "    %s\n", each.Do)
 				}
 			}

@@ -43,6 +43,14 @@ func oneFile(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// theFile demands an argument, which names a configuration.
+func theFile(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%s takes the configuration to read: %s FILE", cmd.CommandPath(), cmd.CommandPath())
+	}
+	return oneFile(cmd, args)
+}
+
 // noArgs allows no arguments, and says where a configuration belongs.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {

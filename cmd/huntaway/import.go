@@ -14,7 +14,7 @@ func newImport() *cobra.Command {
 Keys stay where they are: hash, distribution, names and weights are carried over, and
 twemproxy's statistics stay on their port. Status, metrics and orders come on top (admin.http).`,
 		Example: "  huntaway import /etc/nutcracker/nutcracker.yml > huntaway.toml",
-		Args:    cobra.ExactArgs(1),
+		Args:    theFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := config.Load(args[0]) // without the environment of this machine
 			if err != nil {

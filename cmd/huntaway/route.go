@@ -24,7 +24,7 @@ func newRoute() *cobra.Command {
 server each key of a command belongs to, the hash and the point on the ring that led
 there, and whether the command may be read from a replica.`,
 		Example: "  huntaway route -c huntaway.toml GET user:42\n  huntaway route -c nutcracker.yml --pool alpha --json MGET a b c",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    aCommand,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			file, err := confFile(*conf)
 			if err != nil {
@@ -46,6 +46,14 @@ there, and whether the command may be read from a replica.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "write JSON")
 	cmd.Flags().SetInterspersed(false) // what follows the command is the command's
 	return cmd
+}
+
+// aCommand demands a command of Redis.
+func aCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%s is asked where a command of Redis would go, and got none: %s -c FILE GET user:42", cmd.CommandPath(), cmd.CommandPath())
+	}
+	return nil
 }
 
 // A route is where a command goes in one pool.
