@@ -322,7 +322,7 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 		switch {
 		case s.Ejected:
 			add(severe, s.Addr, s.absence(), "")
-		case s.Reason != "" && s.Addr == g.Master && g.Plight != "" && s.Reason == ha.ReasonDown.String():
+		case s.Reason != "" && s.Addr == g.Master && g.Plight != "" && s.remedy() == remedies["down"]:
 			add(severe, s.Addr, s.trouble("master"), "see why it refuses connections; what starting it means for its replicas is said of the group")
 		case s.Reason != "" && s.Addr == g.Master:
 			add(severe, s.Addr, s.trouble("master"), s.remedy())

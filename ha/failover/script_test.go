@@ -53,7 +53,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	forge 9999                      a client writes the group's mark on the master
 //	mark 1 3                        the group's mark on a server
 //	attend 1, attend nobody         another monitor is active there, and renews its heartbeat each second
-//	status                          what is known
+//	status                          what is known; way: what an operator can do
 func TestScripts(t *testing.T) {
 	files, _ := filepath.Glob("testdata/*.txt")
 	if len(files) == 0 {
@@ -129,6 +129,8 @@ func (s *script) say(words []string) {
 		s.w.start()
 	case "status":
 		s.status()
+	case "way":
+		s.w.say("%s; %s", s.w.m.plight(), s.w.m.way())
 	case "switchover", "resolve", "latch", "release":
 		s.w.feed(Event{Kind: Commanded, Wish: s.wish(words)})
 	case "trap":

@@ -137,9 +137,12 @@ func (m *Machine) plight() string {
 	return m.predicament()
 }
 
-// wayBack says that the old master is to be started again, and what with while replicas would copy it by themselves.
+// wayBack says who is to be started again, and of the old master what would become of replicas that copy it by themselves.
 func (m *Machine) wayBack() string {
 	b := m.member(m.master)
+	if m.isMaster(b) && (m.replaced(b) || m.awaited(b)) {
+		return "start a server that has its data"
+	}
 	if b == nil || !slices.ContainsFunc(m.members, func(r *member) bool { return r != b && r.repl.Replica && m.memberAt(r.repl.Master) == b }) {
 		return "start the old master again, or a server that has its data"
 	}
