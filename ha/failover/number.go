@@ -21,8 +21,8 @@ func (m *Machine) number(id int32) {
 		m.reach(max(m.epoch+1, m.round.number))
 	case m.numbers(mark, id):
 		m.adopt(mark)
-	case id == m.master: // the state file knows of the promotion, and the table does not
-	default: // it was made master by hand, or has yet to be given its mark
+	case id == m.master && m.spent == 0: // the state file knows of the promotion, and the table does not
+	default: // it was made master by hand, has yet to be given its mark, or others were given later numbers in vain
 		m.reach(m.next())
 		if mark != 0 {
 			m.bare = min(m.bare, m.epoch-mark)
