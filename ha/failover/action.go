@@ -72,7 +72,9 @@ type Intent struct {
 	Epoch     uint64 `json:"epoch"`               // the number of the promotion that made Master one
 	Spent     uint64 `json:"spent,omitempty"`     // how many epochs up to that one were given to nobody
 	Bare      uint64 `json:"bare,omitempty"`      // how many epochs up to that one nobody was seen to have the mark of
-	Unproven  bool   `json:"unproven,omitempty"`  // Master was published without its mark, and has had no replica since
+	Unproven  bool   `json:"unproven,omitempty"`  // Master was published without its mark, and has had no more than TooFew replicas since
+	TooFew    int    `json:"too_few,omitempty"`   // with how many Master has refused its mark for want of more
+	Had       int    `json:"had,omitempty"`       // with how many it was seen at most before it took its mark
 	Master    string `json:"master"`              // its address
 	RunID     string `json:"run_id"`              // its process, as last seen
 	Lineage   string `json:"lineage"`             // its replication id, as last seen

@@ -94,8 +94,7 @@ func (m *Machine) readmit() {
 // calm ends that when a probe that was sent since has found the master well enough.
 func (m *Machine) calm() {
 	b := m.member(m.master)
-	alone := b == nil || len(b.repl.Followers) == 0
-	m.needy, m.unproven, m.hadReplica = m.needy && alone, m.unproven && alone, m.hadReplica || !alone
+	m.countReplicas(b)
 	looked := m.fresh(b) && b.sent > m.lostAt ||
 		b != nil && b.fault != vital.FaultNone && b.fault.Alive() && !b.ended && b.told > m.lostAt && !m.exchanged(b)
 	if m.wary && looked {

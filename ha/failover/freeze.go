@@ -30,6 +30,7 @@ type round struct {
 	pressedAt int64  // when somebody who has more than all who stand still was first told again to follow nobody; 0: nobody was
 	chosenAt  int64  // when the candidate was; 0: in a switchover
 	needy     bool   // it does so still, and is published all the same
+	few       int    // with so many
 	number    uint64 // the epoch that it was given, or was to be
 }
 

@@ -81,28 +81,29 @@ type Machine struct {
 	reached     int    // servers of other groups that answered
 	others      int    // of how many
 
-	round      round    // the failover that is being made, or was made last
-	hand       hand     // the switchover likewise
-	heir       heir     // who is looked at in Following
-	dispute    dispute  // in Ambiguous: about whom
-	announced  announce // by the arbiter
-	recent     []int64  // when failovers were begun
-	released   []int64  // likewise, but before an operator's release, so that they forbid nothing
-	planned    bool     // the dry run has been reported for this outage
-	hushed     bool     // held because the master has too few replicas
-	wary       bool     // held until a probe has seen who answers in the master's place
-	thinSince  int64    // since when it has; 0: it has not
-	tally      tally    // of the marker key
-	beside     keptMark // of it beside another monitor
-	copying    int32    // who is receiving a full copy by our order; -1: nobody
-	forbidden  string   // see Status
-	needy      bool     // the new master refused writes for want of replicas when it was published, and has none yet
-	unproven   bool     // the master was published before it had taken its mark, for want of replicas as far as is known, and has had none since
-	remarks    []string // of the last publication: what an operator should look at
-	untried    string   // why the master was not believed before it was published after all; "": it was, or has taken its mark since
-	hadReplica bool     // the master was seen to have a replica since it was published
-	detaching  bool     // the process before this one was having replicas follow nobody when it ended, and no other monitor was heard since
-	contended  bool     // somebody is looked into who may have been made master beside the table's
+	round     round    // the failover that is being made, or was made last
+	hand      hand     // the switchover likewise
+	heir      heir     // who is looked at in Following
+	dispute   dispute  // in Ambiguous: about whom
+	announced announce // by the arbiter
+	recent    []int64  // when failovers were begun
+	released  []int64  // likewise, but before an operator's release, so that they forbid nothing
+	planned   bool     // the dry run has been reported for this outage
+	hushed    bool     // held because the master has too few replicas
+	wary      bool     // held until a probe has seen who answers in the master's place
+	thinSince int64    // since when it has; 0: it has not
+	tally     tally    // of the marker key
+	beside    keptMark // of it beside another monitor
+	copying   int32    // who is receiving a full copy by our order; -1: nobody
+	forbidden string   // see Status
+	needy     bool     // the new master refused writes for want of replicas when it was published, and has no more yet
+	unproven  bool     // the master was published before it had taken its mark, for want of replicas as far as is known, and has had no more since
+	remarks   []string // of the last publication: what an operator should look at
+	untried   string   // why the master was not believed before it was published after all; "": it was, or has taken its mark since
+	had       int      // with how many replicas the master was seen at most since it was published
+	tooFew    int      // with how many it has refused its mark for want of more
+	detaching bool     // the process before this one was having replicas follow nobody when it ended, and no other monitor was heard since
+	contended bool     // somebody is looked into who may have been made master beside the table's
 }
 
 // New returns the machine of a group, which has yet to look at its servers. intent is what the
@@ -134,7 +135,7 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	m.abandoned, m.losses = readAbandoned(intent.Abandoned), readLosses(intent.Losses)
 	m.forged = readNumbers(intent.Forged, strconv.ParseUint)
 	m.announced.accepted, m.announced.bound = intent.Arbiter, intent.Master != ""
-	m.unproven, m.detaching = intent.Unproven, intent.Begun == "freezing" || intent.Begun == "promoting"
+	m.unproven, m.had, m.tooFew, m.detaching = intent.Unproven, intent.Had, intent.TooFew, intent.Begun == "freezing" || intent.Begun == "promoting"
 	m.heir.id, m.heir.refused, m.round.candidate, m.round.force = -1, -1, -1, -1
 	return m
 }

@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"time"
 
 	"huntaway/ha/vital"
 )
@@ -28,7 +29,13 @@ func (m *Machine) number(id int32) {
 			m.bare = min(m.bare, m.epoch-mark)
 		}
 	}
-	m.needy, m.unproven, m.hadReplica = m.state == Verifying && m.round.needy, unproven, false
+	m.needy, m.unproven = m.state == Verifying && m.round.needy, unproven
+	switch {
+	case m.state == Verifying:
+		m.had, m.tooFew = 0, m.round.few
+	case id != m.master:
+		m.had, m.tooFew = 0, 0
+	}
 }
 
 // numbers tells whether the mark of who is published is the number of its promotion: nobody else is known to have had it, or
@@ -103,13 +110,44 @@ func (m *Machine) isUnproven(id int32) bool {
 	return id == m.master && m.unproven
 }
 
-// disprove takes that the master refuses its mark for want of replicas, and has none of before: it has taken nothing else under
-// this number.
+// disprove takes that the master refuses its mark for want of replicas, with as many as it was ever seen with: it has taken
+// nothing else under this number.
 func (m *Machine) disprove(ev Event) {
-	if m.bare > 0 && !m.hadReplica && !m.unproven && ev.Err != nil && noReplicas(ev.Err) && ev.Found <= m.seenMark() {
-		m.unproven = true
+	if m.bare == 0 || ev.Err == nil || !noReplicas(ev.Err) || ev.Found > m.seenMark() {
+		return
+	}
+	if few := prompt(&ev.Repl); few >= m.had {
+		m.unproven, m.tooFew = true, max(m.tooFew, few)
 		m.record()
 	}
+}
+
+// countReplicas takes with how many replicas the master, which may be unknown, answers. With more of them than it has refused
+// its mark with it may take writes, until it is asked again: how many it needs is known to nobody but itself.
+func (m *Machine) countReplicas(b *member) {
+	n := 0
+	if b != nil {
+		n = len(b.repl.Followers)
+	}
+	m.needy, m.unproven = m.needy && n <= m.tooFew, m.unproven && n <= m.tooFew
+	if n > m.had && m.bare > 0 && m.o.Mode == Local {
+		m.had = n
+		m.record()
+	}
+}
+
+// promptLag is how long ago a replica may have acknowledged what it has and be counted by its master for sure: it does so
+// each second.
+const promptLag = time.Second
+
+// prompt counts the replicas that a master counts for sure.
+func prompt(r *vital.Replication) (n int) {
+	for _, f := range r.Followers {
+		if f.Lag <= promptLag {
+			n++
+		}
+	}
+	return n
 }
 
 // isVoid tells whether the table's master was made one in vain so far, and its number is void: it takes no writes, and nobody has seen it take its mark.

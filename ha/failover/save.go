@@ -110,6 +110,7 @@ func (m *Machine) unsavable() error {
 func (m *Machine) standing() Intent {
 	i := m.intent
 	i.Spent, i.Bare, i.Unproven, i.Number = m.spent, m.bare, m.unproven, 0
+	i.TooFew, i.Had = m.tooFew, m.had
 	i.Epoch, i.Master, i.Arbiter = m.epoch, "", m.announced.accepted
 	if m.master >= 0 {
 		i.Master = m.name(m.master)
