@@ -112,7 +112,7 @@
 // operator resolves it, and who returns with anything of the old master's stream that the group's master cannot be shown
 // to have is left alone until then, through every publication and restart. Nor is the mastership given back by
 // itself because the new master's offset shows no write: a server without a backlog, as one that has come back
-// alone, counts none of them in its offset (redis 7.0). It is when he has refused his mark for want of replicas and has had none since.
+// alone, counts none of them in its offset (redis 7.0). It is when he has refused his mark for want of replicas, with as many as he was ever seen with, and has had no more since.
 //
 // Who refuses the write that he is tried with is given up for the next one: MISCONF or BUSY need not be everybody's. A right that is
 // missing mostly is, and says nothing of the server: he is published without, and status says so. When nobody takes it, the best of those that were made master is followed, and that

@@ -2,7 +2,6 @@ package failover
 
 import (
 	"fmt"
-	"time"
 
 	"huntaway/ha/vital"
 )
@@ -116,7 +115,7 @@ func (m *Machine) disprove(ev Event) {
 	if m.bare == 0 || ev.Err == nil || !noReplicas(ev.Err) || ev.Found > m.seenMark() {
 		return
 	}
-	if few := prompt(&ev.Repl); few >= m.had {
+	if few := inStep(&ev.Repl, promptLag); few >= m.had {
 		m.unproven, m.tooFew = true, max(m.tooFew, few)
 		m.record()
 	}
@@ -136,19 +135,9 @@ func (m *Machine) countReplicas(b *member) {
 	}
 }
 
-// promptLag is how long ago a replica may have acknowledged what it has and be counted by its master for sure: it does so
+// promptLag is how long ago a replica may have been heard and be counted by its master for sure: it acknowledges what it has
 // each second.
-const promptLag = time.Second
-
-// prompt counts the replicas that a master counts for sure.
-func prompt(r *vital.Replication) (n int) {
-	for _, f := range r.Followers {
-		if f.Lag <= promptLag {
-			n++
-		}
-	}
-	return n
-}
+const promptLag = second
 
 // isVoid tells whether the table's master was made one in vain so far, and its number is void: it takes no writes, and nobody has seen it take its mark.
 func (m *Machine) isVoid() bool { return m.unproven && m.bare > 0 }

@@ -227,7 +227,7 @@ func (m *Machine) reviewVerifying() {
 	case !noReplicas(wrong):
 		m.verifyFailed(ev, wrong)
 	case m.round.waitsFor != 0 && m.now-m.round.waitsFor >= m.o.Writable, m.unaided():
-		m.round.needy, m.round.few = true, prompt(&ev.Repl)
+		m.round.needy, m.round.few = true, inStep(&ev.Repl, promptLag)
 		m.publish(m.round.candidate, ev.Repl, wrong.Error())
 	case m.retryAt == 0:
 		m.round.waitsFor = first(m.round.waitsFor, m.now)

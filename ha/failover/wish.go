@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"huntaway/ha/vital"
 )
 
 // command takes an operator's wish.
@@ -144,13 +146,17 @@ func (m *Machine) thin() bool {
 	if !m.isMaster(master) || len(m.members) < 2 {
 		return false
 	}
-	in := 0
-	for _, f := range master.repl.Followers {
-		if int64(f.Lag) <= thinLag {
-			in++
+	return inStep(&master.repl, thinLag)*2 < len(m.members)-1
+}
+
+// inStep counts the replicas that a master lists as online and has heard of within so long.
+func inStep(r *vital.Replication, within int64) (n int) {
+	for _, f := range r.Followers {
+		if int64(f.Lag) <= within {
+			n++
 		}
 	}
-	return in*2 < len(m.members)-1
+	return n
 }
 
 // thinLag is how far behind a replica may be to be in step, and how long too few may be.
