@@ -165,10 +165,8 @@ func (s *served) refusals() (lines []eventLine) {
 	table := s.pool.Table()
 	for _, r := range s.pool.Refusals() {
 		line := eventLine{Time: r.Begun.UTC(), Pool: s.name, Server: r.Addr, What: "the server refuses writes", Why: r.Code}
-		for i := range table.Groups {
-			if table.Groups[i].Has(r.Server) {
-				line.Group = table.Groups[i].Name
-			}
+		if g := table.GroupOf(r.Server); g >= 0 {
+			line.Group = table.Groups[g].Name
 		}
 		lines = append(lines, line)
 		if !r.Ended.IsZero() {
