@@ -24,6 +24,7 @@ func (m *Machine) contends(b *member) bool {
 // the master is looked into once when one has a later mark, which a client can have written there.
 func (m *Machine) watchContenders() {
 	up := m.member(m.master)
+	m.watchHeir(up)
 	minds := m.state == Healthy || m.state == Settling || m.state == Suspect && m.contended
 	if m.contended = false; m.o.Mode != Local || !minds || !m.isMaster(up) || m.known.Lineage == "" {
 		return
@@ -49,6 +50,19 @@ func (m *Machine) watchContenders() {
 			m.lookAgain(up, heirEvery)
 		}
 	}
+}
+
+// watchHeir has whom the table's master follows, with data that this process does not know, looked into again and again: whoever has
+// made that one master gives it the mark afterwards.
+func (m *Machine) watchHeir(up *member) {
+	if m.o.Mode != Local || m.state != Suspect || !m.isReplica(up) {
+		return
+	}
+	b := m.memberAt(up.repl.Master)
+	if b == nil || b == up || !m.isMaster(b) || m.carriesOn(&b.repl) {
+		return
+	}
+	m.lookAgain(b, map[bool]int64{true: heirEvery, false: contendSlow}[m.now-m.since < contendFast])
 }
 
 // lookAgain has a server asked what it holds, unless it was asked within so long.
