@@ -63,6 +63,10 @@
 // another monitor by its badge at the master takes the mark there for the epoch when he has read the same in three looks: what a
 // client writes does not stay for so long.
 //
+// The list of losses, huntaway:lost:, says what masters were taken without (failover.LostKey): who wears the badge keeps it what
+// his machine knows, and all others hear what it says. The machine orders no copy of a master that somebody else has made one
+// before it has heard the list there, so the master is looked at ten times a second until then.
+//
 // # What is on disk
 //
 // A vault keeps, in the state directory, a file POOL@GROUP.json for each group, with the intent
@@ -79,8 +83,8 @@
 // Orders go over connections of their own, which are closed after five idle seconds, each
 // order with a deadline of its own. A server's orders are carried out one after the other;
 // all of them may be given twice. A promotion that went through but for CONFIG REWRITE or for
-// closing its clients' connections is one, with a warning. Of keys, only huntaway:monitor: and
-// huntaway:epoch: with the group's name are ever written, both in database 0.
+// closing its clients' connections is one, with a warning. Of keys, only huntaway:monitor:,
+// huntaway:epoch: and huntaway:lost: with the group's name are ever written, all in database 0.
 //
 // A group of one server has no machine. Groups that are on unix sockets cannot be failed over
 // by this process: no replica can be told to follow a path.

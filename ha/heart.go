@@ -53,6 +53,7 @@ type heart struct {
 	olderAt    int64             // when one was last heard that may wear no badge at them; 0: never
 	rested     bool              // this monitor has taken its badges off them, as it had stood still, and puts them on again
 	marked     uint64            // the epoch that the mark on the badge's server was last seen with; 0: not seen right
+	list       list              // of losses, as the machine has been told it last, or as this monitor has written it
 }
 
 // withdrawTime is how long a monitor that ends may take to say so.
@@ -116,8 +117,11 @@ func (w *watch) beat(s *steward) {
 			l.others = append(l.others, each.Addr)
 		}
 	}
-	if s.machine != nil && !w.o.Failover.DryRun {
-		status := s.machine.Status()
+	if s.machine != nil {
+		l.lost = new(failover.Status)
+		*l.lost = s.machine.Status()
+	}
+	if status := l.lost; status != nil && !w.o.Failover.DryRun {
 		l.claim = status.State == failover.Healthy || status.State == failover.Settling
 		l.doubted, l.awoken = !l.claim, status.Awoken
 		l.process = status.Process
@@ -131,7 +135,7 @@ func (w *watch) beat(s *steward) {
 		} else if l.heart.holds(l.master) || l.free {
 			o.ev = failover.Event{Kind: failover.Alone}
 		}
-		o.odd, o.heart = l.odd, l.heart
+		o.odd, o.heart, o.list = l.odd, l.heart, l.listed
 		select {
 		case <-ctx.Done():
 		case w.outcomes <- o:
@@ -151,30 +155,37 @@ func (w *watch) beaten(s *steward, o outcome) {
 			w.consult(s, failover.Event{Kind: failover.Forged, Found: odd.mark})
 		}
 	}
+	if o.list != nil { // before this machine hears that nobody else acts: what was read is what that one has left
+		o.list.Server = s.machine.Master()
+		w.consult(s, *o.list)
+	}
 	w.consult(s, o.ev)
+	s.hasten(perf.Now() + listEvery)
 }
 
 // A look is one search for other monitors.
 type look struct {
 	group, id string
 	access    Access
-	master    string   // its address; "" when there is none
-	others    []string // those of the other members
-	doubted   bool     // the machine has a master in question
-	awoken    bool     // and begins nothing for a while, since this process stood still
-	claim     bool     // say that this monitor is active, if no other is
-	epoch     uint64   // with claim: of the group
-	sure      bool     // no mark can be of a later one
-	left      bool     // the master has been given the mark of it
-	process   string   // the master's, as the machine has accepted it; "": it is not told
-	heart     *heart   // the steward's
+	master    string           // its address; "" when there is none
+	others    []string         // those of the other members
+	doubted   bool             // the machine has a master in question
+	awoken    bool             // and begins nothing for a while, since this process stood still
+	claim     bool             // say that this monitor is active, if no other is
+	epoch     uint64           // with claim: of the group
+	sure      bool             // no mark can be of a later one
+	left      bool             // the master has been given the mark of it
+	process   string           // the master's, as the machine has accepted it; "": it is not told
+	lost      *failover.Status // what the machine knows of losses; nil: it is not asked
+	heart     *heart           // the steward's
 
 	kept  uint64 // the mark that who was heard at the master keeps there; 0: it is not known
 	byKey bool   // who was heard at the master is known by a heartbeat alone that a badge should stand for
 	faint bool   // who was heard, if anybody, is known by a heartbeat alone, and nobody is seen where he should be, or stands still
 	free  bool   // nobody is seen at the other members either, where all who act are
 
-	odd []oddity // what was found that no monitor has written
+	listed *failover.Event // the list of losses, as far as it is news to the machine; nil: it is not
+	odd    []oddity        // what was found that no monitor has written
 }
 
 // take returns the name of another monitor that is active, "" when none was heard. When the
@@ -184,7 +195,10 @@ func (l *look) take(ctx context.Context) (rival string) {
 	defer cancel()
 	l.rest()
 	if l.master != "" {
-		if rival, err := l.ask(ctx, l.master); err == nil {
+		c := l.access.open("tcp", l.master)
+		defer c.Close()
+		if rival, err := l.ask(ctx, c, l.master); err == nil {
+			l.readList(ctx, c, rival == "")
 			return l.heardAt(ctx, rival)
 		}
 	}
@@ -195,9 +209,7 @@ func (l *look) take(ctx context.Context) (rival string) {
 }
 
 // ask looks at the master, and says there that this monitor is active when it may.
-func (l *look) ask(ctx context.Context, addr string) (rival string, err error) {
-	c := l.access.open("tcp", addr)
-	defer c.Close()
+func (l *look) ask(ctx context.Context, c *redis.Client, addr string) (rival string, err error) {
 	b, err := l.read(ctx, c, keyLasts)
 	if err != nil {
 		return "", err
@@ -332,8 +344,14 @@ func (l *look) disown(addr string, b beat) {
 // moment before probes do, and a stranger that were given the group's mark would be taken for one of the group's, and
 // overwritten.
 func (l *look) leads(ctx context.Context, c redis.Cmdable) bool {
+	_, leads := l.leadsTo(ctx, c)
+	return leads
+}
+
+// leadsTo is leads, and says which process it is.
+func (l *look) leadsTo(ctx context.Context, c redis.Cmdable) (process string, leads bool) {
 	r, err := inquire(ctx, c)
-	return (err == nil || beginsWith(err, "MISCONF ")) && (l.process == "" || r.RunID == "" || r.RunID == l.process)
+	return r.RunID, (err == nil || beginsWith(err, "MISCONF ")) && (l.process == "" || r.RunID == "" || r.RunID == l.process)
 }
 
 // guard keeps the group's mark on the master what it was made, once the machine knows what that is: who alone is

@@ -405,7 +405,7 @@ func (m metered) Read(p []byte) (int, error) {
 // TestLargeKeys: keys that clients have made large are not read, by looks or by orders.
 func TestLargeKeys(t *testing.T) {
 	i := launch(t)
-	for _, key := range []string{beatKey("g"), markerKey("g")} {
+	for _, key := range []string{beatKey("g"), markerKey("g"), failover.LostKey("g")} {
 		i.must("SETRANGE", key, 64<<20, "x")
 	}
 	var m meter

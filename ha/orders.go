@@ -191,7 +191,7 @@ func (t *task) identify() error {
 		return err
 	}
 	pipe := t.c.Pipeline()
-	own := pipe.Exists(t.ctx, markerKey(t.order.group), beatKey(t.order.group))
+	own := pipe.Exists(t.ctx, markerKey(t.order.group), beatKey(t.order.group), failover.LostKey(t.order.group))
 	text := pipe.Info(t.ctx, "keyspace") // after what a server that loads refuses: it counts what is there so far
 	_, _ = pipe.Exec(t.ctx)              // each has its own error
 	if err := cmp.Or(text.Err(), loading(own.Err())); err != nil {

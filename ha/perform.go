@@ -35,6 +35,9 @@ func (w *watch) carryOut(s *steward, acts []failover.Action) {
 		case failover.Publish:
 			w.enthrone(s, a.Server)
 		case failover.Fence, failover.Drain, failover.Persist, failover.Order:
+			if losses := a.Intent.Abandoned + a.Intent.Losses; a.Kind == failover.Persist && losses != s.losses && s.beatAt != 0 {
+				s.losses, s.beatAt = losses, perf.Now() // whoever acts next is to know it
+			}
 			s.pending[a.ID] = struct{}{}
 			if a.Op == failover.Promote && a.Kind == failover.Order {
 				w.detector.Spare(a.Server)
@@ -44,6 +47,7 @@ func (w *watch) carryOut(s *steward, acts []failover.Action) {
 			w.perform(w.detector.Step(Event{Kind: LinkStalled, Server: a.Server, At: perf.Now()}, nil))
 		case failover.Report:
 			w.report(s, a.Transition)
+			s.hasten(perf.Now())
 		case failover.Answer:
 			w.answer(s, a)
 		}

@@ -24,6 +24,7 @@ type steward struct {
 	beatAt  int64 // when to look for other monitors next; only in mode local
 	beating bool  // a look is under way
 	heart   *heart
+	losses  string // as the state file was last to have them
 
 	rightsAt int64    // when to ask the servers for the monitor's rights next
 	asking   bool     // that is under way
@@ -56,14 +57,15 @@ const oddFor = int64(time.Minute)
 // An outcome is how something that was begun for a machine ended.
 type outcome struct {
 	group   string
-	ev      failover.Event // Done, or Rival when another monitor was heard
-	rights  bool           // it is a look at rights, and lacking what it found; ev means nothing
-	lacking []string       // see lackingOf
-	beat    bool           // it is a look for other monitors; without a rival ev is a Tick
-	heart   *heart         // of a look: the steward's
-	odd     []oddity       // of a look or a Verify: what it found that no monitor has written
-	note    string         // what is worth a line in the log all the same; "" for nothing
-	addr    string         // with note: the server's
+	ev      failover.Event  // Done, or Rival when another monitor was heard
+	rights  bool            // it is a look at rights, and lacking what it found; ev means nothing
+	lacking []string        // see lackingOf
+	beat    bool            // it is a look for other monitors; without a rival ev is a Tick
+	heart   *heart          // of a look: the steward's
+	list    *failover.Event // of a look: what the machine is to hear of the list of losses; nil: nothing
+	odd     []oddity        // of a look or a Verify: what it found that no monitor has written
+	note    string          // what is worth a line in the log all the same; "" for nothing
+	addr    string          // with note: the server's
 }
 
 // An answer is how an operator's wish ended.

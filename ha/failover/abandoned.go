@@ -20,24 +20,16 @@ func (m *Machine) abandon(was past) {
 
 // regain forgets of that what a server that is made master has, and all of it when an operator has chosen that one.
 func (m *Machine) regain(r *vital.Replication) {
+	resolved := m.hand.at != 0 && m.hand.wish.Kind == WishResolve
 	whole := func(f past) bool {
 		most, _ := m.lacking(r, f)
-		return most == 0 || m.hand.at != 0 && m.hand.wish.Kind == WishResolve
+		return most == 0 || resolved
 	}
+	before := len(m.abandoned) + len(m.losses)
 	m.abandoned = slices.DeleteFunc(m.abandoned, whole)
 	m.losses = slices.DeleteFunc(m.losses, func(l loss) bool { return whole(l.of) })
-}
-
-// closeAbandoned forgets all of it when every other server has the master's data, and nothing else: nobody has it any more.
-func (m *Machine) closeAbandoned() {
-	master := m.member(m.master)
-	if len(m.abandoned) == 0 || slices.ContainsFunc(m.members, func(r *member) bool {
-		return r != master && !(m.current(r) && r.repl.Replica && r.repl.LinkUp && r.repl.ID == master.repl.ID)
-	}) {
-		return
-	}
-	m.abandoned = nil
-	m.record()
+	m.list.over = len(m.abandoned)+len(m.losses) < before
+	m.list.known = m.list.known || resolved // else what stands there counts
 }
 
 // richer tells whether a server has what a master came back without, or may have it by its mark: it may be the last one to

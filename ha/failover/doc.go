@@ -80,7 +80,7 @@
 // promoted at once, before it is made to copy nothing; if no replica that answers has them, whoever
 // does is waited for, for DownSilence, and then that process is taken as it is: the loss is reported,
 // and stays an alarm, as does what is lost with a replica that had been away, until an operator resolves it or the
-// data are back. Nobody is waited for when it
+// data are back: in other processes too, which hear of it by a list on the master (hearLost). Nobody is waited for when it
 // has the group's mark and keys, and every other server answers, follows it and has its data. A group whose
 // servers all say that they are replicas has lost its master too.
 //

@@ -19,6 +19,7 @@ const (
 	Rival                       // another active monitor was heard: Text says who; Found, if not 0, which mark it keeps on Server
 	Alone                       // this monitor has said that it is active where all others look, and nobody else does
 	Forged                      // the master's mark was not the one that this machine knows it has, and was put right: Found
+	Lost                        // the list of losses on Server, whose process Repl names, was read: Text
 	Commanded                   // an operator's wish: Wish
 )
 
@@ -40,7 +41,7 @@ type Event struct {
 	Epoch  uint64            // Announced: the arbiter's own
 	Source int               // Announced, Objected: how many of the arbiter's voices say so
 	Of     int               // Announced, Objected: how many voices it has
-	Text   string            // Rival: who; Probed with a Fault: the error's text
+	Text   string            // Rival: who; Probed with a Fault: the error's text; Lost: what it says, at most LostMost bytes of it
 	Faint  bool              // Rival: by a heartbeat alone, which may be left over, for nobody is seen where all are who act; or the one there stands still
 	Wish   Wish              // Commanded
 

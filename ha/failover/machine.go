@@ -58,6 +58,7 @@ type Machine struct {
 	heirs     []string // the lineages of who was made master since the last publication, newest last
 	former    []past   // masters before it, newest last
 	abandoned []past   // what masters had that came back without it and were taken all the same, while somebody may have it; oldest first
+	list      lossList
 
 	nextID   uint64
 	awaits   []await   // what was begun and has not ended, in the order of IDs
@@ -205,6 +206,7 @@ func (m *Machine) startOver(l Layout) {
 	}
 	m.master, m.tabled, m.started, m.known, m.unread = l.Master, l.Master, m.now, past{}, false
 	m.unmarked()
+	m.list.known = false
 	m.members, m.aliases = append(m.members, m.aliases...), nil
 	m.settleAliases() // another name may be the one that counts
 	m.on(reset, Transition{What: "the group was changed", Why: "the table names " + m.name(l.Master), Loss: -1})
@@ -278,6 +280,8 @@ func (m *Machine) take(ev Event) {
 		if ev.Found > m.epoch {
 			m.forge(ev.Found)
 		}
+	case Lost:
+		m.hearLost(ev)
 	case Commanded:
 		m.command(ev.Wish)
 	}

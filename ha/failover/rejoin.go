@@ -22,7 +22,6 @@ func (m *Machine) realign() {
 	}
 	m.refile()
 	m.settleCopy()
-	m.closeAbandoned()
 	for _, b := range m.members {
 		if b.ID == m.master || b.busy || m.now < b.again || !m.current(b) {
 			continue
@@ -75,7 +74,7 @@ func (m *Machine) standUp(why string) {
 // next, and is copied. While another monitor may be at work only what this one has detached is.
 func (m *Machine) restore() {
 	b := m.member(m.master)
-	if m.o.Mode != Local || m.o.DryRun || m.isIdle() || b == nil || !m.present(b) {
+	if m.o.Mode != Local || m.o.DryRun || m.isIdle() || b == nil || !m.present(b) || !m.list.known {
 		return
 	}
 	for _, r := range m.members {
@@ -151,8 +150,11 @@ func (m *Machine) inLine(b *member) bool {
 	return b.repl.Master != nowhere && m.memberAt(b.repl.Master) == nil && b.repl.LinkUp && b.repl.ID == master.repl.ID
 }
 
-// join makes a server a replica of the master. One full copy is made at a time.
+// join makes a server a replica of the master, once it is known what that one lacks. One full copy is made at a time.
 func (m *Machine) join(b *member) {
+	if !m.list.known {
+		return
+	}
 	master := m.member(m.master)
 	if full := b.repl.ID != master.repl.ID && b.repl.ID != master.repl.SecondID; full {
 		if m.copying >= 0 && m.copying != b.ID {

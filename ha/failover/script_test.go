@@ -51,6 +51,7 @@ var rewrite = flag.Bool("rewrite", false, "write the answers in testdata/*.txt; 
 //	promote 1, follow 2 1, detach 2 by hand, at the server
 //	set 0 backlog=0                 it has had no replica yet: its first begins a new lineage
 //	forge 9999                      a client writes the group's mark on the master
+//	list 0 left A 9;lost A 9        the list of losses on a server
 //	mark 1 3                        the group's mark on a server
 //	attend 1, attend nobody         another monitor is active there, and renews its heartbeat each second
 //	status                          what is known; way: what an operator can do
@@ -156,6 +157,8 @@ func (s *script) server(what string, b *box, rest []string) {
 		if !b.replica {
 			s.w.numbered(b)
 		}
+	case "list":
+		b.list = strings.Join(rest, " ")
 	case "fall":
 		s.w.fall(b, fallen(rest[0]), s.span(rest[1]))
 	case "stop":

@@ -105,6 +105,7 @@ func (m *Machine) resolveMaster(w Wish, b *member) {
 		m.reach(m.next())
 		m.unmarked()
 	}
+	m.list.known, m.list.over = true, len(m.abandoned)+len(m.losses) > 0 // what stands there counts no more
 	m.known, m.abandoned, m.losses, m.remarks, m.untried, m.unread = past{}, nil, nil, nil, "", false
 	switch m.state {
 	case Ambiguous:

@@ -73,6 +73,37 @@ func (w *world) guard() {
 	}
 }
 
+// guardList reads the list of losses on the master, and has it say what it should, as the driver does each second.
+func (w *world) guardList() {
+	s := w.m.Status()
+	if s.LostKnown && w.now < w.listAt {
+		return
+	}
+	w.listAt = w.now + second
+	if w.o.Mode != Local || s.Master < 0 {
+		return
+	}
+	b := w.boxes[s.Master]
+	if !b.ok() || b.cut || b.fault != 0 && b.fault != vital.FaultMisconf {
+		return
+	}
+	if !s.LostKnown || b.list != w.listed {
+		w.listed = b.list
+		w.feed(Event{Kind: Lost, Server: s.Master, Text: b.list, Repl: vital.Replication{RunID: b.runID}})
+		s = w.m.Status()
+	}
+	active := (s.State == Healthy || s.State == Settling) && !w.m.stoodDown() && s.LostKnown
+	takes := w.sees(b) && b.fault == 0 && !b.replica && !b.full && !b.grudging && !b.barred && len(w.info(b).Followers) >= w.needs
+	if active && takes && w.boxes[max(s.Master, 0)] == b && s.LostDiffers(b.list) {
+		b.list = s.Lost
+		if b.list == "" {
+			b.list = NothingLost
+		}
+		b.offset++
+		w.say("the list of losses on s%d says now: %s", b.id, b.list)
+	}
+}
+
 // forge has a client write the mark.
 func (w *world) forge(epoch uint64) {
 	if b := w.table.Master; b >= 0 && w.boxes[b].ok() && !w.boxes[b].replica && !w.table.Held {
@@ -148,6 +179,7 @@ func (w *world) runProbes() {
 		}
 		w.probes = slices.Delete(w.probes, i, i+1)
 		w.feed(ev)
+		w.guardList()
 	}
 }
 

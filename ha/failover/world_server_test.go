@@ -71,6 +71,7 @@ type holdings struct {
 	offset  int64
 	keys    int64
 	mark    uint64
+	list    string // of losses
 	data    writes // the acknowledged writes among it
 	foreign bool   // it is another group's
 }
@@ -180,7 +181,7 @@ func (w *world) sync(b, up *box) {
 		}
 	}
 	if b.slow == 0 || w.now/ms%b.slow < 20 {
-		b.offset, b.keys, b.mark, b.data = up.offset, up.keys, up.mark, up.data
+		b.offset, b.keys, b.mark, b.list, b.data = up.offset, up.keys, up.mark, up.list, up.data
 	}
 	if b.linkUp && up.id == w.reign {
 		b.ruledAt = w.now
