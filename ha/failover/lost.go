@@ -14,6 +14,10 @@ const (
 	NothingLost = "none"
 
 	lineageMost = 40 // a replication id
+
+	// listReads is how often running a list that another monitor keeps is read before it is taken: what a client writes there does
+	// not stay for so long.
+	listReads = 3
 )
 
 // A lossList is what a machine knows of the list of losses, a key on the master. Who acts keeps there what his state file
@@ -22,7 +26,9 @@ const (
 // the group, and no more.
 type lossList struct {
 	known bool   // it was read since somebody else has made the master one: before that nobody is told to copy that one
-	text  string // as it was last read; what is no list says nothing
+	text  string // as it was last taken; what is no list says nothing
+	next  string // what has been read since instead,
+	times int    // so often running
 	over  bool   // something was taken off it, which others may know of
 }
 
@@ -41,17 +47,29 @@ func (m *Machine) hearLost(ev Event) {
 	if m.list.known && !m.stoodDown() { // who acts has it written as he knows it, see Status.Lost
 		return
 	}
-	known := m.list.known && ev.Text == m.list.text
-	was, _ := readDeeds(m.list.text)
-	now, is := readDeeds(ev.Text)
-	m.list.known, m.list.text = true, ev.Text
-	if known || !is {
+	l := &m.list
+	if l.times++; l.next != ev.Text {
+		l.next, l.times = ev.Text, 1
+	}
+	if !l.known || l.times >= listReads {
+		m.takeList()
+	}
+}
+
+// takeList takes what was last read for what another monitor has left there.
+func (m *Machine) takeList() {
+	l := &m.list
+	was, _ := readDeeds(l.text)
+	now, is := readDeeds(l.next)
+	news := !l.known || l.text != l.next
+	l.known, l.text, l.times = true, l.next, 0
+	if !news || !is {
 		return
 	}
 	if m.stoodDown() {
 		m.strike(was, now)
 	}
-	m.enterLost(now, ev.Server)
+	m.enterLost(now)
 }
 
 // strike forgets what another monitor has taken off the list: an operator has resolved it there, or the data are back. It goes
@@ -69,8 +87,11 @@ func (m *Machine) strike(was, now deeds) {
 
 // enterLost keeps in mind what the list says that this machine does not know and that the master lacks. What it knows itself is
 // not crowded out.
-func (m *Machine) enterLost(now deeds, server int32) {
-	b := m.member(server)
+func (m *Machine) enterLost(now deeds) {
+	b := m.member(m.master)
+	if b == nil {
+		return
+	}
 	news := func(known []past, f past) bool {
 		most, _ := m.lacking(&b.repl, f)
 		return most != 0 && len(known) < formerMost && ofLineage(known, f) < 0
@@ -89,8 +110,8 @@ func (m *Machine) enterLost(now deeds, server int32) {
 			said = append(said, text)
 		}
 	}
-	for _, text := range said {
-		m.warn("data are lost, of which this monitor did not know", text)
+	if len(said) > 0 {
+		m.warn("data are lost, of which this monitor did not know", strings.Join(said, "; "))
 	}
 	m.record()
 }

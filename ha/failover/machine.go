@@ -206,7 +206,7 @@ func (m *Machine) startOver(l Layout) {
 	}
 	m.master, m.tabled, m.started, m.known, m.unread = l.Master, l.Master, m.now, past{}, false
 	m.unmarked()
-	m.list.known = false
+	m.list.known, m.list.times = false, 0
 	m.members, m.aliases = append(m.members, m.aliases...), nil
 	m.settleAliases() // another name may be the one that counts
 	m.on(reset, Transition{What: "the group was changed", Why: "the table names " + m.name(l.Master), Loss: -1})

@@ -14,7 +14,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	found := m.isFound(id, &r)
 	if m.state != Verifying {
 		m.unmarked()
-		m.list.known = false // whoever has made that one master may know of more
+		m.list.known, m.list.times = false, 0 // whoever has made that one master may know of more
 	}
 	if b := m.member(id); b != nil {
 		m.bereave(b, was)

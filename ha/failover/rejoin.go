@@ -67,6 +67,9 @@ func (m *Machine) standUp(why string) {
 		m.note("this monitor decides from now on", why)
 	}
 	m.rivalAt, m.rival = 0, ""
+	if m.list.times > 0 { // the last that the other one has left
+		m.takeList()
+	}
 }
 
 // restore points what was detached at the table's master again, while that is in question and answers

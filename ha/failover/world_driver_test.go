@@ -87,8 +87,7 @@ func (w *world) guardList() {
 	if !b.ok() || b.cut || b.fault != 0 && b.fault != vital.FaultMisconf {
 		return
 	}
-	if !s.LostKnown || b.list != w.listed {
-		w.listed = b.list
+	if s.LostNews(b.list) {
 		w.feed(Event{Kind: Lost, Server: s.Master, Text: b.list, Repl: vital.Replication{RunID: b.runID}})
 		s = w.m.Status()
 	}

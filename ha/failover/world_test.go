@@ -68,7 +68,6 @@ type world struct {
 	found     uint64 // the mark that the last Verify has found
 	guardAt   int64  // when the mark is looked at next
 	listAt    int64  // when the list of losses is
-	listed    string // as the machine has heard it last
 	forged    bool   // a client has written the mark
 	byHand    bool   // somebody has promoted servers or had them follow others, by hand
 	wrenched  bool   // an operator has resolved the group
