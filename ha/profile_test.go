@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"huntaway/ha/failover"
 	"huntaway/ha/vital"
 	"huntaway/shard"
 )
@@ -203,6 +204,37 @@ func TestProfileFinds(t *testing.T) {
 		}
 		if (c.do == "") != (f.Do == "") {
 			t.Errorf("%s: got the command %q; want %q", c.name, f.Do, c.do)
+		}
+	}
+}
+
+// TestNobodyIsToldToOverwrite: whoever may be the last to have what the master lacks is not to be made to follow it, and no command
+// says so; otherwise it is said that this overwrites.
+func TestNobodyIsToldToOverwrite(t *testing.T) {
+	stranger := func(_ *shard.Group, all []*testimony) { all[2].repl.Master = "10.9.9.9:6379" }
+	second := func(_ *shard.Group, all []*testimony) {
+		all[2].told["role"], all[2].repl = "master", vital.Replication{RunID: "other"}
+	}
+	lost := func(is string, spoil func(*shard.Group, []*testimony)) func(*shard.Group, []*testimony) {
+		return func(g *shard.Group, all []*testimony) { spoil(g, all); all[0].losses = is }
+	}
+	const alone = "until huntaway resolve --group g: it may be the last to have what 10.0.0.1:6379 was taken without (huntaway:lost:g there says what: left abc 9)"
+	for _, c := range []struct {
+		name    string
+		spoil   func(*shard.Group, []*testimony)
+		should  string
+		command bool
+	}{
+		{"a second master", second, "what it holds alone is lost by that", true},
+		{"a second master, of a group that has lost data", lost("left abc 9", second), alone, false},
+		{"a second master, of a group that is resolved", lost(failover.NothingLost, second), "what it holds alone is lost by that", true},
+		{"a replica of a stranger", stranger, "what it holds alone is lost by that", true},
+		{"a replica of a stranger, of a group that has lost data", lost("left abc 9", stranger), alone, false},
+		{"a replica that was told to follow nobody", func(_ *shard.Group, all []*testimony) { all[2].repl.Master = nowhere }, "huntaway status of that one says why", false},
+	} {
+		got := judged(3, c.spoil)
+		if len(got) != 1 || !strings.Contains(got[0].Should, c.should) || strings.Contains(got[0].Do, "REPLICAOF") != c.command {
+			t.Errorf("%s: got %+v; want %q, with a command: %v", c.name, got, c.should, c.command)
 		}
 	}
 }

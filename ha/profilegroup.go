@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"huntaway/ha/failover"
 	"huntaway/ha/vital"
 	"huntaway/shard"
 )
@@ -170,16 +171,27 @@ func (j *judgement) rightful(g *shard.Group, masters, all []*testimony) (right *
 		}
 	}
 	if followed != 1 {
-		j.noteGroup(Fatal, g.Name, "several of its servers are masters: "+addresses(masters), "one: make the others follow it with REPLICAOF, after a look at their data. "+j.pool.chooses(g.Name))
+		j.noteGroup(Fatal, g.Name, "several of its servers are masters: "+addresses(masters), "one: make the others follow it with REPLICAOF, after a look at their data, which that throws away. "+j.pool.chooses(g.Name))
 		return nil
 	}
 	for _, m := range masters {
 		if m != right {
-			host, port, _ := net.SplitHostPort(right.server.Addr)
-			j.note(Doubtful, m, "it is a master too, that no server of the group follows", "a replica of "+right.server.Addr+"; what it holds alone is lost by that", m.command("REPLICAOF", host, port))
+			want, how := m.replicating(right)
+			j.note(Doubtful, m, "it is a master too, that no server of the group follows", want, how)
 		}
 	}
 	return right
+}
+
+// replicating says what it means that a server follows the master of its group, and which command has it do that; none while that
+// one was taken without data which the server may be the last to have.
+func (s *testimony) replicating(master *testimony) (want, how string) {
+	if strings.Contains(master.losses, "left ") {
+		return fmt.Sprintf("to be left as it is until huntaway resolve --group %s: it may be the last to have what %s was taken without (%s there says what: %s), and who follows another server throws away what it has",
+			s.group, master.server.Addr, failover.LostKey(s.group), master.losses), ""
+	}
+	host, port, _ := net.SplitHostPort(master.server.Addr)
+	return "a replica of " + master.server.Addr + "; what it holds alone is lost by that, so compare them first", s.command("REPLICAOF", host, port)
 }
 
 // chooses says what a running proxy does about several masters.
@@ -201,10 +213,12 @@ func addresses(all []*testimony) string {
 
 // follows judges a replica, and returns 1 when it could become master.
 func (j *judgement) follows(s, master *testimony) int {
-	host, port, _ := net.SplitHostPort(master.server.Addr)
 	switch {
+	case s.repl.Master == nowhere:
+		j.note(Doubtful, s, "it follows nobody ("+nowhere+"): a proxy has told it to keep what it has", "huntaway status of that one says why, and what ends it; who follows another server throws away what it has", "")
 	case !j.same(s.repl.Master, master.server.Addr):
-		j.note(Doubtful, s, "it follows "+s.repl.Master+", which is not the group's master "+master.server.Addr, "what it serves may be other data", s.command("REPLICAOF", host, port))
+		want, how := s.replicating(master)
+		j.note(Doubtful, s, "it follows "+s.repl.Master+", which is not the group's master "+master.server.Addr+": what it serves may be other data", want, how)
 	case s.repl.Syncing:
 		j.note(Doubtful, s, "it is copying its master's data", "a little time: it serves no reads and cannot be promoted before it has them", "")
 	case s.repl.Unsynced():

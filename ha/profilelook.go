@@ -31,6 +31,8 @@ type testimony struct {
 	unknown   []*right // what the server does not know, one for each command
 	rightsErr error    // why that could not be found out; nil where there are no ACLs to ask
 
+	losses string // what its list of losses says
+
 	cluster  string // cluster_state of CLUSTER INFO, asked in mode cluster only
 	served   string // cluster_slots_ok, likewise
 	assigned string // cluster_slots_assigned, likewise
@@ -58,6 +60,7 @@ func (s *testimony) look(ctx context.Context, p *ProfilePool) {
 		s.conf, s.confErr = nil, err
 	}
 	s.rights(ctx, c, p)
+	s.losses, _ = fetchList(ctx, c, s.group) // who may not read it knows of none
 	if p.Mode == "cluster" {
 		state, _ := c.ClusterInfo(ctx).Result() // a refusal leaves the state unknown
 		told := fieldsOf(state)

@@ -19,7 +19,7 @@ type right struct {
 }
 
 var rights = []right{
-	{[]string{"info"}, "info", "observe local sentinel cluster", Fatal, "probes ask INFO replication"},
+	{[]string{"info"}, "info", "observe local sentinel cluster", Fatal, "probes ask INFO replication; a replica that refuses it is not kept from copying a master that comes back empty"},
 	{[]string{"ping"}, "ping", "observe local sentinel", Doubtful, "probes see by it that a server loads, is stale or cannot save"},
 	{[]string{"echo", ownKey}, "echo", "observe local sentinel cluster", Doubtful, "scripts, functions and modules are refused without: it delimits their replies"},
 	{[]string{"command"}, "command", "observe local sentinel cluster", Doubtful, "commands that Huntaway's own table lacks are learnt so"},

@@ -323,9 +323,9 @@ func (page *statusPage) judgeGroup(p *statusPool, g *statusGroup) {
 		case s.Reason != "" && s.Addr == g.Master && g.Plight != "" && s.remedy() == remedies["down"]:
 			add(severe, s.Addr, s.trouble("master"), "see why it refuses connections; what starting it means for its replicas is said of the group")
 		case s.Reason != "" && s.Addr == g.Master:
-			add(severe, s.Addr, s.trouble("master"), s.remedy())
+			add(severe, s.Addr, s.trouble("master"), g.remedyFor(&s))
 		case s.Reason != "":
-			add(doubtful, s.Addr, s.trouble(s.Role), s.remedy())
+			add(doubtful, s.Addr, s.trouble(s.Role), g.remedyFor(&s))
 		}
 	}
 }

@@ -136,6 +136,12 @@ func TestStatusSaysWhatEndsIt(t *testing.T) {
 			t.Errorf("%s: got %+v; want the advice %q", reason, page.Problems, want)
 		}
 	}
+	for _, alarm := range []string{"", "data were lost; huntaway resolve --group g --master a:1 says that this is known"} {
+		g := statusGroup{Name: "g", State: "healthy", Master: "a:1", Alarms: []string{alarm}, Servers: []statusServer{{Addr: "b:1", Role: "replica", State: "out", Reason: "wrong-role"}}}
+		if got := g.remedyFor(&g.Servers[0]); strings.Contains(got, "REPLICAOF") != (alarm == "") || !strings.Contains(got, "throws away what it has") {
+			t.Errorf("with the alarm %q: got the advice %q; want one to overwrite only where nothing is to be resolved, and that it does", alarm, got)
+		}
+	}
 	back := statusServer{State: "warming", Reason: "stale-link", Since: 4}
 	if got := back.trouble("replica") + ": " + back.remedy(); got != "replica is warming after it was out (stale-link), for 4s: "+back.remedy() || strings.Contains(got, "masterauth") {
 		t.Errorf("one that is well again: got %q; want no advice about what is over", got)
