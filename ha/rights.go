@@ -40,6 +40,7 @@ var rights = []right{
 	{[]string{"failover"}, "failover", "local", Doubtful, "no switchover without, but with --fast"},
 	{[]string{"config", "rewrite"}, "config|rewrite", "rewrite", Doubtful, "a restart would bring the old roles back; or set config_rewrite = false"},
 	{[]string{"cluster", "slots"}, "cluster|slots", "cluster", Fatal, "the places of keys are asked so"},
+	{[]string{"select", "1"}, "select", "observe local sentinel", Doubtful, "clients that SELECT another database are refused"},
 }
 
 // ownKey stands for a key of the monitor's in the arguments of a right.

@@ -128,6 +128,7 @@ func TestFaultTexts(t *testing.T) {
 		{faultClusterDown, 0, "-TRYAGAIN huntaway: the cluster does not serve the key's slot (group g1, pool alpha); not executed"},
 		{faultAuth, 0, "-TRYAGAIN huntaway: the server refused our credentials on 10.0.0.1:6379 (group g1, pool alpha); not executed"},
 		{faultFull, 0, "-TRYAGAIN huntaway: the server has too many clients on 10.0.0.1:6379 (group g1, pool alpha); not executed"},
+		{faultNoSelect, 0, "-TRYAGAIN huntaway: another database needs SELECT, which is not allowed to us on 10.0.0.1:6379 (group g1, pool alpha); not executed"},
 		{faultRefused, 0, "-TRYAGAIN huntaway: the server refused the handshake on 10.0.0.1:6379 (group g1, pool alpha); not executed"},
 		{faultLost, 0, "-ERR huntaway: connection lost to 10.0.0.1:6379 (group g1, pool alpha); the command may have been executed"},
 		{faultTimeout, 400, "-ERR huntaway: timed out after 400 ms on 10.0.0.1:6379 (group g1, pool alpha); the command may have been executed"},

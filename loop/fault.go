@@ -33,6 +33,7 @@ var (
 	faultHoldTime   = &fault{notExecuted, "no server took the request in time", false}
 	faultAuth       = &fault{notExecuted, "the server refused our credentials", true}
 	faultNoEcho     = &fault{notExecuted, "scripts, functions and modules need ECHO, which is not allowed to us", true}
+	faultNoSelect   = &fault{notExecuted, "another database needs SELECT, which is not allowed to us", true}
 	faultFull       = &fault{notExecuted, "the server has too many clients", true}
 	faultRefused    = &fault{notExecuted, "the server refused the handshake", true}
 	faultStranger   = &fault{notExecuted, "another process answers, which has yet to be looked at,", true}

@@ -82,6 +82,8 @@ func (at greetStep) judge(reply []byte) (welcome, *fault) {
 		return later, nil
 	case at == stepAuth:
 		return turnsAway, faultAuth
+	case at == stepSelect && code == "NOPERM":
+		return turnsAway, faultNoSelect
 	}
 	return turnsAway, faultRefused
 }

@@ -62,7 +62,7 @@ func TestHandshakeErrors(t *testing.T) {
 		{"no password there, Redis 5", secret, "-ERR Client sent AUTH, but no password is set\r\n+PONG\r\n", nil},
 		{"no AUTH there", secret, "-ERR unknown command 'AUTH'\r\n", faultAuth},
 		{"no such database", second, "-ERR DB index is out of range\r\n", faultRefused},
-		{"no right to SELECT", second, "-NOPERM this user has no permissions to run the 'select' command\r\n", faultRefused},
+		{"no right to SELECT", second, "-NOPERM this user has no permissions to run the 'select' command\r\n", faultNoSelect},
 		{"full", PoolOptions{}, "-ERR max number of clients reached\r\n", faultFull},
 		{"full, a password", secret, "-ERR max number of clients reached\r\n", faultFull},
 		{"protected", PoolOptions{}, "-DENIED Redis is running in protected mode\r\n", faultRefused},

@@ -103,7 +103,7 @@ func (l *link) failed(cause error, f *fault) {
 	again, wasReady := l.mayComeBack(cause, f), l.state == linkReady
 	l.on(evFailed)
 	l.shunned, l.words, l.why = 0, nil, nil
-	if f == faultAuth || f == faultFull || f == faultRefused || f == faultStranger {
+	if f == faultAuth || f == faultFull || f == faultNoSelect || f == faultRefused || f == faultStranger {
 		l.why = f
 	}
 	l.pause = min(max(2*l.pause, int64(firstPause)), int64(lastPause))
