@@ -139,6 +139,9 @@ func (w *world) obscured(o, b *box) bool {
 func (w *world) eligible(b *box) bool {
 	stand, stood := w.promised[b.id]
 	stood = stood && stand.RunID == b.runID
+	if !stood && w.now-second < w.deafUntil { // it may have been chosen while the machine waited for what it was not told
+		return false
+	}
 	known := w.m.member(b.id)
 	seen := w.sees(b) && known.fault == vital.FaultNone && w.now-known.sent < second
 	shown := seen && w.m.worthFor(&known.repl, w.knew) != worthless
@@ -235,12 +238,12 @@ func (w *world) checkNumber(a Action) {
 	of, taken := w.numbers[a.Epoch]
 	own := b.number != 0 && b.number == b.mark
 	switch {
-	case a.Epoch < w.topEpoch && (marked || w.o.Mode != Local):
+	case a.Epoch < w.topEpoch && (marked && !w.forged || w.o.Mode != Local):
 		w.broken("epoch %d published after %d", a.Epoch, w.topEpoch)
 	case a.Epoch == w.topEpoch && a.Server != w.reign && b.number != a.Epoch && !w.forged:
 		w.broken("epoch %d published for s%d and s%d", a.Epoch, w.reign, a.Server)
 	case w.o.Mode != Local || w.forged || w.diskFailed || w.wrenched:
-	case own && b.number >= w.topEpoch && b.number != a.Epoch && !w.given:
+	case own && b.number >= w.topEpoch && b.number != a.Epoch && !w.given && w.unused == 0 && !(w.forgetful && w.table.Master != a.Server):
 		w.broken("s%d has taken number %d and is published in epoch %d", a.Server, b.number, a.Epoch)
 	case !own && taken && of != b.crown && !w.forgetful && w.knows(a.Epoch, b):
 		w.broken("epoch %d is published for two promotions, the second of s%d", a.Epoch, a.Server)
@@ -280,7 +283,7 @@ func (w *world) ordered(a Action) {
 	}
 	switch a.Op {
 	case Follow, Demote, Detach, Promote:
-		if b.foreign && !w.turned && b.up && w.m.round.force != b.id && w.now-b.born > second { // it has been probed since
+		if b.foreign && !w.turned && b.up && w.m.round.force != b.id && w.now-b.born > second && w.m.member(b.id).repl.ID == b.replid { // it has been probed since
 			w.broken("%v of the stranger s%d", a.Op, a.Server)
 		}
 	}

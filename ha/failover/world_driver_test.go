@@ -45,7 +45,7 @@ func (w *world) feed(ev Event) {
 	}
 	ev.At, ev.Reached, ev.Others = w.now, w.reached[0], w.reached[1]
 	state := w.m.state
-	w.knew = w.m.known
+	w.knew, w.unused = w.m.known, w.m.spent
 	w.perform(w.m.Step(ev, nil))
 	if w.m.state != state {
 		w.frozenFor = w.now
