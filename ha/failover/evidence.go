@@ -172,16 +172,17 @@ func (m *Machine) questionable() string {
 
 // alive tells whether the master has proved itself since it was called in question: it
 // answered a probe that was sent since then, or complained of something that only a living one does,
-// and has not ended in between: then it may be anybody who complains.
+// and has not ended in between: then it may be anybody who complains. An answer that is heard late, as this process has stood
+// still, says nothing of now, nor is it held against what was known.
 func (m *Machine) alive() bool {
 	b := m.member(m.master)
 	if b == nil || m.questionable() != "" || m.isObjected() || m.overruled() {
 		return false
 	}
 	if b.fault != vital.FaultNone {
-		return b.fault.Alive() && !b.ended && !m.exchanged(b) && b.told >= m.doubtAt
+		return b.fault.Alive() && !b.ended && !m.exchanged(b) && b.told >= m.doubtAt && m.now-b.told <= freshFor
 	}
-	return b.sent >= m.doubtAt && b.sent != 0
+	return m.fresh(b) && b.sent >= m.doubtAt
 }
 
 // exchanged tells whether the master is another process than it was. Who only follows others'
