@@ -28,6 +28,7 @@ type heir struct {
 	fenced    bool              // then what is in flight there was answered, or was given up
 	repl      vital.Replication // what it said when it was named, and, once it is fencing, when it was looked at
 	outranks  bool              // it outranks the old master, which answers, or that one gives way to it
+	void      bool              // that one does as it has taken no write
 	mark      uint64            // what it had when it said that it is master; 0: none that a monitor can have left, or it is not known
 	refused   int32             // who was refused last, -1: nobody
 	refusedAt int64
@@ -76,7 +77,7 @@ func (m *Machine) succeeded() bool {
 	outranks := m.outranks(b) || m.isPreferred(b)
 	if m.trust(b, why); m.state == Following {
 		_, vouched := m.vouched(b)
-		m.heir.vouched, m.heir.outranks = vouched || outranks, outranks
+		m.heir.vouched, m.heir.outranks, m.heir.void = vouched || outranks, outranks, outranks && m.isVoid()
 		m.heir.byAll = vouched && m.o.Mode == Local && !outranks && !m.later(b)
 	}
 	return m.state == Following || m.state == Ambiguous
@@ -334,10 +335,32 @@ func (m *Machine) inherit() {
 		m.refuse("the old master could not be fenced off: " + err.Error())
 	case m.contested() != "": // somebody has answered meanwhile
 		m.refuse(m.contested())
+	case m.heir.void && !m.tookNothing():
 	case !m.reheard() || !m.heir.vouched && m.hand.at == 0 && m.isContradicted(m.member(m.heir.id)):
 	default:
 		m.publish(m.heir.id, m.heir.repl, m.heir.why)
 	}
+}
+
+// tookNothing tells whether the old master, which gives way as it was made one in vain, has taken no write until it was fenced off,
+// either: it says then how many replicas it has, and with more than it has refused its mark with it may have taken some.
+func (m *Machine) tookNothing() bool {
+	ev, over := m.outcome(Inspect, m.master)
+	if !over {
+		if !m.waiting() {
+			m.order(Inspect, m.master, lookTime)
+		}
+		return false
+	}
+	m.heir.void = false
+	if ev.Err == nil {
+		m.countReplicas(m.member(m.master))
+	}
+	if !m.isVoid() {
+		m.refuse(m.name(m.master) + " has had replicas meanwhile, and may have taken writes")
+		return false
+	}
+	return true
 }
 
 // reheard tells whether the heir has just said what it is, and has it asked otherwise: while the old master was fenced off
