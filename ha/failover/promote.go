@@ -137,8 +137,9 @@ func (m *Machine) chain() {
 // come back with less. They follow the old one again when that answers.
 func (m *Machine) recall() {
 	for _, b := range m.members {
-		if b.lent {
-			b.lent, b.detachedAt = false, m.now
+		lent := b.lent && b.stand.RunID == b.repl.RunID // another process was told nothing, and may be anybody's
+		if b.lent = false; lent {
+			b.detachedAt = m.now
 			m.loose(Detach, b.ID, -1)
 		}
 	}
@@ -197,11 +198,14 @@ func (m *Machine) nextCandidate(what, why string, again bool) {
 // answer at its address by now.
 func (m *Machine) verify() { m.order(Inspect, m.round.candidate, m.o.Promote) }
 
-// reverify has the new master take a write.
+// reverify has the new master take a write. What it is asked again for is the same number: it may have taken it without its
+// answer having come, and with a later one it would pass for another process's master where it is given up.
 func (m *Machine) reverify(within int64) {
 	b := m.member(m.round.candidate)
-	m.round.number = m.next()
-	m.launch(ofState, Action{Kind: Order, Op: Verify, Server: m.round.candidate, Target: -1, Epoch: m.round.number, Certain: m.derives(b), Anew: true,
+	next := m.next()
+	anew := next > m.round.number
+	m.round.number = max(next, m.round.number)
+	m.launch(ofState, Action{Kind: Order, Op: Verify, Server: m.round.candidate, Target: -1, Epoch: m.round.number, Certain: m.derives(b), Anew: anew,
 		RunID: b.repl.RunID, Within: within})
 }
 
