@@ -91,6 +91,7 @@ type world struct {
 	topEpoch  uint64
 	promoted  int            // how often a server was made master
 	numbers   map[uint64]int // which of those promotions has taken a number
+	unused    uint64         // how many epochs the machine took for unused before the event that it is taking: who was to have them may
 	given     bool           // since the last publication somebody may have been given one
 	frozenFor int64
 }
