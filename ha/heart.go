@@ -118,10 +118,11 @@ func (w *watch) beat(s *steward) {
 		}
 	}
 	if s.machine != nil {
-		l.lost = new(failover.Status)
-		*l.lost = s.machine.Status()
+		l.lost = new(failover.Losses)
+		*l.lost = s.machine.Losses()
 	}
-	if status := l.lost; status != nil && !w.o.Failover.DryRun {
+	if s.machine != nil && !w.o.Failover.DryRun {
+		status := s.machine.Status()
 		l.claim = status.State == failover.Healthy || status.State == failover.Settling
 		l.doubted, l.awoken = !l.claim, status.Awoken
 		l.process = status.Process
@@ -176,7 +177,7 @@ type look struct {
 	sure      bool             // no mark can be of a later one
 	left      bool             // the master has been given the mark of it
 	process   string           // the master's, as the machine has accepted it; "": it is not told
-	lost      *failover.Status // what the machine knows of losses; nil: it is not asked
+	lost      *failover.Losses // what the machine knows of losses; nil: it is not asked
 	heart     *heart           // the steward's
 
 	kept  uint64 // the mark that who was heard at the master keeps there; 0: it is not known

@@ -1,6 +1,7 @@
 package ha
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -26,7 +27,7 @@ type list struct {
 // hasten has the next look be then at the latest, if the machine has to know what the list of losses says before it tells servers
 // to copy the master.
 func (s *steward) hasten(at int64) {
-	if st := s.machine.Status(); s.beatAt != 0 && !st.LostKnown && (st.State == failover.Healthy || st.State == failover.Settling) {
+	if s.beatAt != 0 && s.machine.Losses().Awaits {
 		s.beatAt = min(s.beatAt, at)
 	}
 }
@@ -38,9 +39,9 @@ func (l *look) readList(ctx context.Context, c *redis.Client, alone bool) {
 		return
 	}
 	h := l.heart
-	acts := alone && l.claim && l.lost.LostKnown && (h.holds(l.master) || h.stood())
+	acts := alone && l.claim && l.lost.Known && (h.holds(l.master) || h.stood())
 	text, err := fetchList(ctx, c, l.group)
-	if err != nil || acts && !l.lost.LostDiffers(text) || !acts && !l.lost.LostNews(text) {
+	if err != nil || acts && !l.lost.Differs(text) || !acts && !l.lost.News(text) {
 		return
 	}
 	conn := c.Conn()
@@ -56,12 +57,10 @@ func (l *look) readList(ctx context.Context, c *redis.Client, alone bool) {
 		h.list = is
 		return
 	}
-	if !l.lost.LostDiffers(text) {
+	if !l.lost.Differs(text) {
 		return
 	}
-	if is.text = l.lost.Lost; is.text == "" {
-		is.text = failover.NothingLost
-	}
+	is.text = cmp.Or(l.lost.Want, failover.NothingLost)
 	if err := l.writeList(ctx, conn, process, text, is.text); err == nil {
 		h.list = is
 	}

@@ -60,16 +60,16 @@ func TestListIsPutRight(t *testing.T) {
 	key := failover.LostKey("g")
 	a := listening(t, i, nameA)
 	a.active("at the start")
-	a.look.lost = &failover.Status{}
+	a.look.lost = &failover.Losses{}
 	if a.active("before the list is known"); a.look.listed == nil || a.look.listed.Text != "" {
 		t.Fatalf("got %+v for the machine; want that there is no list", a.look.listed)
 	}
-	a.look.lost = &failover.Status{LostKnown: true}
+	a.look.lost = &failover.Losses{Known: true}
 	if a.active("with nothing lost"); i.must("EXISTS", key) != int64(0) {
 		t.Errorf("got the list %v; want none", i.must("GET", key))
 	}
 	const lost = "left abc 9;lost abc 9"
-	a.look.lost.Lost = lost
+	a.look.lost.Want = lost
 	if a.active("with a loss"); a.odd != "" || i.must("GET", key) != lost {
 		t.Errorf("got %q and the list %v; want %s without a word", a.odd, i.must("GET", key), lost)
 	}
@@ -84,13 +84,13 @@ func TestListIsPutRight(t *testing.T) {
 			t.Errorf("%v: got %q and the list %.80v; want it put right and one line", each[0], a.odd, got)
 		}
 	}
-	a.look.lost.Lost = ""
+	a.look.lost.Want = ""
 	if a.active("with nothing lost any more"); i.must("GET", key) != failover.NothingLost || a.odd != "" {
 		t.Errorf("got the list %v, %q; want that it says so", i.must("GET", key), a.odd)
 	}
 
 	b := listening(t, i, nameB)
-	b.look.lost = &failover.Status{LostKnown: true}
+	b.look.lost = &failover.Losses{Known: true}
 	for _, each := range [][]any{{"SET", key, lost}, {"SETRANGE", key, 32 << 20, "x"}} {
 		i.must(each...)
 		b.look.listed = nil
@@ -100,7 +100,7 @@ func TestListIsPutRight(t *testing.T) {
 			t.Errorf("%v: got %+v for the machine; want %q of a process", each[0], b.look.listed, want)
 		}
 	}
-	a.look.lost, a.look.process = &failover.Status{LostKnown: true, Lost: lost}, "another"
+	a.look.lost, a.look.process = &failover.Losses{Known: true, Want: lost}, "another"
 	if a.active("at another process"); i.must("STRLEN", key) != int64(32<<20+1) {
 		t.Errorf("got the list %.80v; want that of another process left alone", i.must("GET", key))
 	}

@@ -155,9 +155,6 @@ type Status struct {
 	EpochSure bool     // no mark that a server has can be of a later epoch
 	EpochLeft bool     // the master has been given the mark of this one
 	Awoken    bool     // the master is in question, and nothing is begun yet since this process stood still
-	Lost      string   // what the list of losses on the master is to say, "": nothing, or NothingLost where it says anything
-	LostKnown bool     // that is known: what another monitor has left there was read
-	LostRead  string   // what was read there last, while another monitor acted or it was not known
 	Forbidden string   // why it does not act although it would; "": nothing forbids it
 	Plight    string   // what is the case while it has no master that is known to be well; "": it has
 	Way       string   // with Plight: what happens by itself, and what an operator can do

@@ -32,6 +32,27 @@ type lossList struct {
 	over  bool   // something was taken off it, which others may know of
 }
 
+// A Losses is what a machine has to do with the list of losses. A copy.
+type Losses struct {
+	Want   string // what the list is to say, if this monitor is the one that acts; "": nothing, or NothingLost where it says anything
+	Known  bool   // what another monitor has left there was read
+	Read   string // what was read there last, while another one acted or it was not known
+	Awaits bool   // nobody is told to copy the master before it is known
+}
+
+// Losses returns that.
+func (m *Machine) Losses() Losses {
+	return Losses{m.spellLost(), m.list.known, m.list.text, !m.list.known && (m.state == Healthy || m.state == Settling)}
+}
+
+// News tells whether the machine is to hear what the list says.
+func (l *Losses) News(says string) bool { return !l.Known || l.Read != says }
+
+// Differs tells whether the list, which says that, is not what it should be.
+func (l *Losses) Differs(says string) bool {
+	return l.Want != says && !(l.Want == "" && (says == "" || says == NothingLost))
+}
+
 // Deeds are what a list of losses says.
 type deeds struct {
 	left []past // what somebody who is away may have, and is told to overwrite by an operator only
@@ -44,7 +65,7 @@ func (m *Machine) hearLost(ev Event) {
 	if m.o.Mode != Local || !settled || ev.Server != m.master || m.master != m.tabled || ev.Repl.RunID != m.known.RunID {
 		return
 	}
-	if m.list.known && !m.stoodDown() { // who acts has it written as he knows it, see Status.Lost
+	if m.list.known && !m.stoodDown() { // who acts has it written as he knows it, see Losses
 		return
 	}
 	l := &m.list

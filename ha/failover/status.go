@@ -12,7 +12,7 @@ import (
 func (m *Machine) Status() Status {
 	s := Status{
 		Group: m.group, State: m.state, Since: m.since, Master: m.tabled, Epoch: m.epoch, Held: m.held, Process: m.known.RunID,
-		EpochSure: m.tally.sure, EpochLeft: m.isLeft(), Lost: m.spellLost(), LostKnown: m.list.known, LostRead: m.list.text, Awoken: m.now < m.tiltUntil && (m.state == Suspect || m.state == Stuck),
+		EpochSure: m.tally.sure, EpochLeft: m.isLeft(), Awoken: m.now < m.tiltUntil && (m.state == Suspect || m.state == Stuck),
 		Forbidden: m.hindrance(), Latched: m.latched(), Recent: m.lastHour(append(slices.Clone(m.released), m.recent...)), Alarms: m.alarms(),
 	}
 	if m.state == Suspect || m.state == Stuck || m.state == Ambiguous {
@@ -30,14 +30,6 @@ func (m *Machine) Status() Status {
 			Note: "it is " + m.name(b.same) + " under another name"})
 	}
 	return s
-}
-
-// LostNews tells whether the machine is to hear what the list of losses says.
-func (s *Status) LostNews(says string) bool { return !s.LostKnown || s.LostRead != says }
-
-// LostDiffers tells whether the list of losses, which says that, is not what it should be.
-func (s *Status) LostDiffers(says string) bool {
-	return s.Lost != says && !(s.Lost == "" && (says == "" || says == NothingLost))
 }
 
 // Data returns which lineage the group's data are of, as far as that has been accepted, and which one that carries on; "" for

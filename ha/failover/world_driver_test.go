@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -75,29 +76,26 @@ func (w *world) guard() {
 
 // guardList reads the list of losses on the master, and has it say what it should, as the driver does each second.
 func (w *world) guardList() {
-	s := w.m.Status()
-	if s.LostKnown && w.now < w.listAt {
+	l, master := w.m.Losses(), w.m.tabled
+	if l.Known && w.now < w.listAt {
 		return
 	}
 	w.listAt = w.now + second
-	if w.o.Mode != Local || s.Master < 0 {
+	if w.o.Mode != Local || master < 0 {
 		return
 	}
-	b := w.boxes[s.Master]
+	b := w.boxes[master]
 	if !b.ok() || b.cut || b.fault != 0 && b.fault != vital.FaultMisconf {
 		return
 	}
-	if s.LostNews(b.list) {
-		w.feed(Event{Kind: Lost, Server: s.Master, Text: b.list, Repl: vital.Replication{RunID: b.runID}})
-		s = w.m.Status()
+	if l.News(b.list) {
+		w.feed(Event{Kind: Lost, Server: master, Text: b.list, Repl: vital.Replication{RunID: b.runID}})
+		l = w.m.Losses()
 	}
-	active := (s.State == Healthy || s.State == Settling) && !w.m.stoodDown() && s.LostKnown
+	active := (w.m.state == Healthy || w.m.state == Settling) && !w.m.stoodDown() && l.Known
 	takes := w.sees(b) && b.fault == 0 && !b.replica && !b.full && !b.grudging && !b.barred && len(w.info(b).Followers) >= w.needs
-	if active && takes && w.boxes[max(s.Master, 0)] == b && s.LostDiffers(b.list) {
-		b.list = s.Lost
-		if b.list == "" {
-			b.list = NothingLost
-		}
+	if active && takes && w.m.tabled == master && l.Differs(b.list) {
+		b.list = cmp.Or(l.Want, NothingLost)
 		b.offset++
 		w.say("the list of losses on s%d says now: %s", b.id, b.list)
 	}
