@@ -21,7 +21,12 @@ func TestRandom(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { randomly(t, rapid.SampledFrom([]int{0, 1}).Draw(t, "needs")) })
 }
 
-// TestRandomLost is the same with a state file that is lost whenever the process ends.
+// TestRandomTwo is TestRandom with masters that need two replicas to take a write.
+func TestRandomTwo(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { randomly(t, 2) })
+}
+
+// TestRandomLost is TestRandom with a state file that is lost whenever the process ends.
 func TestRandomLost(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) { disturbed(t, 0, func(w *world) { w.loses = true }) })
 }
