@@ -198,8 +198,11 @@ func (l *look) take(ctx context.Context) (rival string) {
 	if l.master != "" {
 		c := l.access.open("tcp", l.master)
 		defer c.Close()
-		if rival, err := l.ask(ctx, c, l.master); err == nil {
-			l.readList(ctx, c, rival == "")
+		rival, err := l.ask(ctx, c, l.master)
+		if err == nil || answeredBy(err) { // who may not read the monitors' keys there knows of no list
+			l.readList(ctx, c, err == nil && rival == "")
+		}
+		if err == nil {
 			return l.heardAt(ctx, rival)
 		}
 	}

@@ -81,6 +81,18 @@ func TestPromoteWithoutExtras(t *testing.T) {
 	}
 }
 
+// TestJoinsWithoutKeys: a monitor that may not touch its keys at the servers when it is started has one that
+// holds nothing follow the master.
+func TestJoinsWithoutKeys(t *testing.T) {
+	tr := castAs(t, "resetkeys", "~app:*")
+	tr.stop()
+	tr.begin()
+	tr.settled(0, "[1 2]")
+	tr.all[2].must("REPLICAOF", "NO", "ONE")
+	tr.all[2].must("FLUSHALL")
+	tr.await("that it follows", func() bool { return strings.Contains(fmt.Sprint(tr.all[2].must("ROLE")), tr.all[0].port) })
+}
+
 // TestFailoverWithoutKeys: a master dies, and nobody lets the monitor touch its keys: one is made master, the other one follows, so
 // that writes that need a replica are taken, and so does the old one when it is back with what it had.
 func TestFailoverWithoutKeys(t *testing.T) {

@@ -88,8 +88,12 @@ func (w *world) guardList() {
 	if !b.ok() || b.cut || b.fault != 0 && b.fault != vital.FaultMisconf {
 		return
 	}
-	if l.News(b.list) {
-		w.feed(Event{Kind: Lost, Server: master, Text: b.list, Repl: vital.Replication{RunID: b.runID}})
+	says := b.list
+	if b.barred {
+		says = ""
+	}
+	if l.News(says) {
+		w.feed(Event{Kind: Lost, Server: master, Text: says, Repl: vital.Replication{RunID: b.runID}})
 		l = w.m.Losses()
 	}
 	active := (w.m.state == Healthy || w.m.state == Settling) && !w.m.stoodDown() && l.Known
