@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gomodule/redigo/redis"
@@ -294,6 +295,10 @@ func fullHouse(a *attack) error {
 // misconf makes the master's snapshots fail: a folder stands where the file should.
 func (a *attack) misconf(g *group, d time.Duration) error {
 	m := g.servers[0]
+	// A replica that cannot save ends at the first write that it is sent, and the master may be made one meanwhile.
+	if _, err := m.call("CONFIG", "SET", "replica-ignore-disk-write-errors", "yes"); err != nil {
+		return err
+	}
 	obstacle := filepath.Join(m.dir, "dump.rdb")
 	if err := os.MkdirAll(filepath.Join(obstacle, "in the way"), 0o700); err != nil {
 		return err
@@ -316,7 +321,7 @@ func (a *attack) misconf(g *group, d time.Duration) error {
 	a.until("the master can save again", 10*time.Second, func() bool {
 		_, _ = m.call("BGSAVE") // likewise
 		_, err := m.call("SET", "misconf?", "0")
-		return err == nil
+		return err == nil || strings.Contains(err.Error(), "READONLY ")
 	})
 	return nil
 }
