@@ -109,9 +109,12 @@ func (m *Machine) shelter(by []*member) {
 }
 
 // isOverdue tells whether the table's master b has been in question for as long as a dead one. What this process had seen of it
-// before it stood still counts here: nobody is promoted for that.
+// before it stood still counts here: nobody is promoted for that. Nor does it begin anew with a failover that came to nothing.
 func (m *Machine) isOverdue(b *member) bool {
 	doubted := m.now - m.doubtAt
+	if b.failSince != 0 {
+		doubted = max(doubted, m.now-b.failSince)
+	}
 	return doubted >= m.o.DownSilence || doubted >= m.o.DownRefused && (b.ended || m.isReplica(b))
 }
 

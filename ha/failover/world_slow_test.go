@@ -126,7 +126,7 @@ func (w *world) watchOrphans() {
 			up.id == w.table.Master && up.id == w.m.master && w.sees(b) && w.m.carriesOn(&w.m.member(b.id).repl) && w.m.known.at != 0
 		was := w.lull.orphan[b.id]
 		switch {
-		case !is:
+		case !is, up.up && w.now-was.until > second: // it hangs, or is copied from
 			delete(w.lull.orphan, b.id)
 		case !up.up && was.since == 0:
 			w.lull.orphan[b.id] = orphan{w.now, w.now}
