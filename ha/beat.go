@@ -136,14 +136,20 @@ func readMark(words string, err error) (m mark, _ error) {
 	return m, nil
 }
 
-// writeMark puts a mark where was stood. What may be large is not freed while the server waits.
+// writeMark puts a mark where was stood.
 func writeMark(ctx context.Context, c commander, group string, epoch uint64, was mark) error {
-	if was.what != "" {
-		if err := c.Do(ctx, "UNLINK", markerKey(group)).Err(); err != nil && !answeredBy(err) {
+	return replace(ctx, c, was.what != "", markerKey(group), epoch)
+}
+
+// replace sets one of the monitors' keys, with what SET takes behind the value. Something strange that stands there may be large,
+// and is not freed while the server waits.
+func replace(ctx context.Context, c commander, strange bool, key string, set ...any) error {
+	if strange {
+		if err := c.Do(ctx, "UNLINK", key).Err(); err != nil && !answeredBy(err) {
 			return err
 		}
 	}
-	return c.Do(ctx, "SET", markerKey(group), epoch).Err()
+	return c.Do(ctx, append([]any{"SET", key}, set...)...).Err()
 }
 
 func markerKey(group string) string { return "huntaway:epoch:" + group }

@@ -118,8 +118,8 @@ func (w *watch) beat(s *steward) {
 		}
 	}
 	if s.machine != nil {
-		l.lost = new(failover.Losses)
-		*l.lost = s.machine.Losses()
+		losses := s.machine.Losses()
+		l.lost = &losses
 	}
 	if s.machine != nil && !w.o.Failover.DryRun {
 		status := s.machine.Status()
@@ -298,14 +298,9 @@ func (l *look) renew(ctx context.Context, b beat) error {
 	return nil
 }
 
-// write puts our heartbeat where b was found. What may be large is not freed while the server waits.
+// write puts our heartbeat where b was found.
 func (l *look) write(ctx context.Context, c commander, b beat, words string, lasts time.Duration) error {
-	if b.what != "" {
-		if err := c.Do(ctx, "UNLINK", beatKey(l.group)).Err(); err != nil && !answeredBy(err) {
-			return err
-		}
-	}
-	err := c.Do(ctx, "SET", beatKey(l.group), words, "PX", lasts.Milliseconds()).Err()
+	err := replace(ctx, c, b.what != "", beatKey(l.group), words, "PX", lasts.Milliseconds())
 	if err == nil {
 		l.heart.stoodAt, l.heart.unprovenAt = perf.Now(), 0
 	}
@@ -344,16 +339,10 @@ func (l *look) disown(addr string, b beat) {
 	}
 }
 
-// leads tells whether a connection is to the process that the machine takes for the master. A name may lead to another one a
+// leads tells which process a connection is to, and whether that is the one that the machine takes for the master. A name may lead to another one a
 // moment before probes do, and a stranger that were given the group's mark would be taken for one of the group's, and
 // overwritten.
-func (l *look) leads(ctx context.Context, c redis.Cmdable) bool {
-	_, leads := l.leadsTo(ctx, c)
-	return leads
-}
-
-// leadsTo is leads, and says which process it is.
-func (l *look) leadsTo(ctx context.Context, c redis.Cmdable) (process string, leads bool) {
+func (l *look) leads(ctx context.Context, c redis.Cmdable) (process string, is bool) {
 	r, err := inquire(ctx, c)
 	return r.RunID, (err == nil || beginsWith(err, "MISCONF ")) && (l.process == "" || r.RunID == "" || r.RunID == l.process)
 }
@@ -371,7 +360,7 @@ func (l *look) guard(ctx context.Context, c *redis.Client, addr string, m mark) 
 	}
 	conn := c.Conn() // whose process is known once it has said so
 	defer conn.Close()
-	if !l.leads(ctx, conn) {
+	if _, is := l.leads(ctx, conn); !is {
 		return
 	}
 	m, err := readMark(fetch(ctx, conn, markerKey(l.group), markMost))

@@ -1,7 +1,6 @@
 package ha
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -9,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"huntaway/ha/failover"
+	"huntaway/perf"
 )
 
 // listEvery is how often the master is looked at while the machine does not know the list of losses: nobody is told to copy that
@@ -27,8 +27,15 @@ type list struct {
 // hasten has the next look be then at the latest, if the machine has to know what the list of losses says before it tells servers
 // to copy the master.
 func (s *steward) hasten(at int64) {
-	if s.beatAt != 0 && s.machine.Losses().Awaits {
+	if s.beatAt != 0 && s.machine.AwaitsLosses() {
 		s.beatAt = min(s.beatAt, at)
+	}
+}
+
+// spread has the next look be now when what was lost has changed: whoever acts next is to know it.
+func (s *steward) spread(i *failover.Intent) {
+	if losses := i.Abandoned + i.Losses; losses != s.losses && s.beatAt != 0 {
+		s.losses, s.beatAt = losses, perf.Now()
 	}
 }
 
@@ -41,12 +48,12 @@ func (l *look) readList(ctx context.Context, c *redis.Client, alone bool) {
 	h := l.heart
 	acts := alone && l.claim && l.lost.Known && (h.holds(l.master) || h.stood())
 	text, err := fetchList(ctx, c, l.group)
-	if err != nil || acts && !l.lost.Differs(text) || !acts && !l.lost.News(text) {
+	if err != nil || acts && l.lost.Instead(text) == "" || !acts && !l.lost.News(text) {
 		return
 	}
 	conn := c.Conn()
 	defer conn.Close()
-	process, leads := l.leadsTo(ctx, conn)
+	process, leads := l.leads(ctx, conn)
 	if text, err = fetchList(ctx, conn, l.group); err != nil || !leads {
 		return
 	}
@@ -57,10 +64,9 @@ func (l *look) readList(ctx context.Context, c *redis.Client, alone bool) {
 		h.list = is
 		return
 	}
-	if !l.lost.Differs(text) {
+	if is.text = l.lost.Instead(text); is.text == "" {
 		return
 	}
-	is.text = cmp.Or(l.lost.Want, failover.NothingLost)
 	if err := l.writeList(ctx, conn, process, text, is.text); err == nil {
 		h.list = is
 	}
@@ -70,12 +76,7 @@ func (l *look) readList(ctx context.Context, c *redis.Client, alone bool) {
 // odd.
 func (l *look) writeList(ctx context.Context, c commander, process, was, now string) (err error) {
 	key := failover.LostKey(l.group)
-	if was == noList { // it may be large, and is not freed while the server waits
-		if err := c.Do(ctx, "UNLINK", key).Err(); err != nil && !answeredBy(err) {
-			return err
-		}
-	}
-	if err = c.Do(ctx, "SET", key, now).Err(); err != nil {
+	if err = replace(ctx, c, was == noList, key, now); err != nil {
 		return err
 	}
 	if h := l.heart.list; h.process == process && h.text != was {

@@ -35,8 +35,8 @@ func (w *watch) carryOut(s *steward, acts []failover.Action) {
 		case failover.Publish:
 			w.enthrone(s, a.Server)
 		case failover.Fence, failover.Drain, failover.Persist, failover.Order:
-			if losses := a.Intent.Abandoned + a.Intent.Losses; a.Kind == failover.Persist && losses != s.losses && s.beatAt != 0 {
-				s.losses, s.beatAt = losses, perf.Now() // whoever acts next is to know it
+			if a.Kind == failover.Persist {
+				s.spread(&a.Intent)
 			}
 			s.pending[a.ID] = struct{}{}
 			if a.Op == failover.Promote && a.Kind == failover.Order {

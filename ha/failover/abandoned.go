@@ -58,7 +58,7 @@ func (m *Machine) unmeasured(b *member) bool {
 func spellAbandoned(all []past) string {
 	words := make([]string, len(all))
 	for i, f := range all {
-		words[i] = fmt.Sprintf("%s %d", f.Lineage, f.Offset)
+		words[i] = f.spell()
 	}
 	return strings.Join(words, ";")
 }
@@ -72,6 +72,9 @@ func readAbandoned(text string) (all []past) {
 	}
 	return all
 }
+
+// spell returns a lineage and an offset as readPast takes them.
+func (f past) spell() string { return fmt.Sprintf("%s %d", f.Lineage, f.Offset) }
 
 // readPast reads a lineage and an offset, and returns what stands behind them.
 func readPast(text string) (of past, rest string, is bool) {
@@ -177,7 +180,7 @@ func (m *Machine) mayExceed(r, b *member) bool {
 func spellLosses(all []loss) string {
 	lines := make([]string, len(all))
 	for i, l := range all {
-		lines[i] = fmt.Sprintf("%s %d %s", l.of.Lineage, l.of.Offset, l.text)
+		lines[i] = l.of.spell() + " " + l.text
 	}
 	return strings.Join(lines, "\n")
 }

@@ -1,6 +1,7 @@
 package failover
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,25 +33,37 @@ type lossList struct {
 	over  bool   // something was taken off it, which others may know of
 }
 
+// forget takes it that somebody else has made the master one, and may know of more.
+func (l *lossList) forget() { l.known, l.times = false, 0 }
+
 // A Losses is what a machine has to do with the list of losses. A copy.
 type Losses struct {
-	Want   string // what the list is to say, if this monitor is the one that acts; "": nothing, or NothingLost where it says anything
-	Known  bool   // what another monitor has left there was read
-	Read   string // what was read there last, while another one acted or it was not known
-	Awaits bool   // nobody is told to copy the master before it is known
+	Want  string // what the list is to say, if this monitor is the one that acts; "": nothing, or NothingLost where it says anything
+	Known bool   // what another monitor has left there was read
+	Read  string // what was read there last, while another one acted or it was not known
 }
 
 // Losses returns that.
-func (m *Machine) Losses() Losses {
-	return Losses{m.spellLost(), m.list.known, m.list.text, !m.list.known && (m.state == Healthy || m.state == Settling)}
+func (m *Machine) Losses() Losses { return Losses{m.spellLost(), m.list.known, m.list.text} }
+
+// AwaitsLosses tells whether servers are told to copy the master only when it is known what the list of losses says.
+func (m *Machine) AwaitsLosses() bool {
+	return !m.list.known && (m.state == Healthy || m.state == Settling)
 }
 
 // News tells whether the machine is to hear what the list says.
 func (l *Losses) News(says string) bool { return !l.Known || l.Read != says }
 
-// Differs tells whether the list, which says that, is not what it should be.
-func (l *Losses) Differs(says string) bool {
-	return l.Want != says && !(l.Want == "" && (says == "" || says == NothingLost))
+// Instead returns what the list is to say instead of that; "": it is right.
+func (l *Losses) Instead(says string) string {
+	want := l.Want
+	if says != "" {
+		want = cmp.Or(want, NothingLost)
+	}
+	if want == says {
+		return ""
+	}
+	return want
 }
 
 // Deeds are what a list of losses says.
@@ -159,7 +172,7 @@ func (m *Machine) spellLost() string {
 	var words []string
 	for kind, all := range map[string][]past{"left": m.abandoned, "lost": m.mourned()} {
 		for _, f := range all {
-			words = append(words, fmt.Sprintf("%s %s %d", kind, f.Lineage, f.Offset))
+			words = append(words, kind+" "+f.spell())
 		}
 	}
 	if len(words) == 0 && m.list.over {

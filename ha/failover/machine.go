@@ -114,7 +114,7 @@ func New(o Options, l Layout, intent Intent, now int64) *Machine {
 	m.master, m.epoch, m.held = l.Master, max(intent.Epoch, 1), l.Held
 	m.spent, m.bare = min(intent.Spent, m.epoch-1), min(intent.Bare, m.epoch-1)
 	if intent.Begun == "promoting" || intent.Begun == "handing" { // somebody may have been given the number
-		m.raise(max(m.epoch+1, intent.Number))
+		m.skip(intent.Number)
 	}
 	m.intent, m.unread = intent, intent.Lineage == ""
 	m.intent.Group = l.Group
@@ -206,7 +206,7 @@ func (m *Machine) startOver(l Layout) {
 	}
 	m.master, m.tabled, m.started, m.known, m.unread = l.Master, l.Master, m.now, past{}, false
 	m.unmarked()
-	m.list.known, m.list.times = false, 0
+	m.list.forget()
 	m.members, m.aliases = append(m.members, m.aliases...), nil
 	m.settleAliases() // another name may be the one that counts
 	m.on(reset, Transition{What: "the group was changed", Why: "the table names " + m.name(l.Master), Loss: -1})

@@ -215,7 +215,10 @@ func (b *member) froze(ev Event) {
 }
 
 // stands tells whether the server stands still, and is the process that has said how.
-func (b *member) stands() bool { return b.frozen && b.stand.RunID == b.repl.RunID }
+func (b *member) stands() bool { return b.frozen && b.stoodAsIs() }
+
+// stoodAsIs tells whether it is the process that was looked at when the servers stood still.
+func (b *member) stoodAsIs() bool { return b.stand.RunID == b.repl.RunID }
 
 // snapshot keeps what the server was before anything was touched.
 func (b *member) snapshot() {

@@ -40,10 +40,7 @@ func (m *Machine) watchContenders() {
 		m.contended = m.contended || m.stoodDown() || m.later(b)
 		switch {
 		case m.stoodDown():
-			pace := heirEvery
-			if m.now-b.contendsAt > contendFast {
-				pace = contendSlow
-			}
+			pace := m.pace(b.contendsAt)
 			m.lookAgain(b, pace)
 			m.lookAgain(up, pace)
 		case m.later(b) && up.lookedAt < b.contendsAt:
@@ -62,7 +59,15 @@ func (m *Machine) watchHeir(up *member) {
 	if b == nil || b == up || !m.isMaster(b) || m.carriesOn(&b.repl) {
 		return
 	}
-	m.lookAgain(b, map[bool]int64{true: heirEvery, false: contendSlow}[m.now-m.since < contendFast])
+	m.lookAgain(b, m.pace(m.since))
+}
+
+// pace returns the time between two looks into somebody who may be master since then.
+func (m *Machine) pace(since int64) int64 {
+	if m.now-since > contendFast {
+		return contendSlow
+	}
+	return heirEvery
 }
 
 // lookAgain has a server asked what it holds, unless it was asked within so long.

@@ -137,11 +137,11 @@ func (m *Machine) chain() {
 // come back with less. They follow the old one again when that answers.
 func (m *Machine) recall() {
 	for _, b := range m.members {
-		lent := b.lent && b.stand.RunID == b.repl.RunID // another process was told nothing, and may be anybody's
-		if b.lent = false; lent {
+		if b.lent && b.stoodAsIs() { // another process was told nothing, and may be anybody's
 			b.detachedAt = m.now
 			m.loose(Detach, b.ID, -1)
 		}
+		b.lent = false
 	}
 }
 
@@ -149,7 +149,7 @@ func (m *Machine) recall() {
 // with nothing that the new master lacks, or the old one, which is deposed after that, has all that it has.
 func (m *Machine) idle(b *member) bool {
 	best := m.member(m.round.candidate)
-	if b == best || best == nil || b.stand.RunID != b.repl.RunID {
+	if b == best || best == nil || !b.stoodAsIs() {
 		return false
 	}
 	return b.spare || b.frozen && m.worthFor(&best.repl, past{Lineage: b.stand.ID, said: b.stand.Offset}).whole
@@ -259,7 +259,7 @@ func (m *Machine) introduced() {
 // replica by itself, and is kept from copying what has come back in the new one's place. Should the old one be gone by then the new
 // one is chosen again, if it has only been slow: nobody else need have everything.
 func (m *Machine) verifyFailed(ev Event, wrong error) {
-	m.raise(max(m.epoch+1, m.round.number))
+	m.skip(m.round.number)
 	old := m.member(m.master)
 	switch why := m.name(m.round.candidate) + " took over and did not prove itself: " + wrong.Error(); {
 	case m.round.deposes, m.round.handed && (old == nil || !old.repl.Replica && m.hand.aborting):

@@ -14,7 +14,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	found := m.isFound(id, &r)
 	if m.state != Verifying {
 		m.unmarked()
-		m.list.known, m.list.times = false, 0 // whoever has made that one master may know of more
+		m.list.forget()
 	}
 	if b := m.member(id); b != nil {
 		m.bereave(b, was)
@@ -76,6 +76,9 @@ func (m *Machine) raise(epoch uint64) {
 	more := epoch - m.epoch
 	m.epoch, m.spent, m.bare = epoch, min(m.spent+more, epoch-1), min(m.bare+more, epoch-1)
 }
+
+// skip makes the epoch a later one than now, and no earlier than a number that somebody may have been given.
+func (m *Machine) skip(number uint64) { m.raise(max(m.epoch+1, number)) }
 
 // reach makes the epoch a later one that somebody was given.
 func (m *Machine) reach(epoch uint64) {

@@ -418,7 +418,7 @@ func (m *Machine) clarify() {
 	case old.Err == nil && over(old.Repl.Failover) && !old.Repl.Replica:
 		m.loose(Unpause, m.master, -1)
 		if m.o.Mode == Local && m.hand.measured && !(seen && to.Err == nil && to.Repl.Replica) {
-			m.raise(max(m.epoch+1, m.intent.Number)) // the target may have become master, with a copy of the old one's mark
+			m.skip(m.intent.Number) // the target may have become master, with a copy of the old one's mark
 		}
 		m.abort(m.hand.failure)
 	case old.Err == nil && over(old.Repl.Failover) && !whole && m.o.Mode == Local: // it has handed over to what is no more

@@ -1,7 +1,6 @@
 package failover
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -98,8 +97,8 @@ func (w *world) guardList() {
 	}
 	active := (w.m.state == Healthy || w.m.state == Settling) && !w.m.stoodDown() && l.Known
 	takes := w.sees(b) && b.fault == 0 && !b.replica && !b.full && !b.grudging && !b.barred && len(w.info(b).Followers) >= w.needs
-	if active && takes && w.m.tabled == master && l.Differs(b.list) {
-		b.list = cmp.Or(l.Want, NothingLost)
+	if now := l.Instead(b.list); active && takes && w.m.tabled == master && now != "" {
+		b.list = now
 		b.offset++
 		w.say("the list of losses on s%d says now: %s", b.id, b.list)
 	}
