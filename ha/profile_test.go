@@ -218,7 +218,7 @@ func TestNobodyIsToldToOverwrite(t *testing.T) {
 	lost := func(is string, spoil func(*shard.Group, []*testimony)) func(*shard.Group, []*testimony) {
 		return func(g *shard.Group, all []*testimony) { spoil(g, all); all[0].losses = is }
 	}
-	const alone = "until huntaway resolve --group g: it may be the last to have what 10.0.0.1:6379 was taken without (huntaway:lost:g there says what: left abc 9)"
+	const alone = "until huntaway resolve --group g: it may be the last to have what 10.0.0.1:6379 was taken without (huntaway:lost:g there says what: \"left abc 9\")"
 	for _, c := range []struct {
 		name    string
 		spoil   func(*shard.Group, []*testimony)
@@ -227,6 +227,7 @@ func TestNobodyIsToldToOverwrite(t *testing.T) {
 	}{
 		{"a second master", second, "what it holds alone is lost by that", true},
 		{"a second master, of a group that has lost data", lost("left abc 9", second), alone, false},
+		{"a second master, and a client has written that", lost("left abc 9\x1b[2J", second), `says what: "left abc 9\x1b[2J")`, false},
 		{"a second master, of a group that is resolved", lost(failover.NothingLost, second), "what it holds alone is lost by that", true},
 		{"a replica of a stranger", stranger, "what it holds alone is lost by that", true},
 		{"a replica of a stranger, of a group that has lost data", lost("left abc 9", stranger), alone, false},

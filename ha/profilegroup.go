@@ -188,7 +188,7 @@ func (j *judgement) rightful(g *shard.Group, masters, all []*testimony) (right *
 func (s *testimony) replicating(master *testimony) (want, how string) {
 	if strings.Contains(master.losses, "left ") {
 		return fmt.Sprintf("to be left as it is until huntaway resolve --group %s: it may be the last to have what %s was taken without (%s there says what: %s), and who follows another server throws away what it has",
-			s.group, master.server.Addr, failover.LostKey(s.group), master.losses), ""
+			s.group, master.server.Addr, failover.LostKey(s.group), brief(master.losses)), ""
 	}
 	host, port, _ := net.SplitHostPort(master.server.Addr)
 	return "a replica of " + master.server.Addr + "; what it holds alone is lost by that, so compare them first", s.command("REPLICAOF", host, port)

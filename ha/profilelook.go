@@ -31,7 +31,7 @@ type testimony struct {
 	unknown   []*right // what the server does not know, one for each command
 	rightsErr error    // why that could not be found out; nil where there are no ACLs to ask
 
-	losses string // what its list of losses says
+	losses string // what the list of losses says, asked of masters only; clients can write it
 
 	cluster  string // cluster_state of CLUSTER INFO, asked in mode cluster only
 	served   string // cluster_slots_ok, likewise
@@ -60,7 +60,9 @@ func (s *testimony) look(ctx context.Context, p *ProfilePool) {
 		s.conf, s.confErr = nil, err
 	}
 	s.rights(ctx, c, p)
-	s.losses, _ = fetchList(ctx, c, s.group) // who may not read it knows of none
+	if p.Mode != "cluster" && s.master() {
+		s.losses, _ = fetchList(ctx, c, s.group) // who may not read it knows of none
+	}
 	if p.Mode == "cluster" {
 		state, _ := c.ClusterInfo(ctx).Result() // a refusal leaves the state unknown
 		told := fieldsOf(state)
