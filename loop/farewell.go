@@ -30,6 +30,13 @@ const farewellTime = 10 * time.Second
 // newFarewell takes over a descriptor.
 func newFarewell(fd int, owner endpoint) *farewell { return &farewell{owner: owner, fd: fd} }
 
+// keep adds what was kept to be written before there was a farewell. It is not offered yet:
+// the kernel's answer could end a session that does not have its new wire.
+func (f *farewell) keep(b []byte) {
+	f.left.add(b)
+	f.moved = perf.Now()
+}
+
 func (f *farewell) pause()                  {}
 func (f *farewell) await()                  {}
 func (f *farewell) resume()                 {}

@@ -12,6 +12,7 @@ import (
 	"unsafe"
 
 	"github.com/panjf2000/gnet/v2"
+	"github.com/panjf2000/gnet/v2/pkg/buffer/elastic"
 	"github.com/panjf2000/gnet/v2/pkg/logging"
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"github.com/panjf2000/gnet/v2/pkg/queue"
@@ -448,17 +449,45 @@ func (s *socket) shut() bool {
 }
 
 // linger implements wire: a duplicate of the descriptor keeps the connection open after
-// gnet has closed its own. What gnet had not written yet would be cut off in the middle,
-// so with a backlog there is nothing to be saved.
+// gnet has closed its own. What was not written yet goes along: gnet would offer it to the
+// kernel once more and cut it off in the middle.
 func (s *socket) linger() wire {
-	if s.conn == nil || s.backlog() > 0 {
+	if s.conn == nil || s.rest.of != nil { // a rest is a link's
+		return nil
+	}
+	kept := unwritten(s.conn)
+	if kept == nil && s.conn.OutboundBuffered() > 0 {
 		return nil
 	}
 	fd, err := s.conn.Dup()
 	if err != nil {
 		return nil
 	}
-	return newFarewell(fd, s.owner)
+	last := newFarewell(fd, s.owner)
+	for kept != nil && !kept.IsEmpty() {
+		pieces, _ := kept.Peek(-1)
+		n := 0
+		for _, p := range pieces {
+			last.keep(p)
+			n += len(p)
+		}
+		_, _ = kept.Discard(n)
+	}
+	return last
+}
+
+// unwritten returns the buffer of what gnet has not written of a connection, nil if gnet keeps
+// it elsewhere. It is the connection's: valid until OnClose returns.
+func unwritten(c gnet.Conn) *elastic.Buffer {
+	v := reflect.Indirect(reflect.ValueOf(c))
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	field := v.FieldByName("outboundBuffer")
+	if !field.IsValid() || field.Type() != reflect.TypeFor[elastic.Buffer]() {
+		return nil
+	}
+	return (*elastic.Buffer)(field.Addr().UnsafePointer())
 }
 
 // addresses implements wire.

@@ -1,8 +1,11 @@
 package loop
 
 import (
+	"bytes"
+	"io"
 	"log/slog"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -65,5 +68,79 @@ func TestSend(t *testing.T) {
 	unix.Close(fds[1])
 	if n := send(fds[0], []byte("x")); n != 0 {
 		t.Errorf("got %d bytes taken without a peer; want 0", n)
+	}
+}
+
+// A talker is an endpoint that says all it has when it is opened, and says goodbye when its peer
+// has closed its half.
+type talker struct {
+	said  []byte
+	wire  wire
+	ended chan wire // what is left to speak on, nil for nothing
+}
+
+func (e *talker) opened(w wire) {
+	e.wire = w
+	for b := e.said; len(b) > 0; b = b[min(len(b), 48<<10):] {
+		w.write(b[:min(len(b), 48<<10)])
+	}
+}
+
+func (e *talker) arrived([]byte) {}
+
+func (e *talker) closed(_ error, polite bool) {
+	var last wire
+	if polite && e.wire != nil {
+		last = e.wire.linger()
+	}
+	e.wire = nil
+	e.ended <- last
+}
+
+// TestLingerKeepsWhatWaits: what gnet keeps to be written when the peer closes its half is said
+// on the wire that lingers, in order and before what comes after.
+func TestLingerKeepsWhatWaits(t *testing.T) {
+	r, err := newReactor(1, gnetLog{slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.stop() })
+	theirs, ours, err := socketPair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	said := make([]byte, 4<<20)
+	for i := range said {
+		said[i] = byte(i>>8 ^ i)
+	}
+	e := &talker{said: said, ended: make(chan wire, 1)}
+	if err := r.enroll(0, ours, e); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Shutdown(int(theirs.Fd()), unix.SHUT_WR); err != nil {
+		t.Fatal(err)
+	}
+	last := <-e.ended
+	if last == nil {
+		t.Fatal("nothing lingers; want a wire with what was not written")
+	}
+	if last.backlog() == 0 {
+		t.Fatal("nothing is left to be written of 4 MiB; the test has nothing to see")
+	}
+	last.write([]byte("end"))
+	got := make(chan []byte)
+	go func() {
+		b, _ := io.ReadAll(theirs)
+		got <- b
+	}()
+	for until := time.Now().Add(10 * time.Second); last.backlog() > 0; {
+		if time.Now().After(until) {
+			t.Fatalf("%d bytes are left after 10 s; want all taken", last.backlog())
+		}
+	}
+	last.close()
+	if b := <-got; !bytes.Equal(b, append(said, "end"...)) {
+		t.Errorf("got %d bytes, or others; want the %d that were said", len(b), len(said)+3)
 	}
 }

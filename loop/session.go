@@ -346,7 +346,8 @@ func (s *session) hangUp() {
 func (s *session) lost(cause error, polite bool) {
 	old := s.wire
 	s.wire = nil
-	if polite && s.state == sessionOpen && s.owed() && s.blocked() == nil && !s.isJoining() {
+	owed := s.owed() || old.backlog() > 0
+	if polite && s.state == sessionOpen && owed && s.blocked() == nil && !s.isJoining() {
 		if last := old.linger(); last != nil {
 			s.wire = last
 			s.parted = true
