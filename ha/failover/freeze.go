@@ -63,6 +63,8 @@ func (m *Machine) reviewFreezing() {
 	case over && m.isSaved():
 		m.on(ready, Transition{What: "the old master is fenced off", Why: "its connections are closed, the intent is on disk", Loss: -1})
 		m.revoke()
+	case m.now-m.round.at >= second: // it lasts, and whoever comes up at its address they would copy
+		m.shelter(nil)
 	}
 }
 
