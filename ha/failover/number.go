@@ -151,7 +151,7 @@ func (m *Machine) markTaken() uint64 {
 }
 
 // preferred returns another master that the table's gives way to, and why: who has all that it has, while it has taken no write; or
-// more replicas, where both have taken the same mark.
+// more replicas, where both have taken the same mark and it has what it had: replicas do not stay with one that has lost its data.
 func (m *Machine) preferred() (*member, string) {
 	up := m.member(m.master)
 	if m.o.Mode != Local || m.stoodDown() || !m.isMaster(up) || m.known.Lineage == "" {
@@ -162,7 +162,7 @@ func (m *Machine) preferred() (*member, string) {
 		case b == up || !m.isMaster(b) || !b.looked || b.unsaving || b.excluded || m.disbelieves(mark):
 		case m.isVoid() && m.inherited(&b.repl) && (mark > m.seenMark() || mark == m.seenMark() && (m.wentOn(&b.repl) || m.followed(b) > 0)):
 			return b, fmt.Sprintf("it has all that %s has, which was made master and has taken no write yet", up.Addr)
-		case m.isTied(b) && m.followed(b) > m.followed(up):
+		case m.isTied(b) && m.followed(b) > m.followed(up) && !m.lacks(up):
 			return b, fmt.Sprintf("it has the mark of epoch %d, as %s has, and %d replicas instead of %d", mark, up.Addr, m.followed(b), m.followed(up))
 		}
 	}
