@@ -83,7 +83,7 @@ func (m *Machine) forge(mark uint64) {
 func (m *Machine) settleMark() bool {
 	news := m.bare != 0 && m.isLeft()
 	if news {
-		m.bare, m.unproven, m.had, m.tooFew, m.untried = 0, false, 0, 0, ""
+		m.bare, m.unproven, m.tooFew, m.untried = 0, false, 0, ""
 	}
 	return news
 }

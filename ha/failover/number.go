@@ -129,9 +129,10 @@ func (m *Machine) countReplicas(b *member) {
 		n = len(b.repl.Followers)
 	}
 	m.needy, m.unproven = m.needy && n <= m.tooFew, m.unproven && n <= m.tooFew
-	if n > m.had && m.bare > 0 && m.o.Mode == Local {
-		m.had = n
-		m.record()
+	if n > m.had && m.o.Mode == Local {
+		if m.had = n; m.bare > 0 {
+			m.record()
+		}
 	}
 }
 

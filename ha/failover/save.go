@@ -110,7 +110,10 @@ func (m *Machine) unsavable() error {
 func (m *Machine) standing() Intent {
 	i := m.intent
 	i.Spent, i.Bare, i.Unproven, i.Number = m.spent, m.bare, m.unproven, 0
-	i.TooFew, i.Had = m.tooFew, m.had
+	i.TooFew, i.Had = m.tooFew, 0
+	if m.bare > 0 { // before, it is counted anew and not worth a write
+		i.Had = m.had
+	}
 	i.Epoch, i.Master, i.Arbiter = m.epoch, "", m.announced.accepted
 	if m.master >= 0 {
 		i.Master = m.name(m.master)
