@@ -28,15 +28,18 @@ var needy = []uint64{3988075155351980310, 4633560441892002196, 89685019890204824
 
 // drawn are those of runs that have drawn that themselves, as TestRandom does.
 var drawn = []uint64{13899496310147877062, 213667830365775703, 4164131511919697076, 903694881502468508,
-	4652390172600724696, 11456650930158552174, 2340154646692380200, 12469305745563135736, 1410268400780662658, 3775241979843668465, 28652, 2013041}
+	4652390172600724696, 11456650930158552174, 2340154646692380200, 12469305745563135736, 1410268400780662658, 3775241979843668465, 28652, 2013041, 1400363, 1872283}
 
 // lost are those of runs in which the state file is lost whenever the process ends.
 var lost = []uint64{769744, 12674845587227541048, 9981989704152013566, 1366285, 687599}
 
 // slow are those of runs in which something is slow.
-var slow = []uint64{437585, 1585993, 250973, 1201006, 1191226}
+var slow = []uint64{437585, 1585993, 250973, 1201006, 1191226, 1016327}
 
-// TestSeeds is TestRandom, TestRandomLost and TestRandomSlow with the seeds that are kept.
+// two are those of runs of groups whose masters need two replicas, of three servers or more.
+var two = []uint64{50110, 431872}
+
+// TestSeeds is TestRandom, TestRandomLost, TestRandomSlow and TestRandomTwo with the seeds that are kept.
 func TestSeeds(t *testing.T) {
 	was := flag.Lookup("rapid.seed").Value.String()
 	defer func() { _ = flag.Set("rapid.seed", was) }() // it was a value of it
@@ -53,4 +56,5 @@ func TestSeeds(t *testing.T) {
 	again(drawn, TestRandom)
 	again(lost, TestRandomLost)
 	again(slow, TestRandomSlow)
+	again(two, TestRandomTwo)
 }

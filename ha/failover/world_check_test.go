@@ -151,7 +151,8 @@ func (w *world) eligible(b *box) bool {
 // checkCopy holds that what the machine has told a server to copy is the group's master, if it
 // lacks anything of what that server has and the master has not; nor, when it was lent to a new one and the
 // old one has ended beside it, anybody else. A machine that does not hear how orders end cannot take them back in time,
-// before it gives up waiting for that.
+// before it gives up waiting for that; nor can one that is cut off from a new master, which has only just ended and is back
+// behind the cut.
 func (w *world) checkCopy(b, up *box) {
 	lost := w.lost(up.data).both(b.data)
 	if len(lost) == 0 {
@@ -164,7 +165,8 @@ func (w *world) checkCopy(b, up *box) {
 			lost = lost.without(o.data)
 		}
 	}
-	if len(lost) > 0 && b.told == w.life && up.id != w.reign && !w.dark && !w.mute && w.now-copyTime >= w.deafUntil && w.promises() {
+	behind := b.lent && up.cut && w.now-b.downAt < second
+	if len(lost) > 0 && b.told == w.life && up.id != w.reign && !behind && !w.dark && !w.mute && w.now-copyTime >= w.deafUntil && w.promises() {
 		w.broken("s%d was told to copy s%d, which lacks %v and is not the group's master", b.id, up.id, lost)
 	}
 }

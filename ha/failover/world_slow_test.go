@@ -80,10 +80,11 @@ func (w *world) wasNear(b *box) bool {
 
 // pause stops a server when the machine enters the state that it was drawn for, and notes who answers when somebody is chosen.
 func (w *world) pause(entered State) {
-	if entered == Promoting {
+	if chosen := w.m.round.candidate; entered == Promoting && chosen >= 0 {
 		w.lull.near = map[int32]vital.Replication{}
 		for _, b := range w.m.members {
-			if (b.ID != w.m.master || b.repl.Replica) && b.sent != 0 && b.fault == vital.FaultNone && w.now-b.sent < second {
+			hidden := w.obscured(w.boxes[b.ID], w.boxes[chosen]) // later that may show
+			if (b.ID != w.m.master || b.repl.Replica) && b.sent != 0 && b.fault == vital.FaultNone && w.now-b.sent < second && !hidden {
 				w.lull.near[b.ID] = b.repl
 			}
 		}
