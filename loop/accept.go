@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"huntaway/codec"
+	"huntaway/loop/netio"
 	"huntaway/perf"
 	"huntaway/perf/repeat"
 )
@@ -68,7 +69,7 @@ func (p *Pool) admit(c net.Conn) error {
 	w := e.lightest()
 	w.load.Add(1)
 	s := &session{w: w, id: e.lastID.Add(1)}
-	err := e.reactor.enroll(w.id, c, &arrival{s, p})
+	err := e.reactor.Enroll(w.id, c, &arrival{s, p})
 	if err != nil {
 		w.load.Add(-1)
 		p.clients.Add(-1)
@@ -156,7 +157,7 @@ type arrival struct {
 	p *Pool
 }
 
-func (a *arrival) opened(c wire) {
+func (a *arrival) Opened(c netio.Conn) {
 	w := a.s.w
 	w.begin()
 	a.s.pw = w.pools[a.p.index]
@@ -164,14 +165,14 @@ func (a *arrival) opened(c wire) {
 	w.end()
 }
 
-func (a *arrival) arrived(in []byte) {
+func (a *arrival) Arrived(in []byte) {
 	w := a.s.w
 	w.begin()
 	a.s.readable(in)
 	w.end()
 }
 
-func (a *arrival) closed(cause error, polite bool) {
+func (a *arrival) Closed(cause error, polite bool) {
 	w := a.s.w
 	w.begin()
 	a.s.lost(cause, polite)
@@ -182,11 +183,11 @@ func (a *arrival) closed(cause error, polite bool) {
 // that what comes late from an old connection cannot be taken for the new one's.
 type call struct {
 	l        *link
-	wire     wire
+	wire     netio.Conn
 	distance int64 // how long connecting took, which no server has a part in
 }
 
-func (c *call) opened(w wire) {
+func (c *call) Opened(w netio.Conn) {
 	c.l.w.begin()
 	c.wire = w
 	c.l.distance = min(c.distance, int64(mostDistance))
@@ -194,7 +195,7 @@ func (c *call) opened(w wire) {
 	c.l.w.end()
 }
 
-func (c *call) arrived(in []byte) {
+func (c *call) Arrived(in []byte) {
 	c.l.w.begin()
 	if c.l.wire == c.wire {
 		c.l.readable(in)
@@ -202,7 +203,7 @@ func (c *call) arrived(in []byte) {
 	c.l.w.end()
 }
 
-func (c *call) closed(cause error, _ bool) {
+func (c *call) Closed(cause error, _ bool) {
 	c.l.w.begin()
 	if c.l.wire == c.wire {
 		c.l.lost(cause)
@@ -224,7 +225,7 @@ func (e *Engine) dial(l *link) {
 		began := perf.Now()
 		c, err := e.opt.Dial(e.dialing, &d, l.server.Network, l.server.Addr)
 		if err == nil {
-			err = e.reactor.enroll(l.w.id, c, &call{l: l, distance: perf.Now() - began})
+			err = e.reactor.Enroll(l.w.id, c, &call{l: l, distance: perf.Now() - began})
 		}
 		if err != nil {
 			l.w.post(func() {

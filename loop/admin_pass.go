@@ -75,7 +75,7 @@ func (s *session) administer(cmd *codec.Command, r *codec.Request) (served bool)
 // urgency returns urgent for a command that servers take while a script runs for too long, to
 // end it or themselves. It does not overtake what its client has said before.
 func (s *session) urgency(cmd *codec.Command) marks {
-	if cmd.Flags&codec.FlagAllowBusy != 0 && s.window.len() == 0 {
+	if cmd.Flags&codec.FlagAllowBusy != 0 && s.window.Len() == 0 {
 		return urgent
 	}
 	return 0

@@ -47,7 +47,7 @@ func (s *session) judge(cmd *codec.Command, r *codec.Request) {
 
 // mayGoOn stops the session when it has as many requests in flight as it may.
 func (s *session) mayGoOn() {
-	if s.window.len() >= s.inFlight() && s.stops&stopAlone == 0 {
+	if s.window.Len() >= s.inFlight() && s.stops&stopAlone == 0 {
 		s.stop(stopWindow)
 	}
 }
@@ -148,7 +148,7 @@ const noJoin = -1
 // expect gives the request that is being admitted its slot.
 func (s *session) expect(sl slot) (seq uint32) {
 	sl.mute = s.silence != talking
-	return s.window.push(sl)
+	return s.window.Push(sl)
 }
 
 // keepScratch makes a reply's memory that of the next one, unless it is unusually much.
@@ -171,7 +171,7 @@ func (s *session) answer(seq uint32, reply []byte) {
 	if len(reply) > 0 && reply[0] == '-' {
 		s.pw.pace.errors.count(reply)
 	}
-	if seq != s.window.head {
+	if seq != s.window.First() {
 		s.park(seq, reply)
 		return
 	}
@@ -187,6 +187,6 @@ func (s *session) answer(seq uint32, reply []byte) {
 	} else {
 		s.sayOwn(reply)
 	}
-	s.window.pop()
+	s.window.Pop()
 	s.unpark()
 }

@@ -13,7 +13,7 @@ const (
 func (s *session) weigh(size int) {
 	s.largest = max(s.largest, size)
 	s.allowed = max(1, min(s.allowed, allowedBytes/size))
-	if s.window.len() > s.allowed {
+	if s.window.Len() > s.allowed {
 		s.stop(stopWindow)
 	}
 }
@@ -21,7 +21,7 @@ func (s *session) weigh(size int) {
 // widen lets the session go on that had as many requests in flight as it was allowed. When they
 // are answered it is allowed twice as many, as far as the replies since the last time permit.
 func (s *session) widen() {
-	if s.stops&stopWindow == 0 || s.window.len() > s.inFlight()/2 {
+	if s.stops&stopWindow == 0 || s.window.Len() > s.inFlight()/2 {
 		return
 	}
 	s.widenForTime()

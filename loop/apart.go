@@ -23,7 +23,7 @@ func (s *session) fallBehind() {
 		s.allowed = 1
 		s.pw.counters.StoodApart++
 	}
-	if s.window.len() > 0 {
+	if s.window.Len() > 0 {
 		s.stop(stopWindow) // the link may be changed when nothing is in flight
 	}
 }
@@ -44,7 +44,7 @@ func (s *session) settleDown() {
 // server as l, or l where that cannot be had. What is joined of several replies has to be
 // collected anyway, and a link that has carried a script could not be lent again.
 func (pw *poolWorker) ownLink(s *session, e *entry, l *link) *link {
-	if l.private || s.window.len() > 1 || e.marks.has(isPart|isScript) {
+	if l.private || s.window.Len() > 1 || e.marks.has(isPart|isScript) {
 		return l
 	}
 	if own := s.lease; own != nil && (own.downAt > 0 || own.server.ID != l.server.ID || own.dialect != l.dialect) {
@@ -97,7 +97,7 @@ func (s *session) regulate(n int64) {
 func (l *link) dam() {
 	l.dammed = true
 	if l.wire != nil {
-		l.wire.pause()
+		l.wire.Pause()
 	}
 }
 
@@ -108,6 +108,6 @@ func (l *link) undam() {
 	}
 	l.dammed, l.heard = false, l.w.now
 	if l.wire != nil {
-		l.wire.resume()
+		l.wire.Resume()
 	}
 }

@@ -71,7 +71,7 @@ func (pw *poolWorker) putOff(s *session, e *entry, frame []byte, f *fault) {
 func (pw *poolWorker) tickAstray() {
 	for at, x := range pw.astray {
 		switch {
-		case x.s.state == sessionGone || x.s.window.len() == 0:
+		case x.s.state == sessionGone || x.s.window.Len() == 0:
 			pw.forsake(x)
 			delete(pw.astray, at)
 		case len(x.queue) == 0:
@@ -79,7 +79,7 @@ func (pw *poolWorker) tickAstray() {
 			for _, q := range pw.forsake(x) {
 				pw.w.fail(&q.e, q.f, nil)
 			}
-		case pw.w.now >= x.retryAt && x.queue[0].e.seq == x.s.window.head:
+		case pw.w.now >= x.retryAt && x.queue[0].e.seq == x.s.window.First():
 			pw.goOn(x)
 		}
 	}
@@ -112,7 +112,7 @@ func (pw *poolWorker) goOn(x *wanderer) {
 // say nothing more, which could get there first. What waited for this table goes at once.
 func (pw *poolWorker) slotsMoved() {
 	for _, s := range pw.w.sessions {
-		if s != nil && s.pw == pw && s.window.len() > 0 {
+		if s != nil && s.pw == pw && s.window.Len() > 0 {
 			s.standAlone()
 		}
 	}

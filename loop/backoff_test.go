@@ -39,7 +39,7 @@ func (x *closedDoor) knock() {
 		}
 		c := &call{l: l}
 		m := x.server(c, l.server.Addr)
-		c.opened(m)
+		c.Opened(m)
 		m.arrive("-ERR max number of clients reached\r\n")
 		x.run()
 	}
@@ -162,7 +162,7 @@ func TestBackoffChurn(t *testing.T) {
 	c := x.client(0, 0)
 	c.say("BLPOP", "l", "0")
 	x.knock()
-	c.close()
+	c.Close()
 	x.run()
 	x.dials = 0
 	begun := 0
@@ -175,7 +175,7 @@ func TestBackoffChurn(t *testing.T) {
 				begun++
 			}
 		}
-		c.close()
+		c.Close()
 		x.run()
 	}
 	if begun > 10 { // the time that this takes may be a few pauses

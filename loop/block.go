@@ -153,7 +153,7 @@ func (s *session) blocked() *blocked {
 }
 
 // waits reports whether b is still what its session waits for.
-func (b *blocked) waits() bool { return b.s.blocked() == b && b.s.window.len() > 0 }
+func (b *blocked) waits() bool { return b.s.blocked() == b && b.s.window.Len() > 0 }
 
 // attend sends a request to the master of its group, on a link of its own. A session that
 // watches keys of that group has such a link already.
@@ -243,8 +243,8 @@ const noNumber = -1
 // answering is called when the reply begins that the link has waited for. The wait was
 // what the client asked for: it must not count as the server's latency.
 func (l *link) answering() {
-	l.fifo.front().sent = l.w.now
-	l.written.head = l.written.tail
+	l.fifo.Front().sent = l.w.now
+	l.written.Drop()
 }
 
 // tell answers the request here.
@@ -306,8 +306,8 @@ func (b *blocked) end() *link {
 
 // forsake makes everything on the link belong to nobody.
 func (l *link) forsake() {
-	for p := l.fifo.head; p != l.fifo.tail; p++ {
-		l.fifo.at(p).marks |= isSink
+	for p := l.fifo.First(); p != l.fifo.Behind(); p++ {
+		l.fifo.At(p).marks |= isSink
 	}
 }
 

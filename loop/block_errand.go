@@ -2,6 +2,7 @@ package loop
 
 import (
 	"huntaway/codec"
+	"huntaway/loop/memory"
 	"huntaway/shard"
 )
 
@@ -11,7 +12,7 @@ import (
 type errand struct {
 	pw      *poolWorker
 	link    *link
-	waiting ring[func(reply []byte)] // who asked, oldest first
+	waiting memory.Ring[func(reply []byte)] // who asked, oldest first
 }
 
 // errandDialect is that of every errand: what is asked concerns no database.
@@ -28,7 +29,7 @@ func (pw *poolWorker) ask(server *shard.Server, heard func(reply []byte), args .
 	if er == nil {
 		er = pw.newErrand(server)
 	}
-	er.waiting.push(heard)
+	er.waiting.Push(heard)
 	er.link.send(codec.AppendCommand(nil, args...), &entry{sent: pw.w.now, marks: isSink | isPrivate})
 }
 
@@ -49,13 +50,13 @@ func (pw *poolWorker) newErrand(server *shard.Server) *errand {
 
 // hear gives a reply to who asked.
 func (er *errand) hear(reply []byte) (taken bool) {
-	if er.waiting.len() == 0 {
+	if er.waiting.Len() == 0 {
 		er.link.stray(reply)
 		return true
 	}
 	er.link.take()
-	heard := *er.waiting.front()
-	er.waiting.pop()
+	heard := *er.waiting.Front()
+	er.waiting.Pop()
 	heard(reply)
 	return true
 }
@@ -63,7 +64,7 @@ func (er *errand) hear(reply []byte) (taken bool) {
 // tickErrands closes links on which nothing has been asked for long.
 func (pw *poolWorker) tickErrands() {
 	for id, er := range pw.errands {
-		if l := er.link; er.waiting.len() == 0 && l.w.now-l.heard > int64(keepPrivate) {
+		if l := er.link; er.waiting.Len() == 0 && l.w.now-l.heard > int64(keepPrivate) {
 			delete(pw.errands, id)
 			l.discard()
 		}
@@ -73,9 +74,9 @@ func (pw *poolWorker) tickErrands() {
 // lost tells everybody who asked that no reply will come.
 func (er *errand) lost() {
 	delete(er.pw.errands, er.link.server.ID)
-	for er.waiting.len() > 0 {
-		heard := *er.waiting.front()
-		er.waiting.pop()
+	for er.waiting.Len() > 0 {
+		heard := *er.waiting.Front()
+		er.waiting.Pop()
 		heard(nil)
 	}
 }

@@ -132,8 +132,8 @@ func (b *blocked) letLinkGo() {
 
 // waited returns a copy of the request that waits on the link.
 func (l *link) waited() []byte {
-	e := l.fifo.front()
-	return append([]byte(nil), asked(e, l.log.frame(l.base, int(e.size)))...)
+	e := l.fifo.Front()
+	return append([]byte(nil), asked(e, l.log.Frame(l.base, int(e.size)))...)
 }
 
 // rewait lets a request that waits at a server which is being fenced off wait for the next
@@ -142,7 +142,7 @@ func (l *link) waited() []byte {
 // wait ends without a new master is told so.
 func (pw *poolWorker) rewait(l *link) {
 	b := pw.blocked[l.borrower.session]
-	if b == nil || b.link != l || l == b.s.pin || l.fifo.len() == 0 || !l.patient || l.partial.len() > 0 || l.flows {
+	if b == nil || b.link != l || l == b.s.pin || l.fifo.Len() == 0 || !l.patient || l.partial.Len() > 0 || l.flows {
 		return
 	}
 	frame, f := l.waited(), faultLostRead
@@ -160,12 +160,12 @@ func (pw *poolWorker) rewait(l *link) {
 // index by now.
 func (pw *poolWorker) inPlace(b *blocked) bool {
 	l := b.link
-	if l.fifo.len() == 0 {
+	if l.fifo.Len() == 0 {
 		return true // its answer has just come
 	}
-	e := l.fifo.front()
+	e := l.fifo.Front()
 	at := b.e
-	if pw.relocate(&at, asked(e, l.log.frame(l.base, int(e.size)))) != nil {
+	if pw.relocate(&at, asked(e, l.log.Frame(l.base, int(e.size)))) != nil {
 		return false
 	}
 	b.e.group, e.group = at.group, at.group

@@ -102,7 +102,7 @@ func TestBlockOrder(t *testing.T) {
 func TestBlockedClientGoes(t *testing.T) {
 	f := newVigil(t, PoolOptions{}, popL...)
 	private := f.connect(popL...)
-	f.c.close()
+	f.c.Close()
 	f.run()
 	if !private.closed {
 		t.Error("the private link is open; want it closed, so that the server forgets the client")
@@ -112,7 +112,7 @@ func TestBlockedClientGoes(t *testing.T) {
 
 func TestBlockedClientGoesBeforeItsLinkIsThere(t *testing.T) {
 	f := newVigil(t, PoolOptions{}, popL...)
-	f.c.close()
+	f.c.Close()
 	f.run()
 	f.idle()
 	if n := len(f.w.pools[0].private.links); n != 0 {
@@ -151,7 +151,7 @@ func TestBlockedOnThePin(t *testing.T) {
 		t.Error("the pin is gone, or patient; want it as it was")
 	}
 	f.c.say(popL...)
-	pin.close()
+	pin.Close()
 	f.run()
 	if said := f.c.take(); !strings.HasPrefix(said, "-ERR huntaway: connection lost") {
 		t.Errorf("got %q; want that the outcome is unknown", said)
@@ -166,7 +166,7 @@ func TestHalfClosedClientIsNotWaitedFor(t *testing.T) {
 	f.c.ask(string(codec.AppendCommand(nil, "GET", "k")) + string(codec.AppendCommand(nil, popL...)))
 	last := &memWire{owner: f.c.owner}
 	f.c.last = last
-	f.c.owner.closed(nil, true)
+	f.c.owner.Closed(nil, true)
 	f.shared.arrive("$1\r\nx\r\n")
 	f.run()
 	got(t, "said at last", last.take(), "$1\r\nx\r\n")
@@ -229,7 +229,7 @@ func TestBlockedLinkIsLost(t *testing.T) {
 	for _, tt := range tests {
 		f := newVigil(t, PoolOptions{HoldTimeout: time.Minute}, tt.args...)
 		private := f.connect(tt.args...)
-		private.close()
+		private.Close()
 		f.run()
 		got(t, "the reply", f.c.take(), tt.want)
 		f.idle()
@@ -298,8 +298,8 @@ func TestBlockedWaitIsNoLatency(t *testing.T) {
 	f := newVigil(t, PoolOptions{}, popL...)
 	private := f.connect(popL...)
 	l := f.link()
-	l.fifo.front().sent -= int64(time.Hour)
-	l.written.front().at -= int64(time.Hour)
+	l.fifo.Front().sent -= int64(time.Hour)
+	l.written.Front().at -= int64(time.Hour)
 	private.arrive(":17\r\n" + poppedL)
 	if l.latency > int64(time.Minute) {
 		t.Errorf("the link's latency is %v; want the hour that the client waited left out", time.Duration(l.latency))
@@ -353,7 +353,7 @@ func TestBlockedAndDisplaced(t *testing.T) {
 	if er == nil {
 		t.Fatal("the former master was not asked to end the wait")
 	}
-	got(t, "asked", string(er.link.log.slab.bytes()), frames("CLIENT UNBLOCK 17 ERROR"))
+	got(t, "asked", string(er.link.log.Small()), frames("CLIENT UNBLOCK 17 ERROR"))
 	old.arrive("-" + textUnblocked + "\r\n")
 	if at := f.link().server.Addr; at != "127.0.0.1:7002" || !old.closed {
 		t.Errorf("unblocked: waits at %s, the old link is closed: %t; want it at the new master", at, old.closed)
@@ -383,7 +383,7 @@ func TestBlockedTimeGoesOn(t *testing.T) {
 		pw.reissue(b, []byte(frames(c.said)))
 		sent := ""
 		if b.link != nil {
-			sent = string(asked(b.link.fifo.front(), b.link.log.slab.bytes()))
+			sent = string(asked(b.link.fifo.Front(), b.link.log.Small()))
 		}
 		f.w.end()
 		if c.again == "" {

@@ -137,7 +137,7 @@ func (s *session) stopWaiting() {
 func (b *blocked) leave() {
 	s := b.s
 	s.mode |= modeMuted
-	s.window.at(b.e.seq).mute = true
+	s.window.At(b.e.seq).mute = true
 	s.lastWord(endDrain)
 	b.tell(codec.AppendError(s.w.scratch[:0], textUnblocked))
 }

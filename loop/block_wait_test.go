@@ -101,7 +101,7 @@ func TestWaitAsksTheReplicas(t *testing.T) {
 func TestWaitWhoseMasterGoes(t *testing.T) {
 	f := newVigil(t, PoolOptions{}, "WAIT", "1", "0")
 	errand := f.reconnect(f.w.pools[0].errands[0].link)
-	errand.close()
+	errand.Close()
 	f.run()
 	got(t, "the reply", f.c.take(), "-TRYAGAIN huntaway: connection lost while it waited (group g1, pool alpha); not executed\r\n")
 	f.idle()
@@ -168,7 +168,7 @@ func TestManyWaits(t *testing.T) {
 		t.Errorf("got %d questions before its answer; want at most 2", n)
 	}
 	for _, c := range crowd {
-		c.close()
+		c.Close()
 	}
 	f.run()
 	answer()
@@ -176,8 +176,8 @@ func TestManyWaits(t *testing.T) {
 		f.tick()
 	}
 	got(t, "for those who have gone", errand.take(), "")
-	if len(pw.polls) != 0 || pw.errands[0].waiting.len() != 0 {
-		t.Errorf("got %d polls, %d questions; want none", len(pw.polls), pw.errands[0].waiting.len())
+	if len(pw.polls) != 0 || pw.errands[0].waiting.Len() != 0 {
+		t.Errorf("got %d polls, %d questions; want none", len(pw.polls), pw.errands[0].waiting.Len())
 	}
 }
 
@@ -185,7 +185,7 @@ func TestManyWaits(t *testing.T) {
 func TestWaitNamesTheGroup(t *testing.T) {
 	for lost, group := range []string{"g1", "g2"} {
 		f := newVigil(t, PoolOptions{Table: twoGroups(t)}, "WAIT", "1", "0")
-		f.reconnect(f.w.pools[0].errands[int32(lost)].link).close()
+		f.reconnect(f.w.pools[0].errands[int32(lost)].link).Close()
 		f.run()
 		got(t, "the reply", f.c.take(), "-TRYAGAIN huntaway: connection lost while it waited (group "+group+", pool alpha); not executed\r\n")
 		f.idle()

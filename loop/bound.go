@@ -16,8 +16,8 @@ const (
 func (l *link) collect(e *entry, s *session, b []byte) {
 	switch {
 	case e.marks.has(isMany) && l.lead < l.leadsTo(e): // only its beginning is of interest
-		l.partial.add(l.w, b[:min(len(b), max(0, passOn-l.partial.len()))], 0)
-	case s != nil && int64(l.partial.len()+len(b)) > s.pw.opt.Limits.OutputBytes:
+		l.partial.Add(l.w.arena, b[:min(len(b), max(0, passOn-l.partial.Len()))], 0)
+	case s != nil && int64(l.partial.Len()+len(b)) > s.pw.opt.Limits.OutputBytes:
 		s.cutOff(endOutput)
 		e.marks |= isSink
 		l.flowOn(len(b))
@@ -29,11 +29,11 @@ func (l *link) collect(e *entry, s *session, b []byte) {
 // gather adds bytes to the reply that is collected for a session, which may be nil.
 func (l *link) gather(e *entry, s *session, b []byte) {
 	if s == nil {
-		l.partial.add(l.w, b, 0)
+		l.partial.Add(l.w.arena, b, 0)
 		return
 	}
-	before := l.partial.holds()
-	switch l.w.foresee(s, l.partial.growth(l.w, len(b), 0)); {
+	before := l.partial.Holds()
+	switch l.w.foresee(s, l.partial.Growth(l.w.arena, len(b), 0)); {
 	case l.wire == nil:
 		return
 	case s.wire == nil:
@@ -41,8 +41,8 @@ func (l *link) gather(e *entry, s *session, b []byte) {
 		l.flowOn(len(b))
 		return
 	}
-	l.partial.add(l.w, b, 0)
-	if after := l.partial.holds(); after > worthCharging {
+	l.partial.Add(l.w.arena, b, 0)
+	if after := l.partial.Holds(); after > worthCharging {
 		l.w.burden(s, after-before)
 	}
 	if !l.w.due() {
@@ -57,8 +57,8 @@ func (l *link) gather(e *entry, s *session, b []byte) {
 // flowOn has a reply of which n more bytes have come flow into nothing: nobody waits for it.
 func (l *link) flowOn(n int) {
 	if !l.flows {
-		l.flows, l.flowed = true, l.partial.len()
-		l.partial.release(l.w)
+		l.flows, l.flowed = true, l.partial.Len()
+		l.partial.Release(l.w.arena)
 	}
 	if l.flowed += n; l.flowed > mostForNobody {
 		l.breakUp(faultReply)
@@ -69,16 +69,16 @@ func (l *link) flowOn(n int) {
 // that is too long ends the link in a handshake, and is forgotten elsewhere.
 func (l *link) collectOwn(b []byte) {
 	switch {
-	case l.greets > 0 && l.partial.len()+len(b) > mostGreeting:
+	case l.greets > 0 && l.partial.Len()+len(b) > mostGreeting:
 		l.stray(b)
 	case l.flows:
-	case l.greets == 0 && l.partial.len()+len(b) > mostTapped:
+	case l.greets == 0 && l.partial.Len()+len(b) > mostTapped:
 		l.flows = true
-		l.partial.release(l.w)
+		l.partial.Release(l.w.arena)
 	default:
-		before := l.partial.holds()
-		l.partial.add(l.w, b, 0)
-		l.w.uncounted += l.partial.holds() - before
+		before := l.partial.Holds()
+		l.partial.Add(l.w.arena, b, 0)
+		l.w.uncounted += l.partial.Holds() - before
 	}
 }
 
@@ -91,7 +91,7 @@ func (l *link) pushed(in []byte) (rest []byte, is bool, err error) {
 		if in[0] != '>' || l.dialect.resp != 3 || l.tap != nil || !l.scan.Fresh() {
 			return in, false, nil
 		}
-		l.pushing, l.hearsPush = true, l.greets == 0 && l.owes() && l.fifo.front().marks.has(guarded)
+		l.pushing, l.hearsPush = true, l.greets == 0 && l.owes() && l.fifo.Front().marks.has(guarded)
 	}
 	n, done, err := l.scan.Next(in)
 	if err == nil && !l.hearsPush {
@@ -100,9 +100,9 @@ func (l *link) pushed(in []byte) (rest []byte, is bool, err error) {
 	if err != nil {
 		return nil, true, err
 	}
-	whole := done && l.partial.len() == 0
+	whole := done && l.partial.Len() == 0
 	if l.hearsPush && !whole {
-		l.partial.add(l.w, in[:min(n, passOn+1-l.partial.len())], 0)
+		l.partial.Add(l.w.arena, in[:min(n, passOn+1-l.partial.Len())], 0)
 	}
 	if !done {
 		return nil, true, nil
@@ -113,8 +113,8 @@ func (l *link) pushed(in []byte) (rest []byte, is bool, err error) {
 	case whole:
 		l.passPush(in[:n])
 	default:
-		l.passPush(l.partial.bytes())
-		l.partial.release(l.w)
+		l.passPush(l.partial.Bytes())
+		l.partial.Release(l.w.arena)
 	}
 	return in[n:], true, nil
 }
@@ -124,8 +124,8 @@ func (l *link) passPush(b []byte) {
 	if len(b) > passOn {
 		return
 	}
-	e := l.fifo.front()
-	if s := l.w.sessionOf(e); s != nil && e.seq == s.window.head && !e.marks.has(isPart) {
+	e := l.fifo.Front()
+	if s := l.w.sessionOf(e); s != nil && e.seq == s.window.First() && !e.marks.has(isPart) {
 		s.say(s.heard(e.seq, b))
 	}
 }
@@ -143,8 +143,8 @@ var errUnasked = errors.New("push frames without an end")
 
 // add counts n more bytes.
 func (u *unasked) add(l *link, n int) error {
-	if u.since != l.fifo.head {
-		u.since, u.row = l.fifo.head, 0
+	if u.since != l.fifo.First() {
+		u.since, u.row = l.fifo.First(), 0
 	}
 	u.event += n
 	l.progress.came -= int64(n)

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"huntaway/loop/netio"
 	"huntaway/perf/invariant"
 	"huntaway/shard"
 )
@@ -17,7 +18,7 @@ func flood(m *memWire, l *link, n int) (most int) {
 			break
 		}
 		m.arrive(megabyte)
-		most = max(most, l.partial.len())
+		most = max(most, l.partial.Len())
 	}
 	return most
 }
@@ -35,7 +36,7 @@ func TestEndlessReplies(t *testing.T) {
 	l.warm()
 	w.end()
 	m := &memWire{owner: &call{l: l}}
-	m.owner.(*call).opened(m)
+	m.owner.(*call).Opened(m)
 	m.arrive(endless)
 	if most := flood(m, l, 10); most > mostGreeting || !m.closed {
 		t.Errorf("handshake: got %d bytes kept, closed %v; want at most %d, and an end", most, m.closed, mostGreeting)
@@ -125,13 +126,13 @@ func TestEndlessOfEveryKind(t *testing.T) {
 			c.say("MGET", keyIn(t, c.s.pw.table, 0), keyIn(t, c.s.pw.table, 1))
 			other.say("GET", keyIn(t, c.s.pw.table, 1))
 			m.arrive(tc.head)
-			chunk, kept := strings.Repeat(tc.and, readBuffer/4), int64(0)
+			chunk, kept := strings.Repeat(tc.and, netio.ReadBuffer/4), int64(0)
 			for range 40 << 20 / len(chunk) {
 				if m.closed || c.closed {
 					break
 				}
 				m.arrive(chunk)
-				kept = max(kept, l.partial.holds()+l.scan.Holds())
+				kept = max(kept, l.partial.Holds()+l.scan.Holds())
 			}
 			if tc.garbled {
 				if !m.closed || kept > most {
@@ -143,7 +144,7 @@ func TestEndlessOfEveryKind(t *testing.T) {
 				t.Errorf("got client closed %v, other closed %v, link closed %v, %d bytes kept; want true, false, false, at most %d",
 					c.closed, other.closed, m.closed, kept, most)
 			}
-			if got := l.partial.holds() + l.scan.Holds(); got > worthCharging {
+			if got := l.partial.Holds() + l.scan.Holds(); got > worthCharging {
 				t.Errorf("got %d bytes kept when the client is closed; want none", got)
 			}
 		})
@@ -181,7 +182,7 @@ func TestEndlessAnswers(t *testing.T) {
 	chunk, most := strings.Repeat("x", 1<<20), 0
 	for range size >> 20 {
 		m.arrive(chunk)
-		most = max(most, l.partial.len())
+		most = max(most, l.partial.Len())
 	}
 	m.arrive("\r\n*0\r\n")
 	if most > mostTapped || len(heard) != 2 || heard[0] != "" || heard[1] != "*0\r\n" || m.closed {
@@ -205,7 +206,7 @@ func TestPushIsNoReply(t *testing.T) {
 		l.warm()
 		w.end()
 		m := st.server(&call{l: l}, l.server.Addr)
-		m.owner.(*call).opened(m)
+		m.owner.(*call).Opened(m)
 		m.arrive(push + "%1\r\n+a\r\n+b\r\n" + push + "+PONG\r\n")
 		m.arrive(push)
 		c.take()

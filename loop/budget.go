@@ -1,6 +1,10 @@
 package loop
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"huntaway/loop/memory"
+)
 
 // What clients make the process hold (unfinished requests, transactions, subscriptions, replies
 // that are collected, joined, or wait to be read) is bounded for each pool and for all. It is charged as
@@ -46,22 +50,22 @@ func (w *worker) due() bool {
 // holds returns how many bytes the session holds by itself; see chargeLink for the rest.
 func (s *session) holds() int64 {
 	apart := int64(s.earlyLive)
-	n := max(s.unread()-int64(s.remainder.bytes)-apart, s.out.holds()+s.parked.holds()) + s.remainder.holds() + apart
+	n := max(s.unread()-int64(s.remainder.bytes)-apart, s.out.Holds()+s.parked.Holds()) + s.remainder.holds() + apart
 	if s.tail != nil {
-		n += s.tail.buf.holds() + s.tail.req.Holds()
+		n += s.tail.buf.Holds() + s.tail.req.Holds()
 	}
 	if s.tx != nil {
 		n += s.tx.holds()
 	}
 	if s.medley != nil {
-		n += s.medley.frames.holds() + s.medley.out.holds()
+		n += s.medley.frames.Holds() + s.medley.out.Holds()
 	}
 	n += s.sub.holds()
 	if s.unfinished != nil {
 		n += s.unfinished.holds()
 	}
-	for p := s.window.head; p != s.window.tail; p++ {
-		if at := s.window.at(p).join; at != noJoin {
+	for p := s.window.First(); p != s.window.Behind(); p++ {
+		if at := s.window.At(p).join; at != noJoin {
 			n += s.w.joins[at].holds()
 		}
 	}
@@ -72,41 +76,41 @@ func (s *session) holds() int64 {
 // is remembered of how deep it is, and large requests that have not been answered. Where nobody
 // waits for that any more it is the link's own.
 func (w *worker) chargeLink(l *link) {
-	l.charged = l.canary.kept.holds() + l.later.holds()
+	l.charged = l.canary.kept.Holds() + l.later.holds()
 	s := l.asker()
 	if s == nil {
 		l.forgo()
 	}
-	if n := l.partial.holds() + l.scan.Holds(); n > worthCharging {
+	if n := l.partial.Holds() + l.scan.Holds(); n > worthCharging {
 		w.chargeTo(s, l, n)
 	}
-	if l.log.holds() <= keepBusy {
+	if l.log.Holds() <= memory.KeepBusy {
 		return
 	}
-	for p := l.fifo.head; p != l.fifo.tail; p++ {
-		if e := l.fifo.at(p); e.size > passOn {
-			w.chargeTo(w.sessionOf(e), l, l.log.share(e.size))
+	for p := l.fifo.First(); p != l.fifo.Behind(); p++ {
+		if e := l.fifo.At(p); e.size > passOn {
+			w.chargeTo(w.sessionOf(e), l, l.log.Share(e.size))
 		}
 	}
 }
 
 // asker returns the session that waits for the reply that is arriving or comes next, or nil.
 func (l *link) asker() *session {
-	if l.tap != nil || l.greets > 0 || l.fifo.len() == 0 {
+	if l.tap != nil || l.greets > 0 || l.fifo.Len() == 0 {
 		return nil
 	}
-	return l.w.sessionOf(l.fifo.front())
+	return l.w.sessionOf(l.fifo.Front())
 }
 
 // forgo forgets the beginning of a reply for which nobody waits any more, as flowOn would with
 // the next bytes: they may never come.
 func (l *link) forgo() {
-	if l.tap != nil || l.greets > 0 || l.pushing || l.flows || l.fifo.len() == 0 || l.partial.holds() <= worthCharging {
+	if l.tap != nil || l.greets > 0 || l.pushing || l.flows || l.fifo.Len() == 0 || l.partial.Holds() <= worthCharging {
 		return
 	}
-	if e := l.fifo.front(); !e.marks.has(isCanary) && (!e.marks.has(isMany) || l.lead == l.leadsTo(e)) {
-		l.flows, l.flowed = true, l.partial.len()
-		l.partial.release(l.w)
+	if e := l.fifo.Front(); !e.marks.has(isCanary) && (!e.marks.has(isMany) || l.lead == l.leadsTo(e)) {
+		l.flows, l.flowed = true, l.partial.Len()
+		l.partial.Release(l.w.arena)
 	}
 }
 
@@ -180,7 +184,7 @@ func (w *worker) recount() {
 // count counts what the worker's sessions and links hold, and publishes it.
 func (w *worker) count() {
 	w.uncounted, w.balanced = 0, w.now
-	w.countRegions()
+	w.arena.Count()
 	for _, s := range w.burdens {
 		s.charged = 0
 		if s.state != sessionGone {

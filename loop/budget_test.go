@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"huntaway/loop/memory"
+	"huntaway/loop/netio"
 	"huntaway/shard"
 )
 
@@ -13,8 +15,8 @@ func (c *memClient) unfinished(n int) {
 	if c.s.tail == nil {
 		c.arrive("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$200000000\r\n")
 	}
-	for ; n > 0; n -= readBuffer {
-		c.arrive(strings.Repeat("x", min(n, readBuffer)))
+	for ; n > 0; n -= netio.ReadBuffer {
+		c.arrive(strings.Repeat("x", min(n, netio.ReadBuffer)))
 	}
 }
 
@@ -194,7 +196,7 @@ func TestDepthIsCharged(t *testing.T) {
 	if got := c.s.charged; got < holds || got > 2*holds || c.closed {
 		t.Errorf("got %d bytes charged, closed %v; want %d", got, c.closed, holds)
 	}
-	c.close()
+	c.Close()
 	st.turns()
 	if got := st.e.held(); got < holds || link.closed {
 		t.Errorf("got %d bytes held when the client has gone, link closed %v; want %d", got, link.closed, holds)
@@ -218,12 +220,12 @@ func TestNobodysPartIsForgotten(t *testing.T) {
 	c.say("GET", "j")
 	c.say("PUBLISH", "a", "b") // is not passed on in pieces
 	st.links[0].arrive("$1\r\nx\r\n$9000000\r\n" + strings.Repeat("x", 4<<20))
-	if got := l.partial.holds(); got < 4<<20 {
+	if got := l.partial.Holds(); got < 4<<20 {
 		t.Fatalf("got %d bytes collected; want 4 MiB", got)
 	}
-	c.close()
+	c.Close()
 	st.turns()
-	if got := l.partial.holds() + st.e.held(); got != 0 {
+	if got := l.partial.Holds() + st.e.held(); got != 0 {
 		t.Errorf("got %d bytes held for nobody; want none", got)
 	}
 	st.links[0].arrive(strings.Repeat("x", 5000000-194304) + "\r\n")
@@ -244,7 +246,7 @@ func TestNobodysRequestsAreTheLinks(t *testing.T) {
 		c := st.client(0, 0)
 		c.say("SET", "k", strings.Repeat("x", size))
 		st.run()
-		c.close()
+		c.Close()
 		st.turns()
 	}
 	if !link.closed || innocent.closed || st.e.held() > 3*size {
@@ -262,10 +264,10 @@ func TestBudgetWaitsForNoTick(t *testing.T) {
 		all[i] = st.client(0, 0)
 		all[i].unfinished(0)
 	}
-	for came := 0; came < each; came += readBuffer {
+	for came := 0; came < each; came += netio.ReadBuffer {
 		for _, c := range all {
 			if !c.closed {
-				c.unfinished(readBuffer)
+				c.unfinished(netio.ReadBuffer)
 			}
 		}
 		held := int64(0)
@@ -330,7 +332,7 @@ func TestWhatIsHeld(t *testing.T) {
 		if got := c.s.charged; got < size || got > 3*size {
 			t.Errorf("%s: got %d bytes charged; want %d, or twice that", tc.name, got, size)
 		}
-		c.close()
+		c.Close()
 		st.run()
 		st.e.workers[0].tick()
 		if tc.name == "a request that is not answered" {
@@ -348,8 +350,8 @@ func TestAnnouncedIsNotHeld(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{})
 	c := st.client(0, 0)
 	for range 20 {
-		c.unfinished(readBuffer)
-		if got, came := c.s.tail.buf.holds(), int64(c.s.tail.buf.len()); got > 2*came+readBuffer {
+		c.unfinished(netio.ReadBuffer)
+		if got, came := c.s.tail.buf.Holds(), int64(c.s.tail.buf.Len()); got > 2*came+netio.ReadBuffer {
 			t.Fatalf("got %d bytes of memory for %d that came; want at most twice as many", got, came)
 		}
 	}
@@ -375,16 +377,10 @@ func TestLargeSlabsAreNotPooled(t *testing.T) {
 	w := st.e.workers[0]
 	l := w.pools[0].link(0, 0)
 	c.s.relax()
-	for name, got := range map[string]int64{"log": l.log.holds(), "partial": l.partial.holds(), "out": c.s.out.holds(),
-		"parked": c.s.parked.holds(), "scratch": int64(cap(w.scratch)), "frame": w.frame.holds()} {
-		if got > keepBusy {
-			t.Errorf("%s: got %d bytes kept; want at most %d", name, got, keepBusy)
-		}
-	}
-	for range 1000 {
-		b := slabs.Get()
-		if cap(b.B) > mostPooled {
-			t.Fatalf("got a slab of %d bytes from the pool; want none over %d", cap(b.B), mostPooled)
+	for name, got := range map[string]int64{"log": l.log.Holds(), "partial": l.partial.Holds(), "out": c.s.out.Holds(),
+		"parked": c.s.parked.Holds(), "scratch": int64(cap(w.scratch)), "frame": w.frame.Holds()} {
+		if got > memory.KeepBusy {
+			t.Errorf("%s: got %d bytes kept; want at most %d", name, got, memory.KeepBusy)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"huntaway/codec"
+	"huntaway/loop/memory"
 )
 
 // How often a busy shared link is asked whether it is in step: after so long, or so many
@@ -33,10 +34,10 @@ const (
 // chooses what a server writes there is a canary behind every such request, see isGuarded.
 // Owner: the link.
 type canary struct {
-	due   ring[uint32] // positions in the FIFO of those that are on their way
-	from  uint32       // position from which requests are counted
-	watch marks        // isCanary while some is due, so that one test finds both
-	next  int64        // before that no other is sent by itself; 0: none has been thought of yet
+	due   memory.Ring[uint32] // positions in the FIFO of those that are on their way
+	from  uint32              // position from which requests are counted
+	watch marks               // isCanary while some is due, so that one test finds both
+	next  int64               // before that no other is sent by itself; 0: none has been thought of yet
 
 	// Of guards.
 	owed    bool   // the newest entry is guarded, and nothing stands behind it yet
@@ -49,9 +50,9 @@ type canary struct {
 
 	// Of one that may have been refused, see doubt.
 	doubting bool
-	doubted  uint64 // its nonce
-	word     uint64 // the nonce of what was asked instead
-	kept     buffer // what has come since
+	doubted  uint64        // its nonce
+	word     uint64        // the nonce of what was asked instead
+	kept     memory.Buffer // what has come since
 }
 
 // entry.part of canaries that are special: one that guards, the first of a connection that is
@@ -95,12 +96,12 @@ func (l *link) putCanary(part uint16) (nonce uint64) {
 	}
 	frame = appendAnswer(frame, nonce)
 	l.w.scratch = frame[:0]
-	l.log.add(frame)
-	at := l.fifo.push(entry{sent: l.w.now, session: uint32(nonce >> 32), gen: uint32(nonce), marks: isCanary,
+	l.log.Add(frame)
+	at := l.fifo.Push(entry{sent: l.w.now, session: uint32(nonce >> 32), gen: uint32(nonce), marks: isCanary,
 		part: part, size: uint32(len(frame))})
 	c := &l.canary
-	c.due.push(at)
-	c.from, c.watch = l.fifo.tail, isCanary
+	c.due.Push(at)
+	c.from, c.watch = l.fifo.Behind(), isCanary
 	return nonce
 }
 
@@ -127,7 +128,7 @@ func (l *link) sing() {
 // flush, so it costs no write; a link that must rest rests on.
 func (l *link) singSooner() {
 	c := &l.canary
-	c.from = l.fifo.tail
+	c.from = l.fifo.Behind()
 	if c.next-l.w.now <= int64(canaryPeriod) {
 		c.next = min(l.w.now, max(c.next, 1))
 		l.sing()
@@ -137,7 +138,7 @@ func (l *link) singSooner() {
 // swallows takes a reply that goes to no client, and returns false for one that does. b is
 // the last piece of the reply.
 func (l *link) swallows(b []byte) bool {
-	e := l.fifo.front()
+	e := l.fifo.Front()
 	if e.marks.has(isCanary) {
 		l.hear(b)
 		return true
@@ -152,12 +153,12 @@ func (l *link) swallows(b []byte) bool {
 // strays reports whether the answer of the canary due next is about to be given to somebody
 // else.
 func (l *link) strays(b []byte) bool {
-	early := l.partial.bytes()
+	early := l.partial.Bytes()
 	if l.flows || len(early)+len(b) != answerSize {
 		return false
 	}
 	var room [answerSize]byte
-	want := appendAnswer(room[:0], l.fifo.at(*l.canary.due.front()).nonce())
+	want := appendAnswer(room[:0], l.fifo.At(*l.canary.due.Front()).nonce())
 	return bytes.HasPrefix(want, early) && bytes.HasSuffix(want, b)
 }
 
@@ -165,14 +166,14 @@ func (l *link) strays(b []byte) bool {
 // nothing of somebody else's reply is collected. An error says nothing of the order of
 // replies: servers may refuse any command while they load, run a script, or by ACL.
 func (l *link) hear(b []byte) {
-	l.partial.add(l.w, b, 0)
+	l.partial.Add(l.w.arena, b, 0)
 	var room [answerSize]byte
-	got, want := l.partial.bytes(), appendAnswer(room[:0], l.fifo.front().nonce())
+	got, want := l.partial.Bytes(), appendAnswer(room[:0], l.fifo.Front().nonce())
 	switch {
 	case got[0] == '-' && len(got) > mostRefusal:
 		l.outOfStep("got", "an error without an end")
 	case got[0] == '-' && !bytes.HasSuffix(got, []byte(codec.CRLF)):
-	case got[0] == '-' && l.fifo.front().part == doubtPart:
+	case got[0] == '-' && l.fifo.Front().part == doubtPart:
 		l.heardOut()
 	case got[0] == '-':
 		l.hush(got)
@@ -188,7 +189,7 @@ func (l *link) hear(b []byte) {
 // is not sent for a long time.
 func (l *link) hush(reply []byte) {
 	forGood := bytes.HasPrefix(reply, []byte("-NOPERM")) || bytes.HasPrefix(reply, []byte("-ERR unknown command"))
-	if l.fifo.front().part == probePart {
+	if l.fifo.Front().part == probePart {
 		l.probeRefused(forGood)
 	}
 	if forGood {
@@ -200,9 +201,9 @@ func (l *link) hush(reply []byte) {
 
 // heardOut forgets the canary that has been answered.
 func (l *link) heardOut() {
-	l.partial.rest()
-	l.canary.due.pop()
-	if l.canary.due.len() == 0 {
+	l.partial.Rest()
+	l.canary.due.Pop()
+	if l.canary.due.Len() == 0 {
 		l.canary.watch = 0
 	}
 	l.pop()
@@ -210,12 +211,12 @@ func (l *link) heardOut() {
 
 // forgetCanaries is for a connection that is gone.
 func (c *canary) forgetCanaries() {
-	c.kept.release()
+	c.kept.Release()
 	*c = canary{from: c.from, next: c.next}
 }
 
 // outOfStep closes a link whose replies belong to other requests than they seem to.
 func (l *link) outOfStep(key, what string) {
-	l.complain(slog.LevelError, "replies are out of step, clients may have got wrong ones", "unanswered", l.fifo.len(), key, what)
+	l.complain(slog.LevelError, "replies are out of step, clients may have got wrong ones", "unanswered", l.fifo.Len(), key, what)
 	l.breakUp(faultReply)
 }

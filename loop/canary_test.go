@@ -272,7 +272,7 @@ func TestCanaryDiesWithItsLink(t *testing.T) {
 	a := newAviary(t)
 	c := a.client(0, 0)
 	a.sing(t, c)
-	a.server.close()
+	a.server.Close()
 	a.run()
 	a.l.refuse()
 	a.run()

@@ -19,7 +19,7 @@ func TestComeBack(t *testing.T) {
 			if busy {
 				lost.say("SET", "k", "v")
 			}
-			server.close()
+			server.Close()
 			st.run()
 			if want := []linkState{linkDialing, linkCooling, linkCooling}[n]; l.state != want || !l.usable() {
 				t.Fatalf("busy %t, closed for the %d. time: got state %v, usable %t; want %v, true", busy, n+1, l.state, l.usable(), want)
@@ -36,7 +36,7 @@ func TestComeBack(t *testing.T) {
 			st.run()
 			got(t, "and answered", c.take(), "+OK\r\n")
 		}
-		server.close()
+		server.Close()
 		c.say("SET", "k", "v")
 		l.retryAt = 0
 		w.tick()
@@ -55,7 +55,7 @@ func TestReadsDoNotWaitForAReturn(t *testing.T) {
 	for policy, want := range map[shard.ReadPolicy]int{shard.PreferReplica: 0, shard.ReplicaOnly: -1} {
 		x := newWard(t, 1, PoolOptions{ReadPolicy: policy})
 		c := x.client(0, 0)
-		x.servers[1].close()
+		x.servers[1].Close()
 		c.ask(frames("GET k"))
 		asked := -1
 		for _, id := range x.asked() {

@@ -44,7 +44,7 @@ func (w *worker) tick() {
 	}
 	w.tickDrain()
 	w.drainSlow()
-	w.tickSpares()
+	w.arena.Tick(w.now)
 	w.tickBalance()
 	if !w.excused { // what clients sent while we slept has not been read yet
 		w.sweep()
@@ -117,7 +117,7 @@ func (l *link) tick() {
 		l.lookSlow()
 		l.expire()
 		l.sing()
-		if l.wire != nil && l.sent < l.log.len() {
+		if l.wire != nil && l.sent < l.log.Len() {
 			l.flush()
 		}
 		l.relieve() // what gnet had kept may have gone, of which nobody tells
@@ -137,14 +137,14 @@ func (l *link) tick() {
 // brings a reply too slowly of which others have to see the end.
 func (l *link) expire() {
 	timeout := int64(l.pw.opt.Timeout)
-	if timeout == 0 || l.fifo.len() == 0 || l.patient || l.w.excused {
+	if timeout == 0 || l.fifo.Len() == 0 || l.patient || l.w.excused {
 		return
 	}
 	if l.ripe() {
 		l.count.TimedOut += uint64(l.divert(true))
 	}
 	for l.ripe() {
-		e := l.fifo.at(l.fifo.head + uint32(l.expired))
+		e := l.fifo.At(l.fifo.First() + uint32(l.expired))
 		l.expired++
 		if e.marks.has(isSink | isCanary) {
 			continue
@@ -164,8 +164,8 @@ func (l *link) expire() {
 
 // outOfTime reports whether somebody has run out of time behind the reply that is arriving.
 func (l *link) outOfTime() bool {
-	for p := l.fifo.head + 1; p != l.fifo.tail; p++ {
-		if l.fifo.at(p).marks.has(isSink) {
+	for p := l.fifo.First() + 1; p != l.fifo.Behind(); p++ {
+		if l.fifo.At(p).marks.has(isSink) {
 			return true
 		}
 	}
@@ -174,10 +174,10 @@ func (l *link) outOfTime() bool {
 
 // ripe reports whether the time of the oldest entry that has not expired is over.
 func (l *link) ripe() bool {
-	if l.expired == l.fifo.len() || l.expired == 0 && l.flows {
+	if l.expired == l.fifo.Len() || l.expired == 0 && l.flows {
 		return false
 	}
-	return l.overdue(l.fifo.head + uint32(l.expired))
+	return l.overdue(l.fifo.First() + uint32(l.expired))
 }
 
 // sink answers the request of e with a time-out and leaves e to swallow the late reply.
@@ -199,10 +199,10 @@ func (l *link) sink(e *entry) {
 // while: a tick that falls between two batches of a busy one would make it grow anew a
 // hundred times a second (2 MB of garbage per second with pipelines of 16).
 func (l *link) trim() {
-	if l.fifo.len() == 0 && l.log.len() == 0 && l.w.now-l.heard > int64(quietTime) {
-		l.fifo.release()
-		l.log.release()
-		l.partial.release(l.w)
+	if l.fifo.Len() == 0 && l.log.Len() == 0 && l.w.now-l.heard > int64(quietTime) {
+		l.fifo.Release()
+		l.log.Release()
+		l.partial.Release(l.w.arena)
 		if len(l.waiters) == 0 { // a request that was answered before it was read may be on its way
 			l.waiters = nil
 		}
@@ -242,19 +242,19 @@ func (s *session) inspect() {
 		s.cutOff(endIdle)
 	case l.IdleTime > 0 && idle > int64(l.IdleTime) && s.sub == nil && !s.owed() && s.unread() == 0:
 		s.cutOff(endIdle)
-	case s.window.len() == 0 && idle > int64(time.Second):
+	case s.window.Len() == 0 && idle > int64(time.Second):
 		s.relax()
 	}
 }
 
 // relax gives the memory of an idle session back: what it holds then is its struct.
 func (s *session) relax() {
-	s.window.release()
-	if s.out.len() == 0 && len(s.run) == 0 {
-		s.out.release()
+	s.window.Release()
+	if s.out.Len() == 0 && len(s.run) == 0 {
+		s.out.Release()
 	}
 	if s.parkedLive == 0 {
-		s.parked.release()
+		s.parked.Release()
 	}
 }
 
@@ -272,7 +272,7 @@ func (s *session) dawdles(l *Limits) bool {
 	if took > int64(l.RequestTime) {
 		return true
 	}
-	got := int64(t.buf.len() - t.used)
+	got := int64(t.buf.Len() - t.used)
 	return got > slowSize && took > int64(slowBody) && got*int64(time.Second)/took < slowRate
 }
 

@@ -38,7 +38,7 @@ func (l *link) delayed(e *entry) {
 		return
 	}
 	s.delayed = true
-	if took > int64(longTrip) && e.sent >= s.narrowedAt && s.window.len() > 1 {
+	if took > int64(longTrip) && e.sent >= s.narrowedAt && s.window.Len() > 1 {
 		s.narrow()
 		l.entry = min(l.entry, s.width)
 	}
@@ -48,7 +48,7 @@ func (l *link) delayed(e *entry) {
 // been short for a while.
 func (l *link) lookSlow() {
 	if l.owes() && !l.private && !l.w.late {
-		e := l.fifo.front()
+		e := l.fifo.Front()
 		if l.w.now-e.sent-l.distance > int64(longTrip) && !e.marks.has(retried) {
 			l.delayedAt = l.w.now
 			l.entry = min(l.entry, silentEntry)
@@ -74,7 +74,7 @@ func (s *session) narrow() {
 // enterSlowly is called when the session, which may have more in flight than one that enters the
 // link, is about to send something there.
 func (s *session) enterSlowly(l *link) {
-	if s.window.len() == 1 {
+	if s.window.Len() == 1 {
 		s.width = l.entry
 	}
 }

@@ -127,7 +127,7 @@ func TestEntryOfSlowLink(t *testing.T) {
 			if got := x.taken(); got != 1 {
 				t.Errorf("got %d requests in front of others; want 1", got)
 			}
-			for c.s.window.len() > 0 {
+			for c.s.window.Len() > 0 {
 				x.pass(0)
 			}
 		}
@@ -229,13 +229,13 @@ func TestNarrowedReadIsRelieved(t *testing.T) {
 		t.Fatalf("got stops %b; want %b", c.s.stops, stopWindow)
 	}
 	size := 0
-	for round := 0; round < 100 && c.s.window.len() > 0; round++ {
+	for round := 0; round < 100 && c.s.window.Len() > 0; round++ {
 		g.serve()
 		st.run()
 		size += len(large.take())
 	}
-	if size >= 32<<20 || c.s.window.len() > 0 {
-		t.Errorf("got %d requests in flight after %d bytes of a reply before them; want none", c.s.window.len(), size)
+	if size >= 32<<20 || c.s.window.Len() > 0 {
+		t.Errorf("got %d requests in flight after %d bytes of a reply before them; want none", c.s.window.Len(), size)
 	}
 	wantGiven(t, []byte(c.take()), keys)
 }

@@ -49,7 +49,7 @@ func (r *removal) errand(server int32) (m *memWire, asked string) {
 	if er == nil {
 		r.t.Fatalf("server %d is asked nothing", server)
 	}
-	asked = string(er.link.log.slab.bytes())
+	asked = string(er.link.log.Small())
 	return r.reconnect(er.link), asked
 }
 

@@ -39,7 +39,7 @@ func (l *link) shun() (spared bool) {
 // answered what was diverted: until then it works off what nobody waits for. How long that
 // has lain there says nothing about the next request, and is forgotten.
 func (l *link) unshun() {
-	if l.shunned != untilHeard || l.heard == l.stalled || l.busy() && l.fifo.front().marks.has(isSink) {
+	if l.shunned != untilHeard || l.heard == l.stalled || l.busy() && l.fifo.Front().marks.has(isSink) {
 		return
 	}
 	l.shunned, l.latency = 0, 0
@@ -75,12 +75,12 @@ func (l *link) divert(late bool) (n int) {
 	pw.cost[l.server.ID] = shard.Unusable
 	pw.sharedLinks((*link).ruleOut)
 	at := l.base
-	for p := l.fifo.head; p != l.fifo.tail; p++ {
-		e := l.fifo.at(p)
+	for p := l.fifo.First(); p != l.fifo.Behind(); p++ {
+		e := l.fifo.At(p)
 		if late && !l.overdue(p) {
 			break
 		}
-		frame := l.log.frame(at, int(e.size))
+		frame := l.log.Frame(at, int(e.size))
 		at += int(e.size)
 		if l.goesOn(p, late) || !e.marks.has(viaRead) || e.marks.has(undivertible) {
 			continue
@@ -98,7 +98,7 @@ func (l *link) divert(late bool) (n int) {
 // kept until it is whole, until nothing has come for as long as its read may take in all. It would
 // be executed, and sent, twice otherwise.
 func (l *link) goesOn(at uint32, late bool) bool {
-	return l.hasBegun(at) && (l.flows || !late || l.quiet() < l.allowed(l.fifo.at(at)))
+	return l.hasBegun(at) && (l.flows || !late || l.quiet() < l.allowed(l.fifo.At(at)))
 }
 
 // ruleOut keeps reads that are diverted from a server that has begun to be silent as well:
@@ -202,10 +202,10 @@ func (l *link) expireDiverted() {
 		return
 	}
 	l.remindAt = 0
-	for p := l.fifo.head; p != l.fifo.tail; p++ {
-		e := l.fifo.at(p)
+	for p := l.fifo.First(); p != l.fifo.Behind(); p++ {
+		e := l.fifo.At(p)
 		switch {
-		case e.marks&(viaRead|retried) != viaRead|retried || e.marks.has(isSink), l.flows && p == l.fifo.head:
+		case e.marks&(viaRead|retried) != viaRead|retried || e.marks.has(isSink), l.flows && p == l.fifo.First():
 		case l.overdue(p):
 			l.sink(e)
 		default:

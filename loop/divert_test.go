@@ -46,8 +46,8 @@ func (x *ward) pass(d time.Duration) {
 		if l.remindAt != 0 {
 			l.remindAt -= int64(d)
 		}
-		for p := l.fifo.head; p != l.fifo.tail; p++ {
-			l.fifo.at(p).sent -= int64(d)
+		for p := l.fifo.First(); p != l.fifo.Behind(); p++ {
+			l.fifo.At(p).sent -= int64(d)
 		}
 	})
 	x.tick()
@@ -400,7 +400,7 @@ func TestDivertExpired(t *testing.T) {
 	}
 	for id := range int32(2) {
 		if l := x.pw.link(id, 0); l.busy() || l.expired != 0 || l.shunned != 0 || x.servers[id].closed {
-			t.Errorf("server %d: got %d in flight, %d expired; want nothing left", id, l.fifo.len(), l.expired)
+			t.Errorf("server %d: got %d in flight, %d expired; want nothing left", id, l.fifo.Len(), l.expired)
 		}
 	}
 }
@@ -410,7 +410,7 @@ func TestDivertBehindOthers(t *testing.T) {
 	x := newWard(t, 1, PoolOptions{ReadPolicy: shard.PreferReplica, Timeout: time.Second})
 	c, other := x.client(0, 0), x.client(0, 0)
 	c.ask(frames("GET a"))
-	x.pw.link(1, 0).fifo.front().sent -= int64(990 * time.Millisecond)
+	x.pw.link(1, 0).fifo.Front().sent -= int64(990 * time.Millisecond)
 	other.ask(frames("SET b 1"))
 	x.asked()
 	x.pass(20 * time.Millisecond)
@@ -459,7 +459,7 @@ func TestDivertMoved(t *testing.T) {
 	x := newWard(t, 1, PoolOptions{ReadPolicy: shard.PreferReplica, Timeout: time.Second})
 	c, _ := x.reader(t, "GET a")
 	l := x.pw.link(1, 0)
-	l.fifo.front().group = groupRef{x.pw.laying - 1, 7}
+	l.fifo.Front().group = groupRef{x.pw.laying - 1, 7}
 	x.pass(stallEnd)
 	got(t, "diverted", x.servers[0].take(), frames("GET a"))
 	x.servers[0].arrive("$1\r\n1\r\n")
@@ -475,7 +475,7 @@ func TestDivertLost(t *testing.T) {
 	x.pass(stallEnd)
 	x.asked()
 	l := x.pw.link(1, 0)
-	x.servers[1].close()
+	x.servers[1].Close()
 	x.tick()
 	x.nothing(t, "when the link is lost")
 	x.servers[0].arrive("$1\r\n1\r\n")
@@ -498,7 +498,7 @@ func TestDivertRelieves(t *testing.T) {
 	if c.s.stops&stopLink == 0 {
 		t.Fatal("the client's requests fit in the queue; want it to wait")
 	}
-	x.pw.link(1, 0).sent = x.pw.link(1, 0).log.len() // the kernel has it, and nobody reads it
+	x.pw.link(1, 0).sent = x.pw.link(1, 0).log.Len() // the kernel has it, and nobody reads it
 	x.pass(stallEnd)
 	for range 5 {
 		x.servers[0].arrive("$1\r\n1\r\n")

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"huntaway/codec"
+	"huntaway/loop/memory"
 	"huntaway/shard"
 )
 
@@ -86,13 +87,13 @@ func (d *division) send(s *session) (all bool) {
 			return false
 		}
 		f := &d.frames[d.sent]
-		copied := f.len()
-		if f.large != nil {
-			copied = min(copied, leastStretch)
+		copied := f.Len()
+		if f.IsLarge() {
+			copied = min(copied, memory.LeastStretch)
 		}
 		s.spend(workPart + copied/bytesPerWork)
 		s.sendPart(d.cmd, &d.splitter, d.e, d.sent, d.to[d.sent])
-		f.release(s.w)
+		f.Release(s.w.arena)
 	}
 	return true
 }
@@ -100,7 +101,7 @@ func (d *division) send(s *session) (all bool) {
 // holds implements piecework.
 func (d *division) holds() (n int64) {
 	for i := range d.frames {
-		n += d.frames[i].holds()
+		n += d.frames[i].Holds()
 	}
 	return n + 4*int64(cap(d.keys)) + 2*int64(cap(d.owners))
 }

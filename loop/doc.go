@@ -43,12 +43,12 @@
 //	                 [Pool.Serve]      listener
 //	ticker           [Engine.Start]    [Engine.Stop]    nothing; posts ticks
 //	dialer           [Engine.dial]     its timeout      the connection until it is enrolled
-//	unmapper         [region.unmap]    itself           memory that nobody refers to
+//	unmapper         loop/memory       itself           memory that nobody refers to
 //
 // Bytes: a frame and a reply alias the loop's read buffer and are dead when the event
 // ends. A request is copied once, into the log of its link, where it stays until it is
 // answered, because a refusal must be able to send it elsewhere. A large one, which comes in
-// many reads, is collected in a [region], to which the log and the wire refer: no event copies
+// many reads, is collected in a region (see loop/memory), to which the log and the wire refer: no event copies
 // all of it, or gives all of it to the kernel. Where the system maps no memory for one it is on the
 // heap, charged before it is taken ([session.extend]), and slow. A reply that is next in
 // order is written from the read buffer without a copy; one that is early is copied once,

@@ -23,7 +23,7 @@ const mostRefusal = 512
 // doubt begins to keep what comes, because of an error in the place of a guard's answer.
 func (l *link) doubt() {
 	c := &l.canary
-	c.doubted = l.fifo.front().nonce()
+	c.doubted = l.fifo.Front().nonce()
 	l.heardOut()
 	if c.owed {
 		l.guard()
@@ -36,8 +36,8 @@ func (l *link) doubt() {
 func (l *link) holdDoubted(b []byte) {
 	c := &l.canary
 	var room [answerSize]byte
-	c.kept.add(b)
-	c.kept.add(appendAnswer(room[:0], c.doubted)[:c.matched])
+	c.kept.Add(b)
+	c.kept.Add(appendAnswer(room[:0], c.doubted)[:c.matched])
 	c.matched = 0
 }
 
@@ -46,18 +46,17 @@ func (l *link) holdDoubted(b []byte) {
 func (l *link) settleDoubt(in []byte) (rest []byte) {
 	c := &l.canary
 	var room [answerSize]byte
-	from := max(0, c.kept.len()-answerSize)
-	c.kept.add(in)
-	if !bytes.Contains(c.kept.bytes()[from:], wordIn(appendAnswer(room[:0], c.word))) {
-		if c.kept.len() > mostDoubted {
-			l.outOfStep("kept", decimal(c.kept.len()))
+	from := max(0, c.kept.Len()-answerSize)
+	c.kept.Add(in)
+	if !bytes.Contains(c.kept.Bytes()[from:], wordIn(appendAnswer(room[:0], c.word))) {
+		if c.kept.Len() > mostDoubted {
+			l.outOfStep("kept", decimal(c.kept.Len()))
 		}
 		return nil
 	}
-	kept := c.kept
-	c.kept, c.doubting = buffer{}, false
-	l.w.orphans = append(l.w.orphans, kept) // what sessions say may alias it
-	rest = kept.bytes()
+	rest = c.kept.Bytes()
+	l.w.arena.Orphan(&c.kept) // what sessions say may alias it
+	c.doubting = false
 	if at := bytes.Index(rest, appendAnswer(room[:0], c.doubted)); at >= 0 {
 		c.surplus = at
 		l.tellMended()

@@ -49,7 +49,7 @@ const halfTime = 100 * time.Millisecond
 func (s *session) atRest() bool {
 	fresh := s.requests == 0 && s.w.now-s.since < int64(freshTime)
 	half := (s.tail != nil || s.mode.has(modeMulti)) && s.w.now-s.active < int64(halfTime)
-	return !fresh && !half && !s.hungry && !s.owed() && s.wire.waiting() == 0
+	return !fresh && !half && !s.hungry && !s.owed() && s.wire.Waiting() == 0
 }
 
 // part closes our half of the connection, and waits for the client to close the other: were
@@ -58,10 +58,10 @@ func (s *session) atRest() bool {
 func (s *session) part() {
 	switch {
 	case s.stops&stopParted != 0:
-	case s.wire.shut():
+	case s.wire.Shut():
 		s.stops |= stopParted
 		s.active = s.w.now
-		s.wire.resume() // to hear of the client's end; what comes before that is thrown away
+		s.wire.Resume() // to hear of the client's end; what comes before that is thrown away
 	default:
 		s.hangUp()
 	}

@@ -7,11 +7,12 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"huntaway/loop/memory"
+	"huntaway/loop/netio"
 	"huntaway/perf"
 	"huntaway/perf/repeat"
 	"huntaway/shard"
@@ -30,7 +31,7 @@ type Engine struct {
 	often       *repeat.Log // for lines that clients and servers can cause
 
 	// Fixed by Start.
-	reactor *reactor
+	reactor *netio.Reactor
 	workers []*worker
 	pools   []*Pool
 	done    chan struct{} // closed by Stop
@@ -69,8 +70,8 @@ func New(opt Options) (*Engine, error) {
 			return d.DialContext(ctx, network, addr)
 		}
 	}
-	if opt.mapping.get == nil {
-		opt.mapping = systemMapping
+	if opt.mapping.Get == nil {
+		opt.mapping = memory.SystemMapping
 	}
 	e := &Engine{opt: opt, report: opt.Reporter, often: repeat.New(opt.Logger), done: make(chan struct{}), stirred: make(chan struct{}, 1),
 		listeners: make(map[net.Listener]struct{})}
@@ -100,7 +101,7 @@ func (e *Engine) Clients() int { return int(e.clients.Load()) }
 // counted.
 func (e *Engine) OutsideHeap() (bytes int64) {
 	for _, w := range e.workers {
-		bytes += w.outside.Load()
+		bytes += w.arena.OutsideHeap()
 	}
 	return bytes
 }
@@ -121,13 +122,13 @@ func (e *Engine) AddPool(opt PoolOptions) (*Pool, error) {
 
 // Start starts the event loops.
 func (e *Engine) Start() error {
-	r, err := newReactor(e.opt.Workers, gnetLog{e.opt.Logger})
+	r, err := netio.NewReactor(e.opt.Workers, e.opt.Logger)
 	if err != nil {
 		return err
 	}
 	e.reactor = r
 	if e.opt.blind {
-		r.goBlind()
+		r.GoBlind()
 	}
 	if !e.Suspends() {
 		e.opt.Logger.Warn("reading from connections cannot be suspended: gnet is another than expected",
@@ -135,9 +136,9 @@ func (e *Engine) Start() error {
 	}
 	workers := make([]*worker, e.opt.Workers)
 	for i := range workers {
-		w := newWorker(e, i, func(task func()) { r.post(i, task) })
-		w.postFlush = r.poster(i, w.flush)
-		w.askTurn = r.turns(i, w.takeTurn)
+		w := newWorker(e, i, func(task func()) { r.Post(i, task) })
+		w.postFlush = r.Poster(i, w.flush)
+		w.askTurn = r.Turns(i, w.takeTurn)
 		workers[i] = w
 	}
 	e.workers = workers
@@ -155,7 +156,7 @@ func (e *Engine) Start() error {
 
 // Suspends reports whether event loops can stop reading from a connection: otherwise who sends
 // without reading is not made to wait, but cut off. It is known once the engine has started.
-func (e *Engine) Suspends() bool { return e.reactor == nil || !slices.Contains(e.reactor.epolls, -1) }
+func (e *Engine) Suspends() bool { return e.reactor == nil || e.reactor.Suspends() }
 
 // postAll runs f on every worker, later, as an event: what f makes ready is written.
 func (e *Engine) postAll(f func(*worker)) {
@@ -174,7 +175,7 @@ func (e *Engine) tick() {
 	defer t.Stop()
 	clocks := make([]clock, len(e.workers))
 	for i, w := range e.workers {
-		clocks[i] = clock{w: w, post: e.reactor.poster(i, w.tick)}
+		clocks[i] = clock{w: w, post: e.reactor.Poster(i, w.tick)}
 	}
 	for {
 		select {
@@ -252,7 +253,7 @@ func (e *Engine) Stop() error {
 		return nil
 	}
 	e.lastDials()
-	return e.reactor.stop()
+	return e.reactor.Stop()
 }
 
 // lastDials returns when no dial is under way and none can begin. A connection that gnet is

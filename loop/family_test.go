@@ -50,12 +50,12 @@ func TestFamilyThatNobodySpeaks(t *testing.T) {
 		t.Errorf("got %d links counted; want 2", n)
 	}
 
-	third.close()
+	third.Close()
 	st.run()
 	asker := st.client(0, 0)
 	asker.say("HELLO", "3")
 	asker.say("GET", "k") // and the client goes before the reply comes
-	asker.close()
+	asker.Close()
 	pass(2 * keepFamily)
 	want("a reply is owed", 2, true, true, false)
 	three.arrive("$1\r\nv\r\n")
@@ -78,7 +78,7 @@ func TestFamilyThatNobodySpeaks(t *testing.T) {
 	if got := again.take(); got != "$1\r\nv\r\n" {
 		t.Errorf("spoken again: got %q; want the value", got)
 	}
-	plain.close() // is not closed with the others, and fails like any other
+	plain.Close() // is not closed with the others, and fails like any other
 	if l := pw.link(0, 0); l.state != linkDialing {
 		t.Errorf("got state %v of the plain link that its server closed; want it dialed again", l.state)
 	}

@@ -184,7 +184,7 @@ func (pw *poolWorker) detour(s *session, e *entry, frame []byte) (served bool) {
 // besides sends a part to a replica. It is for good measure: a replica that is down is left
 // out, and what goes wrong at one does not count.
 func (pw *poolWorker) besides(s *session, e *entry, frame []byte) {
-	j := &pw.w.joins[s.window.at(e.seq).join]
+	j := &pw.w.joins[s.window.At(e.seq).join]
 	id := j.targets[e.part].server
 	if pw.table.Server(id) != nil {
 		if l := pw.linkFor(s, e, id); l.takes(e) {

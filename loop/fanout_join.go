@@ -35,8 +35,8 @@ func (s *session) merge(e *entry, j *join, dst []byte) []byte {
 // hear takes an error reply to a part. A server that has nothing to kill is no reason for
 // an error when another has said something else.
 func (j *join) hear(b []byte) {
-	if j.how == codec.AnyOK && j.bad.len() > 0 && codeIs(j.bad.bytes(), "NOTBUSY") {
-		j.bad.clear()
+	if j.how == codec.AnyOK && j.bad.Len() > 0 && codeIs(j.bad.Bytes(), "NOTBUSY") {
+		j.bad.Clear()
 	}
 	j.spoil(b)
 }
@@ -145,7 +145,7 @@ func (j *join) weighed(e *entry, b []byte) {
 	case isSize:
 		j.counts[e.part] = n
 	case !codec.IsNull(b):
-		j.parts[0].add(b)
+		j.parts[0].Add(b)
 	}
 }
 
@@ -193,8 +193,8 @@ func (s *session) drawn(j *join, dst []byte) []byte {
 	switch {
 	case j.parts[0].len() > 0:
 		return append(dst, j.parts[0].bytes()...)
-	case j.bad.len() > 0:
-		return append(dst, j.bad.bytes()...)
+	case j.bad.Len() > 0:
+		return append(dst, j.bad.Bytes()...)
 	}
 	return codec.AppendNil(dst, s.resp)
 }

@@ -111,7 +111,7 @@ func (st *stage) connect(l *link) *memWire {
 	l.w.end()
 	c := &call{l: l}
 	m := st.server(c, l.server.Addr)
-	c.opened(m)
+	c.Opened(m)
 	_, replies := greeting(&l.pw.opt.PoolOptions, l.dialect, false)
 	for range len(replies) - 1 {
 		m.arrive("+OK\r\n")
@@ -255,7 +255,7 @@ func TestReplicasAreForGoodMeasure(t *testing.T) {
 	for range 2 { // lost, then down
 		c.say("SCRIPT", "LOAD", body)
 		master.arrive(loadReply(body))
-		replica.close()
+		replica.Close()
 		st.run()
 		if l := st.e.workers[0].pools[0].link(1, 0); l.state == linkDialing {
 			l.refuse()

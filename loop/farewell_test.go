@@ -8,11 +8,14 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"huntaway/loop/netio"
+	"huntaway/perf"
 )
 
 // halfClosed is a client of a stage that has closed its half when a reply of that many bytes began
 // to come; it reads from the descriptor.
-func halfClosed(t *testing.T, size int) (c *memClient, server *memWire, fd int) {
+func halfClosed(t *testing.T, size int, now func() int64) (c *memClient, server *memWire, fd int) {
 	st := newTestWorker(t, PoolOptions{})
 	server, c = st.linkTo(0, 0, 0), st.client(0, 0)
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -20,9 +23,9 @@ func halfClosed(t *testing.T, size int) (c *memClient, server *memWire, fd int) 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Close(fds[1]) })
-	c.last = newFarewell(fds[0], c.owner)
+	c.last = netio.NewFarewell(fds[0], c.owner, now)
 	c.say("GET", "k")
-	c.owner.closed(nil, true)
+	c.owner.Closed(nil, true)
 	server.arrive(fmt.Sprintf("$%d\r\n", size))
 	return c, server, fds[1]
 }
@@ -51,15 +54,16 @@ func drink(t *testing.T, fd int) (n int, ended bool) {
 // and nothing of it is kept that the client has taken, or that is not on the session's account.
 func TestHalfClosedClientIsWrittenTo(t *testing.T) {
 	const piece, pieces = 1 << 20, 64
-	c, server, fd := halfClosed(t, piece*pieces)
+	c, server, fd := halfClosed(t, piece*pieces, perf.Now)
 	had, most := 0, int64(0)
 	for range pieces {
 		server.arrive(strings.Repeat("x", piece))
-		if kept := c.last.(*farewell).left.len() - c.last.(*farewell).taken; int64(kept) != c.s.unread() {
-			t.Fatalf("%d bytes are kept, and the session is charged %d", kept, c.s.unread())
+		charged := c.s.unread()
+		if kept := c.last.(*netio.Farewell).Holds(); kept < charged || kept > 0 && charged == 0 {
+			t.Fatalf("%d bytes are kept, and the session is charged %d", kept, charged)
 		}
 		most = max(most, c.s.holds())
-		for c.last.backlog() > 0 {
+		for c.last.Backlog() > 0 {
 			n, _ := drink(t, fd)
 			had += n
 		}
@@ -78,23 +82,24 @@ func TestHalfClosedClientIsWrittenTo(t *testing.T) {
 // closed while its reply is still coming, and nothing is kept.
 func TestHalfClosedClientIsGivenUp(t *testing.T) {
 	const piece = 1 << 20
-	for name, leave := range map[string]func(c *memClient, fd int){
-		"gone":          func(_ *memClient, fd int) { unix.Shutdown(fd, unix.SHUT_RDWR) },
-		"reads nothing": func(c *memClient, _ int) { c.last.(*farewell).moved -= int64(farewellTime) },
+	for name, leave := range map[string]func(now *int64, fd int){
+		"gone":          func(_ *int64, fd int) { unix.Shutdown(fd, unix.SHUT_RDWR) },
+		"reads nothing": func(now *int64, _ int) { *now += int64(netio.FarewellTime) + 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, server, fd := halfClosed(t, 100*piece)
+			now := int64(1)
+			c, server, fd := halfClosed(t, 100*piece, func() int64 { return now })
 			for range 4 {
 				server.arrive(strings.Repeat("x", piece))
 			}
 			if c.s.state == sessionGone || c.s.unread() < piece {
 				t.Fatalf("state %d with %d bytes unread; want a client that is behind", c.s.state, c.s.unread())
 			}
-			leave(c, fd)
+			leave(&now, fd)
 			c.s.w.tick()
 			server.arrive("x")
-			if f := c.last.(*farewell); c.s.state != sessionGone || f.left.holds() != 0 || f.fd >= 0 {
-				t.Errorf("got state %d, %d bytes kept, descriptor %d; want it gone", c.s.state, f.left.holds(), f.fd)
+			if f := c.last.(*netio.Farewell); c.s.state != sessionGone || f.Holds() != 0 {
+				t.Errorf("got state %d, %d bytes kept; want it gone", c.s.state, f.Holds())
 			}
 		})
 	}

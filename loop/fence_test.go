@@ -64,11 +64,11 @@ func TestFenceOfADial(t *testing.T) {
 	c.publish(c.table.WithHold(0))
 	c.fence(0)
 	l := c.pw.link(0, 0)
-	if l.busy() || l.log.len() > 0 {
-		t.Errorf("got %d requests left in the link; want none", l.fifo.len())
+	if l.busy() || l.log.Len() > 0 {
+		t.Errorf("got %d requests left in the link; want none", l.fifo.Len())
 	}
 	old := &memWire{owner: &call{l: l}, remote: l.server.Addr}
-	old.owner.opened(old)
+	old.owner.Opened(old)
 	got(t, "to the fenced server", old.take(), "")
 	if !old.closed {
 		t.Error("the dialed connection was kept; want it closed")

@@ -71,7 +71,7 @@ func (pw *poolWorker) raiseGates(group int, old int32) {
 		if h == nil {
 			h = pw.newHold(group)
 		}
-		h.gates = append(h.gates, gate{l, l.fifo.tail})
+		h.gates = append(h.gates, gate{l, l.fifo.Behind()})
 		h.release.stop()
 	})
 }
@@ -83,7 +83,7 @@ func (l *link) owed() int {
 	if l.tap != nil || l.patient || l.dropped || l.dammed && l.flows {
 		return 0
 	}
-	return l.fifo.len() - l.expired
+	return l.fifo.Len() - l.expired
 }
 
 // openGates lets a group's requests go on when its former master owes nothing any more.
@@ -91,7 +91,7 @@ func (pw *poolWorker) openGates(group int) {
 	h := pw.holds[group]
 	keep := h.gates[:0]
 	for _, g := range h.gates {
-		if g.l.owed() > 0 && int32(g.l.fifo.head-g.head) < 0 {
+		if g.l.owed() > 0 && int32(g.l.fifo.First()-g.head) < 0 {
 			keep = append(keep, g)
 		}
 	}

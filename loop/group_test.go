@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"huntaway/codec"
+	"huntaway/loop/netio"
 	"huntaway/shard"
 )
 
@@ -90,7 +91,7 @@ func TestGroupsBecomeOneWhileHeld(t *testing.T) {
 			st.run()
 			h := st.e.workers[0].pools[0].holds[0]
 			for i := range h.queue {
-				if want := c.s.window.head + uint32(i); h.queue[i].e.seq != want {
+				if want := c.s.window.First() + uint32(i); h.queue[i].e.seq != want {
 					t.Errorf("place %d: got request %d; want %d", i, h.queue[i].e.seq, want)
 				}
 			}
@@ -427,11 +428,11 @@ func (x *shuffle) connect() {
 func (x *shuffle) serve() {
 	for l, m := range x.wires {
 		switch {
-		case m.closed || l.wire != wire(m):
+		case m.closed || l.wire != netio.Conn(m):
 			delete(x.wires, l)
 			continue
 		case !x.calm && x.r.IntN(40) == 0:
-			m.close()
+			m.Close()
 			x.run()
 			continue
 		}
@@ -569,14 +570,14 @@ func (x *shuffle) report() {
 	for i, c := range x.clients {
 		s := c.s
 		x.t.Logf("client %d: state %d stops %b window %d of %d hungry %v mode %b lease %v pin %v held %d tail %v in %q",
-			i, s.state, s.stops, s.window.len(), s.allowed, s.hungry, s.mode, s.lease != nil, s.pin != nil, s.held, s.tail, c.in)
+			i, s.state, s.stops, s.window.Len(), s.allowed, s.hungry, s.mode, s.lease != nil, s.pin != nil, s.held, s.tail, c.in)
 	}
 	x.pw.everyLink(func(l *link) {
 		m := x.wires[l]
 		x.t.Logf("link to %d, nth %d, private %v, relief %v: state %d wire %v known %v fifo %d sinks %d log %d sent %d occupied %v laden %v shunned %d waiters %d dropped %v lent %v",
-			l.server.ID, l.nth, l.private, l.isRelief(), l.state, l.wire != nil, m != nil, l.fifo.len(), l.expired, l.log.len(), l.sent, l.occupied, l.laden, l.shunned, len(l.waiters), l.dropped, l.lent)
-		for p := l.fifo.head; p != l.fifo.tail; p++ {
-			e := l.fifo.at(p)
+			l.server.ID, l.nth, l.private, l.isRelief(), l.state, l.wire != nil, m != nil, l.fifo.Len(), l.expired, l.log.Len(), l.sent, l.occupied, l.laden, l.shunned, len(l.waiters), l.dropped, l.lent)
+		for p := l.fifo.First(); p != l.fifo.Behind(); p++ {
+			e := l.fifo.At(p)
 			x.t.Logf("  %s marks %b session %d", commands[e.cmd].Name, e.marks, e.session)
 		}
 		if m != nil {

@@ -69,7 +69,7 @@ func guardOf(cmd *codec.Command) marks {
 // comes between them unless both are guarded and of one session.
 func (l *link) beforeGuarded(e *entry) {
 	if l.canary.owed {
-		last := l.fifo.at(l.fifo.tail - 1)
+		last := l.fifo.At(l.fifo.Behind() - 1)
 		if !e.marks.has(guarded) || last.session != e.session || last.gen != e.gen {
 			l.guard()
 		}
@@ -98,7 +98,7 @@ func (l *link) probe() {
 	c := &l.canary
 	c.probed, c.probing = true, true
 	l.putCanary(probePart)
-	c.bar, c.barAt = l.log.len(), l.fifo.tail
+	c.bar, c.barAt = l.log.Len(), l.fifo.Behind()
 }
 
 // mayWrite returns how much of the log may be given to the wire, and the position in the
@@ -107,7 +107,7 @@ func (l *link) mayWrite() (end int, upTo uint32) {
 	if l.canary.probing {
 		return l.canary.bar, l.canary.barAt
 	}
-	return l.log.len(), l.fifo.tail
+	return l.log.Len(), l.fifo.Behind()
 }
 
 // probeRefused is called when the server has refused the probe with that error. For good: what
@@ -136,7 +136,7 @@ func (l *link) cannotGuard(e *entry) bool { return l.noEcho && e.marks.has(guard
 // inGuard reports whether the bytes that come next belong to guarded requests or to the
 // canary behind them. There is an entry.
 func (l *link) inGuard() bool {
-	e := l.fifo.front()
+	e := l.fifo.Front()
 	return e.marks.has(guarded) && !l.private || e.isGuard()
 }
 
@@ -163,7 +163,7 @@ func (l *link) guardedBytes(in []byte) (rest []byte) {
 func (l *link) cut(in []byte) (run, rest []byte, over bool) {
 	c := &l.canary
 	var room [answerSize]byte
-	want := appendAnswer(room[:0], l.fifo.at(*c.due.front()).nonce())
+	want := appendAnswer(room[:0], l.fifo.At(*c.due.Front()).nonce())
 	if was := c.matched; was > 0 {
 		n := commonPrefix(want[was:], in)
 		if was+n < len(want) && n == len(in) {
@@ -201,7 +201,7 @@ func commonPrefix(a, b []byte) (n int) {
 // returns what is behind an error that may be the server's refusal to answer.
 func (l *link) run(b []byte, answered bool) (rest []byte) {
 	for len(b) > 0 && l.wire != nil {
-		atGuard := l.fifo.front().isGuard()
+		atGuard := l.fifo.Front().isGuard()
 		if l.canary.surplus > 0 || atGuard && (answered || l.scan.Fresh() && b[0] != '-') {
 			l.canary.surplus += len(b)
 			return nil
@@ -218,11 +218,11 @@ func (l *link) run(b []byte, answered bool) (rest []byte) {
 		}
 		n, done, err := l.scan.Next(b)
 		switch {
-		case err != nil || atGuard && l.partial.len()+n > mostRefusal:
+		case err != nil || atGuard && l.partial.Len()+n > mostRefusal:
 			l.canary.surplus += len(b)
 			return nil
 		case atGuard:
-			l.partial.add(l.w, b[:n], 0)
+			l.partial.Add(l.w.arena, b[:n], 0)
 			if done {
 				l.doubt()
 				return b[n:]
@@ -241,7 +241,7 @@ func (l *link) run(b []byte, answered bool) (rest []byte) {
 // runEnds is called when the canary's answer has come. Everything guarded before it should
 // have been answered, and nothing left over.
 func (l *link) runEnds() {
-	if l.canary.surplus > 0 || !l.scan.Fresh() || !l.fifo.front().isGuard() {
+	if l.canary.surplus > 0 || !l.scan.Fresh() || !l.fifo.Front().isGuard() {
 		l.mend()
 	}
 	l.canary.surplus = 0
@@ -253,9 +253,9 @@ func (l *link) mend() {
 	l.tellMended()
 	l.pushing = false
 	l.scan.Reset()
-	l.partial.release(l.w)
+	l.partial.Release(l.w.arena)
 	l.lead, l.leadsAll = 0, 0
-	for l.wire != nil && !l.fifo.front().isGuard() {
+	for l.wire != nil && !l.fifo.Front().isGuard() {
 		e := l.take()
 		l.pw.landed(&e)
 		if l.flows { // half of it has been passed on

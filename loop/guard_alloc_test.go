@@ -16,13 +16,13 @@ func TestGuardedAllocatesNothing(t *testing.T) {
 	reply := make([]byte, 0, 256)
 	trip := func() {
 		p.server.said, c.said = p.server.said[:0], c.said[:0]
-		c.memWire.owner.arrived(frame)
+		c.memWire.owner.Arrived(frame)
 		p.run()
 		at := bytes.Index(p.server.said, []byte(canaryWord))
 		reply = append(reply[:0], "+OK\r\n$25\r\n"...)
 		reply = append(reply, p.server.said[at:at+len(canaryWord)+18]...)
 		reply = append(reply, "$1\r\nv\r\n"...)
-		p.server.owner.arrived(reply)
+		p.server.owner.Arrived(reply)
 		p.run()
 	}
 	for range 100 {

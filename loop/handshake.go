@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"huntaway/codec"
+	"huntaway/loop/memory"
+	"huntaway/loop/netio"
 )
 
 // A greetStep is one request of the handshake of a link.
@@ -96,9 +98,9 @@ func wantsNoPassword(reply []byte) bool {
 }
 
 // open takes the connection over from the dialer and greets the server.
-func (l *link) open(c wire) {
+func (l *link) open(c netio.Conn) {
 	if l.state != linkDialing { // retired while it was being dialed
-		c.close()
+		c.Close()
 		return
 	}
 	l.wire = c
@@ -115,7 +117,7 @@ func (l *link) greet() {
 	hello, l.steps = greeting(&l.pw.opt.PoolOptions, l.dialect, l.pw.table.Process(l.server.ID) != "")
 	l.greets, l.again, l.process = len(l.steps), false, ""
 	l.heard = l.w.now
-	l.wire.write(hello)
+	l.wire.Write(hello)
 }
 
 // greeted takes one reply of the handshake.
@@ -190,18 +192,17 @@ func (l *link) tickGreeting() {
 
 // fendOff answers everything that waits for the link with the server's words.
 func (l *link) fendOff() {
-	fifo, log, at := l.fifo, l.log, l.base
-	l.fifo = ring[entry]{head: fifo.tail, tail: fifo.tail} // gates compare positions
-	l.log, l.base, l.expired = frameLog{}, 0, 0
+	fifo, log, at := l.fifo.Empty(), l.log, l.base // gates compare positions
+	l.log, l.base, l.expired = memory.FrameLog{}, 0, 0
 	l.loaded, l.asReplica = nil, false
 	l.canary.forgetCanaries()
-	for ; fifo.len() > 0; fifo.pop() {
-		e := *fifo.front()
+	for ; fifo.Len() > 0; fifo.Pop() {
+		e := *fifo.Front()
 		at += int(e.size)
 		l.pw.turnAway(&e, l.words)
 	}
 	l.relieveAll()
-	log.release()
+	log.Release()
 }
 
 // turnAway answers a request with the words with which its server lets nobody in now.

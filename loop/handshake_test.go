@@ -35,7 +35,7 @@ func (h *handshake) dial() {
 func (h *handshake) dialed() {
 	c := &call{l: h.l}
 	h.m = &memWire{owner: c, remote: h.l.server.Addr}
-	c.opened(h.m)
+	c.Opened(h.m)
 }
 
 // TestHandshakeErrors: an error in the handshake is no reason to give up a server that is there.
@@ -139,7 +139,7 @@ func TestBusyPrivateHandshake(t *testing.T) {
 		st.e.workers[0].end()
 		d := &call{l: l}
 		m := &memWire{owner: d, remote: l.server.Addr}
-		d.opened(m)
+		d.Opened(m)
 		m.arrive(busy + busy)
 		st.run()
 		got(t, request, c.take(), busy)
@@ -165,7 +165,7 @@ func TestBusyFeed(t *testing.T) {
 	st.e.workers[0].begin()
 	l.warm()
 	st.e.workers[0].end()
-	d.opened(m)
+	d.Opened(m)
 	m.arrive("-BUSY Redis is busy running a script.\r\n")
 	st.run()
 	m.take()

@@ -175,7 +175,7 @@ func TestServersWordIsBelieved(t *testing.T) {
 // TestHearsayWithoutAnswer: when the server does not say, the client gets what came.
 func TestHearsayWithoutAnswer(t *testing.T) {
 	for what, end := range map[string]func(*stage, *memWire){
-		"lost":  func(st *stage, m *memWire) { m.close() },
+		"lost":  func(st *stage, m *memWire) { m.Close() },
 		"late":  func(st *stage, m *memWire) { passed(st, 600*time.Millisecond) },
 		"wrong": func(st *stage, m *memWire) { m.arrive("-NOPERM no\r\n") },
 	} {
@@ -203,7 +203,7 @@ func TestHearsayWithoutAnswer(t *testing.T) {
 	c.say("EVAL", "return 1", "1", "k")
 	server.arrive(refusals[0])
 	st.run()
-	c.close()
+	c.Close()
 	st.run()
 	server.arrive("*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n")
 	if pw := st.e.workers[0].pools[0]; len(pw.hearsay) > 0 || server.closed {

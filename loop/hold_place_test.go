@@ -44,7 +44,7 @@ func TestHoldKnowsWhoWaits(t *testing.T) {
 					}
 				}
 				for _, other := range clients {
-					read := entry{group: c.pw.refTo(0), session: other.s.index, gen: other.s.gen, seq: other.s.window.head + uint32(rnd.IntN(20))}
+					read := entry{group: c.pw.refTo(0), session: other.s.index, gen: other.s.gen, seq: other.s.window.First() + uint32(rnd.IntN(20))}
 					want := false
 					for i := range h.queue {
 						o := &h.queue[i].e
@@ -84,7 +84,7 @@ func BenchmarkRefusals(b *testing.B) {
 		no := []byte("-READONLY You can't write against a read only replica.\r\n")
 		b.StartTimer()
 		for range n {
-			server.owner.arrived(no)
+			server.owner.Arrived(no)
 		}
 	}
 }

@@ -141,7 +141,7 @@ func TestStrangerGetsNothingByWhateverLink(t *testing.T) {
 		}
 		c := &call{l: links[0]}
 		m := st.server(c, links[0].server.Addr)
-		c.opened(m)
+		c.Opened(m)
 		st.run()
 		got(t, ask+": the greeting", m.take(), frames("INFO server")+frames("PING"))
 		m.arrive(saysItIs("b"))

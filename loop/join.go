@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"huntaway/codec"
+	"huntaway/loop/memory"
 )
 
 // A join waits for the replies to the parts of one command and makes one of them.
@@ -19,12 +20,12 @@ type join struct {
 	sum    int64
 	ok     bool // AnyOK: one said so
 	// Of commands that do not follow keys, see spread.
-	targets []target // by part: where it went
-	counts  []int64  // by part, Draw: its keys. By element, And: whether all said 1
-	names   []digest // by element, And: the scripts that were asked for
-	ran     bool     // some part was executed, or may have been
-	writes  bool     // the command changes data
-	bad     buffer   // the first error reply; it becomes the whole command's
+	targets []target      // by part: where it went
+	counts  []int64       // by part, Draw: its keys. By element, And: whether all said 1
+	names   []digest      // by element, And: the scripts that were asked for
+	ran     bool          // some part was executed, or may have been
+	writes  bool          // the command changes data
+	bad     memory.Buffer // the first error reply; it becomes the whole command's
 }
 
 // newJoin returns the index of a join for the parts in sp.
@@ -63,7 +64,7 @@ func (w *worker) dropJoin(at int32) {
 	for i := range j.parts {
 		j.parts[i].rest()
 	}
-	j.bad.rest()
+	j.bad.Rest()
 	j.merging.drop(w)
 	if cap(j.owners) > 1024 {
 		*j = join{}
@@ -73,8 +74,8 @@ func (w *worker) dropJoin(at int32) {
 
 // releaseJoins drops the joins of a session that has gone.
 func (s *session) releaseJoins() {
-	for p := s.window.head; p != s.window.tail; p++ {
-		if sl := s.window.at(p); sl.join != noJoin {
+	for p := s.window.First(); p != s.window.Behind(); p++ {
+		if sl := s.window.At(p); sl.join != noJoin {
 			s.w.dropJoin(sl.join)
 		}
 	}
@@ -82,7 +83,7 @@ func (s *session) releaseJoins() {
 
 // joinReply takes the server's reply to a part.
 func (s *session) joinReply(e *entry, b []byte) {
-	j := &s.w.joins[s.window.at(e.seq).join]
+	j := &s.w.joins[s.window.At(e.seq).join]
 	switch {
 	case b[0] == '-' && e.marks.has(toReplica):
 	case b[0] == '-':
@@ -118,14 +119,14 @@ func (j *join) collect(w *worker, e *entry, b []byte) (fits bool) {
 
 // joinFault takes the fault of a part that got no reply.
 func (s *session) joinFault(e *entry, f *fault, reply []byte) {
-	j := &s.w.joins[s.window.at(e.seq).join]
+	j := &s.w.joins[s.window.At(e.seq).join]
 	if e.marks.has(toReplica) {
 		s.joined(e, j)
 		return
 	}
 	if f.class == unknown {
 		j.ran = true
-		j.bad.clear() // of several errors the one that says "may have been executed" counts
+		j.bad.Clear() // of several errors the one that says "may have been executed" counts
 	}
 	j.spoil(reply)
 	s.joined(e, j)
@@ -133,8 +134,8 @@ func (s *session) joinFault(e *entry, f *fault, reply []byte) {
 
 // spoil makes b the reply of the whole command, unless another error came first.
 func (j *join) spoil(b []byte) {
-	if j.bad.len() == 0 {
-		j.bad.add(b)
+	if j.bad.Len() == 0 {
+		j.bad.Add(b)
 	}
 }
 
@@ -149,19 +150,19 @@ func (s *session) joined(e *entry, j *join) {
 		reply = s.drawn(j, reply)
 	case j.ok:
 		reply = codec.AppendSimple(reply, "OK")
-	case j.bad.len() > 0 && j.writes && j.ran && codeIs(j.bad.bytes(), "TRYAGAIN"):
+	case j.bad.Len() > 0 && j.writes && j.ran && codeIs(j.bad.Bytes(), "TRYAGAIN"):
 		// "not executed" is true of one part only: the client must not simply try again.
 		reply = appendFault(reply, faultPartly, place{pool: s.pw.opt.Name})
-	case j.bad.len() > 0:
-		reply = append(reply, j.bad.bytes()...)
+	case j.bad.Len() > 0:
+		reply = append(reply, j.bad.Bytes()...)
 	case j.isLarge():
 		s.mergeLater(e)
 		return
 	default:
 		reply = s.merge(e, j, reply)
 	}
-	at := s.window.at(e.seq).join
-	s.window.at(e.seq).join = noJoin
+	at := s.window.At(e.seq).join
+	s.window.At(e.seq).join = noJoin
 	s.w.dropJoin(at)
 	s.pw.settled(e)
 	if len(reply) >= worthWeighing {

@@ -1,41 +1,43 @@
 package loop
 
+import "huntaway/loop/memory"
+
 // A deferral is what a tap has not taken and all that has come behind it. Owner: the link.
 type deferral struct {
-	whole intake   // what was collected, and is the first of it
-	rest  buffer   // what lies behind each other
-	at    int      // bytes of rest that have been taken since
-	taken []intake // what was collected and has been taken since
+	whole memory.Intake   // what was collected, and is the first of it
+	rest  memory.Buffer   // what lies behind each other
+	at    int             // bytes of rest that have been taken since
+	taken []memory.Intake // what was collected and has been taken since
 }
 
 // holds returns how many bytes of memory it is.
 func (d *deferral) holds() int64 {
-	n := d.whole.holds() + d.rest.holds()
+	n := d.whole.Holds() + d.rest.Holds()
 	for i := range d.taken {
-		n += d.taken[i].holds()
+		n += d.taken[i].Holds()
 	}
 	return n
 }
 
 // isEmpty reports whether nothing is in it, taken or not.
-func (d *deferral) isEmpty() bool { return d.whole.len()+d.rest.len()+len(d.taken) == 0 }
+func (d *deferral) isEmpty() bool { return d.whole.Len()+d.rest.Len()+len(d.taken) == 0 }
 
 // release gives its memory back when the event is over.
 func (d *deferral) release(w *worker) {
-	d.whole.release(w)
-	w.orphan(&d.rest)
+	d.whole.Release(w.arena)
+	w.arena.Orphan(&d.rest)
 	for i := range d.taken {
-		d.taken[i].release(w)
+		d.taken[i].Release(w.arena)
 	}
 }
 
 // putOff keeps a reply that the tap has not taken: where it was collected, or a copy. Nothing is put
 // off yet.
-func (l *link) putOff(b []byte, collected intake) {
-	if collected.len() > 0 {
+func (l *link) putOff(b []byte, collected memory.Intake) {
+	if collected.Len() > 0 {
 		l.later.whole = collected
 	} else {
-		l.later.rest.add(b)
+		l.later.rest.Add(b)
 	}
 	l.dam()
 }
@@ -45,27 +47,27 @@ func (l *link) putOff(b []byte, collected intake) {
 // when it has said as much as it would keep itself for one that does not read.
 func (l *link) putMore(in []byte) {
 	l.w.uncounted += int64(len(in))
-	l.later.rest.add(in)
-	if l.later.rest.len()-l.later.at > mostTapped {
+	l.later.rest.Add(in)
+	if l.later.rest.Len()-l.later.at > mostTapped {
 		l.giveUp(errBehind, faultLost)
 	}
 }
 
 // behind reports whether something is put off.
-func (l *link) behind() bool { return l.later.whole.len() > 0 || l.later.rest.len() > l.later.at }
+func (l *link) behind() bool { return l.later.whole.Len() > 0 || l.later.rest.Len() > l.later.at }
 
 // takeUp gives the tap what was put off, as far as it takes it. What it has taken stays where it
 // is until dropLater.
 func (l *link) takeUp() {
 	d := &l.later
 	for l.behind() && l.wire != nil {
-		if d.whole.len() > 0 {
+		if d.whole.Len() > 0 {
 			if !l.takeWhole() {
 				return
 			}
 			continue
 		}
-		in := d.rest.bytes()[d.at:]
+		in := d.rest.Bytes()[d.at:]
 		n, done, err := l.scan.Next(in)
 		if err != nil {
 			l.stray(in)
@@ -73,12 +75,12 @@ func (l *link) takeUp() {
 		}
 		if !done {
 			l.collectOwn(in)
-			d.at = d.rest.len()
+			d.at = d.rest.Len()
 			continue
 		}
 		reply, collected := l.complete(in[:n])
 		switch {
-		case collected.len() > 0:
+		case collected.Len() > 0:
 			d.whole = collected
 			d.at += n
 		case !l.tap(reply):
@@ -93,12 +95,12 @@ func (l *link) takeUp() {
 // dropLater then, for members may be written to from there.
 func (l *link) takeWhole() (done bool) {
 	d := &l.later
-	if !l.tap(d.whole.bytes()) {
+	if !l.tap(d.whole.Bytes()) {
 		return false
 	}
-	if d.whole.len() > 0 { // or the link was lost, and all was handed over
+	if d.whole.Len() > 0 { // or the link was lost, and all was handed over
 		d.taken = append(d.taken, d.whole)
-		d.whole = intake{}
+		d.whole = memory.Intake{}
 	}
 	return true
 }

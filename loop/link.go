@@ -4,6 +4,8 @@ import (
 	"strconv"
 
 	"huntaway/codec"
+	"huntaway/loop/memory"
+	"huntaway/loop/netio"
 	"huntaway/perf"
 	"huntaway/shard"
 )
@@ -32,17 +34,17 @@ type link struct {
 	count     *perf.ServerCounters
 
 	// Owned by the worker.
-	wire      wire // nil unless there is a connection
+	wire      netio.Conn // nil unless there is a connection
 	state     linkState
-	fifo      ring[entry]
-	log       frameLog
+	fifo      memory.Ring[entry]
+	log       memory.FrameLog
 	base      int // bytes of log that were answered
 	sent      int // bytes of log that were given to the wire
 	scan      codec.ReplyScanner
-	partial   intake // the beginning of a reply that cannot be passed on yet
-	flowed    int    // bytes of it that have come
-	pushing   bool   // what is arriving is a push frame, see pushed
-	hearsPush bool   // and there is somebody for it
+	partial   memory.Intake // the beginning of a reply that cannot be passed on yet
+	flowed    int           // bytes of it that have come
+	pushing   bool          // what is arriving is a push frame, see pushed
+	hearsPush bool          // and there is somebody for it
 	unasked   unasked
 	process   string      // which one the server has said it is, its run_id; "": it was not asked, or has not said, see recognises
 	flows     bool        // the reply that is arriving is passed on piece by piece
@@ -70,21 +72,21 @@ type link struct {
 	heard     int64       // when bytes last came, or the first request went out after silence
 	stalled   int64       // what heard was when the last stall was reported
 	progress  progress
-	written   ring[stamp] // when what is in flight was written
-	retryAt   int64       // when it may be dialed again
-	pause     int64       // how long it rests after the next failure
-	refusedAt int64       // when its server was last noted to refuse writes; 0: never
-	refusals  int         // writes refused since that was noted
-	takenAt   int64       // when it was last looked at whether that is over; 0: never
-	strayed   int64       // when its server was last out of step; 0: never
-	downAt    int64       // since when it cannot carry requests; 0 while it can
-	backAt    int64       // when it was last dialed at once after it was lost; 0 if never
-	shunned   int64       // until when no read is sent here: the server said it is not ready, or is silent
-	remindAt  int64       // when the first read that was diverted to it must be answered; 0: none was
-	latency   int64       // moving average of the time from write to reply, ns
-	waiters   []waiter    // sessions stopped because the queue is too long
-	leadsAll  int         // of the oldest entry, where it has mostLeads or more; 0: not counted yet
-	lead      int         // replies of the oldest entry that were swallowed, where it has several
+	written   memory.Ring[stamp] // when what is in flight was written
+	retryAt   int64              // when it may be dialed again
+	pause     int64              // how long it rests after the next failure
+	refusedAt int64              // when its server was last noted to refuse writes; 0: never
+	refusals  int                // writes refused since that was noted
+	takenAt   int64              // when it was last looked at whether that is over; 0: never
+	strayed   int64              // when its server was last out of step; 0: never
+	downAt    int64              // since when it cannot carry requests; 0 while it can
+	backAt    int64              // when it was last dialed at once after it was lost; 0 if never
+	shunned   int64              // until when no read is sent here: the server said it is not ready, or is silent
+	remindAt  int64              // when the first read that was diverted to it must be answered; 0: none was
+	latency   int64              // moving average of the time from write to reply, ns
+	waiters   []waiter           // sessions stopped because the queue is too long
+	leadsAll  int                // of the oldest entry, where it has mostLeads or more; 0: not counted yet
+	lead      int                // replies of the oldest entry that were swallowed, where it has several
 	canary    canary
 	leadCode  refusalCode // what the last error among them says; 0: nothing about the server
 	leadText  string      // the first error among them; "": there was none
@@ -208,7 +210,7 @@ func (l *link) usable() bool {
 func (l *link) returns() bool { return l.backAt != 0 && l.state != linkReady && l.usable() }
 
 // busy reports whether something is in flight or waiting.
-func (l *link) busy() bool { return l.fifo.len() > 0 }
+func (l *link) busy() bool { return l.fifo.Len() > 0 }
 
 // warm dials an idle link.
 func (l *link) warm() {
@@ -227,7 +229,7 @@ func (l *link) send(frame []byte, e *entry) {
 	if l.inCluster && !e.marks.has(anyMode) {
 		l.suit(e.marks.has(asReplica))
 	}
-	if l.fifo.len() == 0 {
+	if l.fifo.Len() == 0 {
 		l.heard = l.w.now
 	}
 	if l.state == linkReady {
@@ -236,12 +238,12 @@ func (l *link) send(frame []byte, e *entry) {
 	if l.canary.owed || e.marks.has(guarded) {
 		l.beforeGuarded(e)
 	}
-	if where, is := l.w.stretchOf(frame); is {
-		l.log.refer(where, l.fifo.tail)
+	if where, is := l.w.arena.StretchOf(frame); is {
+		l.log.Refer(where, l.fifo.Behind())
 	} else {
-		l.log.add(frame)
+		l.log.Add(frame)
 	}
-	last := l.fifo.next()
+	last := l.fifo.Next()
 	*last = *e
 	last.size = uint32(len(frame))
 	l.count.Requests++
@@ -256,7 +258,7 @@ func (l *link) press() {
 	l.w.feeding()
 	switch {
 	case l.isQueued || l.eager:
-	case l.fifo.len() == 0 && l.w.alone():
+	case l.fifo.Len() == 0 && l.w.alone():
 		l.eager = true
 		l.w.pressed = append(l.w.pressed, l)
 	default:
@@ -267,9 +269,9 @@ func (l *link) press() {
 
 // unsent returns the bytes that are waiting here.
 func (l *link) unsent() int {
-	n := l.log.len() - l.sent
+	n := l.log.Len() - l.sent
 	if l.wire != nil {
-		n += l.wire.backlog()
+		n += l.wire.Backlog()
 	}
 	return n
 }
@@ -278,24 +280,24 @@ func (l *link) unsent() int {
 // buffer stays in the log, where it counts as not sent.
 func (l *link) flush() {
 	l.eager, l.isQueued = false, false
-	if l.wire == nil || l.state != linkReady && l.state != linkLeaving || l.sent == l.log.len() {
+	if l.wire == nil || l.state != linkReady && l.state != linkLeaving || l.sent == l.log.Len() {
 		return // without a wire it was lost in this event, and is about to be cleaned up
 	}
 	if l.moved && !l.private {
 		l.renew()
 		return // what is unsent goes over the new connection
 	}
-	if l.wire.backlog() > handOver {
+	if l.wire.Backlog() > handOver {
 		return // the tick and the next reply come back to it
 	}
 	if l.canary.owed {
 		l.guard()
 	}
-	if l.fifo.tail-l.canary.from >= canaryEvery {
+	if l.fifo.Behind()-l.canary.from >= canaryEvery {
 		l.singSooner()
 	}
 	end, upTo := l.mayWrite()
-	for l.wire != nil && l.sent < end && l.wire.backlog() <= handOver {
+	for l.wire != nil && l.sent < end && l.wire.Backlog() <= handOver {
 		l.writeNext(end, upTo)
 	}
 	l.relieve()
@@ -303,23 +305,23 @@ func (l *link) flush() {
 
 // writeNext writes what is waiting up to a large request, or that. end and upTo are of mayWrite.
 func (l *link) writeNext(end int, upTo uint32) {
-	b, large, upTo := l.log.next(l.sent, end, upTo)
-	l.written.push(stamp{upTo, perf.Now(), l.carried()})
-	n := len(b) + large.len()
+	b, large, upTo := l.log.Next(l.sent, end, upTo)
+	l.written.Push(stamp{upTo, perf.Now(), l.carried()})
+	n := len(b) + large.Len()
 	l.sent += n
 	l.progress.given += int64(n)
-	if large.of == nil {
-		l.wire.write(b)
+	if !large.Is() {
+		l.wire.Write(b)
 		return
 	}
-	if l.wire.writeStretch(large) {
+	if l.wire.WriteStretch(large) {
 		l.unloadMore()
 	}
 }
 
 // crowded makes s wait when the queue is too long.
 func (l *link) crowded(s *session) {
-	if int64(l.log.len()-l.sent) < l.pw.opt.Limits.LinkQueueBytes || s.stops&stopLink != 0 {
+	if int64(l.log.Len()-l.sent) < l.pw.opt.Limits.LinkQueueBytes || s.stops&stopLink != 0 {
 		return
 	}
 	s.stop(stopLink)
@@ -348,7 +350,7 @@ func (l *link) ready() {
 	l.downAt, l.moved, l.words, l.why = 0, false, nil, nil
 	l.rate()
 	l.w.engine.report.LinkUp(l.pw.opt.Name, l.server.ID)
-	if l.sent < l.log.len() {
+	if l.sent < l.log.Len() {
 		l.isQueued = true
 		l.flush()
 	}
@@ -371,7 +373,7 @@ func (l *link) rate() {
 	case !l.usable() || l.shunned > l.w.now || l.returns():
 		*cost = shard.Unusable
 	default:
-		*cost = uint64(max(l.latency, 1)) * uint64(l.fifo.len()+1)
+		*cost = uint64(max(l.latency, 1)) * uint64(l.fifo.Len()+1)
 	}
 }
 
@@ -383,12 +385,12 @@ func (l *link) retire() {
 	switch {
 	case was == linkReady && !l.busy():
 		l.on(evRested)
-		l.wire.close()
+		l.wire.Close()
 	case was == linkReady || was == linkLeaving:
 	default:
 		l.settleAll(faultConnect)
 		if l.wire != nil {
-			l.wire.close()
+			l.wire.Close()
 		}
 	}
 }

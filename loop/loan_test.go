@@ -71,12 +71,12 @@ func TestLoansEnd(t *testing.T) {
 			pw.private.links[0].refuse()
 			continue
 		}
-		c.close()
+		c.Close()
 	}
 	st.run()
 	for _, c := range clients {
 		if !c.closed {
-			c.close()
+			c.Close()
 		}
 	}
 	st.run()

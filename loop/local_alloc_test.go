@@ -19,7 +19,7 @@ func TestLocalAllocs(t *testing.T) {
 		c := st.client(0, 0)
 		in := []byte(request)
 		event := func() {
-			c.owner.arrived(in)
+			c.owner.Arrived(in)
 			c.said = c.said[:0]
 		}
 		event()

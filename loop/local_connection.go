@@ -52,7 +52,7 @@ func answerReset(s *session, dst []byte, _ *codec.Request) []byte {
 	skip := s.silence == skipping
 	s.leaveModes()
 	if skip { // it was for this request
-		s.silence, s.skipped, s.mode = skipping, uint16(s.window.tail), modeMuted
+		s.silence, s.skipped, s.mode = skipping, uint16(s.window.Behind()), modeMuted
 	}
 	s.speak(dialect{resp: 2})
 	s.estrange()

@@ -121,7 +121,7 @@ func TestInfoLoading(t *testing.T) {
 	if _, fields := sectionsOf(t, c.take()); fields["loading"] != "0" {
 		t.Errorf("with a link: got loading:%s; want 0", fields["loading"])
 	}
-	server.close()
+	server.Close()
 	st.e.workers[0].pools[0].link(0, 0).refuse()
 	if got := loading(); got != "1" {
 		t.Errorf("when the link is lost: got loading:%s; want 1", got)
@@ -194,7 +194,7 @@ func (st *stage) masterTold(worker int, server int32, asked, text string) {
 	m, ok := er.link.wire.(*memWire)
 	if !ok {
 		m = &memWire{owner: &call{l: er.link}}
-		m.owner.opened(m)
+		m.owner.Opened(m)
 		_, replies := greeting(&pw.opt.PoolOptions, er.link.dialect, false)
 		m.arrive(strings.Repeat("+OK\r\n", len(replies)))
 		st.run()
@@ -378,7 +378,7 @@ func TestErrorsAreCounted(t *testing.T) {
 	c.say("MOVE")
 	c.say("CLIENT", "KILL", "x:1")
 	c.take()
-	server.close()
+	server.Close()
 	st.e.workers[0].pools[0].link(0, 0).refuse()
 	_, got := sectionsOf(t, c.say("INFO", "errorstats", "commandstats"))
 	for name, want := range map[string]string{

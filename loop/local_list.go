@@ -121,7 +121,7 @@ func (s *session) appendLine(dst []byte, all []*codec.Command) []byte {
 	}
 	kept := 0
 	if s.tail != nil {
-		kept = s.tail.buf.len() - s.tail.used
+		kept = s.tail.buf.Len() - s.tail.used
 	}
 	number("id=", int64(s.id))
 	text(" addr=", addressOf(s.peer, s.here))
@@ -137,7 +137,7 @@ func (s *session) appendLine(dst []byte, all []*codec.Command) []byte {
 	number(" ssub=", int64(shards))
 	number(" multi=", int64(s.inTransaction()))
 	number(" qbuf=", int64(kept))
-	number(" qbuf-free=0 argv-mem=0 multi-mem=0 obl=0 oll=", int64(s.window.len()))
+	number(" qbuf-free=0 argv-mem=0 multi-mem=0 obl=0 oll=", int64(s.window.Len()))
 	number(" omem=", s.unread())
 	number(" tot-mem=", int64(kept)+s.unread())
 	text(" events=r cmd=", s.lastName(all))

@@ -24,7 +24,7 @@ func answerClientReply(s *session, dst []byte, r *codec.Request) []byte {
 	case !is(r.Arg(2), "skip"):
 		return codec.AppendError(dst, textSyntax)
 	case s.silence != silent:
-		s.silence, s.skipped = skipping, uint16(s.window.tail)
+		s.silence, s.skipped = skipping, uint16(s.window.Behind())
 	}
 	s.mode |= modeMuted
 	return nil
@@ -33,7 +33,7 @@ func answerClientReply(s *session, dst []byte, r *codec.Request) []byte {
 // skip ends a SKIP when the request that it was for has its slot. A request that stepped
 // aside comes back before it has one, and is still the one.
 func (s *session) skip() {
-	if s.silence == skipping && s.skipped != uint16(s.window.tail) {
+	if s.silence == skipping && s.skipped != uint16(s.window.Behind()) {
 		s.silence = talking
 	}
 }
@@ -41,7 +41,7 @@ func (s *session) skip() {
 // heard returns what the client hears of a reply: nothing when its request was said in
 // silence.
 func (s *session) heard(seq uint32, b []byte) []byte {
-	if s.window.at(seq).mute {
+	if s.window.At(seq).mute {
 		return nil
 	}
 	return b

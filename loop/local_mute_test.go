@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"huntaway/codec"
+	"huntaway/loop/memory"
 )
 
 // mutedRows are requests around CLIENT REPLY, one per '|'.
@@ -88,7 +89,7 @@ func TestMuteEarlyBehindRoom(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{})
 	server := st.linkTo(0, 0, 0)
 	c := st.client(0, 0)
-	early := strings.Repeat("x", 2*keepSlab)
+	early := strings.Repeat("x", 2*memory.KeepSlab)
 	c.say("GET", "a")
 	c.say("ECHO", early)
 	c.ask("GET b\r\nCLIENT REPLY SKIP\r\nECHO muted\r\n")

@@ -143,7 +143,7 @@ func TestLocalAnswerOfNobody(t *testing.T) {
 	st := newStage(t, 2, PoolOptions{})
 	gone := st.client(0, 0)
 	gone.arrive("CLIENT LIST\r\n")
-	gone.close()
+	gone.Close()
 	next := st.client(0, 0)
 	if next.s.index != gone.s.index {
 		t.Fatalf("got index %d; want the index of the one that left, %d", next.s.index, gone.s.index)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"huntaway/loop/memory"
 )
 
 // What a link rests after it failed: it doubles from the first to the last, and a random
@@ -87,13 +89,13 @@ func (l *link) breakUp(f *fault) {
 func (l *link) giveUp(cause error, f *fault) {
 	old := l.wire
 	if old != nil {
-		l.sent = max(l.base, l.sent-old.backlog()) // the kernel has never had the rest
+		l.sent = max(l.base, l.sent-old.Backlog()) // the kernel has never had the rest
 	}
 	l.wire = nil
 	l.count.Links--
 	l.failed(cause, f)
 	if old != nil {
-		old.abort()
+		old.Abort()
 	}
 }
 
@@ -176,20 +178,19 @@ func (l *link) comeBack(atOnce bool) {
 // settleAll empties the link: what was sent is settled as f says, what was not is routed
 // again. The entries are taken out first, because routing may come back to this link.
 func (l *link) settleAll(f *fault) {
-	fifo, log, at, sent := l.fifo, l.log, l.base, l.sent
-	l.fifo = ring[entry]{head: fifo.tail, tail: fifo.tail} // gates compare positions
-	l.log, l.base, l.sent, l.expired, l.greets, l.lead, l.leadsAll = frameLog{}, 0, 0, 0, 0, 0, 0
+	fifo, log, at, sent := l.fifo.Empty(), l.log, l.base, l.sent // gates compare positions
+	l.log, l.base, l.sent, l.expired, l.greets, l.lead, l.leadsAll = memory.FrameLog{}, 0, 0, 0, 0, 0, 0
 	l.loaded, l.asReplica = nil, false
 	l.canary.forgetCanaries()
 	l.pushing, l.unasked = false, unasked{}
 	l.scan.Reset()
-	l.partial.release(l.w)
+	l.partial.Release(l.w.arena)
 	flowed := l.flows
-	l.flows, l.written = false, ring[stamp]{}
-	for fifo.len() > 0 {
-		e := *fifo.front()
-		fifo.pop()
-		frame := log.frame(at, int(e.size))
+	l.flows, l.written = false, memory.Ring[stamp]{}
+	for fifo.Len() > 0 {
+		e := *fifo.Front()
+		fifo.Pop()
+		frame := log.Frame(at, int(e.size))
 		at += int(e.size)
 		l.pw.landed(&e)
 		switch {
@@ -209,7 +210,7 @@ func (l *link) settleAll(f *fault) {
 		}
 	}
 	l.relieveAll()
-	log.release()
+	log.Release()
 }
 
 // unsentFault is the fault of a request that was waiting when its link failed with f.

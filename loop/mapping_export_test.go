@@ -1,22 +1,26 @@
 package loop
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"huntaway/loop/memory"
+)
 
 // Unmapped returns options of an engine that gets no memory outside of the heap where refuses says
 // so. With several workers it is called by all of them at once.
 func Unmapped(o Options, refuses func() bool) Options {
-	o.mapping = mapping{
-		get: func(n int) ([]byte, error) {
+	o.mapping = memory.Mapping{
+		Get: func(n int) ([]byte, error) {
 			if refuses() {
 				return nil, unix.ENOMEM
 			}
-			return systemMapping.get(n)
+			return memory.SystemMapping.Get(n)
 		},
-		grow: func(mem []byte, n int) ([]byte, error) {
+		Grow: func(mem []byte, n int) ([]byte, error) {
 			if refuses() {
 				return nil, unix.EPERM
 			}
-			return systemMapping.grow(mem, n)
+			return memory.SystemMapping.Grow(mem, n)
 		},
 	}
 	return o

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"huntaway/loop/memory"
+	"huntaway/loop/netio"
 )
 
 // TestUnmappedIsChargedBefore: where the system maps nothing, or nothing more, what a request takes
@@ -29,9 +32,9 @@ func testUnmapped(t *testing.T, most int64, large int, refusals func(n *int) boo
 	st.e.opt = Unmapped(st.e.opt, func() bool { return refusals(&asked) })
 	c := st.client(0, 0)
 	c.unfinished(1)
-	read := strings.Repeat("x", readBuffer)
+	read := strings.Repeat("x", netio.ReadBuffer)
 	worst := uint64(0)
-	for n := 0; n < large && !c.closed; n += readBuffer {
+	for n := 0; n < large && !c.closed; n += netio.ReadBuffer {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		c.arrive(read)
@@ -54,20 +57,20 @@ func TestRegionsAreGivenForBytes(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{Limits: slowLimits(0)})
 	w := st.e.workers[0]
 	st.e.opt = Unmapped(st.e.opt, func() bool { return false })
-	st.e.opt.mapping.get = func(n int) ([]byte, error) { return make([]byte, 0, 1), nil } // nothing of it is used
-	for len(w.regions) < mostRegions/2 {
-		w.newRegion(0)
+	st.e.opt.mapping.Get = func(n int) ([]byte, error) { return make([]byte, 0, 1), nil } // nothing of it is used
+	for range memory.MostRegions / 2 {
+		w.arena.NewRegion(0)
 	}
-	st.e.opt.mapping = systemMapping
+	st.e.opt.mapping = memory.SystemMapping
 	c := st.client(0, 0)
 	c.unfinished(1)
-	c.arrive(strings.Repeat("x", keepSlab+1))
+	c.arrive(strings.Repeat("x", memory.KeepSlab+1))
 	c.arrive("x")
-	if got := c.s.tail.buf.large; got != nil && leastRegion > keepSlab {
+	if c.s.tail.buf.IsLarge() && memory.LeastRegion > memory.KeepSlab {
 		t.Error("got a region for an announcement; want it when there are bytes for it")
 	}
-	c.unfinished(leastRegion)
-	if c.s.tail.buf.large == nil {
+	c.unfinished(memory.LeastRegion)
+	if !c.s.tail.buf.IsLarge() {
 		t.Error("got no region for a large request; want one")
 	}
 }

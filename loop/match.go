@@ -83,12 +83,12 @@ func (l *link) one(in []byte) (n int, ok bool) {
 
 // owes reports whether the server has been sent a request that it has not answered.
 func (l *link) owes() bool {
-	return l.fifo.len() > 0 && l.base+int(l.fifo.front().size) <= l.sent
+	return l.fifo.Len() > 0 && l.base+int(l.fifo.Front().size) <= l.sent
 }
 
 // stray closes a link on which bytes came that belong to no request or are no reply.
 func (l *link) stray(in []byte) {
-	l.complain(slog.LevelError, "server out of step", "state", l.state, "unanswered", l.fifo.len(), "bytes", len(in))
+	l.complain(slog.LevelError, "server out of step", "state", l.state, "unanswered", l.fifo.Len(), "bytes", len(in))
 	l.breakUp(faultReply)
 }
 
@@ -98,12 +98,12 @@ func (l *link) after() {
 		return
 	}
 	if l.dammed {
-		l.wire.pause() // gnet has resumed it because a backlog has drained
+		l.wire.Pause() // gnet has resumed it because a backlog has drained
 	}
 	l.forget()
 	l.unlade()
 	l.rate()
-	if l.sent < l.log.len() && l.state != linkGreeting {
+	if l.sent < l.log.Len() && l.state != linkGreeting {
 		l.press()
 	}
 	l.relieve()
@@ -113,20 +113,20 @@ func (l *link) after() {
 	}
 	if l.state == linkLeaving && !l.busy() {
 		l.on(evRested)
-		l.wire.close()
+		l.wire.Close()
 	}
 }
 
 // forget drops the frames that were answered: at once when there are no others, and
 // otherwise when they are most of the log, so that one which is never empty stays small.
 func (l *link) forget() {
-	l.log.forget(l.base)
+	l.log.Forget(l.base)
 	switch {
-	case l.base == l.log.len():
-		l.log.clear()
+	case l.base == l.log.Len():
+		l.log.Clear()
 		l.base, l.sent = 0, 0
-	case l.base > keepAnswered && l.base > l.log.len()/2:
-		l.log.cut(l.base)
+	case l.base > keepAnswered && l.base > l.log.Len()/2:
+		l.log.Cut(l.base)
 		l.sent -= l.base
 		l.canary.bar -= l.base
 		l.base = 0
@@ -136,16 +136,16 @@ func (l *link) forget() {
 // whole takes a reply, or the last piece of one.
 func (l *link) whole(b []byte) {
 	if l.greets > 0 {
-		l.partial.add(l.w, b, 0)
-		l.greeted(l.partial.bytes())
-		l.partial.rest()
+		l.partial.Add(l.w.arena, b, 0)
+		l.greeted(l.partial.Bytes())
+		l.partial.Rest()
 		return
 	}
 	if l.tap != nil {
 		l.tapped(b)
 		return
 	}
-	if l.fifo.front().marks&(isMany|isCanary)|l.canary.watch != 0 && l.swallows(b) {
+	if l.fifo.Front().marks&(isMany|isCanary)|l.canary.watch != 0 && l.swallows(b) {
 		return
 	}
 	e := l.take()
@@ -153,10 +153,10 @@ func (l *link) whole(b []byte) {
 	case l.flows:
 		l.flows = false
 		l.lastPiece(&e, b)
-	case l.partial.len() > 0:
-		l.partial.add(l.w, b, 0)
-		l.match(&e, l.partial.bytes())
-		l.partial.release(l.w)
+	case l.partial.Len() > 0:
+		l.partial.Add(l.w.arena, b, 0)
+		l.match(&e, l.partial.Bytes())
+		l.partial.Release(l.w.arena)
 	default:
 		l.match(&e, b)
 	}
@@ -165,7 +165,7 @@ func (l *link) whole(b []byte) {
 // leads swallows a reply that comes before the one the client gets: the QUEUED of a
 // transaction that was sent in one piece. It returns false for the last one.
 func (l *link) leads(b []byte) bool {
-	if l.lead == l.leadsTo(l.fifo.front()) {
+	if l.lead == l.leadsTo(l.fifo.Front()) {
 		l.lead, l.leadsAll = 0, 0
 		if l.patient {
 			l.answering()
@@ -175,9 +175,9 @@ func (l *link) leads(b []byte) bool {
 	if l.lead == 0 {
 		l.leadCode, l.leadText = 0, ""
 	}
-	if l.lead++; l.partial.len() > 0 {
-		l.partial.add(l.w, b, 0)
-		b = l.partial.bytes()
+	if l.lead++; l.partial.Len() > 0 {
+		l.partial.Add(l.w.arena, b, 0)
+		b = l.partial.Bytes()
 	}
 	if l.patient {
 		l.numbered(b)
@@ -185,7 +185,7 @@ func (l *link) leads(b []byte) bool {
 	if b[0] == '-' {
 		l.leadError(b)
 	}
-	l.partial.rest()
+	l.partial.Rest()
 	return true
 }
 
@@ -196,7 +196,7 @@ func (l *link) leadsTo(e *entry) int {
 		return int(e.part)
 	}
 	if l.leadsAll == 0 {
-		l.leadsAll = requestsIn(l.log.frame(l.base, int(e.size))) - 1
+		l.leadsAll = requestsIn(l.log.Frame(l.base, int(e.size))) - 1
 	}
 	return l.leadsAll
 }
@@ -238,8 +238,8 @@ func (l *link) take() entry {
 
 // pop takes the oldest entry out and forgets its frame.
 func (l *link) pop() entry {
-	e := *l.fifo.front()
-	l.fifo.pop()
+	e := *l.fifo.Front()
+	l.fifo.Pop()
 	l.base += int(e.size)
 	if l.expired > 0 {
 		l.expired--
@@ -314,17 +314,17 @@ func (l *link) refuses(e *entry, frame, b []byte) bool {
 }
 
 // frameOf returns the frame of the entry that was just taken.
-func (l *link) frameOf(e *entry) []byte { return l.log.frame(l.base-int(e.size), int(e.size)) }
+func (l *link) frameOf(e *entry) []byte { return l.log.Frame(l.base-int(e.size), int(e.size)) }
 
 // observe books how long the server took for the entry that was just taken, and what the
 // proxy itself added: the wait for the write, and a turn of the loop for the reply.
 func (l *link) observe(e *entry) {
-	for l.written.len() > 0 && int32(l.written.front().upTo-l.fifo.head) < 0 {
-		l.written.pop()
+	for l.written.Len() > 0 && int32(l.written.Front().upTo-l.fifo.First()) < 0 {
+		l.written.Pop()
 	}
 	written := e.sent
-	if l.written.len() > 0 {
-		written = l.written.front().at
+	if l.written.Len() > 0 {
+		written = l.written.Front().at
 	}
 	if l.w.now-e.sent > int64(shortTrip) {
 		l.delayed(e)
@@ -341,7 +341,7 @@ func (l *link) piece(b []byte) {
 		l.collectOwn(b)
 		return
 	}
-	e := l.fifo.front()
+	e := l.fifo.Front()
 	if e.marks.has(isCanary) {
 		l.hear(b)
 		return
@@ -349,7 +349,7 @@ func (l *link) piece(b []byte) {
 	s := l.w.sessionOf(e)
 	l.pieceFor(e, s, b)
 	if l.wire != nil {
-		l.lade(s, int64(max(l.flowed, l.partial.len()))+l.scan.Rest())
+		l.lade(s, int64(max(l.flowed, l.partial.Len()))+l.scan.Rest())
 	}
 }
 
@@ -370,12 +370,12 @@ func (l *link) pieceFor(e *entry, s *session, b []byte) {
 		return
 	}
 	if s != nil && l.mayFlow(e, s, b) {
-		l.flows, l.flowed = true, l.partial.len()+len(b)
+		l.flows, l.flowed = true, l.partial.Len()+len(b)
 		s.weigh(l.flowed)
-		s.window.front().state = passing // no message may come in between
-		if l.partial.len() > 0 {
-			s.sayOwn(s.heard(e.seq, l.partial.bytes()))
-			l.partial.release(l.w)
+		s.window.Front().state = passing // no message may come in between
+		if l.partial.Len() > 0 {
+			s.sayOwn(s.heard(e.seq, l.partial.Bytes()))
+			l.partial.Release(l.w.arena)
 		}
 		s.say(s.heard(e.seq, b))
 		return
@@ -387,7 +387,7 @@ func (l *link) pieceFor(e *entry, s *session, b []byte) {
 // is next in order, and not a part to be joined. An error that is large is a script's: no
 // server says so much to tell that it refuses a request.
 func (l *link) mayFlow(e *entry, s *session, b []byte) bool {
-	return l.partial.len()+len(b) >= passOn && !e.marks.has(isPart|isPublish) && e.seq == s.window.head &&
+	return l.partial.Len()+len(b) >= passOn && !e.marks.has(isPart|isPublish) && e.seq == s.window.First() &&
 		!s.medley.has(e.seq) && (!e.marks.has(isMany) || l.lead == l.leadsTo(e))
 }
 
@@ -407,10 +407,4 @@ func (l *link) lastPiece(e *entry, b []byte) {
 		l.count.Sinks++
 	}
 	l.pw.taken(e)
-}
-
-// orphan keeps a buffer alive until the event ends, because a session's run may alias it.
-func (w *worker) orphan(b *buffer) {
-	w.orphans = append(w.orphans, *b)
-	*b = buffer{}
 }

@@ -1,51 +1,51 @@
 package loop
 
-import "huntaway/codec"
+import (
+	"huntaway/codec"
+	"huntaway/loop/memory"
+)
 
 // What many servers have said to a command is put together in pieces where it is much: the parts
 // stay where they were collected, and each turn copies a little of them to the reply.
 
 // A partReply is the reply to a part of a command: a copy, or where it was collected if it is large.
 type partReply struct {
-	buffer
-	where stretch
+	memory.Buffer
+	where memory.Stretch
 }
 
 // keep takes the reply.
 func (p *partReply) keep(w *worker, b []byte) {
-	if where, is := w.stretchOf(b); is {
+	if where, is := w.arena.StretchOf(b); is {
 		p.where = where
 		return
 	}
-	p.add(b)
+	p.Add(b)
 }
 
 // bytes returns the reply.
 func (p *partReply) bytes() []byte {
-	if p.where.of != nil {
-		return p.where.bytes()
+	if p.where.Is() {
+		return p.where.Bytes()
 	}
-	return p.buffer.bytes()
+	return p.Buffer.Bytes()
 }
 
 // len returns its length.
-func (p *partReply) len() int { return p.where.len() + p.buffer.len() }
+func (p *partReply) len() int { return p.where.Len() + p.Buffer.Len() }
 
 // holds returns how many bytes of memory it takes.
 func (p *partReply) holds() int64 {
-	if p.where.of != nil {
-		return p.where.of.holds() + p.buffer.holds()
+	if p.where.Is() {
+		return p.where.Holds() + p.Buffer.Holds()
 	}
-	return p.buffer.holds()
+	return p.Buffer.Holds()
 }
 
 // rest forgets it.
 func (p *partReply) rest() {
-	if p.where.of != nil {
-		p.where.of.release()
-		p.where = stretch{}
-	}
-	p.buffer.rest()
+	p.where.Release()
+	p.Buffer.Rest()
 }
 
 // holds returns how many bytes of memory the join takes.
@@ -53,20 +53,20 @@ func (j *join) holds() (n int64) {
 	for i := range j.parts {
 		n += j.parts[i].holds()
 	}
-	return n + j.out.holds()
+	return n + j.out.Holds()
 }
 
 // A merging is how far a reply has been put together.
 type merging struct {
-	out  intake // what there is of it
-	at   []int  // by part: where that begins which has not been copied; empty before
-	next int    // elements by key, or parts, that have been copied
-	done int    // bytes of the next one that have been
+	out  memory.Intake // what there is of it
+	at   []int         // by part: where that begins which has not been copied; empty before
+	next int           // elements by key, or parts, that have been copied
+	done int           // bytes of the next one that have been
 }
 
 // drop forgets it.
 func (m *merging) drop(w *worker) {
-	m.out.release(w)
+	m.out.Release(w.arena)
 	*m = merging{at: m.at[:0]}
 	if cap(m.at) > 1024 {
 		m.at = nil
@@ -98,7 +98,7 @@ func (s *session) mergeLater(e *entry) {
 		if s == nil || s.wire == nil {
 			return true // its joins go with it
 		}
-		at := s.window.at(who.seq).join
+		at := s.window.At(who.seq).join
 		j := &w.joins[at]
 		fits := len(j.at) > 0 || j.beginMerge(s)
 		if fits {
@@ -107,11 +107,11 @@ func (s *session) mergeLater(e *entry) {
 		if fits && !done {
 			return s.wire == nil
 		}
-		reply := j.out.bytes()
+		reply := j.out.Bytes()
 		if !fits {
 			reply = w.misfit(s, &who)
 		}
-		s.window.at(who.seq).join = noJoin
+		s.window.At(who.seq).join = noJoin
 		s.merged(&who, reply)
 		w.dropJoin(at)
 		return true
@@ -148,7 +148,7 @@ func (j *join) beginMerge(s *session) (fits bool) {
 	}
 	head := codec.AppendArray(s.w.scratch[:0], total)
 	head[0] = kind
-	j.out.add(s.w, head, 0)
+	j.out.Add(s.w.arena, head, 0)
 	return true
 }
 

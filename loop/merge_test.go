@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"huntaway/codec"
+	"huntaway/loop/memory"
+	"huntaway/loop/netio"
 )
 
 // TestLargeRepliesAreNotCopiedAtOnce: of a large reply that comes early, or that many servers have a
@@ -43,21 +45,21 @@ func TestLargeRepliesAreNotCopiedAtOnce(t *testing.T) {
 			}
 			most, given := 0, 0
 			event := func(f func()) {
-				kept := func() int { return st.collected() + c.s.parked.len() + c.s.out.len() }
+				kept := func() int { return st.collected() + c.s.parked.Len() + c.s.out.Len() }
 				before, said := kept(), len(c.said)
 				f()
 				most, given = max(most, kept()-before), max(given, len(c.said)-said)
 			}
-			for in := range slices.Chunk(tc.ask(keys[0], keys[1]), readBuffer) {
+			for in := range slices.Chunk(tc.ask(keys[0], keys[1]), netio.ReadBuffer) {
 				c.arrive(string(in))
 			}
 			st.run()
 			for _, i := range []int{1, 0} {
-				for in := range slices.Chunk([]byte(tc.replies[i]), readBuffer) {
-					event(func() { servers[i].owner.arrived(in) })
+				for in := range slices.Chunk([]byte(tc.replies[i]), netio.ReadBuffer) {
+					event(func() { servers[i].owner.Arrived(in) })
 				}
 			}
-			for c.s.window.len() > 0 || len(c.s.remainder.lots) > 0 {
+			for c.s.window.Len() > 0 || len(c.s.remainder.lots) > 0 {
 				if len(st.tasks) == 0 {
 					t.Fatalf("got %d bytes said, and nothing that goes on; want %d", len(c.said), len(tc.want))
 				}
@@ -66,14 +68,14 @@ func TestLargeRepliesAreNotCopiedAtOnce(t *testing.T) {
 			if got := c.take(); got != tc.want {
 				t.Errorf("got %d bytes %.60q; want %d bytes %.60q", len(got), got, len(tc.want), tc.want)
 			}
-			if want := mostWork/clientShare*bytesPerWork + 4*readBuffer + mergeAtOnce + leastRegion; most > want {
+			if want := mostWork/clientShare*bytesPerWork + 4*netio.ReadBuffer + mergeAtOnce + memory.LeastRegion; most > want {
 				t.Errorf("got %d bytes copied in an event; want at most %d", most, want)
 			}
-			if given > mostGiven+leastRegion+2*readBuffer {
+			if given > mostGiven+memory.LeastRegion+2*netio.ReadBuffer {
 				t.Errorf("got %d bytes given to the client in an event; want at most %d and a little", given, mostGiven)
 			}
-			if len(w.regions)+len(c.s.early)+c.s.earlyLive != 0 {
-				t.Errorf("got %d regions and %d replies that are parked in the end; want none", len(w.regions), len(c.s.early))
+			if regionsOf(w)+len(c.s.early)+c.s.earlyLive != 0 {
+				t.Errorf("got %d regions and %d replies that are parked in the end; want none", regionsOf(w), len(c.s.early))
 			}
 		})
 	}

@@ -80,7 +80,7 @@ func needsQuiet(cmd *codec.Command) bool { return int(cmd.ID) < len(quiet) && qu
 // been answered; false when that is so already. The request is admitted again then, so
 // nothing of it may have been done yet.
 func (s *session) stepAside(r *codec.Request) bool {
-	if s.window.len() == 0 {
+	if s.window.Len() == 0 {
 		return false
 	}
 	s.putBack(r)

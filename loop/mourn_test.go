@@ -120,7 +120,7 @@ func TestNonsenseIsLoggedTogether(t *testing.T) {
 					l.warm()
 					w.end()
 					m := &memWire{owner: &call{l: l}}
-					m.owner.(*call).opened(m)
+					m.owner.(*call).Opened(m)
 					m.arrive(tc.greet)
 					c := st.client(0, 0)
 					switch tc.ask {
@@ -134,7 +134,7 @@ func TestNonsenseIsLoggedTogether(t *testing.T) {
 						st.run()
 					}
 					m.arrive(tc.say)
-					c.close()
+					c.Close()
 					if l.wire != nil {
 						w.begin()
 						l.breakUp(faultReply)

@@ -1,6 +1,9 @@
 package loop
 
-import "huntaway/codec"
+import (
+	"huntaway/codec"
+	"huntaway/loop/memory"
+)
 
 // A transaction is what a session has said since MULTI, or since the WATCH before it.
 //
@@ -12,17 +15,17 @@ type transaction struct {
 	group     groupRef // where it will run; none until a key or a WATCH says
 	slot      int      // of a cluster: the slot of all its keys, plus one; 0 likewise
 	w         *worker
-	frames    intake   // MULTI, and behind it what was queued; empty once spoilt
-	queued    int      // requests in frames, without MULTI
-	medley    *medley  // what is answered here; nil while nothing is
-	named     []digest // the scripts that requests name, each once
-	brings    bool     // some request has a script in it, or flushes them
-	flushes   bool     // some request flushes all scripts
-	guard     marks    // guarded and isPublish, when some request is
-	publishes bool     // some request may publish, see mayPublish
-	spoilt    bool     // a request was refused: EXEC will be too
-	watched   bool     // a WATCH was answered
-	lost      bool     // what was watched may have changed: EXEC answers null
+	frames    memory.Intake // MULTI, and behind it what was queued; empty once spoilt
+	queued    int           // requests in frames, without MULTI
+	medley    *medley       // what is answered here; nil while nothing is
+	named     []digest      // the scripts that requests name, each once
+	brings    bool          // some request has a script in it, or flushes them
+	flushes   bool          // some request flushes all scripts
+	guard     marks         // guarded and isPublish, when some request is
+	publishes bool          // some request may publish, see mayPublish
+	spoilt    bool          // a request was refused: EXEC will be too
+	watched   bool          // a WATCH was answered
+	lost      bool          // what was watched may have changed: EXEC answers null
 }
 
 // noGroup is the index of the group of a request or a transaction that has named no key.
@@ -160,7 +163,7 @@ func appendLacking(dst []byte, cmd *codec.Command) []byte {
 // spoil answers with an error, after which EXEC will not run anything.
 func (s *session) spoil(reply []byte) {
 	s.tx.spoilt = true
-	s.tx.frames.release(s.w)
+	s.tx.frames.Release(s.w.arena)
 	s.refuseWith(reply)
 }
 
@@ -174,9 +177,9 @@ func (s *session) endTransaction() {
 // dropTransaction forgets what was queued.
 func (s *session) dropTransaction() {
 	if t := s.tx; t != nil {
-		t.frames.release(s.w)
+		t.frames.Release(s.w.arena)
 		if t.medley != nil && t.medley != s.medley {
-			t.medley.frames.release(s.w)
+			t.medley.frames.Release(s.w.arena)
 		}
 		s.tx = nil
 	}

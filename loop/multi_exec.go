@@ -102,14 +102,14 @@ func (s *session) closed(cmd *codec.Command) (e entry, frame []byte) {
 // withScripts puts the scripts that a transaction names in front of its frame, as many as
 // are remembered: in the middle nobody could heal a NOSCRIPT.
 func (pw *poolWorker) withScripts(t *transaction) (frame []byte, loads int) {
-	if len(t.named) == 0 || t.frames.len() > mostRetoldBytes {
-		return t.frames.bytes(), 0 // what is that large is not copied for them
+	if len(t.named) == 0 || t.frames.Len() > mostRetoldBytes {
+		return t.frames.Bytes(), 0 // what is that large is not copied for them
 	}
 	all, n := pw.loadsFor(nil, t.named)
 	if n == 0 {
-		return t.frames.bytes(), 0
+		return t.frames.Bytes(), 0
 	}
-	return append(all, t.frames.bytes()...), n
+	return append(all, t.frames.Bytes()...), n
 }
 
 // appendNoArray appends what EXEC answers when what was watched has changed.

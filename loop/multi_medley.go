@@ -2,6 +2,7 @@ package loop
 
 import (
 	"huntaway/codec"
+	"huntaway/loop/memory"
 	"huntaway/perf/invariant"
 )
 
@@ -12,16 +13,16 @@ import (
 //
 // Owner: the transaction until EXEC, then the session, which is alone until it is answered.
 type medley struct {
-	frames intake   // what is answered here
-	queued int      // how many requests that is
-	asked  int      // bytes of it that have been asked
-	order  []turn   // whose answer is next
-	hidden int      // how many of order are unheard
-	slots  []uint32 // of what is answered here, as far as it has been asked
-	speaks dialect  // of what is queued next: SELECT and HELLO may have changed it
-	links  dialect  // of the link that the server's part is sent over
-	home   dialect  // the session's, until it has been answered
-	mixed  bool     // a HELLO in it changes the protocol
+	frames memory.Intake // what is answered here
+	queued int           // how many requests that is
+	asked  int           // bytes of it that have been asked
+	order  []turn        // whose answer is next
+	hidden int           // how many of order are unheard
+	slots  []uint32      // of what is answered here, as far as it has been asked
+	speaks dialect       // of what is queued next: SELECT and HELLO may have changed it
+	links  dialect       // of the link that the server's part is sent over
+	home   dialect       // the session's, until it has been answered
+	mixed  bool          // a HELLO in it changes the protocol
 
 	seq     uint32 // EXEC's slot
 	playing bool   // what is answered here is being asked
@@ -32,7 +33,7 @@ type medley struct {
 
 // A composition is the reply to EXEC as far as it has been put together.
 type composition struct {
-	out    intake
+	out    memory.Intake
 	next   int  // of order, the element that is being copied
 	own    int  // of slots, the next
 	at     int  // where the rest of that answer begins
@@ -112,7 +113,7 @@ func (s *session) enqueueOwn(cmd *codec.Command, r *codec.Request) (text string)
 	m.mixed = m.mixed || to.resp != m.speaks.resp
 	t.say(m.speaks, to, s.pw.opt.DB)
 	m.speaks = to
-	m.frames.add(s.w, r.Frame, 0)
+	m.frames.Add(s.w.arena, r.Frame, 0)
 	m.order = append(m.order, ours)
 	return ""
 }
@@ -163,18 +164,18 @@ func (t *transaction) len() int {
 
 // bytes returns how many bytes are queued.
 func (t *transaction) bytes() int64 {
-	n := t.frames.len()
+	n := t.frames.Len()
 	if t.medley != nil {
-		n += t.medley.frames.len()
+		n += t.medley.frames.Len()
 	}
 	return int64(n)
 }
 
 // holds returns how many bytes of memory that is.
 func (t *transaction) holds() int64 {
-	n := t.frames.holds()
+	n := t.frames.Holds()
 	if t.medley != nil {
-		n += t.medley.frames.holds()
+		n += t.medley.frames.Holds()
 	}
 	return n
 }
@@ -205,11 +206,11 @@ func (t *transaction) changesLinks() bool { return t.medley != nil && t.medley.m
 // begin puts a request in front of those that are queued.
 func (t *transaction) begin(frame []byte) {
 	queued := t.frames
-	t.frames = intake{}
+	t.frames = memory.Intake{}
 	t.add(frameMulti)
 	t.add(frame)
-	t.add(queued.bytes()[len(frameMulti):])
-	queued.release(t.w)
+	t.add(queued.Bytes()[len(frameMulti):])
+	queued.Release(t.w.arena)
 	t.queued++
 	t.medley.hidden++
 	t.medley.order = append([]turn{unheard}, t.medley.order...)
@@ -223,7 +224,7 @@ func (s *session) attend(seq uint32) {
 		return
 	}
 	s.medley.seq = seq
-	s.window.at(seq).open = true
+	s.window.At(seq).open = true
 	s.mode |= modeMedley
 	s.standAlone()
 }
@@ -284,7 +285,7 @@ func (s *session) playSoon() {
 func (s *session) play() {
 	m := s.medley
 	m.playing = true
-	for n := 0; m.asked < m.frames.len() && n < mostPlayed && !m.missing && s.wire != nil; n++ {
+	for n := 0; m.asked < m.frames.Len() && n < mostPlayed && !m.missing && s.wire != nil; n++ {
 		if s.stops&stopTurn != 0 {
 			break // that was work enough for one event
 		}
@@ -293,7 +294,7 @@ func (s *session) play() {
 	m.playing = false
 	switch {
 	case m.missing || s.wire == nil:
-	case m.asked < m.frames.len():
+	case m.asked < m.frames.Len():
 		s.playSoon()
 	default:
 		s.finale()
@@ -304,10 +305,10 @@ func (s *session) play() {
 func (s *session) playOne() {
 	m := s.medley
 	var scan codec.Scanner
-	n, err := scan.Next(m.frames.bytes()[m.asked:], &m.req, &s.pw.opt.limits)
+	n, err := scan.Next(m.frames.Bytes()[m.asked:], &m.req, &s.pw.opt.limits)
 	invariant.That(err == nil, "a request that was queued is none: %v", err)
 	m.asked += n
-	m.slots = append(m.slots, s.window.tail)
+	m.slots = append(m.slots, s.window.Behind())
 	m.missing = true
 	cmd := s.pw.opt.Commands.Find(&m.req)
 	s.lastCmd = cmd.ID
@@ -345,10 +346,10 @@ func (s *session) finale() {
 // compose puts the elements together, as far as one event's work allows, and reports whether that was all.
 func (s *session) compose() (all bool) {
 	m := s.medley
-	if s.window.at(m.seq).mute {
+	if s.window.At(m.seq).mute {
 		return true
 	}
-	if m.out.len() == 0 {
+	if m.out.Len() == 0 {
 		s.extend(&m.out, codec.AppendArray(s.w.scratch[:0], len(m.order)-m.hidden), 0)
 		m.theirs, m.scan.RESP3 = codec.ArrayHeader(s.parkedAt(m.seq)), true // RESP3 has all that RESP2 has
 	}
@@ -397,13 +398,13 @@ func (s *session) composeSome() (piece []byte) {
 // answerMedley answers EXEC with what was put together.
 func (s *session) answerMedley() {
 	m := s.medley
-	reply := m.out.bytes()
+	reply := m.out.Bytes()
 	if m.torn {
 		reply = appendFault(s.w.scratch[:0], faultSplitReply, s.pw.place(groupRef{}, nil))
 	}
 	for _, seq := range append(m.slots, m.seq) {
 		s.unparked(seq)
-		s.window.at(seq).size = 0
+		s.window.At(seq).size = 0
 	}
 	s.keepEarly(m.seq, reply)
 	s.endMedley()
@@ -413,9 +414,9 @@ func (s *session) answerMedley() {
 // endMedley lets the reply to EXEC be said.
 func (s *session) endMedley() {
 	seq := s.medley.seq
-	s.window.at(seq).open = false
+	s.window.At(seq).open = false
 	s.dropMedley()
-	if seq == s.window.head {
+	if seq == s.window.First() {
 		s.unpark()
 	}
 }
@@ -423,8 +424,8 @@ func (s *session) endMedley() {
 // dropMedley forgets what was to be answered here.
 func (s *session) dropMedley() {
 	if s.medley != nil {
-		s.medley.frames.release(s.w)
-		s.medley.out.release(s.w)
+		s.medley.frames.Release(s.w.arena)
+		s.medley.out.Release(s.w.arena)
 		s.medley = nil
 	}
 	s.mode &^= modeMedley

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"huntaway/codec"
+	"huntaway/loop/memory"
+	"huntaway/loop/netio"
 )
 
 // TestMedley: what the server executes and what is answered here come back in order, and the
@@ -36,7 +38,7 @@ func TestMedley(t *testing.T) {
 func TestMedleyThatFails(t *testing.T) {
 	for what, end := range map[string]func(*memWire){
 		"aborted": func(link *memWire) { link.arrive(queued2 + "+QUEUED\r\n-EXECABORT no\r\n") },
-		"lost":    func(link *memWire) { link.close() },
+		"lost":    func(link *memWire) { link.Close() },
 	} {
 		st := newTestWorker(t, PoolOptions{})
 		link := st.linkTo(0, 0, 0)
@@ -85,8 +87,8 @@ func TestMedleyBehindOthers(t *testing.T) {
 	if want := big + queued2 + "*2\r\n" + big + "$-1\r\n"; c.take() != want {
 		t.Error("got something else than both replies in order")
 	}
-	if c.s.parkedLive != 0 || c.s.window.len() != 0 {
-		t.Errorf("got %d bytes parked, %d requests open; want none", c.s.parkedLive, c.s.window.len())
+	if c.s.parkedLive != 0 || c.s.window.Len() != 0 {
+		t.Errorf("got %d bytes parked, %d requests open; want none", c.s.parkedLive, c.s.window.Len())
 	}
 }
 
@@ -129,7 +131,7 @@ func TestMedleyOfNobody(t *testing.T) {
 	st := newStage(t, 2, PoolOptions{})
 	c := st.client(0, 0)
 	c.arrive(frames("MULTI;CLIENT LIST;CLIENT ID;EXEC"))
-	c.close()
+	c.Close()
 	next := st.client(0, 0)
 	got(t, "the next one", next.ask(frames("MULTI;CLIENT GETNAME;EXEC")), queued1+"*1\r\n$-1\r\n")
 	c = st.client(0, 0)
@@ -138,7 +140,7 @@ func TestMedleyOfNobody(t *testing.T) {
 		st.tasks[0]()
 		st.tasks = st.tasks[1:]
 	}
-	c.close()
+	c.Close()
 	st.run()
 }
 
@@ -174,7 +176,7 @@ func TestOwnAnswersAreBounded(t *testing.T) {
 // itself, for the counts of PUBLISH or for scripts, no event copies much of it, or looks at very many elements, and
 // another client is served between any two. The reply is the one that a small transaction gets, however it arrives.
 func TestLargeTransactionsAreReadInPieces(t *testing.T) {
-	large := strings.Repeat("v", 6*leastRegion)
+	large := strings.Repeat("v", 6*memory.LeastRegion)
 	bulk := string(codec.AppendBulk(nil, large))
 	nested := "*2\r\n*40000\r\n" + strings.Repeat(":1\r\n", 40000) + "$1\r\nx\r\n"
 	repeat := func(n int, ask string) string { return strings.Repeat(ask+";", n) }
@@ -211,8 +213,8 @@ func TestLargeTransactionsAreReadInPieces(t *testing.T) {
 				}
 				events++
 			}
-			for in := range slices.Chunk([]byte(said), readBuffer) {
-				event(func() { link.owner.arrived(in) })
+			for in := range slices.Chunk([]byte(said), netio.ReadBuffer) {
+				event(func() { link.owner.Arrived(in) })
 			}
 			for len(st.tasks) > 0 {
 				event(st.step)
@@ -226,10 +228,10 @@ func TestLargeTransactionsAreReadInPieces(t *testing.T) {
 			if got != want {
 				t.Errorf("got %d bytes, %.60q; want %d, %.60q", len(got), got, len(want), want)
 			}
-			if limit := 2*mostGiven + leastRegion + 2*readBuffer; most > limit {
+			if limit := 2*mostGiven + memory.LeastRegion + 2*netio.ReadBuffer; most > limit {
 				t.Errorf("got %d bytes copied or written in one event; want at most %d", most, limit)
 			}
-			if n := len(st.e.workers[0].regions); n != 0 {
+			if n := regionsOf(st.e.workers[0]); n != 0 {
 				t.Errorf("got %d regions in use; want none", n)
 			}
 		})

@@ -107,7 +107,7 @@ func (t *transaction) book(size int, opt *settings) (text string) {
 }
 
 // add puts bytes behind what is queued.
-func (t *transaction) add(b []byte) { t.frames.add(t.w, b, 0) }
+func (t *transaction) add(b []byte) { t.frames.Add(t.w.arena, b, 0) }
 
 // mostNamedScripts is how many scripts that a transaction names are brought to the server.
 const mostNamedScripts = 256
@@ -296,7 +296,7 @@ func (s *session) followTable() {
 		t.spoilt = true // to look through it takes too long for everybody else, and the client tries again
 		return
 	}
-	group, text := s.pw.groupOfAll(t.frames.bytes())
+	group, text := s.pw.groupOfAll(t.frames.Bytes())
 	t.group, t.spoilt = s.pw.refTo(group), text != ""
 }
 

@@ -1,44 +1,19 @@
 package loop
 
-import "huntaway/codec"
+import (
+	"huntaway/codec"
+	"huntaway/loop/memory"
+)
 
 // A reading goes through the reply to an EXEC, of which each element answers a request, as far as one
 // event's work allows. Then it keeps both, and goes on in later turns.
 type reading struct {
 	frame, reply []byte // as long as the event lasts
-	kept         [2]keepsake
+	kept         [2]memory.Keepsake
 	later        bool // both are in kept
 	scan         codec.ReplyScanner
 	from, to     int // of the frame: the request whose element is being read; to is 0 before the first
 	start, at    int // of the reply: where that element begins, and how far it has been read
-}
-
-// A keepsake is bytes that outlive the event. Those that lie in a region stay there.
-type keepsake struct {
-	where stretch // of nil: own has them
-	own   []byte
-}
-
-// keep makes b last.
-func (w *worker) keep(b []byte) keepsake {
-	if where, is := w.stretchOf(b); is {
-		return keepsake{where: where}
-	}
-	return keepsake{own: append([]byte(nil), b...)}
-}
-
-func (k *keepsake) bytes() []byte {
-	if k.where.of != nil {
-		return k.where.bytes()
-	}
-	return k.own
-}
-
-func (k *keepsake) drop() {
-	if k.where.of != nil {
-		k.where.of.release()
-	}
-	*k = keepsake{}
 }
 
 // workRequest is the work for finding out what a request is.
@@ -48,7 +23,7 @@ const workRequest = 128
 // that was all.
 func (x *reading) read(w *worker, f func(piece []byte, done bool)) (all bool) {
 	if x.later {
-		x.frame, x.reply = x.kept[0].bytes(), x.kept[1].bytes()
+		x.frame, x.reply = x.kept[0].Bytes(), x.kept[1].Bytes()
 	}
 	if x.to == 0 {
 		x.begin()
@@ -56,7 +31,7 @@ func (x *reading) read(w *worker, f func(piece []byte, done bool)) (all bool) {
 	for left := w.mostWork / clientShare; x.from < x.to && x.at < len(x.reply); {
 		if left <= 0 {
 			if !x.later {
-				x.kept, x.later = [2]keepsake{w.keep(x.frame), w.keep(x.reply)}, true
+				x.kept, x.later = [2]memory.Keepsake{w.arena.Keep(x.frame), w.arena.Keep(x.reply)}, true
 			}
 			x.frame, x.reply = nil, nil
 			return false
@@ -103,8 +78,8 @@ func (x *reading) element() []byte { return x.reply[x.start:x.at] }
 
 // drop forgets what was kept.
 func (x *reading) drop() {
-	x.kept[0].drop()
-	x.kept[1].drop()
+	x.kept[0].Drop()
+	x.kept[1].Drop()
 }
 
 // A counting is a reading that puts the true counts of each PUBLISH into the reply.
@@ -112,7 +87,7 @@ type counting struct {
 	reading
 	l   *link
 	e   entry
-	out intake
+	out memory.Intake
 }
 
 // count reads on, and answers the EXEC when that was all. The session may have gone.
@@ -121,7 +96,7 @@ func (c *counting) count() (done bool) {
 	s := w.sessionOf(&c.e)
 	if s == nil || s.wire == nil {
 		c.drop()
-		c.out.release(w)
+		c.out.Release(w.arena)
 		return true
 	}
 	if c.to == 0 {
@@ -140,9 +115,9 @@ func (c *counting) count() (done bool) {
 	if s.wire != nil {
 		s.extend(&c.out, c.reply[c.at:], 0)
 		s.done(&c.e)
-		s.merged(&c.e, c.out.bytes())
+		s.merged(&c.e, c.out.Bytes())
 	}
 	c.drop()
-	c.out.release(w)
+	c.out.Release(w.arena)
 	return true
 }

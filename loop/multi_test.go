@@ -262,7 +262,7 @@ func TestLostTransaction(t *testing.T) {
 	c := st.client(0, 0)
 	c.ask(frames("MULTI;INCR a;EXEC"))
 	c.take()
-	link.close()
+	link.Close()
 	st.run()
 	if reply := c.take(); !strings.HasPrefix(reply, "-ERR huntaway: connection lost") || !strings.Contains(reply, "may have been executed") {
 		t.Errorf("got %q; want that it may have been executed", reply)
@@ -286,7 +286,7 @@ func (st *stage) reconnect(l *link) *memWire {
 	st.e.workers[0].end()
 	c := &call{l: l}
 	m := st.server(c, l.server.Addr)
-	c.opened(m)
+	c.Opened(m)
 	m.take()
 	_, replies := greeting(&l.pw.opt.PoolOptions, l.dialect, false)
 	for range replies {
@@ -303,7 +303,7 @@ func TestHeldTransactionFollowsItsKeys(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{Table: two, HoldTimeout: time.Minute})
 	links := []*memWire{st.linkTo(0, 0, 0), st.linkTo(0, 0, 1)}
 	c, late := st.client(0, 0), st.client(0, 0)
-	links[1].close()
+	links[1].Close()
 	got(t, "held", c.ask(frames("MULTI;INCR "+k[1]+";GET "+k[1]+";EXEC")), queued2)
 	got(t, "open", late.ask(frames("MULTI;INCR "+k[1])), queued1)
 

@@ -75,7 +75,7 @@ func TestLostPinAnswersNull(t *testing.T) {
 	for resp, null := range map[string]string{"2": "*-1\r\n", "3": "_\r\n"} {
 		f := newWatching(t, PoolOptions{})
 		f.c.s.resp = resp[0] - '0'
-		f.pin.close()
+		f.pin.Close()
 		f.st.run()
 		got(t, "RESP"+resp, f.c.ask(frames("MULTI;INCR a;EXEC")), queued1+null)
 		f.noneLent(t)
@@ -83,19 +83,19 @@ func TestLostPinAnswersNull(t *testing.T) {
 		f = newWatching(t, PoolOptions{})
 		f.c.s.resp = resp[0] - '0'
 		got(t, "queued", f.c.ask(frames("MULTI;INCR a")), queued1)
-		f.pin.close()
+		f.pin.Close()
 		got(t, "lost inside MULTI", f.c.ask(frames("EXEC;EXEC")), null+"-ERR EXEC without MULTI\r\n")
 		f.noneLent(t)
 
 		f = newWatching(t, PoolOptions{})
-		f.pin.close()
+		f.pin.Close()
 		got(t, "lost, then forgotten", f.c.ask(frames("WATCH b;UNWATCH;MULTI;EXEC")), "+OK\r\n+OK\r\n+OK\r\n*0\r\n")
 		f.noneLent(t)
 
 		f = newWatching(t, PoolOptions{})
 		f.c.ask(frames("MULTI;INCR a;EXEC"))
 		f.c.take()
-		f.pin.close()
+		f.pin.Close()
 		if reply := f.c.take(); !strings.HasPrefix(reply, "-ERR huntaway: connection lost") {
 			t.Errorf("lost with EXEC in flight: got %q; want that it may have been executed", reply)
 		}
@@ -132,7 +132,7 @@ func TestWatchThatFails(t *testing.T) {
 func TestWatchIsHeld(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{HoldTimeout: time.Minute})
 	f := &watching{st: st, shared: st.linkTo(0, 0, 0), c: st.client(0, 0), pw: st.e.workers[0].pools[0]}
-	f.shared.close()
+	f.shared.Close()
 	f.pw.link(0, 0).refuse()
 	got(t, "during the outage", f.c.ask(frames("WATCH a;MULTI;INCR a;EXEC;GET b")), "")
 	w, shared := st.e.workers[0], f.pw.link(0, 0)
@@ -156,7 +156,7 @@ func TestWatchIsHeld(t *testing.T) {
 func TestWatchHeldForTooLong(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{HoldTimeout: time.Millisecond})
 	f := &watching{st: st, shared: st.linkTo(0, 0, 0), c: st.client(0, 0), pw: st.e.workers[0].pools[0]}
-	f.shared.close()
+	f.shared.Close()
 	f.pw.link(0, 0).refuse()
 	f.c.ask(frames("WATCH a;PING"))
 	for end := time.Now().Add(time.Minute); len(f.c.said) == 0 && time.Now().Before(end); {
@@ -214,7 +214,7 @@ func TestPrivateLinksRunOut(t *testing.T) {
 	other := f.st.client(0, 0)
 	got(t, "no link left", other.say("WATCH", "b"), "-"+textNoPrivate+"\r\n")
 	got(t, "EXEC without its WATCH", other.ask(frames("MULTI;EXEC")), "+OK\r\n*0\r\n")
-	f.c.close()
+	f.c.Close()
 	f.noneLent(t)
 	other.say("WATCH", "b")
 	if other.s.pin == nil {
@@ -230,7 +230,7 @@ func TestClientVanishes(t *testing.T) {
 		if said != "" {
 			f.c.ask(frames(said))
 		}
-		f.c.close()
+		f.c.Close()
 		f.pin.arrive("+OK\r\n")
 		f.noneLent(t)
 	}
@@ -239,7 +239,7 @@ func TestClientVanishes(t *testing.T) {
 	c, other := st.client(0, 0), st.client(0, 0)
 	c.ask(frames("MULTI;INCR a;EXEC"))
 	other.say("GET", "b")
-	c.close()
+	c.Close()
 	link.arrive("+OK\r\n+QUEUED\r\n*1\r\n:1\r\n$1\r\nb\r\n")
 	got(t, "the other client", other.take(), "$1\r\nb\r\n")
 }

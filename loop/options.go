@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"huntaway/codec"
+	"huntaway/loop/memory"
 	"huntaway/shard"
 )
 
@@ -20,8 +21,8 @@ type Options struct {
 	Version    string       // for INFO and HELLO
 	Reporter   Reporter     // hears of links; default: nobody
 
-	blind   bool    // tests: act as if reading could not be suspended
-	mapping mapping // default: systemMapping; tests refuse it
+	blind   bool           // tests: act as if reading could not be suspended
+	mapping memory.Mapping // default: systemMapping; tests refuse it
 
 	// Dial opens the connection of a link with what d says; default: d.DialContext.
 	Dial func(ctx context.Context, d *net.Dialer, network, addr string) (net.Conn, error)

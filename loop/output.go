@@ -36,14 +36,14 @@ const mostSaved = 4 << 10
 // is spread over many servers gets fewer and larger pieces (CPU per GET with pipeline 16:
 // 0.85 x behind 64 groups, 0.95 x behind 2; bench -mode groups -loads get-p16).
 func (s *session) maySave() bool {
-	return s.w.armed && s.window.len() > 0 && s.state == sessionOpen && s.wire != nil &&
-		s.out.len()+len(s.run) < mostSaved
+	return s.w.armed && s.window.Len() > 0 && s.state == sessionOpen && s.wire != nil &&
+		s.out.Len()+len(s.run) < mostSaved
 }
 
 // save leaves what is next in order to the posted flush.
 func (s *session) save() {
 	s.touched = false
-	s.out.add(s.run)
+	s.out.Add(s.run)
 	s.run = nil
 	if s.saving {
 		return
@@ -86,7 +86,7 @@ func (s *session) flush() {
 		s.fallBehind()
 	}
 	s.widen()
-	if s.window.len() == 0 {
+	if s.window.Len() == 0 {
 		s.release(stopAlone)
 	}
 	s.finish()
@@ -96,30 +96,30 @@ func (s *session) flush() {
 func (s *session) write() {
 	run := s.run
 	s.run = nil
-	n := s.out.len() + len(run)
+	n := s.out.Len() + len(run)
 	if n == 0 {
 		return
 	}
-	if s.wire.backlog() > handOver && s.out.len() < handOver {
-		s.out.add(run)
+	if s.wire.Backlog() > handOver && s.out.Len() < handOver {
+		s.out.Add(run)
 		s.w.uncounted += int64(len(run))
 		s.lag()
 		return
 	}
 	s.handed(n)
 	switch {
-	case s.out.len() == 0:
-		s.wire.write(run)
+	case s.out.Len() == 0:
+		s.wire.Write(run)
 	case len(run) == 0:
-		s.wire.write(s.out.bytes())
+		s.wire.Write(s.out.Bytes())
 	case len(run) < 4<<10:
-		s.out.add(run)
-		s.wire.write(s.out.bytes())
+		s.out.Add(run)
+		s.wire.Write(s.out.Bytes())
 	default:
-		s.wire.writev(s.out.bytes(), run)
+		s.wire.Writev(s.out.Bytes(), run)
 	}
-	s.out.rest()
-	if s.wire != nil && s.wire.backlog() > 0 {
+	s.out.Rest()
+	if s.wire != nil && s.wire.Backlog() > 0 {
 		s.w.uncounted += int64(n)
 		s.lag()
 	}
@@ -144,23 +144,23 @@ func (s *session) lag() {
 
 // unread returns the bytes of replies that the client has not taken.
 func (s *session) unread() int64 {
-	n := s.out.len() + s.parkedLive + s.earlyLive + s.remainder.bytes
+	n := s.out.Len() + s.parkedLive + s.earlyLive + s.remainder.bytes
 	if s.wire != nil {
-		n += s.wire.backlog()
+		n += s.wire.Backlog()
 	}
 	return int64(n)
 }
 
 // overLimit stops a session that does not read, and closes it over the hard limit.
 func (s *session) overLimit() {
-	if s.out.len()+s.parkedLive+s.earlyLive < handOver && !s.isSlow && s.stops&stopOutput == 0 && (s.lease == nil || !s.lease.dammed) {
+	if s.out.Len()+s.parkedLive+s.earlyLive < handOver && !s.isSlow && s.stops&stopOutput == 0 && (s.lease == nil || !s.lease.dammed) {
 		return // the ordinary case costs a few loads
 	}
 	l, n := &s.pw.opt.Limits, s.unread()
 	switch {
 	case n > l.OutputBytes || s.sub != nil && n > mostMessages:
 		s.cutOff(endOutput)
-	case n > pauseOutput || s.wire != nil && s.wire.backlog() > 0:
+	case n > pauseOutput || s.wire != nil && s.wire.Backlog() > 0:
 		s.stop(stopOutput)
 		s.lag()
 	default:
@@ -178,7 +178,7 @@ func (s *session) softLimit(n int64) {
 		s.softSince = 0
 		return
 	}
-	taken := s.bytesOut - uint64(s.wire.backlog()+s.wire.untaken())
+	taken := s.bytesOut - uint64(s.wire.Backlog()+s.wire.Untaken())
 	switch {
 	case s.softSince == 0 || taken != s.taken || s.w.woke():
 		s.softSince, s.taken = s.w.now, taken
@@ -200,7 +200,7 @@ func (s *session) cutOff(why ending) {
 
 // says reports whether something is to be written.
 func (s *session) says() bool {
-	return s.out.len() > 0 || len(s.run) > 0 || len(s.remainder.lots) > 0
+	return s.out.Len() > 0 || len(s.run) > 0 || len(s.remainder.lots) > 0
 }
 
 // finish closes a session that has said its last word and has been heard. When the process
@@ -210,10 +210,10 @@ func (s *session) finish() {
 		s.depart()
 		return // flush comes again
 	}
-	if s.state != sessionClosing || s.window.len() > 0 || s.says() {
+	if s.state != sessionClosing || s.window.Len() > 0 || s.says() {
 		return
 	}
-	if s.wire.backlog() > 0 {
+	if s.wire.Backlog() > 0 {
 		s.lag() // closing now would cut the backlog off
 		return
 	}
@@ -241,7 +241,7 @@ func (s *session) lookAgain() {
 	if s.wire == nil || s.state == sessionGone {
 		return
 	}
-	if s.out.len() > 0 && s.wire.backlog() < handOver {
+	if s.out.Len() > 0 && s.wire.Backlog() < handOver {
 		s.write()
 	}
 	s.drainRemainder()
@@ -252,7 +252,7 @@ func (s *session) lookAgain() {
 	if s.wire == nil || s.isSlow {
 		return
 	}
-	if s.wire.backlog() > 0 || s.says() {
+	if s.wire.Backlog() > 0 || s.says() {
 		s.lag()
 		return
 	}

@@ -203,7 +203,7 @@ const textMemory = "ERR huntaway: clients hold more than max_memory, and those o
 
 // overBudget closes a session for what it holds, and says why where it can hear it.
 func (s *session) overBudget() {
-	if s.state == sessionOpen && s.window.len() == 0 && s.unread() == 0 {
+	if s.state == sessionOpen && s.window.Len() == 0 && s.unread() == 0 {
 		s.refuseWith(codec.AppendError(s.w.scratch[:0], textMemory))
 		s.lastWord(endMemory)
 		return

@@ -1,6 +1,10 @@
 package loop
 
-import "huntaway/codec"
+import (
+	"huntaway/codec"
+	"huntaway/loop/memory"
+	"huntaway/loop/netio"
+)
 
 // A large request of which much is to be copied, or of which many words are to be looked at, is
 // admitted a piece at a time, each as much work as one event may do for a client (spend). It stays
@@ -20,11 +24,10 @@ type piecework interface {
 // mayWait reports whether a request is large, and is there in later events as well: it lies in what
 // the session keeps.
 func (s *session) mayWait(r *codec.Request) bool {
-	if s.tail == nil || len(r.Frame) <= readBuffer {
+	if s.tail == nil || len(r.Frame) <= netio.ReadBuffer {
 		return false
 	}
-	_, is := placeIn(s.tail.buf.bytes(), r.Frame)
-	return is
+	return s.tail.buf.Has(r.Frame)
 }
 
 // workOn does the first piece of what is to be done with a request that mayWait.
@@ -59,15 +62,15 @@ const copyPiece = 16 << 10
 
 // copyOn goes on copying b, of which done bytes have been, to the end of t. It returns how many have
 // been then: all, unless that was work enough for one event or the session has been closed.
-func (s *session) copyOn(t *intake, b []byte, done int) int {
+func (s *session) copyOn(t *memory.Intake, b []byte, done int) int {
 	for done < len(b) && !s.isTired() {
-		n, slab, held := min(copyPiece, len(b)-done), t.large == nil, t.holds()
+		n, slab, held := min(copyPiece, len(b)-done), !t.IsLarge(), t.Holds()
 		if !s.extend(t, b[done:done+n], 0) {
 			break
 		}
 		done += n
-		if slab && t.holds() != held {
-			n = t.len() // what was there has been copied as well
+		if slab && t.Holds() != held {
+			n = t.Len() // what was there has been copied as well
 		}
 		s.spend(n / bytesPerWork)
 	}
@@ -77,13 +80,13 @@ func (s *session) copyOn(t *intake, b []byte, done int) int {
 // extend adds p to an intake of the session's, where least bytes are expected in all, or 0. What that
 // takes is charged, and before it is taken where it is much: it is not when the session has been
 // closed for it.
-func (s *session) extend(t *intake, p []byte, least int) (done bool) {
-	before, was := t.holds(), s.state
-	if s.w.foresee(s, t.growth(s.w, len(p), least)); s.wire == nil || s.state != was {
+func (s *session) extend(t *memory.Intake, p []byte, least int) (done bool) {
+	before, was := t.Holds(), s.state
+	if s.w.foresee(s, t.Growth(s.w.arena, len(p), least)); s.wire == nil || s.state != was {
 		return false
 	}
-	t.add(s.w, p, least)
-	if after := t.holds(); after > worthCharging {
+	t.Add(s.w.arena, p, least)
+	if after := t.Holds(); after > worthCharging {
 		s.w.burden(s, after-before)
 	}
 	return true

@@ -8,21 +8,21 @@ import (
 	"testing"
 
 	"huntaway/codec"
+	"huntaway/loop/memory"
+	"huntaway/loop/netio"
 )
 
 // collected returns how many bytes the worker has collected, in regions and in the slabs of logs,
 // but for what sessions keep of their input.
 func (st *stage) collected() (n int) {
 	w := st.e.workers[0]
-	for _, r := range w.regions {
-		n += r.used
-	}
+	_, n = w.arena.InUse()
 	for _, pw := range w.pools {
-		pw.everyLink(func(l *link) { n += l.log.slab.len() })
+		pw.everyLink(func(l *link) { n += len(l.log.Small()) })
 	}
 	for _, s := range w.sessions {
-		if s != nil && s.tail != nil && s.tail.buf.large != nil {
-			n -= s.tail.buf.large.used
+		if s != nil && s.tail != nil && s.tail.buf.IsLarge() {
+			n -= s.tail.buf.Len()
 		}
 	}
 	return n
@@ -69,7 +69,7 @@ func TestLargeCommandsGoInPieces(t *testing.T) {
 				most = max(most, st.collected()-before)
 				events++
 			}
-			for in := range slices.Chunk(tc.frame, readBuffer) {
+			for in := range slices.Chunk(tc.frame, netio.ReadBuffer) {
 				event(func() { c.arrive(string(in)) })
 			}
 			for c.s.unfinished != nil || events == 1 {
@@ -82,8 +82,8 @@ func TestLargeCommandsGoInPieces(t *testing.T) {
 				}
 			}
 			want := mostWork / clientShare * bytesPerWork
-			if most > want+leastRegion+2*leastStretch+2*readBuffer { // a region begins with what was in a slab
-				t.Errorf("got %d bytes copied in an event; want no more than %d and a little", most, want+leastRegion)
+			if most > want+memory.LeastRegion+2*memory.LeastStretch+2*netio.ReadBuffer { // a region begins with what was in a slab
+				t.Errorf("got %d bytes copied in an event; want no more than %d and a little", most, want+memory.LeastRegion)
 			}
 			if events < len(tc.frame)/want {
 				t.Errorf("got %d events; want the work to be divided", events)
@@ -131,14 +131,14 @@ func TestPiecesAreTheWhole(t *testing.T) {
 			}
 			st.run()
 		}
-		if n := len(st.e.workers[0].regions); n != 0 {
+		if n := regionsOf(st.e.workers[0]); n != 0 {
 			t.Errorf("got %d regions in the end; want none", n)
 		}
 		return said, c.take()
 	}
 	want, _ := play(1<<30, mostWork) // in one event
 	for _, work := range []int{1 << 10, 16 << 10, mostWork} {
-		said, got := play(readBuffer, work)
+		said, got := play(netio.ReadBuffer, work)
 		if !slices.Equal(said, want) {
 			t.Errorf("work of %d: the servers got other bytes than in one piece", work)
 		}

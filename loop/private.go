@@ -86,7 +86,7 @@ func (l *link) discard() {
 	l.endLoan()
 	l.dropped, l.tap, l.tapLost = true, nil, nil
 	if l.wire != nil {
-		l.wire.close() // calls lost, which does the rest
+		l.wire.Close() // calls lost, which does the rest
 		return
 	}
 	switch l.state {

@@ -39,7 +39,7 @@ type progress struct {
 func (l *link) carried() int64 {
 	n := l.progress.came + l.progress.given
 	if l.wire != nil {
-		n -= int64(l.wire.backlog())
+		n -= int64(l.wire.Backlog())
 	}
 	return n
 }
@@ -50,7 +50,7 @@ func (l *link) noteTaken() {
 	if l.wire == nil {
 		return
 	}
-	p, kept := &l.progress, l.wire.backlog()
+	p, kept := &l.progress, l.wire.Backlog()
 	taken := p.given - int64(kept)
 	if p.kept > 0 && taken > p.taken {
 		p.takenAt = l.w.now
@@ -64,8 +64,8 @@ func (l *link) noteArriving() {
 	switch {
 	case l.scan.Fresh() && l.canary.surplus == 0 && l.canary.matched == 0 && !l.canary.doubting:
 		p.begun = 0
-	case p.begun == 0 || p.at != l.fifo.head:
-		p.begun, p.at, p.from = l.w.now, l.fifo.head, p.came
+	case p.begun == 0 || p.at != l.fifo.First():
+		p.begun, p.at, p.from = l.w.now, l.fifo.First(), p.came
 	}
 }
 
@@ -90,7 +90,7 @@ func (l *link) quiet() int64 {
 
 // overdue reports whether the entry at a FIFO position has waited for too long.
 func (l *link) overdue(at uint32) bool {
-	e := l.fifo.at(at)
+	e := l.fifo.At(at)
 	allowed := l.allowed(e)
 	over := l.w.now - e.sent - allowed
 	return over >= 0 && (l.quiet() >= allowed || over >= l.movedSince(at)*timePerByte)
@@ -100,8 +100,8 @@ func (l *link) overdue(at uint32) bool {
 // written; of one that was not written yet, since the last that was.
 func (l *link) movedSince(at uint32) int64 {
 	var was *stamp
-	for p := l.written.head; p != l.written.tail; p++ {
-		if was = l.written.at(p); int32(at-was.upTo) < 0 {
+	for p := l.written.First(); p != l.written.Behind(); p++ {
+		if was = l.written.At(p); int32(at-was.upTo) < 0 {
 			break
 		}
 	}
@@ -117,8 +117,8 @@ func (l *link) expireBehind() (sinks int) {
 	if !l.flows || l.expired > 0 {
 		return 0
 	}
-	for p := l.fifo.head + 1; p != l.fifo.tail; p++ {
-		e := l.fifo.at(p)
+	for p := l.fifo.First() + 1; p != l.fifo.Behind(); p++ {
+		e := l.fifo.At(p)
 		switch {
 		case e.marks.has(isSink):
 			sinks++
@@ -135,10 +135,10 @@ func (l *link) expireBehind() (sinks int) {
 
 // hasBegun reports whether bytes have come of the reply to the entry at a FIFO position.
 func (l *link) hasBegun(at uint32) bool {
-	return at == l.fifo.head && (l.flows || l.partial.len() > 0)
+	return at == l.fifo.First() && (l.flows || l.partial.Len() > 0)
 }
 
 // arriving reports whether a reply has begun to come, and goes on.
 func (l *link) arriving() bool {
-	return l.hasBegun(l.fifo.head) && l.quiet() < max(int64(l.pw.opt.Timeout), int64(leastSilence))
+	return l.hasBegun(l.fifo.First()) && l.quiet() < max(int64(l.pw.opt.Timeout), int64(leastSilence))
 }

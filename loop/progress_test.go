@@ -51,7 +51,7 @@ func TestReplyThatArrives(t *testing.T) {
 				// The other server is asked something meanwhile, and answers.
 				if request[0] == 'M' || strings.Contains(request, ";") {
 					x.pw.link(1, 0).heard = x.w.now
-					x.pw.link(1, 0).fifo.front().sent = x.w.now
+					x.pw.link(1, 0).fifo.Front().sent = x.w.now
 				}
 			}
 			if got := c.take() + behind.take(); strings.Contains(got, timedOut) {
@@ -238,7 +238,7 @@ func TestTimeoutAfterAPause(t *testing.T) {
 	x.w.beat.Store(x.w.beat.Load() - int64(time.Minute))
 	l := x.pw.link(0, 0)
 	l.heard -= int64(time.Minute)
-	l.fifo.front().sent -= int64(time.Minute)
+	l.fifo.Front().sent -= int64(time.Minute)
 	x.w.tick()
 	got(t, "at the first tick", c.take(), "")
 	x.tick()

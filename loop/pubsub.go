@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"huntaway/codec"
+	"huntaway/loop/memory"
 )
 
 // A topicKind says what kind of thing is subscribed to. Each has names of its own.
@@ -35,13 +36,13 @@ var orders = commandSet("subscribe", "unsubscribe", "psubscribe", "punsubscribe"
 // has none while it has no subscription and no order is unanswered.
 type subscriber struct {
 	topics    map[*topic]*stake
-	counts    [topicKinds]int // topics that it is a member of, by kind
-	wants     int             // topics that its orders so far ask for
-	pledges   ring[*pledge]   // its unanswered orders, oldest first
-	named     int             // names in them
-	bytes     int             // of the names of topics
-	answering bool            // they are being answered, now or by a chore
-	behind    uint32          // the slot behind the last messages that took one
+	counts    [topicKinds]int      // topics that it is a member of, by kind
+	wants     int                  // topics that its orders so far ask for
+	pledges   memory.Ring[*pledge] // its unanswered orders, oldest first
+	named     int                  // names in them
+	bytes     int                  // of the names of topics
+	answering bool                 // they are being answered, now or by a chore
+	behind    uint32               // the slot behind the last messages that took one
 }
 
 // A stake is what a session has to do with a topic. Owner: the session.
@@ -67,14 +68,14 @@ func (sub *subscriber) holds() int64 {
 		return 0
 	}
 	n := sub.bytes + bytesPerStake*len(sub.topics) + bytesPerMention*sub.named
-	if sub.pledges.len() > 0 { // others have been read, and have nothing to say
-		n += cap(sub.newest().rest) + cap((*sub.pledges.front()).said)
+	if sub.pledges.Len() > 0 { // others have been read, and have nothing to say
+		n += cap(sub.newest().rest) + cap((*sub.pledges.Front()).said)
 	}
 	return int64(n)
 }
 
 // newest returns the last of the unanswered orders; there is one.
-func (sub *subscriber) newest() *pledge { return *sub.pledges.at(sub.pledges.tail - 1) }
+func (sub *subscriber) newest() *pledge { return *sub.pledges.At(sub.pledges.Behind() - 1) }
 
 // confirmed is the count in confirmations of a kind: channels and patterns are counted
 // together, channels of shards apart.
@@ -144,7 +145,7 @@ const mostNamed = 128
 // has published before it subscribes must have been executed first, as at a server. Of a
 // transaction everything else has been.
 func (s *session) awaitsQuiet(r *codec.Request) bool {
-	if s.mode.has(modeMedley) || s.sub != nil && s.sub.pledges.len() > 0 && s.sub.named < mostNamed {
+	if s.mode.has(modeMedley) || s.sub != nil && s.sub.pledges.Len() > 0 && s.sub.named < mostNamed {
 		return false
 	}
 	return s.stepAside(r)
@@ -189,7 +190,7 @@ func (s *session) subscribesTooMuch(x *switchboard, kind topicKind, r *codec.Req
 // isJoining reports whether an order to subscribe is being read, which takes several turns. A
 // client that goes away meanwhile is not waited for.
 func (s *session) isJoining() bool {
-	return s.stops&stopOrder != 0 && s.sub != nil && s.sub.pledges.len() > 0 && s.sub.newest().joins
+	return s.stops&stopOrder != 0 && s.sub != nil && s.sub.pledges.Len() > 0 && s.sub.newest().joins
 }
 
 // asksFor reports whether the session's orders so far ask for t, which may be nil.
@@ -245,7 +246,7 @@ func appendConfirmation(dst []byte, s *session, how string, name []byte, count i
 
 // endSubscribed leaves the mode with the last subscription and the last order.
 func (s *session) endSubscribed() {
-	if s.sub != nil && len(s.sub.topics) == 0 && s.sub.pledges.len() == 0 {
+	if s.sub != nil && len(s.sub.topics) == 0 && s.sub.pledges.Len() == 0 {
 		s.sub = nil
 		s.mode &^= modeSubscribed
 	}
@@ -258,7 +259,7 @@ func (s *session) attends(cmd *codec.Command, r *codec.Request) (served bool) {
 	switch {
 	case proper && inSet(orders, cmd):
 		return false
-	case s.sub.pledges.len() > 0:
+	case s.sub.pledges.Len() > 0:
 		return s.stepAside(r) // it may cause messages, and means something else while subscribed
 	case proper && (cmd.ID == quitID || cmd.ID == resetID):
 		return s.stepAside(r) || s.takeLeave(r)
@@ -274,7 +275,7 @@ func (s *session) takeLeave(r *codec.Request) bool {
 	p := s.pledge(channelTopic)
 	p.silent = true
 	if s.silence == skipping {
-		s.skipped = uint16(s.window.tail) // see skip: the slot was taken for the same request
+		s.skipped = uint16(s.window.Behind()) // see skip: the slot was taken for the same request
 	}
 	p.leave(slices.Collect(maps.Keys(s.sub.topics)))
 	return true
@@ -328,8 +329,8 @@ func (s *session) dropSubscriptions() {
 	if s.sub == nil {
 		return
 	}
-	for at := s.sub.pledges.head; at != s.sub.pledges.tail; at++ {
-		(*s.sub.pledges.at(at)).over = true
+	for at := s.sub.pledges.First(); at != s.sub.pledges.Behind(); at++ {
+		(*s.sub.pledges.At(at)).over = true
 	}
 	if !s.dropSome() {
 		s.w.addChore(s.dropSome)
@@ -339,8 +340,8 @@ func (s *session) dropSubscriptions() {
 // dropSome ends some subscriptions, and reports whether those were the last.
 func (s *session) dropSome() (all bool) {
 	n := s.w.namesPerPiece()
-	for ; s.sub.pledges.len() > 0; s.sub.pledges.pop() {
-		if all, n = (*s.sub.pledges.front()).forgetSome(n); !all {
+	for ; s.sub.pledges.Len() > 0; s.sub.pledges.Pop() {
+		if all, n = (*s.sub.pledges.Front()).forgetSome(n); !all {
 			return false
 		}
 	}

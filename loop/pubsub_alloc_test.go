@@ -20,7 +20,7 @@ func TestDeliverAllocs(t *testing.T) {
 	feed.arrive(confirmation("*", "subscribe", "x", 1))
 	in := []byte(frame("*", "message", "x", "hello"))
 	deliver := func() {
-		feed.owner.arrived(in)
+		feed.owner.Arrived(in)
 		for _, c := range clients {
 			c.said = c.said[:0]
 		}

@@ -14,12 +14,12 @@ const (
 // utter tells the server something: a name at the end of this event, with others. What is told
 // waits in the link until that is ready.
 func (f *feed) utter(a ask) {
-	if f.asks.len() == 0 {
+	if f.asks.Len() == 0 {
 		f.asked = f.x.pw.w.now
 	}
 	if a.what == askMark {
 		f.tellGathered()
-		f.asks.push(a)
+		f.asks.Push(a)
 		f.x.frame = codec.AppendCommand(f.x.frame[:0], "ping")
 		f.l.utter(f.x.frame)
 		return
@@ -30,7 +30,7 @@ func (f *feed) utter(a ask) {
 	if f.names == 0 {
 		f.x.pw.w.gathering = append(f.x.pw.w.gathering, f)
 	}
-	f.asks.push(a)
+	f.asks.Push(a)
 	f.names++
 	f.bytes += len(a.st.t.name)
 }
@@ -38,7 +38,7 @@ func (f *feed) utter(a ask) {
 // gathers reports whether a name may be told with those that are gathered. In a cluster a command
 // is about one slot.
 func (f *feed) gathers(a *ask) bool {
-	last, kind := f.asks.at(f.asks.tail-1), a.st.t.kind
+	last, kind := f.asks.At(f.asks.Behind()-1), a.st.t.kind
 	return last.what == a.what && last.st.t.kind == kind && !last.st.single && !a.st.single &&
 		f.names < mostGathered && f.bytes < mostTellBytes &&
 		(kind != shardTopic || !f.x.pw.table.Slotted())
@@ -49,15 +49,15 @@ func (f *feed) tellGathered() {
 	if f.names == 0 {
 		return
 	}
-	from := f.asks.tail - uint32(f.names)
-	first := f.asks.at(from)
+	from := f.asks.Behind() - uint32(f.names)
+	first := f.asks.At(from)
 	how := verbs[first.st.t.kind].join
 	if first.what == askLeave {
 		how = verbs[first.st.t.kind].leave
 	}
 	frame := codec.AppendBulk(codec.AppendArray(f.x.frame[:0], 1+f.names), how)
-	for at := from; at != f.asks.tail; at++ {
-		frame = codec.AppendBulk(frame, f.asks.at(at).st.t.name)
+	for at := from; at != f.asks.Behind(); at++ {
+		frame = codec.AppendBulk(frame, f.asks.At(at).st.t.name)
 	}
 	f.x.frame = frame
 	first.names = f.names

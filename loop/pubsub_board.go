@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+
+	"huntaway/loop/memory"
 )
 
 // A switchboard is a worker's subscriptions in one pool: who is subscribed to what, and
@@ -16,9 +18,9 @@ type switchboard struct {
 	pledges  []*pledge         // the oldest first
 	table    uint32            // of those that topics have followed
 	frame    []byte            // a command to a server, while it is made
-	pushes   buffer            // see copies
+	pushes   memory.Buffer     // see copies
 	pushesOf uint64            // the event that pushes is of
-	lasting  *buffer           // see copies
+	lasting  *memory.Buffer    // see copies
 }
 
 // switchboard returns the worker's subscriptions.

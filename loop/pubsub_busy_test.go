@@ -18,7 +18,7 @@ func TestBusyServerMarks(t *testing.T) {
 	wantSaid(t, "joined", other.heard(feed, busy), confirmation("*", "subscribe", "x", 1))
 	other.say("SUBSCRIBE", "y")
 	wantSaid(t, "refused", other.heard(feed, busy), busy)
-	c.close()
+	c.Close()
 	feed.arrive(busy) // to the end of y
 	feed.take()
 	wantSaid(t, "leaving", other.say("UNSUBSCRIBE"), "")
@@ -56,7 +56,7 @@ func TestBusyServerEndsNoLaterSubscription(t *testing.T) {
 				feed := st.feedOf(0)
 				first.heard(feed, confirmation("*", v.join, "x", 1))
 				feed.take()
-				first.close()
+				first.Close()
 				wantSaid(t, "the end", feed.take(), leave)
 				feed.arrive(busy)
 				again := func() {

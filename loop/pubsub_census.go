@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"huntaway/codec"
+	"huntaway/loop/memory"
 )
 
 // A census answers PUBSUB's questions about who is subscribed: every master is asked, and
@@ -169,7 +170,7 @@ const keepOracle = 10e9
 type oracle struct {
 	x      *switchboard
 	l      *link // nil once it is lost
-	answer ring[func([]byte)]
+	answer memory.Ring[func([]byte)]
 	asked  int64 // when the last question came
 }
 
@@ -185,19 +186,19 @@ func (x *switchboard) ask(id int32, frame []byte, answer func([]byte)) {
 		x.oracles[id] = o
 	}
 	o.asked = x.pw.w.now
-	o.answer.push(answer)
+	o.answer.Push(answer)
 	o.l.utter(frame)
 }
 
 // hear takes the reply to the oldest question.
 func (o *oracle) hear(reply []byte) (taken bool) {
 	o.l.uttered()
-	if o.answer.len() == 0 {
+	if o.answer.Len() == 0 {
 		o.l.breakUp(faultReply)
 		return true
 	}
-	answer := *o.answer.front()
-	o.answer.pop()
+	answer := *o.answer.Front()
+	o.answer.Pop()
 	answer(reply)
 	return true
 }
@@ -205,9 +206,9 @@ func (o *oracle) hear(reply []byte) (taken bool) {
 // lost answers nothing to every question.
 func (o *oracle) lost() {
 	o.l = nil
-	for o.answer.len() > 0 {
-		answer := *o.answer.front()
-		o.answer.pop()
+	for o.answer.Len() > 0 {
+		answer := *o.answer.Front()
+		o.answer.Pop()
 		answer(nil)
 	}
 }
@@ -219,11 +220,11 @@ func (o *oracle) tick() (needed bool) {
 	switch {
 	case o.l == nil:
 		return false
-	case o.answer.len() > 0 && age > limit:
+	case o.answer.Len() > 0 && age > limit:
 		o.l.discard()
 		o.lost()
 		return false
-	case o.answer.len() == 0 && age > keepOracle:
+	case o.answer.Len() == 0 && age > keepOracle:
 		o.l.discard()
 		return false
 	}

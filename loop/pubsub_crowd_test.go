@@ -22,7 +22,7 @@ func TestPublishCountsConfirmed(t *testing.T) {
 			{"has been left by the last", func(other *memClient, feed *memWire) {
 				other.say(v.join, "c")
 				feed.arrive(confirmation("*", v.join, "c", 1))
-				other.close()
+				other.Close()
 			}},
 			{"has been taken from its feed", func(other *memClient, feed *memWire) {
 				other.say(v.join, "c")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"huntaway/codec"
+	"huntaway/loop/memory"
 )
 
 // pingFeed is how long a feed may be silent before it is asked whether it is alive: for
@@ -26,7 +27,7 @@ type feed struct {
 	strands map[*topic]*strand
 	nth     uint32                // of its connections, from 1: what was so on former ones is not so any more
 	carried int                   // strands that are open
-	asks    ring[ask]             // what the server has not answered yet
+	asks    memory.Ring[ask]      // what the server has not answered yet
 	names   int                   // of those, the last so many are gathered and have not been told
 	bytes   int                   // of those names
 	asked   int64                 // when asks was last empty
@@ -77,10 +78,10 @@ func (f *feed) carry(t *topic) {
 // mark returns an ask that the server will execute after this moment: the last one, as long
 // as it has not been written, so that all changes of one event share it.
 func (f *feed) mark() *ask {
-	if f.asks.len() == 0 || f.names == 0 && f.l.sent == f.l.log.len() {
+	if f.asks.Len() == 0 || f.names == 0 && f.l.sent == f.l.log.Len() {
 		f.utter(ask{what: askMark})
 	}
-	return f.asks.at(f.asks.tail - 1)
+	return f.asks.At(f.asks.Behind() - 1)
 }
 
 // connect dials, and asks for everything that the feed is to carry.
@@ -156,13 +157,13 @@ func (f *feed) answered(b, what, name []byte) (taken bool) {
 		return false
 	}
 	f.effort.spend(f.x.pw.w, workTold)
-	if f.asks.len() == f.names || !f.asks.front().fits(b, what, name) {
+	if f.asks.Len() == f.names || !f.asks.Front().fits(b, what, name) {
 		if !f.takenAway(string(what), name) {
 			f.l.breakUp(faultReply)
 		}
 		return true
 	}
-	switch n := f.asks.front().names; {
+	switch n := f.asks.Front().names; {
 	case b[0] != '-' || n <= 1:
 		f.answeredOne(b)
 	case f.isBusy(b) || f.isMoved(b):
@@ -203,9 +204,9 @@ func (f *feed) answeredOne(b []byte) {
 
 // took takes the oldest ask off.
 func (f *feed) took() ask {
-	a := *f.asks.front()
-	*f.asks.front() = ask{}
-	f.asks.pop()
+	a := *f.asks.Front()
+	*f.asks.Front() = ask{}
+	f.asks.Pop()
 	f.asked = f.x.pw.w.now
 	return a
 }
@@ -312,7 +313,7 @@ func (f *feed) lost() {
 	f.newBatch() // who has been written to may be handed what the next connection brings
 	f.walk.stop()
 	asks := f.asks
-	f.l, f.asks, f.names, f.bytes, f.astray = nil, ring[ask]{}, 0, 0, false
+	f.l, f.asks, f.names, f.bytes, f.astray = nil, memory.Ring[ask]{}, 0, 0, false
 	f.probedAt, f.heard = 0, 0
 	f.pause = min(max(2*f.pause, int64(firstPause)), int64(lastPause))
 	f.retryAt = f.x.pw.w.now + f.pause
@@ -327,8 +328,8 @@ func (f *feed) lost() {
 		}
 	}
 	var left []claim
-	for ; asks.len() > 0; asks.pop() {
-		a := asks.front()
+	for ; asks.Len() > 0; asks.Pop() {
+		a := asks.Front()
 		if a.st != nil && a.st.told != 0 {
 			told = append(told, a.st)
 		}
@@ -376,14 +377,14 @@ func (f *feed) tick() (needed bool) {
 	case f.l == nil && now >= f.retryAt:
 		f.connect()
 	case f.l == nil || f.l.state != linkReady || f.l.wire == nil:
-	case f.asks.len() > 0 && now-max(f.l.heard, f.asked) > f.x.pw.silence():
+	case f.asks.Len() > 0 && now-max(f.l.heard, f.asked) > f.x.pw.silence():
 		f.l.breakUp(faultTimeout)
-	case len(f.strands) == 0 && f.asks.len() == 0 && !f.on && now-f.l.heard > int64(quietTime):
+	case len(f.strands) == 0 && f.asks.Len() == 0 && !f.on && now-f.l.heard > int64(quietTime):
 		f.l.discard()
 		return false
-	case f.astray && f.asks.len() == 0 && now-f.asked > mostWait:
+	case f.astray && f.asks.Len() == 0 && now-f.asked > mostWait:
 		f.askAgain()
-	case f.asks.len() == 0 && now-f.l.heard > int64(pingFeed):
+	case f.asks.Len() == 0 && now-f.l.heard > int64(pingFeed):
 		f.mark()
 	}
 	return true

@@ -57,7 +57,7 @@ func TestSubscriptionsAreHeld(t *testing.T) {
 			}
 			c.arrive(tc.in)
 			server.settle(t, st)
-			c.close()
+			c.Close()
 			server.settle(t, st)
 			w.tick()
 			if got := st.e.pools[0].held(); got != 0 || len(w.burdens) != 0 {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"huntaway/codec"
+	"huntaway/loop/netio"
 )
 
 // Who causes more messages than can be passed on is slowed to what can be. A server pays for all of
@@ -71,7 +72,7 @@ func (p *Pool) strain(now int64) { p.strained.Store(now + int64(calmTime)) }
 // up if that went on (client-output-buffer-limit pubsub), and nobody would hear anything.
 func (f *feed) judge() {
 	next := f.x.pw.pool.rounds.Load() + 1
-	if !f.lags && f.round != next && f.l != nil && f.l.wire != nil && (f.isLate() || f.l.wire.waiting() >= readBuffer) {
+	if !f.lags && f.round != next && f.l != nil && f.l.wire != nil && (f.isLate() || f.l.wire.Waiting() >= netio.ReadBuffer) {
 		f.beginRound(next, 1)
 	}
 }
@@ -79,19 +80,19 @@ func (f *feed) judge() {
 // isLate reports whether the server has had more to say before the answer to a mark than anybody
 // should have to wait for.
 func (f *feed) isLate() bool {
-	return f.probedAt != 0 && f.heard >= readBuffer && f.x.pw.w.now-f.probedAt-f.l.distance > int64(shortTrip)
+	return f.probedAt != 0 && f.heard >= netio.ReadBuffer && f.x.pw.w.now-f.probedAt-f.l.distance > int64(shortTrip)
 }
 
 // isSilent reports whether the server, which owes an answer, has said nothing for so long that it
 // says nothing to anybody: it hangs, or runs a script. Waiting for it would help nobody, and would
 // keep those who have to do with other servers.
 func (f *feed) isSilent() bool {
-	return f.asks.len() > 0 && !f.on && f.x.pw.w.now-max(f.l.heard, f.asked) > int64(mostSilence)
+	return f.asks.Len() > 0 && !f.on && f.x.pw.w.now-max(f.l.heard, f.asked) > int64(mostSilence)
 }
 
 // probe counts a message, and after every readBuffer of them asks the server for a mark.
 func (f *feed) probe(size int) {
-	if f.heard += size; f.heard < readBuffer {
+	if f.heard += size; f.heard < netio.ReadBuffer {
 		return
 	}
 	if f.probedAt != 0 {
@@ -233,7 +234,7 @@ func mayPublish(cmd *codec.Command) bool {
 // letPublish lets some of the worker's sessions go on that wait.
 func (pw *poolWorker) letPublish() {
 	q := &pw.publishers
-	q.bytes, q.some = readBuffer, 1
+	q.bytes, q.some = netio.ReadBuffer, 1
 	if !q.goesOn && len(q.singly)+len(q.pours) > 0 {
 		q.goesOn = true
 		pw.w.addChore(pw.publishOn)
@@ -257,7 +258,7 @@ func (pw *poolWorker) publishOn() (done bool) {
 			q.goesOn = false
 			return true
 		default:
-			q.bytes, q.some = readBuffer, 1
+			q.bytes, q.some = netio.ReadBuffer, 1
 			return false
 		}
 	}

@@ -4,11 +4,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"huntaway/loop/netio"
 )
 
 // lag has a feed put a message off while more waits behind it.
 func (st *stage) lag(feed *memWire, message string) {
-	feed.unread = readBuffer
+	feed.unread = netio.ReadBuffer
 	feed.arrive(message)
 	for feed.paused {
 		st.step()
@@ -135,7 +137,7 @@ func TestNobodyWaitsForOthersMessages(t *testing.T) {
 			has := &subscribedServer{wire: feed, has: map[string]bool{"c": true}}
 			switch f := st.e.workers[0].pools[0].board.feeds[0]; how {
 			case "lost":
-				feed.close()
+				feed.Close()
 			case "silent":
 				feed.unread = 0
 				f.goOn()
@@ -182,7 +184,7 @@ func TestPoursGoSingly(t *testing.T) {
 	count()
 	w := st.client(0, 0)
 	w.arrive(many)
-	if got := w.s.window.len(); got != 1 {
+	if got := w.s.window.Len(); got != 1 {
 		t.Errorf("%d requests are in flight after a lag; want 1", got)
 	}
 }
@@ -199,16 +201,16 @@ func TestServerLags(t *testing.T) {
 		far    time.Duration // what the network takes
 		waits  bool
 	}{
-		{"late, and much before", 2 * shortTrip, readBuffer / big, 0, true},
+		{"late, and much before", 2 * shortTrip, netio.ReadBuffer / big, 0, true},
 		{"late, and little before", 2 * shortTrip, 1, 0, false},
-		{"soon", -time.Minute, readBuffer / big, 0, false},
-		{"as late as the network is long", 2 * shortTrip, readBuffer / big, time.Minute, false},
+		{"soon", -time.Minute, netio.ReadBuffer / big, 0, false},
+		{"as late as the network is long", 2 * shortTrip, netio.ReadBuffer / big, time.Minute, false},
 	} {
 		t.Run(k.name, func(t *testing.T) {
 			st, _, feed := crowdOf(t, 1, 3, 2, "SUBSCRIBE", "c")
 			server, f := st.linkTo(0, 0, 0), st.e.workers[0].pools[0].board.feeds[0]
 			f.l.distance = int64(k.far)
-			for range readBuffer/big + 1 {
+			for range netio.ReadBuffer/big + 1 {
 				feed.arrive(message)
 			}
 			if !strings.Contains(feed.take(), "ping") {

@@ -331,7 +331,7 @@ func (m *model) end(which int) {
 	switch {
 	case m.rnd.IntN(6) > 0:
 	case m.lossy && m.server.wire != nil && m.rnd.IntN(2) == 0:
-		m.server.wire.close()
+		m.server.wire.Close()
 		m.goOn()
 		m.server = &subscribedServer{has: make(map[string]bool)}
 		f := m.x.feeds[0]
@@ -343,7 +343,7 @@ func (m *model) end(which int) {
 	default:
 		c := m.clients[which]
 		c.judge(m.t, m.published, true) // what is on the way is lost to it
-		c.close()
+		c.Close()
 		m.goOn()
 		m.clients[which] = m.client()
 	}
@@ -360,10 +360,10 @@ func (m *model) finish() {
 	for _, c := range m.clients {
 		c.listen(t, m.now)
 		c.judge(t, m.published, m.lossy)
-		if c.s.window.len() != 0 || len(c.open) != 0 {
-			t.Errorf("%d requests are unanswered, %q; want 0", c.s.window.len(), c.open)
+		if c.s.window.Len() != 0 || len(c.open) != 0 {
+			t.Errorf("%d requests are unanswered, %q; want 0", c.s.window.Len(), c.open)
 		}
-		c.close()
+		c.Close()
 	}
 	m.server.settle(t, m.st)
 	wantSame(t, m.server, nil)

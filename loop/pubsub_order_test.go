@@ -17,7 +17,7 @@ func (st *stage) greet(l *link) *memWire {
 	l.w.end()
 	c := &call{l: l}
 	m := &memWire{owner: c, remote: l.server.Addr}
-	c.opened(m)
+	c.Opened(m)
 	said := m.take()
 	if strings.Contains(said, "HELLO") {
 		m.arrive("%0\r\n")
@@ -188,15 +188,15 @@ func TestMessagesWaitForReplies(t *testing.T) {
 	head := "$" + decimal(2*passOn) + "\r\n"
 	wantSaid(t, "messages", c.heard(feed, frame("*", "message", "x", "1")+frame("*", "message", "x", "2")), "")
 	c.say("GET", "k")
-	if got := c.s.window.len(); got != 3 {
+	if got := c.s.window.Len(); got != 3 {
 		t.Errorf("%d slots are taken; want 3: messages that follow each other share one", got)
 	}
 	wantSaid(t, "1st half", c.heard(server, head+half), head+half)
 	wantSaid(t, "3rd message", c.heard(feed, frame("*", "message", "x", "3")), "")
 	wantSaid(t, "2nd half", c.heard(server, half+"\r\n"), half+"\r\n"+frame(">", "message", "x", "1")+frame(">", "message", "x", "2"))
 	wantSaid(t, "the next reply", c.heard(server, "$1\r\nv\r\n"), "$1\r\nv\r\n"+frame(">", "message", "x", "3"))
-	if c.s.window.len() != 0 || c.s.parkedLive != 0 {
-		t.Errorf("%d slots and %d bytes are left; want none", c.s.window.len(), c.s.parkedLive)
+	if c.s.window.Len() != 0 || c.s.parkedLive != 0 {
+		t.Errorf("%d slots and %d bytes are left; want none", c.s.window.Len(), c.s.parkedLive)
 	}
 	c.say("BLPOP", "list", "0")
 	wantSaid(t, "a message to who is blocked", c.heard(feed, frame("*", "message", "x", "4")), frame(">", "message", "x", "4"))
@@ -217,7 +217,7 @@ func TestUnsubscribeBeforeConfirmation(t *testing.T) {
 	wantSaid(t, "left", c.heard(feed, confirmation("*", "unsubscribe", "x", 1)+confirmation("*", "unsubscribe", "y", 0)),
 		confirmation("*", "unsubscribe", "x", 1)+confirmation("*", "unsubscribe", "y", 0))
 	wantSaid(t, "the new answer", c.heard(feed, confirmation("*", "subscribe", "x", 1)), confirmation("*", "subscribe", "x", 1))
-	c.close()
+	c.Close()
 	st.run()
 	feed.arrive(confirmation("*", "unsubscribe", "x", 0))
 	wantNothingLeft(t, c.s.pw.board)
@@ -235,7 +235,7 @@ func TestLeavingEndsWithFeed(t *testing.T) {
 	wantSaid(t, "UNSUBSCRIBE", c.say("UNSUBSCRIBE"), "")
 	late.say("SUBSCRIBE", "y")
 	late.say("UNSUBSCRIBE", "y")
-	feed.close()
+	feed.Close()
 	st.run()
 	wantSaid(t, "the feed is lost", c.take(), confirmation("*", "unsubscribe", "x", 1)+confirmation("*", "unsubscribe", "y", 0))
 	wantSaid(t, "to who joins", late.take(), "")
@@ -280,7 +280,7 @@ func TestOrdersAreBounded(t *testing.T) {
 		many = append(many, "a")
 	}
 	c.ask(strings.Repeat(string(codec.AppendCommand(nil, many...)), 3))
-	if got := c.s.window.len(); got != 1 {
+	if got := c.s.window.Len(); got != 1 {
 		t.Errorf("%d orders of %d names are read; want 1", got, len(many)-1)
 	}
 	feed := st.feedOf(0)

@@ -32,8 +32,8 @@ func TestOrderWaitsForServer(t *testing.T) {
 			st.run()
 			server := &subscribedServer{wire: st.feedOf(0), has: make(map[string]bool)}
 			f, rounds := c.s.pw.board.feeds[0], 0
-			for ; f.asks.len() > 0; rounds++ {
-				if got := f.asks.len(); got > most {
+			for ; f.asks.Len() > 0; rounds++ {
+				if got := f.asks.Len(); got > most {
 					t.Fatalf("the server has %d names to answer; want at most %d", got, most)
 				}
 				server.finish(t)
@@ -51,8 +51,8 @@ func TestOrderWaitsForServer(t *testing.T) {
 func TestNobodyJoinsForWhoIsGone(t *testing.T) {
 	const n = 2000
 	for name, leave := range map[string]func(c *memClient){
-		"lost":   func(c *memClient) { c.owner.closed(nil, false) },
-		"closed": func(c *memClient) { c.owner.closed(nil, true) },
+		"lost":   func(c *memClient) { c.owner.Closed(nil, false) },
+		"closed": func(c *memClient) { c.owner.Closed(nil, true) },
 	} {
 		for _, pieces := range []int{0, 1, 10} {
 			t.Run(name+" after "+decimal(pieces), func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestHalfClosedSubscriber(t *testing.T) {
 	c.last = last
 	server := st.linkTo(0, 0, 0)
 	c.arrive(frame("*", "GET", "k") + frame("*", "SUBSCRIBE", "x") + orderOf("SUBSCRIBE", 1000) + frame("*", "SUBSCRIBE", "later"))
-	c.owner.closed(nil, true)
+	c.owner.Closed(nil, true)
 	st.run()
 	server.arrive("$1\r\nv\r\n")
 	st.run()
@@ -141,10 +141,10 @@ func TestAnswersPerEventAreBounded(t *testing.T) {
 	server.work(len(server.todo))
 	f := w.pools[0].board.feeds[0]
 	events := 0
-	for do := func() { server.send(len(server.out)) }; f.asks.len() > 0; do = st.step {
-		was := f.asks.len()
+	for do := func() { server.send(len(server.out)) }; f.asks.Len() > 0; do = st.step {
+		was := f.asks.Len()
 		do()
-		if got := was - f.asks.len(); got > mostWork/workTold+1 {
+		if got := was - f.asks.Len(); got > mostWork/workTold+1 {
 			t.Fatalf("one event took %d answers; want at most %d", got, mostWork/workTold+1)
 		}
 		if got := victim.ask1(t, "PING\r\n"); got != "+PONG\r\n" {

@@ -3,6 +3,8 @@ package loop
 import (
 	"bytes"
 	"slices"
+
+	"huntaway/loop/memory"
 )
 
 // How much a message costs its members' worker is chosen by who publishes and by who has
@@ -16,13 +18,13 @@ import (
 
 // A passage is what a feed has put off. Owner: the feed.
 type passage struct {
-	on    bool       // there is something, and the feed stands in the worker's line
-	walk  walk       // the message that is being handed out
-	batch uint64     // of those that have been, among the worker's
-	due   []*session // who has been handed some and is to be written to; those who wrote anyway have nothing
-	wrote int        // of them, how many were
-	held  []deferral // where the messages lie
-	made  buffer     // copies of them, see copies
+	on    bool          // there is something, and the feed stands in the worker's line
+	walk  walk          // the message that is being handed out
+	batch uint64        // of those that have been, among the worker's
+	due   []*session    // who has been handed some and is to be written to; those who wrote anyway have nothing
+	wrote int           // of them, how many were
+	held  []deferral    // where the messages lie
+	made  memory.Buffer // copies of them, see copies
 }
 
 // A walk is a message on its way to the members of its topic. While it stands still members
@@ -59,8 +61,8 @@ func (m *bulky) beginning(resp uint8) (lead []byte, from int) {
 // said instead of the first so many bytes; it is copied.
 func (f *feed) begin(st *strand, b, head []byte, from int) {
 	f.walk = walk{st: st, b: b, left: len(st.t.members)}
-	if where, is := f.x.pw.w.stretchOf(b); is {
-		f.walk.bulky = bulky{body: &shared{b: where.bytes(), of: where.of, refs: 1}, from: from}
+	if where, is := f.x.pw.w.arena.StretchOf(b); is {
+		f.walk.bulky = bulky{body: &shared{b: where.Bytes(), where: where, refs: 1}, from: from}
 		if from > 0 {
 			f.walk.head = bytes.Clone(head[1:])
 		}
@@ -141,11 +143,11 @@ func (f *feed) hand(who member, later bool) (work int) {
 	if who.at.deaf != nil && slices.Contains(who.at.deaf, at.st) {
 		return workHand
 	}
-	before := s.out.len() + s.parked.len()
+	before := s.out.Len() + s.parked.Len()
 	said, written, work := f.say(who)
 	switch {
 	case !said || later:
-		work += (s.out.len() + s.parked.len() - before) / bytesPerWork
+		work += (s.out.Len() + s.parked.Len() - before) / bytesPerWork
 	case s.touched:
 		work += written / bytesPerWork
 	default:
@@ -235,14 +237,14 @@ func (f *feed) writeOut() (all bool) {
 			return false
 		}
 		if s := f.due[f.wrote]; !s.touched && (len(s.run) > 0 || s.remainder.bytes > 0 && !s.isSlow) {
-			f.effort.spend(w, workWrite+(s.out.len()+len(s.run)+min(s.remainder.bytes, mostGiven))/bytesPerWork)
+			f.effort.spend(w, workWrite+(s.out.Len()+len(s.run)+min(s.remainder.bytes, mostGiven))/bytesPerWork)
 			w.touch(s)
 		}
 	}
 	for i := range f.held {
 		f.held[i].release(w)
 	}
-	w.orphan(&f.made)
+	w.arena.Orphan(&f.made)
 	clear(f.due)
 	clear(f.held)
 	f.due, f.held, f.wrote = f.due[:0], f.held[:0], 0

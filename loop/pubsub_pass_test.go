@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"huntaway/loop/memory"
+	"huntaway/loop/netio"
 	"huntaway/perf/invariant"
 	"huntaway/shard"
 )
@@ -25,7 +27,7 @@ func crowdOf(t *testing.T, workers, clients, resp int, order ...string) (st *sta
 	server := &subscribedServer{wire: feed, has: make(map[string]bool)}
 	server.settle(t, st)
 	for i, c := range all {
-		if n := len(c.s.sub.topics); n != len(order)-1 || c.s.window.len() > 0 {
+		if n := len(c.s.sub.topics); n != len(order)-1 || c.s.window.Len() > 0 {
 			t.Fatalf("client %d has %d topics; want %d, confirmed", i, n, len(order)-1)
 		}
 		c.take()
@@ -37,7 +39,7 @@ func crowdOf(t *testing.T, workers, clients, resp int, order ...string) (st *sta
 // writes they have been sent.
 func handed(all []*memClient, size int) (messages, bytes, writes int) {
 	for _, c := range all {
-		messages += (len(c.said) + len(c.s.run) + c.s.out.len() + c.s.parkedLive) / size
+		messages += (len(c.said) + len(c.s.run) + c.s.out.Len() + c.s.parkedLive) / size
 		bytes += len(c.said)
 		writes += c.writes
 	}
@@ -99,7 +101,7 @@ func testMessages(t *testing.T, clients, resp int, order []string, size, n int) 
 		if most := 2*w.mostWork/workHand + 1; m-messages > most {
 			t.Fatalf("one event handed out %d messages; want at most %d", m-messages, most)
 		}
-		if most := 2*w.mostWork*bytesPerWork + 2*(one+readBuffer); b-bytes > most {
+		if most := 2*w.mostWork*bytesPerWork + 2*(one+netio.ReadBuffer); b-bytes > most {
 			t.Fatalf("one event wrote %d bytes; want at most %d", b-bytes, most)
 		}
 		if most := 2*w.mostWork/workWrite + 1; wr-writes > most {
@@ -111,7 +113,7 @@ func testMessages(t *testing.T, clients, resp int, order []string, size, n int) 
 		turns++
 	}
 	for rest := in.String(); rest != ""; {
-		piece := rest[:min(len(rest), readBuffer)]
+		piece := rest[:min(len(rest), netio.ReadBuffer)]
 		rest = rest[len(piece):]
 		step(func() { feed.arrive(piece) })
 		for feed.paused {
@@ -142,7 +144,7 @@ func TestPublishersWaitForFeeds(t *testing.T) {
 	servers := []*memWire{st.linkTo(0, 0, 0), st.linkTo(0, 1, 0)}
 	publish := frame("*", "PUBLISH", "c", "m")
 	clients := []*memClient{st.client(0, 0), st.client(0, 1)}
-	feed.unread = readBuffer
+	feed.unread = netio.ReadBuffer
 	feed.arrive(frame("*", "message", "c", "m"))
 	for turn := 0; feed.paused; turn++ {
 		st.step()
@@ -160,7 +162,7 @@ func TestPublishersWaitForFeeds(t *testing.T) {
 	}
 	gone := st.client(0, 1)
 	gone.arrive(publish)
-	gone.close()
+	gone.Close()
 	feed.unread = 0
 	has := &subscribedServer{wire: feed, has: map[string]bool{"c": true}}
 	for st.e.pools[0].lagging[byOrder].Load() > 0 {
@@ -175,11 +177,11 @@ func TestPublishersWaitForFeeds(t *testing.T) {
 	if p := st.e.pools[0]; p.lagging[byOrder].Load() != 0 || p.publishers.Load() != 0 {
 		t.Errorf("%d feeds lag and %d publishers wait; want none", p.lagging[byOrder].Load(), p.publishers.Load())
 	}
-	feed.unread = readBuffer
+	feed.unread = netio.ReadBuffer
 	feed.arrive(frame("*", "message", "c", "m"))
 	st.step()
 	clients[0].arrive(publish)
-	feed.close()
+	feed.Close()
 	st.run()
 	wantSaid(t, "the server, when the feed is lost", servers[0].take(), publish)
 }
@@ -230,7 +232,7 @@ func TestCountsPerEventAreBounded(t *testing.T) {
 // name is confirmed in the end, in order. Likewise when a client goes, and whoever else is there.
 func TestNamesPerEventAreBounded(t *testing.T) {
 	ends := map[string]func(c *memClient){
-		"close":           func(c *memClient) { c.close() },
+		"close":           func(c *memClient) { c.Close() },
 		"UNSUBSCRIBE":     func(c *memClient) { c.arrive(frame("*", "UNSUBSCRIBE")) },
 		"RESET":           func(c *memClient) { c.arrive(frame("*", "RESET")) },
 		"QUIT":            func(c *memClient) { c.arrive(frame("*", "QUIT")) },
@@ -327,9 +329,9 @@ func testNames(t *testing.T, end string, how func(c *memClient), shared bool) {
 		}
 	}
 	if c.s.sub != nil {
-		t.Errorf("%d topics and %d orders are left; want none", len(c.s.sub.topics), c.s.sub.pledges.len())
+		t.Errorf("%d topics and %d orders are left; want none", len(c.s.sub.topics), c.s.sub.pledges.Len())
 	}
-	settle(other.close)
+	settle(other.Close)
 	wantSame(t, server, nil)
 	wantNothingLeft(t, x)
 	t.Logf("%d turns", turns)
@@ -371,7 +373,7 @@ func testStrands(t *testing.T, moved bool) {
 		id = 1
 		st.e.pools[0].Publish(table.WithMaster(0, 1))
 	} else {
-		server.wire.close()
+		server.wire.Close()
 		for len(st.tasks) > 0 {
 			was := w.pools[0].pool.crowd.uneven.Load()
 			st.step()
@@ -386,11 +388,11 @@ func testStrands(t *testing.T, moved bool) {
 	for turn := 0; turn == 0 || len(st.tasks) > 0; turn++ {
 		was := 0
 		if f := x.feeds[id]; f != nil {
-			was = f.asks.len()
+			was = f.asks.Len()
 		}
 		do()
 		do = st.step
-		if got := x.feeds[id].asks.len() - was; got > mostWork/workName+2 {
+		if got := x.feeds[id].asks.Len() - was; got > mostWork/workName+2 {
 			t.Fatalf("one event asked for %d topics; want at most %d", got, mostWork/workName)
 		}
 		if turn == 1 {
@@ -414,7 +416,7 @@ func testStrands(t *testing.T, moved bool) {
 	}
 	wantSame(t, server, []*listener{{memClient: other[0]}, {memClient: other[1]}, {memClient: joiner}})
 	for _, c := range append(other[:], joiner) {
-		c.close()
+		c.Close()
 	}
 	st.run()
 	finish()
@@ -427,7 +429,7 @@ func testStrands(t *testing.T, moved bool) {
 // TestLargeMessageIsNotCopied: nobody's event takes memory, or writes much, for all of a large message, whatever its
 // members speak, are waiting for, or call the channel; and nothing of it is left when all have it.
 func TestLargeMessageIsNotCopied(t *testing.T) {
-	const size, clients = 12 * leastRegion, 6
+	const size, clients = 12 * memory.LeastRegion, 6
 	for _, db := range []int{0, 3} {
 		st := newStage(t, 1, PoolOptions{DB: db})
 		w, name := st.e.workers[0], "__keyevent@0__:del"
@@ -467,18 +469,18 @@ func TestLargeMessageIsNotCopied(t *testing.T) {
 			most = max(most, said()-was)
 		}
 		for rest := in; len(rest) > 0; {
-			piece := rest[:min(len(rest), readBuffer)]
+			piece := rest[:min(len(rest), netio.ReadBuffer)]
 			rest = rest[len(piece):]
-			step(func() { feed.owner.arrived(piece) })
+			step(func() { feed.owner.Arrived(piece) })
 			for feed.paused && len(st.tasks) > 0 {
 				step(st.step)
 			}
 		}
 		for _, c := range all {
-			if c.s.window.len() == 0 {
+			if c.s.window.Len() == 0 {
 				continue
 			}
-			step(func() { c.s.reply(c.s.window.head, []byte("+OK\r\n")); c.s.w.end() })
+			step(func() { c.s.reply(c.s.window.First(), []byte("+OK\r\n")); c.s.w.end() })
 		}
 		for len(st.tasks) > 0 {
 			step(st.step)
@@ -503,7 +505,7 @@ func TestLargeMessageIsNotCopied(t *testing.T) {
 				t.Errorf("database %d: client %d got %d bytes, %.80q; want %d, %.80q", db, i, len(got), got, len(want), want)
 			}
 		}
-		if n := len(w.regions); n != 0 || len(all[0].s.early) != 0 {
+		if n := regionsOf(w); n != 0 || len(all[0].s.early) != 0 {
 			t.Errorf("database %d: %d regions are in use; want none", db, n)
 		}
 	}
@@ -516,9 +518,9 @@ func TestFeedHearsOnWhileItIsBehind(t *testing.T) {
 	for name, sizes := range map[string][]int{
 		"small":        {20},
 		"not so small": {3000, 20, 100_000},
-		"large":        {2 * leastRegion, 10, 20, leastRegion + 7},
+		"large":        {2 * memory.LeastRegion, 10, 20, memory.LeastRegion + 7},
 	} {
-		for _, cut := range []int{1000, readBuffer - 1} {
+		for _, cut := range []int{1000, netio.ReadBuffer - 1} {
 			t.Run(name+", cut at "+decimal(cut), func(t *testing.T) {
 				const clients = 60
 				st, all, feed := crowdOf(t, 1, clients, 2, "SUBSCRIBE", "c")
@@ -527,7 +529,7 @@ func TestFeedHearsOnWhileItIsBehind(t *testing.T) {
 				}
 				var in strings.Builder
 				want := map[uint8]*strings.Builder{2: {}, 3: {}}
-				for n := 0; in.Len() < 6*leastRegion && n < 400; n++ {
+				for n := 0; in.Len() < 6*memory.LeastRegion && n < 400; n++ {
 					text := decimal(n) + strings.Repeat("x", sizes[n%len(sizes)])
 					in.WriteString(frame("*", "message", "c", text))
 					want[2].WriteString(frame("*", "message", "c", text))
@@ -554,8 +556,8 @@ func TestFeedHearsOnWhileItIsBehind(t *testing.T) {
 						t.Fatalf("client %d got %d bytes, %.60q; want %d", i, len(got), got, want[c.s.resp].Len())
 					}
 				}
-				if w := st.e.workers[0]; len(w.regions) != 0 {
-					t.Errorf("%d regions are in use; want none", len(w.regions))
+				if w := st.e.workers[0]; regionsOf(w) != 0 {
+					t.Errorf("%d regions are in use; want none", regionsOf(w))
 				}
 			})
 		}

@@ -57,8 +57,8 @@ func (s *session) pledge(kind topicKind) *pledge {
 		s.sub = &subscriber{topics: make(map[*topic]*stake)}
 		s.mode |= modeSubscribed
 	}
-	p := &pledge{s: s, kind: kind, seq: s.window.push(slot{join: noJoin})}
-	s.sub.pledges.push(p)
+	p := &pledge{s: s, kind: kind, seq: s.window.Push(slot{join: noJoin})}
+	s.sub.pledges.Push(p)
 	return p
 }
 
@@ -285,13 +285,13 @@ func (s *session) answerPledges() {
 // answerSome answers orders, and reports whether no other can be answered.
 func (s *session) answerSome() (all bool) {
 	s.sub.answering = true
-	for s.sub.pledges.len() > 0 && (*s.sub.pledges.front()).over {
-		p := *s.sub.pledges.front()
+	for s.sub.pledges.Len() > 0 && (*s.sub.pledges.Front()).over {
+		p := *s.sub.pledges.Front()
 		if !p.conclude() {
 			return false
 		}
-		*s.sub.pledges.front() = nil
-		s.sub.pledges.pop()
+		*s.sub.pledges.Front() = nil
+		s.sub.pledges.Pop()
 		s.sub.named -= len(p.mentions)
 		p.answer()
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"huntaway/codec"
+	"huntaway/loop/memory"
 )
 
 // A topic is a channel or a pattern that some session of a worker's pool is subscribed to,
@@ -210,27 +211,25 @@ func (who member) refer(lead []byte, body *shared, from int) (said bool) {
 // parkMessage puts a message, or a part of one, behind what is in flight.
 func (s *session) parkMessage(m []byte) {
 	win := &s.window
-	at := uint32(s.parked.len())
-	if last := win.at(win.tail - 1); s.sub.behind == win.tail && last.at+last.size == at && !last.apart {
+	at := uint32(s.parked.Len())
+	if last := win.At(win.Behind() - 1); s.sub.behind == win.Behind() && last.at+last.size == at && !last.apart {
 		last.size += uint32(len(m))
 	} else {
-		win.push(slot{join: noJoin, state: parked, at: at, size: uint32(len(m))})
-		s.sub.behind = win.tail
+		win.Push(slot{join: noJoin, state: parked, at: at, size: uint32(len(m))})
+		s.sub.behind = win.Behind()
 	}
-	s.parked.add(m)
+	s.parked.Add(m)
 	s.parkedLive += len(m)
 }
 
 // parkWhere is parkMessage for what lies in a region.
 func (s *session) parkWhere(body *shared, from int) {
 	b, win := body.b[from:], &s.window
-	at, _ := placeIn(body.of.bytes(), b)
-	body.of.retain()
-	s.early = append(s.early, early{win.tail, stretch{body.of, at, at + len(b)}})
+	s.early = append(s.early, early{win.Behind(), body.where.Part(from)})
 	s.earlyLive += len(b)
 	s.w.burden(s, int64(len(b)))
-	win.push(slot{join: noJoin, state: parked, size: uint32(len(b)), apart: true})
-	s.sub.behind = win.tail
+	win.Push(slot{join: noJoin, state: parked, size: uint32(len(b)), apart: true})
+	s.sub.behind = win.Behind()
 }
 
 // interjects reports whether a message may be said now. It must not overtake the reply to
@@ -240,13 +239,13 @@ func (s *session) parkWhere(body *shared, from int) {
 func (s *session) interjects(at *stake) bool {
 	win := &s.window
 	switch {
-	case win.len() == 0:
+	case win.Len() == 0:
 		return true
 	case s.mode.has(modeMedley): // its orders are confirmed with its end
-		return at.joined-win.head >= uint32(win.len())
-	case s.sub.pledges.len() > 0:
+		return at.joined-win.First() >= uint32(win.Len())
+	case s.sub.pledges.Len() > 0:
 		return true
-	case win.front().state == passing, s.sub.behind-1-win.head < uint32(win.len()):
+	case win.Front().state == passing, s.sub.behind-1-win.First() < uint32(win.Len()):
 		return false
 	}
 	return s.held > 0 || s.blocked() != nil
@@ -256,9 +255,9 @@ func (s *session) interjects(at *stake) bool {
 // message. Copies of one event lie behind each other, so that they leave in one piece.
 func (x *switchboard) asPush(b []byte) []byte {
 	made := x.copies()
-	at := made.len()
-	made.add(b) // when it grows, what was handed out stays where it was
-	push := made.bytes()[at:]
+	at := made.Len()
+	made.Add(b) // when it grows, what was handed out stays where it was
+	push := made.Bytes()[at:]
 	push[0] = '>'
 	return push
 }
@@ -266,23 +265,22 @@ func (x *switchboard) asPush(b []byte) []byte {
 // copied returns a copy of a message of two parts; it lives as long as the message.
 func (x *switchboard) copied(head, rest []byte) []byte {
 	made := x.copies()
-	at := made.len()
-	made.add(head)
-	made.add(rest)
-	return made.bytes()[at:]
+	at := made.Len()
+	made.Add(head)
+	made.Add(rest)
+	return made.Bytes()[at:]
 }
 
 // copies returns the buffer for what is made of messages in this event, or of those that a
 // feed has put off.
-func (x *switchboard) copies() *buffer {
+func (x *switchboard) copies() *memory.Buffer {
 	w := x.pw.w
 	if x.lasting != nil {
 		return x.lasting
 	}
 	if x.pushesOf != w.events {
 		x.pushesOf = w.events
-		x.pushes = buffer{slabs.Get()}
-		w.orphans = append(w.orphans, x.pushes)
+		x.pushes = w.arena.Lend()
 	}
 	return &x.pushes
 }

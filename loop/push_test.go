@@ -27,7 +27,7 @@ func TestPushesForNobody(t *testing.T) {
 			said := 0
 			for rest := strings.Repeat(tc.rest, 4<<10/len(tc.rest)); !m.closed && said <= 2*mostUnasked; said += len(rest) {
 				m.arrive(rest)
-				if n := l.partial.len(); n > 0 {
+				if n := l.partial.Len(); n > 0 {
 					t.Fatalf("%s: %d bytes are kept of what nobody wants", name, n)
 				}
 			}
@@ -54,7 +54,7 @@ func TestPushIsNoSignOfWork(t *testing.T) {
 			l.warm()
 			x.w.end()
 			m = x.server(&call{l: l}, l.server.Addr)
-			m.owner.(*call).opened(m)
+			m.owner.(*call).Opened(m)
 		} else {
 			m = x.connect(l)
 		}

@@ -24,10 +24,10 @@ type recallable struct {
 //
 // It must not be called while requests of the session are being taken.
 func (s *session) recall() {
-	if s.mode&^modeApart != 0 || s.unfinished != nil || s.state != sessionOpen || s.window.len() <= s.allowed {
+	if s.mode&^modeApart != 0 || s.unfinished != nil || s.state != sessionOpen || s.window.Len() <= s.allowed {
 		return // a mode may have noted the place of a slot
 	}
-	all := make([]recallable, s.window.len())
+	all := make([]recallable, s.window.Len())
 	for _, l := range s.family.links {
 		if l != nil {
 			l.listRecallable(s, all)
@@ -49,7 +49,7 @@ const mostRecalled = 512 << 10
 func (s *session) cheap(those []recallable) []recallable {
 	from, copied := len(those), 0
 	if s.tail != nil {
-		copied = s.tail.buf.len() - s.tail.used
+		copied = s.tail.buf.Len() - s.tail.used
 	}
 	for ; from > 0; from-- {
 		if copied += those[from-1].size; copied > mostRecalled {
@@ -66,9 +66,9 @@ func (s *session) takeBackAll(those []recallable) {
 	for _, one := range those {
 		s.takeBack(one, t)
 	}
-	s.window.tail -= uint32(len(those))
+	s.window.TakeBack(len(those))
 	if s.tail != nil {
-		t.buf.add(s.w, s.tail.buf.bytes()[s.tail.used:], 0)
+		t.buf.Add(s.w.arena, s.tail.buf.Bytes()[s.tail.used:], 0)
 		s.dropTail()
 	}
 	s.tail = t
@@ -76,10 +76,10 @@ func (s *session) takeBackAll(those []recallable) {
 
 // takeBack makes a request one that has not been admitted yet.
 func (s *session) takeBack(one recallable, t *tail) {
-	e := one.link.fifo.at(one.pos)
+	e := one.link.fifo.At(one.pos)
 	s.pw.landed(e)
 	e.marks |= isSink
-	t.buf.add(s.w, one.link.log.frame(one.at, int(e.size)), 0)
+	t.buf.Add(s.w.arena, one.link.log.Frame(one.at, int(e.size)), 0)
 	s.requests--
 	s.pw.counters.Recalled++ // and not taken from Requests: counters that fall are taken for new ones
 }
@@ -89,10 +89,10 @@ func (s *session) takeBack(one recallable, t *tail) {
 func (l *link) listRecallable(s *session, all []recallable) {
 	commands := s.pw.opt.Commands.All()
 	at := l.base
-	for p := l.fifo.head; p != l.fifo.tail; p++ {
-		e := l.fifo.at(p)
+	for p := l.fifo.First(); p != l.fifo.Behind(); p++ {
+		e := l.fifo.At(p)
 		if e.session == s.index && e.gen == s.gen && !e.marks.has(unrecallable) && !l.hasBegun(p) && asItCame(commands[e.cmd]) {
-			all[e.seq-s.window.head] = recallable{l, p, at, int(e.size)}
+			all[e.seq-s.window.First()] = recallable{l, p, at, int(e.size)}
 		}
 		at += int(e.size)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"huntaway/codec"
+	"huntaway/loop/netio"
 )
 
 // TestRecallCopiesLittle: of large requests in flight few are taken back, and none in front of much
@@ -25,11 +26,11 @@ func TestRecallCopiesLittle(t *testing.T) {
 				c.arrive(get)
 			}
 			c.arrive("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$20000000\r\n")
-			for n := 0; n < tc.kept; n += readBuffer {
-				c.arrive(strings.Repeat("x", min(readBuffer, tc.kept)))
+			for n := 0; n < tc.kept; n += netio.ReadBuffer {
+				c.arrive(strings.Repeat("x", min(netio.ReadBuffer, tc.kept)))
 			}
 			w, s := st.e.workers[0], c.s
-			before := s.tail.buf.len() - s.tail.used
+			before := s.tail.buf.Len() - s.tail.used
 			s.allowed = 1
 			w.begin()
 			s.recall()
@@ -37,7 +38,7 @@ func TestRecallCopiesLittle(t *testing.T) {
 			if got := int(s.pw.counters.Recalled); got != tc.want {
 				t.Errorf("got %d requests recalled; want %d", got, tc.want)
 			}
-			if got := s.tail.buf.len() - s.tail.used - before; got != tc.want*len(get) {
+			if got := s.tail.buf.Len() - s.tail.used - before; got != tc.want*len(get) {
 				t.Errorf("got %d bytes more in front of the input; want those of the requests, %d", got, tc.want*len(get))
 			}
 		})

@@ -44,7 +44,7 @@ func (s *session) attach(f *family) {
 // mayStep reports whether the session has nothing in flight but one whole request, that is about
 // to be sent: the parts of a split one must not change what their session uses under each other.
 func (s *session) mayStep() bool {
-	return s.window.len() == 1 && s.window.front().join == noJoin
+	return s.window.Len() == 1 && s.window.Front().join == noJoin
 }
 
 // sidestep chooses anew between the links of the session's family to a server and their
@@ -80,7 +80,7 @@ func (l *link) lookOccupied() {
 	if l.home == nil || l.w.late {
 		return // nobody shares it, or it may be we who were silent
 	}
-	l.occupied = !l.aside && l.owes() && l.w.now-l.heard > int64(stallTime) && runs(l.fifo.front())
+	l.occupied = !l.aside && l.owes() && l.w.now-l.heard > int64(stallTime) && runs(l.fifo.Front())
 	if l.congested() {
 		l.callRelief()
 	}
@@ -102,12 +102,12 @@ func (l *link) callRelief() {
 func (l *link) lade(s *session, size int64) {
 	n := int64(1)
 	if s != nil {
-		n = int64(max(1, s.window.len()))
+		n = int64(max(1, s.window.Len()))
 	}
 	if size <= mostAhead/n || l.home == nil || l.home.urgent() {
 		return
 	}
-	l.ladenTo = l.fifo.tail
+	l.ladenTo = l.fifo.Behind()
 	if !l.laden {
 		l.laden = true
 		l.callRelief()
@@ -117,7 +117,7 @@ func (l *link) lade(s *session, size int64) {
 
 // unlade ends that the link is laden, when what was in flight has come.
 func (l *link) unlade() {
-	if l.laden && int32(l.fifo.head-l.ladenTo) >= 0 {
+	if l.laden && int32(l.fifo.First()-l.ladenTo) >= 0 {
 		l.laden = false
 	}
 }
@@ -128,13 +128,13 @@ func (l *link) moveOthers() {
 	if !l.mayMove() {
 		return
 	}
-	at := l.fifo.head
+	at := l.fifo.First()
 	piece := func() (done bool) {
 		if !l.mayMove() {
 			return true
 		}
-		if int32(at-l.fifo.head) < 0 {
-			at = l.fifo.head
+		if int32(at-l.fifo.First()) < 0 {
+			at = l.fifo.First()
 		}
 		at = l.moveSome(at)
 		return int32(at-l.ladenTo) >= 0
@@ -158,14 +158,14 @@ func (l *link) mayMove() bool {
 // must not overtake each other.
 func (l *link) moveSome(from uint32) (to uint32) {
 	at := l.base
-	for p := l.fifo.head; p != from; p++ {
-		at += int(l.fifo.at(p).size)
+	for p := l.fifo.First(); p != from; p++ {
+		at += int(l.fifo.At(p).size)
 	}
 	var who []*session
 	theirs := map[*session][]recallable{}
 	p, work := from, 0
-	for ; p != l.fifo.tail && work < l.w.mostWork; p++ {
-		e := l.fifo.at(p)
+	for ; p != l.fifo.Behind() && work < l.w.mostWork; p++ {
+		e := l.fifo.At(p)
 		work += workAnswer
 		if s := l.w.sessionOf(e); s != nil && !l.hasBegun(p) && l.mayTake(s, e) {
 			if theirs[s] == nil {
@@ -177,7 +177,7 @@ func (l *link) moveSome(from uint32) (to uint32) {
 		at += int(e.size)
 	}
 	for _, s := range who {
-		if len(theirs[s]) == s.window.len() && len(s.cheap(theirs[s])) == len(theirs[s]) {
+		if len(theirs[s]) == s.window.Len() && len(s.cheap(theirs[s])) == len(theirs[s]) {
 			s.takeBackAll(theirs[s])
 			s.stops &^= stopWindow
 			s.hungry = true
@@ -191,7 +191,7 @@ func (l *link) moveSome(from uint32) (to uint32) {
 // its session, which is not who waits for much itself.
 func (l *link) mayTake(s *session, e *entry) bool {
 	return s.mode == 0 && s.unfinished == nil && s.stops&^stopWindow == 0 && s.state == sessionOpen && !s.hungry && s.family == l.home &&
-		s.window.len() <= reliefAllowed && !e.marks.has(unrecallable) && asItCame(s.pw.opt.Commands.All()[e.cmd])
+		s.window.Len() <= reliefAllowed && !e.marks.has(unrecallable) && asItCame(s.pw.opt.Commands.All()[e.cmd])
 }
 
 // isRelief reports whether the link stands in for another one. That it is down while the

@@ -32,7 +32,7 @@ func (pw *poolWorker) renewLinks(which func(*link) bool) {
 		}
 		switch l := p.links[i]; {
 		case l.tap != nil && l.wire != nil:
-			l.wire.close() // what is published is published elsewhere now
+			l.wire.Close() // what is published is published elsewhere now
 		default:
 			l.moved = true // see giveBack
 		}
@@ -54,5 +54,5 @@ func (l *link) renew() {
 	l.wire, l.moved = nil, false
 	l.count.Links--
 	l.failed(errMoved, faultLost)
-	old.close()
+	old.Close()
 }

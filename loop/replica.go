@@ -37,7 +37,7 @@ func (l *link) suit(asReplica bool) {
 	}
 	l.asReplica = asReplica
 	l.send(frame, &e)
-	l.modeAt = l.fifo.tail - 1
+	l.modeAt = l.fifo.Behind() - 1
 }
 
 // isMode reports whether an entry is one of suit.
@@ -52,7 +52,7 @@ func (l *link) modeRefused(e *entry, reply []byte) {
 	switch {
 	case e.cmd == readWriteID:
 		l.giveUp(fmt.Errorf("the server refused READWRITE: %s", shown(reply)), faultLost)
-	case l.modeAt == l.fifo.head-1:
+	case l.modeAt == l.fifo.First()-1:
 		l.asReplica = false
 	}
 }

@@ -128,7 +128,7 @@ func TestModeAfterLoss(t *testing.T) {
 	x.readAsReplica()
 	w := x.e.workers[0]
 	l := w.pools[0].link(x.id, 0)
-	x.r.close()
+	x.r.Close()
 	w.tick()
 	x.run()
 	if l.state != linkDialing {
@@ -136,7 +136,7 @@ func TestModeAfterLoss(t *testing.T) {
 	}
 	c := &call{l: l}
 	x.r = x.server(c, l.server.Addr)
-	c.opened(x.r)
+	c.Opened(x.r)
 	x.r.arrive("+PONG\r\n")
 	x.run()
 	got(t, "greeting", x.r.take(), frames("PING"))

@@ -32,7 +32,7 @@ func TestRest(t *testing.T) {
 		"a client comes":         func(st *stage, _ *memClient) { st.client(0, 0) },
 		"a client asks us":       func(_ *stage, c *memClient) { c.say("PING") },
 		"a client asks a server": func(_ *stage, c *memClient) { c.say("GET", "k") },
-		"a client goes":          func(_ *stage, c *memClient) { c.close() },
+		"a client goes":          func(_ *stage, c *memClient) { c.Close() },
 		"somebody posts":         func(st *stage, _ *memClient) { st.e.postAll(func(*worker) {}); st.run() },
 	} {
 		st := newTestWorker(t, PoolOptions{})
@@ -81,7 +81,7 @@ func TestNoRest(t *testing.T) {
 				st.client(0, 0)
 			}
 		},
-		"a server that is gone": func(st *stage, _ *memClient) { st.e.workers[0].pools[0].link(0, 0).wire.close() },
+		"a server that is gone": func(st *stage, _ *memClient) { st.e.workers[0].pools[0].link(0, 0).wire.Close() },
 	} {
 		st := newTestWorker(t, PoolOptions{})
 		c := st.client(0, 0)

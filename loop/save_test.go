@@ -67,7 +67,7 @@ func TestSavingEnds(t *testing.T) {
 			c.arrive("*x\r\n")
 		}, "+0\r\n"},
 		"the client is gone": {func(c *memClient, _ []*memWire) {
-			c.close()
+			c.Close()
 		}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

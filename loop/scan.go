@@ -81,17 +81,17 @@ const scanEnd = "*2\r\n$1\r\n0\r\n*0\r\n"
 func (s *session) walk(cmd *codec.Command, r *codec.Request, group int, cursor uint64) {
 	t := target{s.pw.refTo(group), theMaster}
 	f := &s.w.frame
-	f.clear()
-	b := codec.AppendBulk(codec.AppendArray(f.room(), r.Len()), r.Arg(0))
+	f.Clear()
+	b := codec.AppendBulk(codec.AppendArray(f.Room(), r.Len()), r.Arg(0))
 	b = codec.AppendBulk(b, strconv.AppendUint(s.w.scratch[:0], cursor, 10))
-	f.grown(append(b, r.Raw(2, r.Len()-2)...))
+	f.Grown(append(b, r.Raw(2, r.Len()-2)...))
 	s.w.targets = append(s.w.targets[:0], t)
 	at := s.w.joinOf(cmd, 1)
 	j := &s.w.joins[at]
 	j.sum, j.counts = int64(len(s.pw.table.Groups)), append(j.counts, int64(group))
 	j.targets = append(j.targets, t)
-	s.sendParts(cmd, f.bytes(), entry{seq: s.expect(slot{join: at})})
-	f.rest()
+	s.sendParts(cmd, f.Bytes(), entry{seq: s.expect(slot{join: at})})
+	f.Rest()
 }
 
 // walked appends a server's reply with the cursor as the client is to see it.

@@ -151,9 +151,9 @@ func (pw *poolWorker) withScript(l *link, e *entry, frame []byte) []byte {
 	e.marks |= isMany
 	e.part = 1
 	f := &pw.w.frame
-	f.rest()
-	f.grown(append(appendLoad(f.room(), body), frame...))
-	return f.bytes()
+	f.Rest()
+	f.Grown(append(appendLoad(f.Room(), body), frame...))
+	return f.Bytes()
 }
 
 // withoutLoad returns the frame of a script without the SCRIPT LOAD that was put in front.

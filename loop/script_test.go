@@ -94,7 +94,7 @@ func TestScriptNotCompiled(t *testing.T) {
 			c.say("EVAL", body, "0")
 			switch {
 			case reply == "":
-				server.close()
+				server.Close()
 			case len(reply) > passOn:
 				server.arrive(reply[:passOn+10])
 				server.arrive(reply[passOn+10:])
@@ -172,7 +172,7 @@ func TestScriptHealsElsewhere(t *testing.T) {
 		t.Fatalf("got %q sent to the replica; want %q", got, both)
 	}
 	replica.arrive(loadReply(body))
-	replica.close()
+	replica.Close()
 	st.run()
 	if got := master.take(); got != both {
 		t.Fatalf("got %q sent to the master when the replica was lost; want %q", got, both)

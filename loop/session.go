@@ -2,6 +2,8 @@ package loop
 
 import (
 	"huntaway/codec"
+	"huntaway/loop/memory"
+	"huntaway/loop/netio"
 	"huntaway/perf"
 )
 
@@ -26,29 +28,29 @@ type session struct {
 	from  string // what host returns; "": not asked yet
 
 	// Owned by the worker.
-	wire       wire // nil once the connection is lost
-	window     ring[slot]
-	run        []byte       // what to write after out, aliasing the read buffer of a link
-	out        buffer       // what to write first
-	remainder  remainder    // what to write behind run
-	drains     bool         // which goes on in the next turn
-	parked     buffer       // replies that came early
-	parkedLive int          // bytes of it that are still to be said
-	early      []early      // large ones, which lie elsewhere
-	earlyLive  int          // bytes of those
-	tail       *tail        // bytes that came and cannot be used yet
-	unfinished piecework    // what is done with the first request of it; nil: nothing yet
-	surveyed   *survey      // of the request that is being admitted; nil: it was none
-	family     *family      // the links that speak its protocol and see its database
-	tx         *transaction // since MULTI or WATCH; nil otherwise
-	medley     *medley      // in modeMedley: the EXEC that it waits for
-	lease      *link        // the private link for its large replies while it stands apart
-	pin        *link        // the private link it holds, for a WATCH or while it is blocked
-	sub        *subscriber  // what it is subscribed to; nil for nothing
-	stops      stops        // why it takes no more requests
-	resp       uint8        // 2 or 3: the protocol that it chose with HELLO
-	mode       mode         // what is unusual about it
-	aside      bool         // the request being admitted must wait until it is alone
+	wire       netio.Conn // nil once the connection is lost
+	window     memory.Ring[slot]
+	run        []byte        // what to write after out, aliasing the read buffer of a link
+	out        memory.Buffer // what to write first
+	remainder  remainder     // what to write behind run
+	drains     bool          // which goes on in the next turn
+	parked     memory.Buffer // replies that came early
+	parkedLive int           // bytes of it that are still to be said
+	early      []early       // large ones, which lie elsewhere
+	earlyLive  int           // bytes of those
+	tail       *tail         // bytes that came and cannot be used yet
+	unfinished piecework     // what is done with the first request of it; nil: nothing yet
+	surveyed   *survey       // of the request that is being admitted; nil: it was none
+	family     *family       // the links that speak its protocol and see its database
+	tx         *transaction  // since MULTI or WATCH; nil otherwise
+	medley     *medley       // in modeMedley: the EXEC that it waits for
+	lease      *link         // the private link for its large replies while it stands apart
+	pin        *link         // the private link it holds, for a WATCH or while it is blocked
+	sub        *subscriber   // what it is subscribed to; nil for nothing
+	stops      stops         // why it takes no more requests
+	resp       uint8         // 2 or 3: the protocol that it chose with HELLO
+	mode       mode          // what is unusual about it
+	aside      bool          // the request being admitted must wait until it is alone
 	state      sessionState
 	ending     ending // why it ends, for counters
 	touched    bool   // is on worker.touched
@@ -178,15 +180,15 @@ func (s *session) stayStopped() {
 	switch {
 	case s.stops == 0 || s.wire == nil:
 		return
-	case s.stops == stopAlone && (s.tail == nil || s.tail.buf.len()-s.tail.used < mostAside):
-		s.wire.resume() // it reads on, so that a client that goes away while it is blocked is noticed
+	case s.stops == stopAlone && (s.tail == nil || s.tail.buf.Len()-s.tail.used < mostAside):
+		s.wire.Resume() // it reads on, so that a client that goes away while it is blocked is noticed
 		return
 	case s.stops == stopAlone && s.blocked() != nil, s.stops&^stopsBriefly == 0 && s.isJoining():
-		s.wire.await() // for the same reason
+		s.wire.Await() // for the same reason
 	default:
-		s.wire.pause()
+		s.wire.Pause()
 	}
-	if s.tail != nil && int64(s.tail.buf.len()-s.tail.used) > s.pw.opt.Limits.RequestBytes {
+	if s.tail != nil && int64(s.tail.buf.Len()-s.tail.used) > s.pw.opt.Limits.RequestBytes {
 		s.cutOff(endOutput)
 	}
 }
@@ -235,7 +237,7 @@ func (s *session) limits() *codec.Limits {
 // stop makes the session take no more requests for the reason given.
 func (s *session) stop(why stops) {
 	if s.stops&^stopsBriefly == 0 && why&stopsBriefly == 0 && s.wire != nil {
-		s.wire.pause()
+		s.wire.Pause()
 		s.pw.counters.Paused++
 	}
 	s.stops |= why
@@ -275,7 +277,7 @@ func (s *session) goOn() {
 	case s.parted:
 		s.lastWord(endPeer) // that was all it had sent
 	default:
-		s.wire.resume()
+		s.wire.Resume()
 		if s.w.draining {
 			s.depart()
 		}
@@ -283,7 +285,7 @@ func (s *session) goOn() {
 }
 
 // open takes the connection over from the acceptor.
-func (s *session) open(c wire) {
+func (s *session) open(c netio.Conn) {
 	s.wire = c
 	s.state = sessionOpen
 	s.since, s.active = s.w.now, s.w.now
@@ -291,7 +293,7 @@ func (s *session) open(c wire) {
 	s.width, s.narrowedAt = int32(s.allowed), s.w.now
 	s.resp, s.family = 2, s.pw.plain
 	s.family.users++
-	s.peer, s.here = c.addresses()
+	s.peer, s.here = c.Addresses()
 	s.estrange()
 	if s.pw.paused() {
 		s.mode |= modePaused
@@ -336,7 +338,7 @@ func (s *session) lastWord(why ending) {
 // hangUp closes at once.
 func (s *session) hangUp() {
 	if s.wire != nil {
-		s.wire.close()
+		s.wire.Close()
 	}
 }
 
@@ -346,9 +348,9 @@ func (s *session) hangUp() {
 func (s *session) lost(cause error, polite bool) {
 	old := s.wire
 	s.wire = nil
-	owed := s.owed() || old.backlog() > 0
+	owed := s.owed() || old.Backlog() > 0
 	if polite && s.state == sessionOpen && owed && s.blocked() == nil && !s.isJoining() {
-		if last := old.linger(); last != nil {
+		if last := old.Linger(); last != nil {
 			s.wire = last
 			s.parted = true
 			s.w.burden(s, 0)
@@ -364,7 +366,7 @@ func (s *session) lost(cause error, polite bool) {
 
 // owed reports whether replies are to come, or requests wait for their turn.
 func (s *session) owed() bool {
-	return s.window.len() > 0 || s.says() || s.tail != nil && s.stops != 0
+	return s.window.Len() > 0 || s.says() || s.tail != nil && s.stops != 0
 }
 
 // gone cleans up after the connection. Entries that name the session find nobody from now
@@ -382,10 +384,10 @@ func (s *session) gone(cause error) {
 	s.dropTail()
 	s.run = nil
 	s.dropRemainder()
-	s.out.release()
-	s.parked.release()
+	s.out.Release()
+	s.parked.Release()
 	s.dropEarly()
-	s.window = ring[slot]{}
+	s.window = memory.Ring[slot]{}
 	s.w.load.Add(-1)
 	s.pw.pool.clients.Add(-1)
 	s.pw.pool.engine.clients.Add(-1)

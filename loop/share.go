@@ -1,5 +1,7 @@
 package loop
 
+import "huntaway/loop/memory"
+
 // A message that several subscribers do not take at once is held once for all of them: each has
 // in its remainder where its own rest of it begins, and hands it to its wire piece by piece. So
 // subscribers that read slowly cost a message each little more than what their wires keep. A large
@@ -18,17 +20,17 @@ const (
 
 // A shared is bytes that wait for sessions of one worker. Owner: their remainders.
 type shared struct {
-	b    []byte  // not changed any more
-	of   *region // in which b lies, and of which it is a user; nil: it is on the heap
-	refs int64   // lots, and a walk, that point here
-	own  bool    // one session's, which may add to it
+	b     []byte         // not changed any more
+	where memory.Stretch // in which b lies; none: it is on the heap
+	refs  int64          // lots, and a walk, that point here
+	own   bool           // one session's, which may add to it
 }
 
 // drop takes one of the lots away.
 func (b *shared) drop() {
-	if b.refs--; b.refs == 0 && b.of != nil {
-		b.of.release()
-		b.of, b.b = nil, nil
+	if b.refs--; b.refs == 0 && b.where.Is() {
+		b.where.Release()
+		b.b = nil
 	}
 }
 
@@ -61,10 +63,10 @@ func (s *session) shares(m []byte) bool {
 		return false
 	case len(s.remainder.lots) > 0:
 		return true
-	case !s.isSlow && len(m)+len(s.run)+s.out.len() <= handOver:
+	case !s.isSlow && len(m)+len(s.run)+s.out.Len() <= handOver:
 		return false // the ordinary case
 	}
-	return len(m)+len(s.run)+s.out.len()+s.wire.backlog() > handOver
+	return len(m)+len(s.run)+s.out.Len()+s.wire.Backlog() > handOver
 }
 
 // addShared puts shared bytes, without the first so many, behind everything that the session has
@@ -92,24 +94,24 @@ func (s *session) addCopy(b []byte) {
 // over.
 func (s *session) drainRemainder() {
 	q := &s.remainder
-	if len(q.lots) == 0 || s.wire == nil || s.out.len()+len(s.run) > 0 {
+	if len(q.lots) == 0 || s.wire == nil || s.out.Len()+len(s.run) > 0 {
 		return
 	}
-	switch kept := s.wire.backlog(); {
+	switch kept := s.wire.Backlog(); {
 	case kept == 0:
 		q.stride = min(2*q.stride, lastStride)
 	case kept > q.stride/2:
 		q.stride = firstStride
 	}
 	done, given := 0, 0
-	for done < len(q.lots) && s.wire != nil && s.wire.backlog() < q.stride && given < mostGiven {
+	for done < len(q.lots) && s.wire != nil && s.wire.Backlog() < q.stride && given < mostGiven {
 		l := &q.lots[done]
 		piece := l.of.b[l.from:min(l.from+handOver, len(l.of.b))]
 		s.handed(len(piece))
 		given += len(piece)
 		l.from += len(piece)
 		q.bytes -= len(piece)
-		s.wire.write(piece)
+		s.wire.Write(piece)
 		if l.from == len(l.of.b) {
 			l.of.drop()
 			l.of = nil
@@ -127,7 +129,7 @@ func (s *session) drainRemainder() {
 	case len(q.lots) > 0:
 		s.lag()
 		s.drainSoon()
-	case s.wire.backlog() > 0:
+	case s.wire.Backlog() > 0:
 		s.lag() // for what is suspended until the wire has taken all: see regulate
 	}
 }
@@ -138,12 +140,12 @@ const mostGiven = 2 << 20
 // drainSoon has the remainder go on in later turns, as long as the wire takes more of it. When it
 // does not a tick looks again.
 func (s *session) drainSoon() {
-	if s.drains || s.wire.backlog() >= s.remainder.stride {
+	if s.drains || s.wire.Backlog() >= s.remainder.stride {
 		return
 	}
 	s.drains = true
 	s.w.addChore(func() (done bool) {
-		if s.lookAgain(); s.wire != nil && len(s.remainder.lots) > 0 && s.wire.backlog() < s.remainder.stride {
+		if s.lookAgain(); s.wire != nil && len(s.remainder.lots) > 0 && s.wire.Backlog() < s.remainder.stride {
 			return false
 		}
 		s.drains = false

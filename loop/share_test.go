@@ -32,7 +32,7 @@ func TestMessageIsHeldOnce(t *testing.T) {
 		st.turns()
 		var own int64
 		for i, c := range all {
-			own += c.s.out.holds() + c.s.parked.holds()
+			own += c.s.out.Holds() + c.s.parked.Holds()
 			if got := c.s.remainder.bytes; got != len(want) || c.closed {
 				t.Fatalf("RESP%d: client %d waits for %d bytes, closed %v; want %d", resp, i, got, c.closed, len(want))
 			}
@@ -46,7 +46,7 @@ func TestMessageIsHeldOnce(t *testing.T) {
 		}
 		for i, c := range all {
 			if i%2 == 0 {
-				c.close()
+				c.Close()
 			}
 		}
 		st.turns()

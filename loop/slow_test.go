@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"huntaway/codec"
+	"huntaway/loop/netio"
 	"huntaway/perf/invariant"
 )
 
@@ -39,7 +40,7 @@ func (g *giver) serve() (some bool) {
 		if l.state == linkDialing {
 			c := &call{l: l}
 			m := &memWire{owner: c, remote: l.server.Addr}
-			c.opened(m)
+			c.Opened(m)
 			g.wires[l] = m
 			m.take()
 			_, replies := greeting(&pw.opt.PoolOptions, l.dialect, false)
@@ -94,7 +95,7 @@ func given(key string) string {
 
 // give sends one piece of what is owed.
 func (g *giver) give(l *link, m *memWire) (some bool) {
-	n := min(len(g.owed[l]), readBuffer)
+	n := min(len(g.owed[l]), netio.ReadBuffer)
 	if n == 0 || m.paused {
 		return false
 	}
@@ -111,7 +112,7 @@ func (g *giver) play(c *memClient, each int) (got []byte) {
 		some := g.serve()
 		g.st.run()
 		w := g.st.e.workers[0]
-		g.most = max(g.most, len(c.said)+c.s.out.len()+c.s.parkedLive+len(c.s.run))
+		g.most = max(g.most, len(c.said)+c.s.out.Len()+c.s.parkedLive+len(c.s.run))
 		n := min(each, len(c.said))
 		got = append(got, c.said[:n]...)
 		c.said = append(c.said[:0], c.said[n:]...)
@@ -194,13 +195,13 @@ func TestLargeRepliesToSlowReaders(t *testing.T) {
 			}
 			keys, frames := asks(tc.size, invariant.Lighter(tc.n))
 			for len(frames) > 0 {
-				n := min(len(frames), readBuffer)
+				n := min(len(frames), netio.ReadBuffer)
 				c.arrive(string(frames[:n]))
 				frames = frames[n:]
 			}
 			g.most = 0
 			wantGiven(t, g.play(c, tc.each), keys)
-			if most := pauseOutput + allowedBytes + 2*tc.size + 2*readBuffer; g.most > most {
+			if most := pauseOutput + allowedBytes + 2*tc.size + 2*netio.ReadBuffer; g.most > most {
 				t.Errorf("got %d bytes waiting for the client; want at most %d", g.most, most)
 			}
 			if c.closed {

@@ -2,6 +2,7 @@ package loop
 
 import (
 	"huntaway/codec"
+	"huntaway/loop/memory"
 	"huntaway/shard"
 )
 
@@ -13,7 +14,7 @@ type splitter struct {
 	homes  []int32 // by part: its home, which is its group, or in a cluster its slot
 	groups []int32 // by part: its group; in a cluster -1 when nobody is known to own the slot
 	counts []int32 // by part: its keys
-	frames []intake
+	frames []memory.Intake
 	owners []uint16 // by key, in the order of the request: its part
 }
 
@@ -47,7 +48,7 @@ func (s *session) split(cmd *codec.Command, r *codec.Request) {
 	}
 	sp.begin(cmd, r)
 	for i, k := range keys {
-		sp.frames[sp.owners[i]].add(s.w, r.Raw(int(k), int(cmd.Step)), 0)
+		sp.frames[sp.owners[i]].Add(s.w.arena, r.Raw(int(k), int(cmd.Step)), 0)
 	}
 	s.spend(workPart * len(sp.groups))
 	e := s.scatter(cmd, sp)
@@ -93,11 +94,11 @@ func (sp *splitter) assign(pw *poolWorker, r *codec.Request, keys []int32) bool 
 // as cmd.Step says: 1, or 2 where its value follows it (MSET).
 func (sp *splitter) begin(cmd *codec.Command, r *codec.Request) {
 	for len(sp.frames) < len(sp.groups) {
-		sp.frames = append(sp.frames, intake{})
+		sp.frames = append(sp.frames, memory.Intake{})
 	}
 	for part, n := range sp.counts {
-		f := &sp.frames[part].slab
-		f.grown(codec.AppendBulk(codec.AppendArray(f.room(), 1+int(cmd.Step)*int(n)), r.Arg(0)))
+		f := &sp.frames[part]
+		f.Grown(codec.AppendBulk(codec.AppendArray(f.Room(), 1+int(cmd.Step)*int(n)), r.Arg(0)))
 	}
 }
 
@@ -106,7 +107,7 @@ func (sp *splitter) reset() {
 	for i, home := range sp.homes {
 		sp.partOf[home] = 0
 		if i < len(sp.frames) {
-			sp.frames[i].rest()
+			sp.frames[i].Rest()
 		}
 	}
 	sp.homes, sp.groups, sp.counts, sp.owners = sp.homes[:0], sp.groups[:0], sp.counts[:0], sp.owners[:0]
@@ -136,8 +137,8 @@ func (s *session) sendPart(cmd *codec.Command, sp *splitter, e entry, part int, 
 		e.marks &^= viaRead
 	}
 	if sp.groups[part] < 0 {
-		s.pw.unplaced(s, &e, sp.frames[part].bytes())
+		s.pw.unplaced(s, &e, sp.frames[part].Bytes())
 		return
 	}
-	s.pw.dispatch(s, &e, sp.frames[part].bytes())
+	s.pw.dispatch(s, &e, sp.frames[part].Bytes())
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"huntaway/codec"
+	"huntaway/loop/memory"
+	"huntaway/loop/netio"
 	"huntaway/shard"
 )
 
@@ -89,7 +91,7 @@ func (st *stage) run() {
 func (st *stage) echo() (some bool) {
 	for _, m := range st.links {
 		if said := m.echo.ripe(); said != "" && !m.closed {
-			m.owner.arrived([]byte(said))
+			m.owner.Arrived([]byte(said))
 			some = true
 		}
 	}
@@ -108,7 +110,7 @@ var stale = bytes.Repeat([]byte{0xDB}, 64<<10)
 
 // A memWire is a wire in memory. The fields may be read and set between events.
 type memWire struct {
-	owner   endpoint
+	owner   netio.Endpoint
 	said    []byte // written and not taken by the test
 	writes  int    // system calls it would have cost
 	kept    int    // what backlog says
@@ -120,63 +122,63 @@ type memWire struct {
 	aborted bool // by abort
 	remote  string
 	local   string
-	last    wire    // what linger returns; nil: nothing
-	echo    *echoer // answers canaries; nil: the test does
+	last    netio.Conn // what linger returns; nil: nothing
+	echo    *echoer    // answers canaries; nil: the test does
 }
 
-func (m *memWire) write(b []byte) {
+func (m *memWire) Write(b []byte) {
 	m.writes++
 	m.kept = cmp.Or(m.fills, m.kept)
 	m.said = append(m.said, m.echo.hide(b)...)
 }
 
-func (m *memWire) writev(a, b []byte) {
+func (m *memWire) Writev(a, b []byte) {
 	m.writes++
 	m.said = append(append(m.said, a...), b...)
 }
 
-func (m *memWire) backlog() int { return m.kept }
-func (m *memWire) untaken() int { return 0 }
-func (m *memWire) pause()       { m.paused, m.awaits = true, false }
-func (m *memWire) await()       { m.paused, m.awaits = true, true }
-func (m *memWire) resume()      { m.paused, m.awaits = false, false }
+func (m *memWire) Backlog() int { return m.kept }
+func (m *memWire) Untaken() int { return 0 }
+func (m *memWire) Pause()       { m.paused, m.awaits = true, false }
+func (m *memWire) Await()       { m.paused, m.awaits = true, true }
+func (m *memWire) Resume()      { m.paused, m.awaits = false, false }
 
-func (m *memWire) close() {
+func (m *memWire) Close() {
 	if !m.closed {
 		m.closed = true
-		m.owner.closed(nil, false)
+		m.owner.Closed(nil, false)
 	}
 }
 
-func (m *memWire) abort() {
+func (m *memWire) Abort() {
 	m.aborted = true
-	m.close()
+	m.Close()
 }
 
-func (m *memWire) writeStretch(b stretch) (left bool) {
-	m.write(b.bytes())
+func (m *memWire) WriteStretch(b memory.Stretch) (left bool) {
+	m.Write(b.Bytes())
 	return false
 }
 
-func (m *memWire) push() (left, took bool) { return false, false }
+func (m *memWire) Push() (left, took bool) { return false, false }
 
-func (m *memWire) waiting() int { return m.unread }
-func (m *memWire) shut() bool   { return false }
+func (m *memWire) Waiting() int { return m.unread }
+func (m *memWire) Shut() bool   { return false }
 
-func (m *memWire) linger() wire {
+func (m *memWire) Linger() netio.Conn {
 	if m.last == nil {
 		return nil
 	}
 	return m.last
 }
 
-func (m *memWire) addresses() (remote, local string) { return m.remote, m.local }
+func (m *memWire) Addresses() (remote, local string) { return m.remote, m.local }
 
 // arrive is one event with bytes from the other side. They are overwritten when it ends, as
 // the event loop's read buffer is.
 func (m *memWire) arrive(in string) {
 	b := m.echo.weave([]byte(in))
-	m.owner.arrived(b)
+	m.owner.Arrived(b)
 	for rest := b; len(rest) > 0; {
 		rest = rest[copy(rest, stale):]
 	}
@@ -205,7 +207,7 @@ func (st *stage) client(pool, worker int) *memClient {
 	s := &session{w: w, id: st.e.lastID.Add(1)}
 	a := &arrival{s, p}
 	m := &memWire{owner: a, local: "127.0.0.1:22121", remote: "127.0.0.1:" + decimal(50000+int(s.id))}
-	a.opened(m)
+	a.Opened(m)
 	return &memClient{m, st, s}
 }
 
@@ -248,7 +250,7 @@ func (st *stage) linkTo(pool, worker int, server int32) *memWire {
 	w.end()
 	c := &call{l: l}
 	m := st.server(c, l.server.Addr)
-	c.opened(m)
+	c.Opened(m)
 	_, replies := greeting(&pw.opt.PoolOptions, l.dialect, false)
 	for range replies {
 		m.arrive("+OK\r\n")
@@ -256,4 +258,10 @@ func (st *stage) linkTo(pool, worker int, server int32) *memWire {
 	st.run()
 	m.take()
 	return m
+}
+
+// regionsOf returns how many regions of a worker are in use.
+func regionsOf(w *worker) int {
+	n, _ := w.arena.InUse()
+	return n
 }

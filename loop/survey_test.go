@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"huntaway/codec"
+	"huntaway/loop/netio"
 	"huntaway/shard"
 )
 
@@ -59,7 +60,7 @@ func TestManyKeysAreSurveyed(t *testing.T) {
 				c.ask(frames(tc.ahead))
 			}
 			in := codec.AppendCommand(nil, tc.words...)
-			for piece := range slices.Chunk(in, readBuffer) {
+			for piece := range slices.Chunk(in, netio.ReadBuffer) {
 				c.arrive(string(piece))
 			}
 			pieces := 0

@@ -1,11 +1,14 @@
 package loop
 
-import "huntaway/codec"
+import (
+	"huntaway/codec"
+	"huntaway/loop/memory"
+)
 
 // A tail is what a session keeps of its input: the beginning of a request, or requests
 // that have to wait.
 type tail struct {
-	buf  intake
+	buf  memory.Intake
 	used int // bytes of buf that were taken
 	scan codec.Scanner
 	req  codec.Request
@@ -23,7 +26,7 @@ func (s *session) keep(rest []byte, scan codec.Scanner) {
 	if !scan.Idle() {
 		t.req, s.w.req = s.w.req, t.req
 	}
-	t.buf.add(s.w, rest, 0)
+	t.buf.Add(s.w.arena, rest, 0)
 	s.tail = t
 }
 
@@ -31,7 +34,7 @@ func (s *session) keep(rest []byte, scan codec.Scanner) {
 // reports whether the session is still there, which may have been closed for what that takes.
 func (s *session) keepMore(in []byte) (kept bool) {
 	t := s.tail
-	return s.extend(&t.buf, in, t.used+t.scan.Least(t.buf.bytes()[t.used:]))
+	return s.extend(&t.buf, in, t.used+t.scan.Least(t.buf.Bytes()[t.used:]))
 }
 
 // takeTail goes on with the kept bytes.
@@ -39,15 +42,15 @@ func (s *session) takeTail() {
 	t := s.tail
 	before := t.used
 	kept := t.req.Holds()
-	t.used += s.take(t.buf.bytes()[t.used:], &t.scan, &t.req)
+	t.used += s.take(t.buf.Bytes()[t.used:], &t.scan, &t.req)
 	switch {
 	case s.tail != t: // closed meanwhile
 		return
-	case t.used == t.buf.len():
+	case t.used == t.buf.Len():
 		s.dropTail()
 	case t.used > before:
 		t.born = s.w.now
-		if t.used >= keepRead && t.buf.cut(s.w, t.used) {
+		if t.used >= keepRead && t.buf.Cut(s.w.arena, t.used) {
 			t.used = 0
 		}
 	}
@@ -78,7 +81,7 @@ func (w *worker) newTail() *tail {
 
 // freeTail keeps a tail, without its bytes, for the next use.
 func (w *worker) freeTail(t *tail) {
-	t.buf.rest()
+	t.buf.Rest()
 	t.req.Trim()
 	if len(w.tails) < mostTails {
 		w.tails = append(w.tails, t)

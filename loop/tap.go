@@ -1,5 +1,7 @@
 package loop
 
+import "huntaway/loop/memory"
+
 // A tap gets every reply of a link, whole; nil stands for one that was too long to be kept. What
 // it gets is dead when it returns, unless it was put off. It reports whether it has taken the
 // reply: one that it has not is put off, with all that comes behind it, and the link is not read
@@ -26,7 +28,7 @@ func (l *link) utter(frame []byte) {
 	if l.state == linkReady {
 		l.press()
 	}
-	l.log.add(frame)
+	l.log.Add(frame)
 	l.count.Requests++
 	l.count.RequestBytes += uint64(len(frame))
 }
@@ -35,7 +37,7 @@ func (l *link) utter(frame []byte) {
 // again, and no entry of the FIFO stands for it.
 func (l *link) uttered() {
 	if l.base != l.sent {
-		l.base, l.written = l.sent, ring[stamp]{}
+		l.base, l.written = l.sent, memory.Ring[stamp]{}
 	}
 }
 
@@ -47,19 +49,19 @@ func (l *link) tapped(b []byte) {
 		l.putOff(reply, collected)
 		return
 	}
-	collected.release(l.w)
+	collected.Release(l.w.arena)
 }
 
 // complete returns a reply of which b is the last piece, and where it was collected if it was.
-func (l *link) complete(b []byte) (reply []byte, collected intake) {
+func (l *link) complete(b []byte) (reply []byte, collected memory.Intake) {
 	switch {
 	case l.flows:
 		l.flows = false
-		return nil, intake{}
-	case l.partial.len() == 0:
-		return b, intake{}
+		return nil, memory.Intake{}
+	case l.partial.Len() == 0:
+		return b, memory.Intake{}
 	}
-	l.partial.add(l.w, b, 0)
-	collected, l.partial = l.partial, intake{} // the link may be closed
-	return collected.bytes(), collected
+	l.partial.Add(l.w.arena, b, 0)
+	collected, l.partial = l.partial, memory.Intake{} // the link may be closed
+	return collected.Bytes(), collected
 }

@@ -44,14 +44,14 @@ func newTrip(t testing.TB, reply string, requests ...[]string) *trip {
 
 // run is one round: the requests arrive, the posted flush runs, the servers answer.
 func (p *trip) run() {
-	p.c.owner.arrived(p.in)
+	p.c.owner.Arrived(p.in)
 	p.st.run()
 	for i, s := range p.servers {
 		if len(p.replies[i]) > 0 {
-			s.owner.arrived(p.replies[i])
+			s.owner.Arrived(p.replies[i])
 		}
 		if song := songOf(s.said); song != nil {
-			s.owner.arrived(song)
+			s.owner.Arrived(song)
 		}
 		s.said = s.said[:0]
 	}
@@ -107,11 +107,11 @@ func TestTripReplies(t *testing.T) {
 	want := map[string]int{"GET": 9, "GET pipeline 16": 16 * 9, "GET pipeline 100": 100 * 9,
 		"SET 1 KiB": 5, "SET 16 KiB": 5, "MGET 20": 5 + 20*9}
 	for name, p := range trips(t) {
-		p.c.owner.arrived(p.in)
+		p.c.owner.Arrived(p.in)
 		p.st.run()
 		for i, s := range p.servers {
 			if len(p.replies[i]) > 0 {
-				s.owner.arrived(p.replies[i])
+				s.owner.Arrived(p.replies[i])
 			}
 		}
 		p.st.run()

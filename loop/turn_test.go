@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"huntaway/codec"
+	"huntaway/loop/netio"
 	"huntaway/perf/invariant"
 	"huntaway/shard"
 )
@@ -23,7 +24,7 @@ func (st *stage) step() {
 // packet is as many copies of a request as one read of a socket brings, or as most.
 func packet(most int, args ...string) (frames []byte, n int) {
 	one := codec.AppendCommand(nil, args...)
-	n = min(readBuffer/len(one), most)
+	n = min(netio.ReadBuffer/len(one), most)
 	return bytes.Repeat(one, n), n
 }
 
@@ -118,12 +119,12 @@ func TestFramesPerEventAreBounded(t *testing.T) {
 			st := newTestWorker(t, PoolOptions{})
 			attacker, victim := st.client(0, 0), st.client(0, 0)
 			attacker.arrive(tc.first)
-			attacker.arrive(strings.Repeat(tc.frame, readBuffer/len(tc.frame)))
-			left := readBuffer / len(tc.frame) * len(tc.frame)
+			attacker.arrive(strings.Repeat(tc.frame, netio.ReadBuffer/len(tc.frame)))
+			left := netio.ReadBuffer / len(tc.frame) * len(tc.frame)
 			for turn := 0; left > 0; turn++ {
 				was := left
 				if left = 0; attacker.s.tail != nil {
-					left = attacker.s.tail.buf.len() - attacker.s.tail.used
+					left = attacker.s.tail.buf.Len() - attacker.s.tail.used
 				}
 				most := mostWork/clientShare/tc.least + 1
 				if n := (was - left) / len(tc.frame); n > most {
@@ -193,8 +194,8 @@ func TestUnreadRepliesStopRequests(t *testing.T) {
 				c.kept = len(c.said)
 			}
 			list := 1 << 20 // that of so many clients
-			if most := pauseOutput + mostWork + 2*one + list; len(c.said)+c.s.out.len() > most {
-				t.Errorf("got %d bytes while nothing is read; want at most %d", len(c.said)+c.s.out.len(), most)
+			if most := pauseOutput + mostWork + 2*one + list; len(c.said)+c.s.out.Len() > most {
+				t.Errorf("got %d bytes while nothing is read; want at most %d", len(c.said)+c.s.out.Len(), most)
 			}
 			got := 0
 			for turn := 0; got < n && turn < 1000*n; turn++ {
@@ -231,7 +232,7 @@ func TestOneGatherAtATime(t *testing.T) {
 		if chores > len(st.e.workers) {
 			t.Fatalf("got %d chores for one client; want at most one per worker", chores)
 		}
-		if open := asker.s.window.len(); open > 1 {
+		if open := asker.s.window.Len(); open > 1 {
 			t.Fatalf("got %d lists in the making; want one", open)
 		}
 		st.step()
@@ -258,7 +259,7 @@ func TestGatherOfOneThatGoes(t *testing.T) {
 			for range steps {
 				st.step()
 			}
-			c.close()
+			c.Close()
 			st.run()
 			if args[1%len(args)] == "KILL" {
 				continue
@@ -279,7 +280,7 @@ func TestSpreadPartsAreWork(t *testing.T) {
 	}
 	st := newTestWorker(t, PoolOptions{Table: testTable(t, groups...)})
 	c := st.client(0, 0)
-	frames, _ := packet(readBuffer, "DBSIZE")
+	frames, _ := packet(netio.ReadBuffer, "DBSIZE")
 	c.arrive(string(frames))
 	if got, most := st.e.workers[0].pools[0].counters.Fragments, uint64(mostWork/workPart+200); got > most {
 		t.Errorf("one event made %d parts; want at most %d", got, most)

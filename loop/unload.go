@@ -31,7 +31,7 @@ func (w *worker) unload() {
 		links[i] = nil
 		left, took := false, false
 		if l.wire != nil {
-			left, took = l.wire.push()
+			left, took = l.wire.Push()
 		}
 		if left {
 			w.unloading = append(w.unloading, l)

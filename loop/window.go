@@ -3,6 +3,8 @@ package loop
 import (
 	"math"
 	"slices"
+
+	"huntaway/loop/memory"
 )
 
 // A slot is one request's place in its session's reply order.
@@ -34,7 +36,7 @@ const (
 // reply gives slot seq its whole reply. b aliases memory that lives until the end of this
 // event: what is next in order is written from there, what is early is copied.
 func (s *session) reply(seq uint32, b []byte) {
-	if seq != s.window.head {
+	if seq != s.window.First() {
 		s.park(seq, b)
 		return
 	}
@@ -46,23 +48,23 @@ func (s *session) reply(seq uint32, b []byte) {
 		b = s.heard(seq, b)
 	}
 	s.say(b)
-	s.window.pop()
+	s.window.Pop()
 	s.unpark()
 }
 
 // park keeps an early reply.
 func (s *session) park(seq uint32, b []byte) {
-	sl := s.window.at(seq)
+	sl := s.window.At(seq)
 	kept := b
 	if sl.mute {
 		kept = nil
 	}
-	if s.parked.len()+len(b) > math.MaxUint32 {
+	if s.parked.Len()+len(b) > math.MaxUint32 {
 		s.cutOff(endOutput)
 		return
 	}
 	s.keepEarly(seq, kept)
-	if s.parked.holds()+int64(s.earlyLive) > worthCharging {
+	if s.parked.Holds()+int64(s.earlyLive) > worthCharging {
 		s.w.burden(s, int64(len(kept)))
 	}
 	s.overLimit()
@@ -73,28 +75,28 @@ func (s *session) park(seq uint32, b []byte) {
 
 // keepEarly keeps the reply of a slot: where it lies, or a copy.
 func (s *session) keepEarly(seq uint32, b []byte) {
-	sl := s.window.at(seq)
-	sl.state, sl.at, sl.size = parked, uint32(s.parked.len()), uint32(len(b))
-	if where, is := s.w.stretchOf(b); is {
+	sl := s.window.At(seq)
+	sl.state, sl.at, sl.size = parked, uint32(s.parked.Len()), uint32(len(b))
+	if where, is := s.w.arena.StretchOf(b); is {
 		sl.apart = true
 		s.early = append(s.early, early{seq, where})
 		s.earlyLive += len(b)
 		return
 	}
-	s.parked.add(b)
+	s.parked.Add(b)
 	s.parkedLive += len(b)
 }
 
 // unpark says the replies that have become next in order.
 func (s *session) unpark() {
-	for s.window.len() > 0 {
-		sl := s.window.front()
+	for s.window.Len() > 0 {
+		sl := s.window.Front()
 		if sl.state != parked || sl.open {
 			break
 		}
-		s.say(s.parkedAt(s.window.head))
-		s.unparked(s.window.head)
-		s.window.pop()
+		s.say(s.parkedAt(s.window.First()))
+		s.unparked(s.window.First())
+		s.window.Pop()
 	}
 	s.w.touch(s)
 }
@@ -102,20 +104,20 @@ func (s *session) unpark() {
 // An early is a large reply that is parked: it stays where it was collected.
 type early struct {
 	seq   uint32 // its slot
-	where stretch
+	where memory.Stretch
 }
 
 // parkedAt returns the reply of a parked slot. An empty one, of a muted request, lies nowhere:
 // the buffer may have been let go of since, because nothing in it was still to be said.
 func (s *session) parkedAt(seq uint32) []byte {
-	sl := s.window.at(seq)
+	sl := s.window.At(seq)
 	switch {
 	case sl.size == 0:
 		return nil
 	case sl.apart:
-		return s.early[s.earlyOf(seq)].where.bytes()
+		return s.early[s.earlyOf(seq)].where.Bytes()
 	}
-	return s.parked.bytes()[sl.at : sl.at+sl.size]
+	return s.parked.Bytes()[sl.at : sl.at+sl.size]
 }
 
 // earlyOf returns where the large reply of a slot is in session.early.
@@ -125,13 +127,13 @@ func (s *session) earlyOf(seq uint32) int {
 
 // unparked forgets the reply of a parked slot, which has been said.
 func (s *session) unparked(seq uint32) {
-	sl := s.window.at(seq)
+	sl := s.window.At(seq)
 	if !sl.apart {
 		s.parkedLive -= int(sl.size)
 		return
 	}
 	at := s.earlyOf(seq)
-	s.early[at].where.of.release()
+	s.early[at].where.Release()
 	s.early = slices.Delete(s.early, at, at+1)
 	s.earlyLive -= int(sl.size)
 	sl.apart = false
@@ -139,8 +141,8 @@ func (s *session) unparked(seq uint32) {
 
 // dropEarly forgets the large replies that are parked: the session has gone.
 func (s *session) dropEarly() {
-	for _, e := range s.early {
-		e.where.of.release()
+	for i := range s.early {
+		s.early[i].where.Release()
 	}
 	s.early, s.earlyLive = nil, 0
 }
@@ -151,17 +153,17 @@ func (s *session) compact() {
 	const enough = 64 << 10
 	switch {
 	case s.parkedLive == 0:
-		s.parked.rest()
-	case s.parked.len() > enough && s.parkedLive < s.parked.len()/2:
-		var fresh buffer
-		for p := s.window.head; p != s.window.tail; p++ {
-			if sl := s.window.at(p); sl.state == parked && !sl.apart {
-				at := uint32(fresh.len())
-				fresh.add(s.parkedAt(p))
+		s.parked.Rest()
+	case s.parked.Len() > enough && s.parkedLive < s.parked.Len()/2:
+		var fresh memory.Buffer
+		for p := s.window.First(); p != s.window.Behind(); p++ {
+			if sl := s.window.At(p); sl.state == parked && !sl.apart {
+				at := uint32(fresh.Len())
+				fresh.Add(s.parkedAt(p))
 				sl.at = at
 			}
 		}
-		s.parked.release()
+		s.parked.Release()
 		s.parked = fresh
 	}
 }
@@ -176,8 +178,8 @@ func (s *session) say(b []byte) {
 // more, is referred to there. A run that continues the last one is only made longer, so that replies
 // which lie together in a link's read buffer leave without a copy.
 func (s *session) next(b []byte) {
-	if where, is := s.w.stretchOf(b); is {
-		s.addShared(&shared{b: where.bytes(), of: where.of}, 0)
+	if where, is := s.w.arena.StretchOf(b); is {
+		s.addShared(&shared{b: where.Bytes(), where: where}, 0)
 		return
 	}
 	switch {
@@ -188,7 +190,7 @@ func (s *session) next(b []byte) {
 	case follows(s.run, b):
 		s.run = s.run[:len(s.run)+len(b)]
 	default:
-		s.out.add(s.run)
+		s.out.Add(s.run)
 		s.run = b
 	}
 }
@@ -206,10 +208,10 @@ func (s *session) nextOwn(b []byte) {
 		return
 	}
 	if len(s.run) > 0 {
-		s.out.add(s.run)
+		s.out.Add(s.run)
 		s.run = nil
 	}
-	s.out.add(b)
+	s.out.Add(b)
 }
 
 // follows reports whether b lies directly behind run in the same array.

@@ -5,8 +5,10 @@ import (
 	"sync/atomic"
 
 	"huntaway/codec"
+	"huntaway/loop/memory"
 	"huntaway/perf"
 	"huntaway/perf/invariant"
+	"huntaway/perf/repeat"
 )
 
 // A worker is what one event loop owns. Every callback of the loop runs between begin and
@@ -74,28 +76,22 @@ type worker struct {
 	req        codec.Request
 	keys       []int32 // argument indexes of the keys of req
 	split      splitter
-	targets    []target // of the command that is being spread
-	frame      buffer   // a request that is being made
-	tails      []*tail  // to be used again
-	cursors    []int    // of weave: where each part's next element begins
-	orphans    []buffer // to be given back when the event ends
-	regions    []*region
-	ended      []*region // likewise, for nobody refers to them any more
-	spares     []*region // to be used again
-	spared     int       // of them
-	sparedAt   int64     // when one was last used again
-	unloading  []*link   // have a large request to give to their wire, see unloadMore
-	unloaded   []*link   // the other array of unloading, while it is walked
-	unloadDue  bool      // unload is going to run
-	unloadNext bool      // in the next turn
+	targets    []target      // of the command that is being spread
+	frame      memory.Buffer // a request that is being made
+	tails      []*tail       // to be used again
+	cursors    []int         // of weave: where each part's next element begins
+	arena      *memory.Arena
+	unloading  []*link // have a large request to give to their wire, see unloadMore
+	unloaded   []*link // the other array of unloading, while it is walked
+	unloadDue  bool    // unload is going to run
+	unloadNext bool    // in the next turn
 
 	// Counted. Written by the worker, read by the ticker and the acceptors.
-	beat    atomic.Int64 // perf.Now of the last tick
-	load    atomic.Int64 // sessions it has or will soon have
-	quiet   atomic.Bool  // nothing is pending: ticks may be rare
-	asleep  atomic.Bool  // as resting
-	busy    atomic.Bool  // requests are in flight, or clients are behind with their replies
-	outside atomic.Int64 // bytes of regions, when they were last counted
+	beat   atomic.Int64 // perf.Now of the last tick
+	load   atomic.Int64 // sessions it has or will soon have
+	quiet  atomic.Bool  // nothing is pending: ticks may be rare
+	asleep atomic.Bool  // as resting
+	busy   atomic.Bool  // requests are in flight, or clients are behind with their replies
 }
 
 // newWorker makes a worker whose tasks are posted through post.
@@ -104,7 +100,15 @@ func newWorker(e *Engine, id int, post func(func())) *worker {
 	w.flush = w.flushQueued
 	w.postFlush = func() { post(w.flush) }
 	w.beat.Store(perf.Now())
+	w.arena = memory.NewArena(&e.opt.mapping, w.sayOnHeap)
 	return w
+}
+
+// sayOnHeap tells that a large request is on the heap. cause may be nil.
+func (w *worker) sayOnHeap(why string, cause error, regions int) {
+	w.engine.often.Say(slog.LevelWarn, repeat.Subject{What: "large request on the heap", Whom: why},
+		"why", why, "cause", cause, "worker", w.id, "regions", regions,
+		"hint", "it is slow, and others wait: raise RLIMIT_AS or vm.max_map_count, or allow mmap and mremap")
 }
 
 // begin opens an event.
@@ -136,11 +140,7 @@ func (w *worker) end() {
 	if wrote {
 		w.turn = perf.Now() - w.now
 	}
-	for i := range w.orphans {
-		w.orphans[i].release()
-	}
-	w.orphans = w.orphans[:0]
-	w.unmapEnded()
+	w.arena.End()
 	w.arm()
 	w.depth--
 }

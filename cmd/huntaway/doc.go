@@ -67,7 +67,7 @@
 //	                              file
 //	loop/accept.go             1  dials one link                   after its connect timeout
 //	loop/engine.go             1  the ticker                       with Engine.Stop
-//	loop/region.go             1  gives memory back                at once
+//	loop/memory/region.go      1  gives memory back                at once
 //	perf/export/statsserver.go 1  answers one stats connection     after six seconds at most
 //
 // Who may touch what is said at each type. The proxy itself belongs to the goroutine that

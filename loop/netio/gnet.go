@@ -1,22 +1,25 @@
-package loop
+package netio
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"reflect"
-	"syscall"
+	"slices"
 	"unsafe"
 
 	"github.com/panjf2000/gnet/v2"
 	"github.com/panjf2000/gnet/v2/pkg/buffer/elastic"
-	"github.com/panjf2000/gnet/v2/pkg/logging"
 	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"github.com/panjf2000/gnet/v2/pkg/queue"
 	"golang.org/x/sys/unix"
+
+	"huntaway/loop/memory"
+	"huntaway/perf"
 )
 
 // This file is the only one that knows gnet. What gnet 2.10.0 demands is kept here:
@@ -31,11 +34,11 @@ import (
 //   - everything is consumed in OnTraffic, so gnet's own inbound buffer never exists;
 //   - the result of Enroll is never awaited on an event loop.
 
-// readBuffer is what one read of a socket takes at most, per event loop.
-const readBuffer = 64 << 10
+// ReadBuffer is what one read of a socket takes at most, per event loop.
+const ReadBuffer = 64 << 10
 
-// A reactor is gnet's side of an engine.
-type reactor struct {
+// A Reactor is gnet's side of an engine.
+type Reactor struct {
 	gnet.BuiltinEventEngine
 	client  *gnet.Client
 	loops   []gnet.EventLoop
@@ -52,27 +55,27 @@ type anchor struct {
 	turn func() // runs on the loop when a byte has come
 }
 
-// A socket is a wire over a gnet connection. Owner: the worker whose loop it is on.
+// A socket is a Conn over a gnet connection. Owner: the worker whose loop it is on.
 type socket struct {
 	conn      gnet.Conn // nil once closed
-	owner     endpoint
+	owner     Endpoint
 	epoll     int // the loop's epoll descriptor, -1 when reading cannot be suspended
 	paused    bool
-	pausedFor uint32  // what is waited for all the same
-	rest      stretch // what the kernel has not taken of a large write; it is a user of the region
+	pausedFor uint32         // what is waited for all the same
+	rest      memory.Stretch // what the kernel has not taken of a large write; it is a user of the region
 }
 
-// An endpoint is who a connection belongs to: a session or a link.
-type endpoint interface {
-	opened(wire)
-	arrived(in []byte)
-	closed(cause error, polite bool)
+// An Endpoint is who a connection belongs to: a session or a link.
+type Endpoint interface {
+	Opened(Conn)
+	Arrived(in []byte)
+	Closed(cause error, polite bool)
 }
 
-// newReactor starts n event loops.
-func newReactor(n int, log logging.Logger) (*reactor, error) {
-	r := &reactor{opened: make(chan gnet.Conn, 1)}
-	client, err := gnet.NewClient(r, gnet.WithNumEventLoop(n), gnet.WithReadBufferCap(readBuffer), gnet.WithLogger(log))
+// NewReactor starts n event loops.
+func NewReactor(n int, log *slog.Logger) (*Reactor, error) {
+	r := &Reactor{opened: make(chan gnet.Conn, 1)}
+	client, err := gnet.NewClient(r, gnet.WithNumEventLoop(n), gnet.WithReadBufferCap(ReadBuffer), gnet.WithLogger(gnetLog{log}))
 	if err != nil {
 		return nil, fmt.Errorf("making %d event loops: %w", n, err)
 	}
@@ -91,7 +94,7 @@ func newReactor(n int, log logging.Logger) (*reactor, error) {
 // addLoop enrols one end of a socket pair. gnet gives it to the loop with the fewest
 // connections, which is one that has no anchor yet; the connection is the only way to get
 // hold of the loop.
-func (r *reactor) addLoop() error {
+func (r *Reactor) addLoop() error {
 	ours, theirs, err := socketPair()
 	if err != nil {
 		return err
@@ -146,27 +149,30 @@ func epollOf(c gnet.Conn) (fd int) {
 	return fd
 }
 
-// goBlind forgets the epoll descriptors, so that reading cannot be suspended. Called before the
+// Suspends reports whether reading can be suspended on every loop.
+func (r *Reactor) Suspends() bool { return !slices.Contains(r.epolls, -1) }
+
+// GoBlind forgets the epoll descriptors, so that reading cannot be suspended. Called before the
 // first connection is enrolled.
-func (r *reactor) goBlind() {
+func (r *Reactor) GoBlind() {
 	for i := range r.epolls {
 		r.epolls[i] = -1
 	}
 }
 
-// post runs task on loop i, after the events that are waiting.
-func (r *reactor) post(i int, task func()) {
+// Post runs task on loop i, after the events that are waiting.
+func (r *Reactor) Post(i int, task func()) {
 	_ = r.loops[i].Execute(context.Background(), runnable(task)) // fails only when stopped
 }
 
-// poster returns a function that posts task on loop i, for tasks that are posted all the
+// Poster returns a function that posts task on loop i, for tasks that are posted all the
 // time: gnet's Execute makes a closure for each, which was all the garbage there is under
 // load (64 bytes per posted flush instead of 16, BenchmarkPost). It reads a private field
 // and believes it only if its type is right; otherwise it posts as everybody does.
-func (r *reactor) poster(i int, task func()) (post func()) {
+func (r *Reactor) Poster(i int, task func()) (post func()) {
 	poller := pollerOf(r.loops[i])
 	if poller == nil {
-		return func() { r.post(i, task) }
+		return func() { r.Post(i, task) }
 	}
 	run := func(any) error {
 		task()
@@ -175,10 +181,10 @@ func (r *reactor) poster(i int, task func()) (post func()) {
 	return func() { _ = poller.Trigger(queue.LowPriority, run, nil) } // fails only when stopped
 }
 
-// turns makes task what loop i does in a turn, and returns what asks for one: a byte to the
+// Turns makes task what loop i does in a turn, and returns what asks for one: a byte to the
 // loop's anchor, so that it comes in the next round of events, as one of them. One turn may be
 // asked for at a time.
-func (r *reactor) turns(i int, task func()) (ask func()) {
+func (r *Reactor) Turns(i int, task func()) (ask func()) {
 	r.anchors[i].turn = task
 	fd := int(r.peers[i].Fd())
 	return func() { _, _ = unix.Write(fd, []byte{0}) } // fails only when stopped
@@ -206,9 +212,9 @@ func (f runnable) Run(context.Context) error {
 	return nil
 }
 
-// enroll hands a connection to loop i for its owner. It returns when the loop has it; must
+// Enroll hands a connection to loop i for its owner. It returns when the loop has it; must
 // not be called on an event loop.
-func (r *reactor) enroll(i int, c net.Conn, owner endpoint) error {
+func (r *Reactor) Enroll(i int, c net.Conn, owner Endpoint) error {
 	s := &socket{owner: owner, epoll: r.epolls[i]}
 	result, err := r.loops[i].Enroll(gnet.NewContext(context.Background(), s), c)
 	if err != nil {
@@ -218,8 +224,8 @@ func (r *reactor) enroll(i int, c net.Conn, owner endpoint) error {
 	return (<-result).Err
 }
 
-// stop ends the loops and closes every connection.
-func (r *reactor) stop() error {
+// Stop ends the loops and closes every connection.
+func (r *Reactor) Stop() error {
 	err := r.client.Stop()
 	for _, f := range r.peers {
 		err = errors.Join(err, f.Close())
@@ -228,11 +234,11 @@ func (r *reactor) stop() error {
 }
 
 // OnOpen gives an enrolled connection to its owner.
-func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
+func (r *Reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 	switch x := c.Context().(type) {
 	case *socket:
 		x.conn = c
-		x.owner.opened(x)
+		x.owner.Opened(x)
 	case *anchor:
 		r.opened <- c
 	}
@@ -240,7 +246,7 @@ func (r *reactor) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
 }
 
 // OnTraffic gives what has arrived to the connection's owner, all of it.
-func (r *reactor) OnTraffic(c gnet.Conn) gnet.Action {
+func (r *Reactor) OnTraffic(c gnet.Conn) gnet.Action {
 	s, ok := c.Context().(*socket)
 	if !ok {
 		_, _ = c.Discard(-1)
@@ -248,7 +254,7 @@ func (r *reactor) OnTraffic(c gnet.Conn) gnet.Action {
 		return gnet.None
 	}
 	in, _ := c.Peek(-1)
-	s.owner.arrived(in)
+	s.owner.Arrived(in)
 	if s.conn != nil {
 		_, _ = c.Discard(-1)
 	}
@@ -256,7 +262,7 @@ func (r *reactor) OnTraffic(c gnet.Conn) gnet.Action {
 }
 
 // OnClose tells the owner. The descriptor is still ours until it returns, and never after.
-func (r *reactor) OnClose(c gnet.Conn, cause error) gnet.Action {
+func (r *Reactor) OnClose(c gnet.Conn, cause error) gnet.Action {
 	s, ok := c.Context().(*socket)
 	if !ok || s.conn == nil {
 		return gnet.None
@@ -265,20 +271,20 @@ func (r *reactor) OnClose(c gnet.Conn, cause error) gnet.Action {
 	if polite {
 		cause = nil
 	}
-	s.owner.closed(cause, polite)
+	s.owner.Closed(cause, polite)
 	s.conn = nil
 	s.dropRest()
 	return gnet.None
 }
 
-// write implements wire. gnet gets what the socket does not take at once, and meets the
+// Write implements Conn. gnet gets what the socket does not take at once, and meets the
 // error, if there is one, again.
-func (s *socket) write(b []byte) {
+func (s *socket) Write(b []byte) {
 	if s.conn == nil || len(b) == 0 {
 		return
 	}
-	if s.rest.of != nil { // it is not to be overtaken
-		_, _ = s.conn.Write(s.rest.bytes())
+	if s.rest.Is() { // it is not to be overtaken
+		_, _ = s.conn.Write(s.rest.Bytes())
 		s.dropRest()
 		if s.conn == nil {
 			return
@@ -293,36 +299,35 @@ func (s *socket) write(b []byte) {
 	}
 }
 
-// mostPushed is how much the kernel is offered of a large write in an event.
-const mostPushed = 512 << 10
+// MostPushed is how much the kernel is offered of a large write in an event.
+const MostPushed = 512 << 10
 
-// writeStretch implements wire.
-func (s *socket) writeStretch(b stretch) (left bool) {
+// WriteStretch implements Conn.
+func (s *socket) WriteStretch(b memory.Stretch) (left bool) {
 	if s.conn == nil {
 		return false
 	}
-	if s.rest.of != nil {
-		s.write(b.bytes())
+	if s.rest.Is() {
+		s.Write(b.Bytes())
 		return false
 	}
-	b.of.retain()
-	s.rest = b
-	left, _ = s.push()
+	s.rest = b.Part(0)
+	left, _ = s.Push()
 	return left
 }
 
-// push implements wire.
-func (s *socket) push() (left, took bool) {
-	if s.conn == nil || s.rest.of == nil {
+// Push implements Conn.
+func (s *socket) Push() (left, took bool) {
+	if s.conn == nil || !s.rest.Is() {
 		return false, false
 	}
 	if s.conn.OutboundBuffered() > 0 {
 		return true, false
 	}
-	b := s.rest.bytes()
-	b = b[:min(len(b), mostPushed)]
+	b := s.rest.Bytes()
+	b = b[:min(len(b), MostPushed)]
 	n := send(s.conn.Fd(), b)
-	if s.rest.from += n; s.rest.len() > 0 {
+	if s.rest.Skip(n); s.rest.Len() > 0 {
 		return true, n == len(b)
 	}
 	s.dropRest()
@@ -331,10 +336,7 @@ func (s *socket) push() (left, took bool) {
 
 // dropRest forgets what a large write has left.
 func (s *socket) dropRest() {
-	if of := s.rest.of; of != nil {
-		s.rest = stretch{}
-		of.release()
-	}
+	s.rest.Release()
 }
 
 // stayPaused suspends reading anew, which gnet resumes for what a write has left behind.
@@ -357,24 +359,24 @@ func send(fd int, b []byte) int {
 	return int(n)
 }
 
-// writev implements wire.
-func (s *socket) writev(a, b []byte) {
+// Writev implements Conn.
+func (s *socket) Writev(a, b []byte) {
 	if s.conn != nil {
 		_, _ = s.conn.Writev([][]byte{a, b})
 		s.stayPaused()
 	}
 }
 
-// backlog implements wire.
-func (s *socket) backlog() int {
+// Backlog implements Conn.
+func (s *socket) Backlog() int {
 	if s.conn == nil {
 		return 0
 	}
-	return s.conn.OutboundBuffered() + s.rest.len()
+	return s.conn.OutboundBuffered() + s.rest.Len()
 }
 
-// untaken implements wire.
-func (s *socket) untaken() int { return s.queued(unix.TIOCOUTQ) }
+// Untaken implements Conn.
+func (s *socket) Untaken() int { return s.queued(unix.TIOCOUTQ) }
 
 // queued returns the length of one of the kernel's queues.
 func (s *socket) queued(which uint) int {
@@ -393,15 +395,15 @@ func queued(fd int, which uint) int {
 	return n
 }
 
-// pause implements wire. gnet turns reading on again when a backlog has drained; then one
+// Pause implements Conn. gnet turns reading on again when a backlog has drained; then one
 // more event comes, and arrived pauses anew.
-func (s *socket) pause() { s.interest(0) }
+func (s *socket) Pause() { s.interest(0) }
 
-// await implements wire: for an end without bytes gnet closes, and says that it was polite.
-func (s *socket) await() { s.interest(unix.EPOLLRDHUP) }
+// Await implements Conn: for an end without bytes gnet closes, and says that it was polite.
+func (s *socket) Await() { s.interest(unix.EPOLLRDHUP) }
 
-// resume implements wire.
-func (s *socket) resume() {
+// Resume implements Conn.
+func (s *socket) Resume() {
 	if s.paused {
 		s.interest(unix.EPOLLIN | unix.EPOLLPRI)
 	}
@@ -420,39 +422,39 @@ func (s *socket) interest(read uint32) {
 	_ = unix.EpollCtl(s.epoll, unix.EPOLL_CTL_MOD, s.conn.Fd(), &ev) // fails only when closed
 }
 
-// close implements wire.
-func (s *socket) close() {
+// Close implements Conn.
+func (s *socket) Close() {
 	if s.conn != nil {
 		_ = s.conn.EventLoop().Close(s.conn)
 	}
 }
 
-// abort implements wire. gnet writes what it has left before it closes: it must not get
+// Abort implements Conn. gnet writes what it has left before it closes: it must not get
 // through.
-func (s *socket) abort() {
+func (s *socket) Abort() {
 	if s.conn == nil {
 		return
 	}
-	if s.backlog() > 0 {
+	if s.Backlog() > 0 {
 		_ = unix.Shutdown(s.conn.Fd(), unix.SHUT_WR)
 	}
 	_ = s.conn.SetLinger(0) // a unix socket has none, and nothing on its way
-	s.close()
+	s.Close()
 }
 
-// waiting implements wire.
-func (s *socket) waiting() int { return s.queued(unix.TIOCINQ) }
+// Waiting implements Conn.
+func (s *socket) Waiting() int { return s.queued(unix.TIOCINQ) }
 
-// shut implements wire.
-func (s *socket) shut() bool {
-	return s.conn != nil && s.backlog() == 0 && unix.Shutdown(s.conn.Fd(), unix.SHUT_WR) == nil
+// Shut implements Conn.
+func (s *socket) Shut() bool {
+	return s.conn != nil && s.Backlog() == 0 && unix.Shutdown(s.conn.Fd(), unix.SHUT_WR) == nil
 }
 
-// linger implements wire: a duplicate of the descriptor keeps the connection open after
+// Linger implements Conn: a duplicate of the descriptor keeps the connection open after
 // gnet has closed its own. What was not written yet goes along: gnet would offer it to the
 // kernel once more and cut it off in the middle.
-func (s *socket) linger() wire {
-	if s.conn == nil || s.rest.of != nil { // a rest is a link's
+func (s *socket) Linger() Conn {
+	if s.conn == nil || s.rest.Is() { // a rest is a link's
 		return nil
 	}
 	kept := unwritten(s.conn)
@@ -463,7 +465,7 @@ func (s *socket) linger() wire {
 	if err != nil {
 		return nil
 	}
-	last := newFarewell(fd, s.owner)
+	last := NewFarewell(fd, s.owner, perf.Now)
 	for kept != nil && !kept.IsEmpty() {
 		pieces, _ := kept.Peek(-1)
 		n := 0
@@ -490,8 +492,8 @@ func unwritten(c gnet.Conn) *elastic.Buffer {
 	return (*elastic.Buffer)(field.Addr().UnsafePointer())
 }
 
-// addresses implements wire.
-func (s *socket) addresses() (remote, local string) {
+// Addresses implements Conn.
+func (s *socket) Addresses() (remote, local string) {
 	return addressText(s.conn.RemoteAddr()), addressText(s.conn.LocalAddr())
 }
 
@@ -501,17 +503,4 @@ func addressText(a net.Addr) string {
 		return ""
 	}
 	return a.String()
-}
-
-// keepAlive turns TCP keepalive on or off.
-func keepAlive(c syscall.Conn, on int) error {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	err = raw.Control(func(fd uintptr) {
-		failed = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_KEEPALIVE, on)
-	})
-	return errors.Join(err, failed)
 }

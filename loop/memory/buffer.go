@@ -1,4 +1,4 @@
-package loop
+package memory
 
 import "github.com/valyala/bytebufferpool"
 
@@ -9,12 +9,12 @@ var slabs bytebufferpool.Pool
 // request or reply, and belongs to the garbage collector: a pool would keep it for long.
 const mostPooled = 1 << 20
 
-// A buffer is a slab while it holds something and nothing while it is empty, so that an
+// A Buffer is a slab while it holds something and nothing while it is empty, so that an
 // idle connection costs no memory. Owner: whoever holds it.
-type buffer struct{ slab *bytebufferpool.ByteBuffer }
+type Buffer struct{ slab *bytebufferpool.ByteBuffer }
 
-// add copies p to the end.
-func (b *buffer) add(p []byte) {
+// Add copies p to the end.
+func (b *Buffer) Add(p []byte) {
 	if b.slab == nil {
 		b.slab = slabs.Get()
 	}
@@ -26,8 +26,8 @@ func (b *buffer) add(p []byte) {
 
 // grow makes room for n bytes at least. It doubles, where append would add a quarter: what is
 // filled by the read would be copied five times over, and leave as much garbage behind.
-func (b *buffer) grow(n int) {
-	if n <= keepSlab {
+func (b *Buffer) grow(n int) {
+	if n <= KeepSlab {
 		return // append knows better
 	}
 	bigger := make([]byte, len(b.slab.B), max(n, 2*cap(b.slab.B)))
@@ -37,8 +37,8 @@ func (b *buffer) grow(n int) {
 
 // growth returns how many bytes more of memory the buffer will be when n bytes are added, at
 // most: 0 where they fit in.
-func (b *buffer) growth(n int) int64 {
-	have, need := b.holds(), int64(b.len()+n)
+func (b *Buffer) growth(n int) int64 {
+	have, need := b.Holds(), int64(b.Len()+n)
 	if need <= have {
 		return 0
 	}
@@ -47,8 +47,8 @@ func (b *buffer) growth(n int) int64 {
 
 // reserve makes room for n bytes in all, of which it expects to get so many, unless that is
 // more than twice what is there already: nobody gets memory by announcing something.
-func (b *buffer) reserve(n int) {
-	if b.slab == nil || n <= cap(b.slab.B) || n > 2*cap(b.slab.B) || n <= keepSlab {
+func (b *Buffer) reserve(n int) {
+	if b.slab == nil || n <= cap(b.slab.B) || n > 2*cap(b.slab.B) || n <= KeepSlab {
 		return
 	}
 	bigger := make([]byte, len(b.slab.B), n)
@@ -56,75 +56,75 @@ func (b *buffer) reserve(n int) {
 	b.slab.B = bigger
 }
 
-// bytes returns the content; it is dead after the next add or release.
-func (b *buffer) bytes() []byte {
+// Bytes returns the content; it is dead after the next add or release.
+func (b *Buffer) Bytes() []byte {
 	if b.slab == nil {
 		return nil
 	}
 	return b.slab.B
 }
 
-// len returns how many bytes are in it.
-func (b *buffer) len() int {
+// Len returns how many bytes are in it.
+func (b *Buffer) Len() int {
 	if b.slab == nil {
 		return 0
 	}
 	return len(b.slab.B)
 }
 
-// holds returns how many bytes of memory it is.
-func (b *buffer) holds() int64 {
+// Holds returns how many bytes of memory it is.
+func (b *Buffer) Holds() int64 {
 	if b.slab == nil {
 		return 0
 	}
 	return int64(cap(b.slab.B))
 }
 
-// grown takes dst, which append made out of bytes(), as the new content.
-func (b *buffer) grown(dst []byte) {
+// Grown takes dst, which append made out of bytes(), as the new content.
+func (b *Buffer) Grown(dst []byte) {
 	b.slab.B = dst
 }
 
-// room returns the content to append to.
-func (b *buffer) room() []byte {
+// Room returns the content to append to.
+func (b *Buffer) Room() []byte {
 	if b.slab == nil {
 		b.slab = slabs.Get()
 	}
 	return b.slab.B
 }
 
-// clear empties it and keeps the slab for the next use, unless it is one for the garbage
+// Clear empties it and keeps the slab for the next use, unless it is one for the garbage
 // collector.
-func (b *buffer) clear() {
+func (b *Buffer) Clear() {
 	switch {
 	case b.slab == nil:
-	case cap(b.slab.B) > keepBusy:
+	case cap(b.slab.B) > KeepBusy:
 		b.slab = nil
 	default:
 		b.slab.B = b.slab.B[:0]
 	}
 }
 
-// keepSlab is the size up to which a slab is worth keeping where it is needed again soon.
+// KeepSlab is the size up to which a slab is worth keeping where it is needed again soon.
 // Going through the pool for every event costs more (54 µs instead of 32 for 100 GETs,
 // BenchmarkTrip): it forgets what is larger than usual, so mixed traffic would allocate.
-const keepSlab = 16 << 10
+const KeepSlab = 16 << 10
 
-// keepBusy is likewise for what is cleared all the time under load, and given back when it is
+// KeepBusy is likewise for what is cleared all the time under load, and given back when it is
 // quiet: the log of a link.
-const keepBusy = 4 << 20
+const KeepBusy = 4 << 20
 
-// rest empties it; a small slab stays for the next use, a large one goes back.
-func (b *buffer) rest() {
-	if b.slab != nil && cap(b.slab.B) > keepSlab {
-		b.release()
+// Rest empties it; a small slab stays for the next use, a large one goes back.
+func (b *Buffer) Rest() {
+	if b.slab != nil && cap(b.slab.B) > KeepSlab {
+		b.Release()
 		return
 	}
-	b.clear()
+	b.Clear()
 }
 
-// release empties it and gives the slab back.
-func (b *buffer) release() {
+// Release empties it and gives the slab back.
+func (b *Buffer) Release() {
 	if b.slab == nil {
 		return
 	}
@@ -134,8 +134,8 @@ func (b *buffer) release() {
 	b.slab = nil
 }
 
-// cut drops the first n bytes by moving the rest to the front.
-func (b *buffer) cut(n int) {
+// Cut drops the first n bytes by moving the rest to the front.
+func (b *Buffer) Cut(n int) {
 	rest := copy(b.slab.B, b.slab.B[n:])
 	b.slab.B = b.slab.B[:rest]
 }

@@ -1,4 +1,4 @@
-package loop
+package netio
 
 import (
 	"bytes"
@@ -13,14 +13,14 @@ import (
 // BenchmarkPost posts a task to an event loop and waits for it, as every flush of a busy
 // link does (without the wait).
 func BenchmarkPost(b *testing.B) {
-	r, err := newReactor(1, gnetLog{slog.New(slog.DiscardHandler)})
+	r, err := NewReactor(1, slog.New(slog.DiscardHandler))
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = r.stop() })
+	b.Cleanup(func() { _ = r.Stop() })
 	ran := make(chan struct{})
 	task := func() { ran <- struct{}{} }
-	for name, post := range map[string]func(){"poster": r.poster(0, task), "execute": func() { r.post(0, task) }} {
+	for name, post := range map[string]func(){"poster": r.Poster(0, task), "execute": func() { r.Post(0, task) }} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
@@ -34,16 +34,16 @@ func BenchmarkPost(b *testing.B) {
 // TestPollerOf fails when gnet keeps its poller elsewhere: posting works on, but makes
 // garbage again.
 func TestPollerOf(t *testing.T) {
-	r, err := newReactor(1, gnetLog{slog.New(slog.DiscardHandler)})
+	r, err := NewReactor(1, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.stop() })
+	t.Cleanup(func() { _ = r.Stop() })
 	if pollerOf(r.loops[0]) == nil {
 		t.Fatal("got no poller in gnet's event loop; want one in its field poller")
 	}
 	ran := make(chan struct{})
-	r.poster(0, func() { close(ran) })()
+	r.Poster(0, func() { close(ran) })()
 	<-ran
 }
 
@@ -75,23 +75,23 @@ func TestSend(t *testing.T) {
 // has closed its half.
 type talker struct {
 	said  []byte
-	wire  wire
-	ended chan wire // what is left to speak on, nil for nothing
+	wire  Conn
+	ended chan Conn // what is left to speak on, nil for nothing
 }
 
-func (e *talker) opened(w wire) {
+func (e *talker) Opened(w Conn) {
 	e.wire = w
 	for b := e.said; len(b) > 0; b = b[min(len(b), 48<<10):] {
-		w.write(b[:min(len(b), 48<<10)])
+		w.Write(b[:min(len(b), 48<<10)])
 	}
 }
 
-func (e *talker) arrived([]byte) {}
+func (e *talker) Arrived([]byte) {}
 
-func (e *talker) closed(_ error, polite bool) {
-	var last wire
+func (e *talker) Closed(_ error, polite bool) {
+	var last Conn
 	if polite && e.wire != nil {
-		last = e.wire.linger()
+		last = e.wire.Linger()
 	}
 	e.wire = nil
 	e.ended <- last
@@ -100,11 +100,11 @@ func (e *talker) closed(_ error, polite bool) {
 // TestLingerKeepsWhatWaits: what gnet keeps to be written when the peer closes its half is said
 // on the wire that lingers, in order and before what comes after.
 func TestLingerKeepsWhatWaits(t *testing.T) {
-	r, err := newReactor(1, gnetLog{slog.New(slog.DiscardHandler)})
+	r, err := NewReactor(1, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = r.stop() })
+	t.Cleanup(func() { _ = r.Stop() })
 	theirs, ours, err := socketPair()
 	if err != nil {
 		t.Fatal(err)
@@ -114,8 +114,8 @@ func TestLingerKeepsWhatWaits(t *testing.T) {
 	for i := range said {
 		said[i] = byte(i>>8 ^ i)
 	}
-	e := &talker{said: said, ended: make(chan wire, 1)}
-	if err := r.enroll(0, ours, e); err != nil {
+	e := &talker{said: said, ended: make(chan Conn, 1)}
+	if err := r.Enroll(0, ours, e); err != nil {
 		t.Fatal(err)
 	}
 	if err := unix.Shutdown(int(theirs.Fd()), unix.SHUT_WR); err != nil {
@@ -125,21 +125,21 @@ func TestLingerKeepsWhatWaits(t *testing.T) {
 	if last == nil {
 		t.Fatal("nothing lingers; want a wire with what was not written")
 	}
-	if last.backlog() == 0 {
+	if last.Backlog() == 0 {
 		t.Fatal("nothing is left to be written of 4 MiB; the test has nothing to see")
 	}
-	last.write([]byte("end"))
+	last.Write([]byte("end"))
 	got := make(chan []byte)
 	go func() {
 		b, _ := io.ReadAll(theirs)
 		got <- b
 	}()
-	for until := time.Now().Add(10 * time.Second); last.backlog() > 0; {
+	for until := time.Now().Add(10 * time.Second); last.Backlog() > 0; {
 		if time.Now().After(until) {
-			t.Fatalf("%d bytes are left after 10 s; want all taken", last.backlog())
+			t.Fatalf("%d bytes are left after 10 s; want all taken", last.Backlog())
 		}
 	}
-	last.close()
+	last.Close()
 	if b := <-got; !bytes.Equal(b, append(said, "end"...)) {
 		t.Errorf("got %d bytes, or others; want the %d that were said", len(b), len(said)+3)
 	}

@@ -1,7 +1,0 @@
-//go:build invariants
-
-package loop
-
-// leastRegion is small where invariants are checked: a region that has ended is not there any more,
-// so that whoever still looks into it is found, and in every test that cuts a request in two.
-const leastRegion = 8 << 10
