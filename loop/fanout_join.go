@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"huntaway/codec"
+	"huntaway/loop/scripts"
 )
 
 // merge makes the reply of a command whose parts have all been answered without an error.
@@ -77,7 +78,7 @@ func (j *join) concat(dst []byte) (reply []byte, fits bool) {
 
 // and returns, per element, whether every part said 1 or the script is known here: it is
 // loaded then where it is used.
-func (j *join) and(dst []byte, known *scripts) (reply []byte, fits bool) {
+func (j *join) and(dst []byte, known *scripts.Store) (reply []byte, fits bool) {
 	_, n, _, ok := codec.Header(j.parts[0].bytes())
 	if !ok || n != len(j.names) {
 		return dst, false
@@ -93,7 +94,7 @@ func (j *join) and(dst []byte, known *scripts) (reply []byte, fits bool) {
 	}
 	dst = codec.AppendArray(dst, n)
 	for i, name := range j.names {
-		if known.body(name) != "" {
+		if known.Body(name) != "" {
 			j.counts[i] = 1
 		}
 		dst = codec.AppendInt(dst, j.counts[i])

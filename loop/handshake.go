@@ -210,7 +210,7 @@ func (pw *poolWorker) turnAway(e *entry, words []byte) {
 	pw.landed(e)
 	pw.commands[e.cmd].Errors++
 	if e.marks.has(isScript) {
-		pw.pool.scripts.forgetUnsure() // it may be one of those
+		pw.pool.scripts.ForgetUnsure() // it may be one of those
 	}
 	if e.cmd == execID {
 		words = codec.AppendError(nil, textAbortedFor+string(words[1:len(words)-len(codec.CRLF)]))

@@ -107,7 +107,7 @@ func (l *link) claim(e *entry, b []byte) (word string) {
 // isSilent reports whether the script that an EVALSHA names is known and makes no errors.
 func (pw *poolWorker) isSilent(frame []byte) bool {
 	d, ok := evalDigest(frame)
-	body := pw.pool.scripts.body(d)
+	body := pw.pool.scripts.Body(d)
 	return ok && body != "" && !strings.Contains(body, "err")
 }
 
@@ -118,7 +118,7 @@ func (pw *poolWorker) questionFor(word string, e *entry, frame []byte) []byte {
 		return frameRole
 	case "NOSCRIPT":
 		d, ok := evalDigest(frame)
-		if !ok || pw.pool.scripts.body(d) == "" {
+		if !ok || pw.pool.scripts.Body(d) == "" {
 			return nil
 		}
 		return codec.AppendCommand(nil, "SCRIPT", "EXISTS", hex.EncodeToString(d[:]))

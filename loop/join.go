@@ -5,6 +5,7 @@ import (
 
 	"huntaway/codec"
 	"huntaway/loop/memory"
+	"huntaway/loop/scripts"
 )
 
 // A join waits for the replies to the parts of one command and makes one of them.
@@ -20,12 +21,12 @@ type join struct {
 	sum    int64
 	ok     bool // AnyOK: one said so
 	// Of commands that do not follow keys, see spread.
-	targets []target      // by part: where it went
-	counts  []int64       // by part, Draw: its keys. By element, And: whether all said 1
-	names   []digest      // by element, And: the scripts that were asked for
-	ran     bool          // some part was executed, or may have been
-	writes  bool          // the command changes data
-	bad     memory.Buffer // the first error reply; it becomes the whole command's
+	targets []target         // by part: where it went
+	counts  []int64          // by part, Draw: its keys. By element, And: whether all said 1
+	names   []scripts.Digest // by element, And: the scripts that were asked for
+	ran     bool             // some part was executed, or may have been
+	writes  bool             // the command changes data
+	bad     memory.Buffer    // the first error reply; it becomes the whole command's
 }
 
 // newJoin returns the index of a join for the parts in sp.

@@ -6,6 +6,7 @@ import (
 	"huntaway/codec"
 	"huntaway/loop/memory"
 	"huntaway/loop/netio"
+	"huntaway/loop/scripts"
 	"huntaway/perf"
 	"huntaway/shard"
 )
@@ -88,10 +89,10 @@ type link struct {
 	leadsAll  int                // of the oldest entry, where it has mostLeads or more; 0: not counted yet
 	lead      int                // replies of the oldest entry that were swallowed, where it has several
 	canary    canary
-	leadCode  refusalCode // what the last error among them says; 0: nothing about the server
-	leadText  string      // the first error among them; "": there was none
-	loaded    *loaded     // the scripts that it has loaded; nil: none
-	charged   int64       // bytes that it held for nobody when that was last counted
+	leadCode  refusalCode     // what the last error among them says; 0: nothing about the server
+	leadText  string          // the first error among them; "": there was none
+	loaded    *scripts.Loaded // the scripts that it has loaded; nil: none
+	charged   int64           // bytes that it held for nobody when that was last counted
 
 	// Of private links.
 	lendable bool // was made to be lent, and counts in Engine.private

@@ -3,6 +3,7 @@ package loop
 import (
 	"huntaway/codec"
 	"huntaway/loop/memory"
+	"huntaway/loop/scripts"
 )
 
 // A transaction is what a session has said since MULTI, or since the WATCH before it.
@@ -15,17 +16,17 @@ type transaction struct {
 	group     groupRef // where it will run; none until a key or a WATCH says
 	slot      int      // of a cluster: the slot of all its keys, plus one; 0 likewise
 	w         *worker
-	frames    memory.Intake // MULTI, and behind it what was queued; empty once spoilt
-	queued    int           // requests in frames, without MULTI
-	medley    *medley       // what is answered here; nil while nothing is
-	named     []digest      // the scripts that requests name, each once
-	brings    bool          // some request has a script in it, or flushes them
-	flushes   bool          // some request flushes all scripts
-	guard     marks         // guarded and isPublish, when some request is
-	publishes bool          // some request may publish, see mayPublish
-	spoilt    bool          // a request was refused: EXEC will be too
-	watched   bool          // a WATCH was answered
-	lost      bool          // what was watched may have changed: EXEC answers null
+	frames    memory.Intake    // MULTI, and behind it what was queued; empty once spoilt
+	queued    int              // requests in frames, without MULTI
+	medley    *medley          // what is answered here; nil while nothing is
+	named     []scripts.Digest // the scripts that requests name, each once
+	brings    bool             // some request has a script in it, or flushes them
+	flushes   bool             // some request flushes all scripts
+	guard     marks            // guarded and isPublish, when some request is
+	publishes bool             // some request may publish, see mayPublish
+	spoilt    bool             // a request was refused: EXEC will be too
+	watched   bool             // a WATCH was answered
+	lost      bool             // what was watched may have changed: EXEC answers null
 }
 
 // noGroup is the index of the group of a request or a transaction that has named no key.

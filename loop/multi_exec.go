@@ -91,7 +91,7 @@ func (s *session) closed(cmd *codec.Command) (e entry, frame []byte) {
 		e.marks |= isScript
 	}
 	if t.flushes {
-		s.pw.pool.scripts.flush()
+		s.pw.pool.scripts.Flush()
 	}
 	e.seq = s.expect(slot{join: noJoin})
 	s.attend(e.seq)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"huntaway/codec"
+	"huntaway/loop/scripts"
 )
 
 // alongside says which commands that the proxy answers itself are sent along in a
@@ -116,7 +117,7 @@ const mostNamedScripts = 256
 // named, or that its reply tells of those that are brought.
 func (s *session) noteScript(cmd *codec.Command, r *codec.Request) {
 	if byDigest(cmd.ID) && len(s.tx.named) < mostNamedScripts {
-		if d, ok := parseDigest(r.Arg(1)); ok && !slices.Contains(s.tx.named, d) {
+		if d, ok := scripts.ParseDigest(r.Arg(1)); ok && !slices.Contains(s.tx.named, d) {
 			s.tx.named = append(s.tx.named, d)
 		}
 	}

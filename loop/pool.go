@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"huntaway/codec"
+	"huntaway/loop/scripts"
 	"huntaway/perf"
 	"huntaway/shard"
 )
@@ -36,9 +37,9 @@ type Pool struct {
 	strained   atomic.Int64         // perf.Now until when requests are asked whether they may publish
 	publishers atomic.Int64         // sessions that wait
 
-	guesses guesses // has a lock of its own
-	crowd   crowd   // has a lock of its own, which only PUBLISH and subscribing take
-	scripts scripts // has a lock of its own, which only commands about scripts take
+	guesses guesses       // has a lock of its own
+	crowd   crowd         // has a lock of its own, which only PUBLISH and subscribing take
+	scripts scripts.Store // has a lock of its own, which only commands about scripts take
 
 	refusals refusalLog // has a lock of its own, which a link takes once in refusalEvery at most
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"huntaway/codec"
+	"huntaway/loop/scripts"
 )
 
 // Scripts are a cache of each server, and clients take for granted that what they loaded is
@@ -61,7 +62,7 @@ func (s *session) runScript(cmd *codec.Command, r *codec.Request, group int) {
 
 // remember keeps a body for EVALSHAs to come.
 func (s *session) remember(body []byte) {
-	s.pw.pool.scripts.remember(body, s.pw.opt.Limits.ScriptBytes)
+	s.pw.pool.scripts.Remember(body, s.pw.opt.Limits.ScriptBytes)
 }
 
 // scriptAdmin serves SCRIPT and FUNCTION. Scripts are a matter of each server, so those go
@@ -85,7 +86,7 @@ func (s *session) scriptAdmin(cmd *codec.Command, r *codec.Request) {
 		s.w.targets = s.pw.everyServer(s.w.targets[:0])
 	case "script|flush":
 		if flushes(r) {
-			s.pw.pool.scripts.flush()
+			s.pw.pool.scripts.Flush()
 		}
 		s.w.targets = s.pw.everyServer(s.w.targets[:0])
 	case "script|kill", "function|kill":
@@ -118,9 +119,9 @@ func (s *session) exists(cmd *codec.Command, r *codec.Request) {
 	j := &s.w.joins[at]
 	j.targets = append(j.targets, s.w.targets...)
 	for i := 2; i < r.Len(); i++ {
-		d, ok := parseDigest(r.Arg(i))
+		d, ok := scripts.ParseDigest(r.Arg(i))
 		if !ok {
-			d = digest{} // the name of no script
+			d = scripts.Digest{} // the name of no script
 		}
 		j.names = append(j.names, d)
 	}
@@ -143,7 +144,7 @@ func (pw *poolWorker) withScript(l *link, e *entry, frame []byte) []byte {
 	if !ok || l.hasLoaded(d) {
 		return frame
 	}
-	body, sure := pw.pool.scripts.find(d)
+	body, sure := pw.pool.scripts.Find(d)
 	if body == "" || !sure && !e.marks.has(retried) {
 		return frame
 	}
@@ -174,7 +175,7 @@ func appendLoad(dst []byte, body string) []byte {
 
 // evalDigest returns the digest that an EVALSHA names. False: it is none, so that no script
 // has it.
-func evalDigest(frame []byte) (d digest, ok bool) {
+func evalDigest(frame []byte) (d scripts.Digest, ok bool) {
 	_, _, at, ok := codec.Header(frame)
 	if !ok {
 		return d, false
@@ -187,14 +188,14 @@ func evalDigest(frame []byte) (d digest, ok bool) {
 	if !ok {
 		return d, false
 	}
-	return parseDigest(name)
+	return scripts.ParseDigest(name)
 }
 
 // loadsFor appends to dst a SCRIPT LOAD for each of the scripts that is remembered, and returns how many
 // there are. It is for requests that are sent in one piece and cannot be healed one by one: MULTI to EXEC.
-func (pw *poolWorker) loadsFor(dst []byte, named []digest) (loads []byte, n int) {
+func (pw *poolWorker) loadsFor(dst []byte, named []scripts.Digest) (loads []byte, n int) {
 	for _, d := range named {
-		if body := pw.pool.scripts.body(d); body != "" {
+		if body := pw.pool.scripts.Body(d); body != "" {
 			dst = appendLoad(dst, body)
 			n++
 		}
@@ -253,7 +254,7 @@ func (pw *poolWorker) scriptFlowed(e *entry, frame []byte, kind byte) {
 	if kind != '-' {
 		pw.scriptAnswered(e, frame, nil)
 	} else if brings(e.cmd) {
-		pw.pool.scripts.forget(bodyIn(e.cmd, frame))
+		pw.pool.scripts.Forget(bodyIn(e.cmd, frame))
 	}
 }
 
@@ -266,9 +267,9 @@ func (pw *poolWorker) scriptAnswered(e *entry, frame, b []byte) {
 	case e.cmd == execID:
 		pw.transactionAnswered(frame, b)
 	case isUncompiled(b):
-		pw.pool.scripts.forget(bodyIn(e.cmd, frame))
+		pw.pool.scripts.Forget(bodyIn(e.cmd, frame))
 	default:
-		pw.pool.scripts.confirm(bodyIn(e.cmd, frame))
+		pw.pool.scripts.Confirm(bodyIn(e.cmd, frame))
 	}
 }
 
@@ -298,11 +299,11 @@ func (pw *poolWorker) learnScript(cmd *codec.Command, frame, reply []byte) {
 	switch {
 	case cmd == nil:
 	case cmd.ID == scriptFlushID && reply[0] == '+':
-		pw.pool.scripts.flush()
+		pw.pool.scripts.Flush()
 	case brings(cmd.ID) && !isUncompiled(reply):
 		body := bodyIn(cmd.ID, frame)
-		pw.pool.scripts.remember(body, pw.opt.Limits.ScriptBytes)
-		pw.pool.scripts.confirm(body)
+		pw.pool.scripts.Remember(body, pw.opt.Limits.ScriptBytes)
+		pw.pool.scripts.Confirm(body)
 	}
 }
 
@@ -314,7 +315,7 @@ func (pw *poolWorker) scriptRefused(e *entry, frame, b []byte, l *link) (again b
 		return false
 	}
 	d, ok := evalDigest(frame)
-	if !ok || pw.pool.scripts.body(d) == "" {
+	if !ok || pw.pool.scripts.Body(d) == "" {
 		return false
 	}
 	pw.everyLink(func(other *link) {
@@ -346,4 +347,19 @@ func bodyIn(cmd uint16, frame []byte) []byte {
 	}
 	body, _, _ := codec.Bulk(frame[at:])
 	return body
+}
+
+// hasLoaded reports whether a script has been sent on the link and was not flushed since.
+func (l *link) hasLoaded(d scripts.Digest) bool { return l.loaded.Has(d, &l.pw.pool.scripts) }
+
+// load notes that a script is about to be sent.
+func (l *link) load(d scripts.Digest) { l.loaded = l.loaded.With(d, &l.pw.pool.scripts, l.w.now) }
+
+// unload forgets what the link has loaded, because the server did not have the script of e:
+// somebody has flushed them. What was loaded after e was sent is there, unless e has been
+// sent again meanwhile.
+func (l *link) unload(e *entry) {
+	if l.loaded != nil && (e.marks.has(retried) || l.loaded.BegunBefore(e.sent)) {
+		l.loaded = nil
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"huntaway/codec"
+	"huntaway/loop/scripts"
 )
 
 // scriptFlags are the flags that a script may declare in its first line: "#!lua flags=a,b".
@@ -19,8 +20,8 @@ func (pw *poolWorker) saysNoWrites(cmd *codec.Command, r *codec.Request) bool {
 	case cmd.ID == evalID:
 		return declaresNoWrites(r.Arg(1))
 	case cmd.ID == evalshaID:
-		d, ok := parseDigest(r.Arg(1))
-		return ok && declaresNoWrites([]byte(pw.pool.scripts.body(d)))
+		d, ok := scripts.ParseDigest(r.Arg(1))
+		return ok && declaresNoWrites([]byte(pw.pool.scripts.Body(d)))
 	}
 	return false
 }

@@ -3,7 +3,6 @@ package loop
 import (
 	"crypto/sha1"
 	"encoding/hex"
-	"fmt"
 	"runtime"
 	"strings"
 	"testing"
@@ -103,7 +102,7 @@ func TestScriptNotCompiled(t *testing.T) {
 			}
 			st.run()
 		}
-		if got := st.e.pools[0].scripts.body(sha1.Sum([]byte(body))) != ""; got != row.known {
+		if got := st.e.pools[0].scripts.Body(sha1.Sum([]byte(body))) != ""; got != row.known {
 			t.Errorf("%s: got known %v; want %v", what, got, row.known)
 		}
 	}
@@ -189,55 +188,6 @@ func TestScriptHealsElsewhere(t *testing.T) {
 	}
 }
 
-// TestScriptsAreBounded: what has not been used for longest goes first.
-func TestScriptsAreBounded(t *testing.T) {
-	var c scripts
-	body := func(i int) string { return fmt.Sprintf("return %d -- %s", i, strings.Repeat("x", 744)) }
-	name := func(i int) digest { return sha1.Sum([]byte(body(i))) }
-	limit := int64(10 * 1024)
-	for i := range 100 {
-		c.remember([]byte(body(i)), limit)
-		c.remember([]byte(body(0)), limit)
-		if c.body(name(0)) == "" || c.body(name(i)) == "" {
-			t.Fatalf("after %d: what was just used is gone", i)
-		}
-		if c.bytes > limit || len(c.byName) != c.used.Len() || len(c.byBody) != c.used.Len() {
-			t.Fatalf("after %d: got %d bytes, %d names, %d bodies, %d in order; want at most %d bytes of the same ones",
-				i, c.bytes, len(c.byName), len(c.byBody), c.used.Len(), limit)
-		}
-	}
-	if c.body(name(50)) != "" || c.body(name(98)) == "" {
-		t.Error("want the old ones gone and the young ones there")
-	}
-	c.remember(make([]byte, limit), limit)
-	c.remember(nil, limit)
-	if c.body(sha1.Sum(make([]byte, limit))) != "" || c.body(digest{}) != "" {
-		t.Error("what is larger than all that may be kept, or empty, was kept")
-	}
-	c.confirm([]byte(body(98)))
-	c.forget([]byte(body(98)))
-	c.forget([]byte(body(99)))
-	if c.body(name(99)) != "" || c.body(name(98)) == "" {
-		t.Error("forget: want one gone, and the others there")
-	}
-	c.forgetUnsure()
-	if c.body(name(97)) != "" || c.body(name(98)) == "" || c.unsure.Load() != 0 || len(c.byName) != c.used.Len() {
-		t.Errorf("forgetUnsure: got %d names, %d unsure; want only the one that was confirmed", len(c.byName), c.unsure.Load())
-	}
-	c.remember([]byte(body(97)), limit)
-	c.flush()
-	if c.unsure.Load() != 0 {
-		t.Errorf("flush: got %d unsure; want none", c.unsure.Load())
-	}
-	if c.bytes != 0 || c.body(name(98)) != "" || c.flushed.Load() != 1 {
-		t.Error("flush: want nothing left, and to be counted")
-	}
-	c.remember([]byte(body(1)), limit)
-	if c.body(name(1)) == "" {
-		t.Error("want to remember again after a flush")
-	}
-}
-
 // TestLargeScriptIsNotRemembered: a script of megabytes, which a client may change every time, goes to
 // its server as any large request does: nothing here is done with all of its bytes.
 func TestLargeScriptIsNotRemembered(t *testing.T) {
@@ -260,26 +210,13 @@ func TestLargeScriptIsNotRemembered(t *testing.T) {
 	}
 }
 
-// TestLoadedIsBounded: a link that runs ever new scripts forgets and loads again.
-func TestLoadedIsBounded(t *testing.T) {
-	st := newTestWorker(t, PoolOptions{})
-	l := st.e.workers[0].pools[0].link(0, 0)
-	for i := range 3 * mostLoaded {
-		d := digest(sha1.Sum([]byte(fmt.Sprint(i))))
-		l.load(d)
-		if !l.hasLoaded(d) || len(l.loaded.names) > mostLoaded {
-			t.Fatalf("script %d: got %d names; want at most %d, this one among them", i, len(l.loaded.names), mostLoaded)
-		}
-	}
-}
-
 // TestLoadsFor pins what is to be loaded before a transaction: what it names, once, if it is remembered.
 func TestLoadsFor(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{})
 	pw := st.e.workers[0].pools[0]
 	st.linkTo(0, 0, 0)
 	for _, body := range []string{"return 1", "return 2"} {
-		pw.pool.scripts.remember([]byte(body), 1<<20)
+		pw.pool.scripts.Remember([]byte(body), 1<<20)
 	}
 	queued := command("MULTI") + command("SET", "k", "v") + command("evalsha", sha("return 1"), "0") +
 		command("EVALSHA_RO", strings.ToUpper(sha("return 2")), "1", "k") + command("EVALSHA", sha("return 1"), "0") +

@@ -44,7 +44,7 @@ func (w *worker) fail(e *entry, f *fault, l *link) {
 	c := &s.pw.counters
 	c.ErrorReplies++
 	if e.marks.has(isScript) {
-		s.pw.pool.scripts.forgetUnsure() // it may be one of those
+		s.pw.pool.scripts.ForgetUnsure() // it may be one of those
 	}
 	if f.class == notExecuted {
 		c.NotExecuted++

@@ -119,7 +119,7 @@ func declares(d ast.Decl) (names []string) {
 }
 
 // ours are the packages whose symbols are resolved: their names are nobody else's here.
-var ours = map[string]bool{"codec": true, "config": true, "failover": true, "ha": true, "loop": true, "memory": true, "netio": true, "perf": true, "repeat": true, "shard": true, "vital": true}
+var ours = map[string]bool{"codec": true, "config": true, "failover": true, "ha": true, "loop": true, "memory": true, "netio": true, "perf": true, "repeat": true, "scripts": true, "shard": true, "vital": true}
 
 // TestDocsNameWhatExists resolves every test, file, script, target of make and exported symbol
 // that a comment or a document names.

@@ -1,4 +1,4 @@
-package loop
+package scripts
 
 import (
 	"container/list"
@@ -10,11 +10,11 @@ import (
 	"github.com/zeebo/xxh3"
 )
 
-// A digest is the name that Redis gives a script.
-type digest [sha1.Size]byte
+// A Digest is the name that Redis gives a script.
+type Digest [sha1.Size]byte
 
-// parseDigest reads 40 hexadecimal digits, in either case, as Redis does.
-func parseDigest(b []byte) (d digest, ok bool) {
+// ParseDigest reads 40 hexadecimal digits, in either case, as Redis does.
+func ParseDigest(b []byte) (d Digest, ok bool) {
 	if len(b) != hex.EncodedLen(len(d)) {
 		return d, false
 	}
@@ -22,10 +22,10 @@ func parseDigest(b []byte) (d digest, ok bool) {
 	return d, err == nil
 }
 
-// scripts are the bodies that a pool remembers; what has not been used for longest goes
+// Store are the bodies that a pool remembers; what has not been used for longest goes
 // first when they are too many. Shared by the workers: only commands about scripts take the
 // lock, and not for longer than it takes to find one. The zero value is ready.
-type scripts struct {
+type Store struct {
 	// flushed counts SCRIPT FLUSH: what a link has loaded before the last one is gone.
 	flushed atomic.Uint64
 
@@ -34,7 +34,7 @@ type scripts struct {
 
 	mu     sync.Mutex         // guards the following
 	byBody map[uint64]*script // by xxh3, so that an EVAL costs no SHA-1 every time
-	byName map[digest]*script //
+	byName map[Digest]*script //
 	used   list.List          // of *script, the one used last in front
 	bytes  int64              // that they are charged
 }
@@ -42,7 +42,7 @@ type scripts struct {
 // A script is immutable but for what scripts.mu guards: its place in the order of use, and
 // whether a server has compiled it.
 type script struct {
-	name digest
+	name Digest
 	body string
 	sum  uint64        // xxh3 of body
 	at   *list.Element // guarded by scripts.mu
@@ -57,10 +57,10 @@ const scriptCost = 256
 // where it is missing its client hears of it.
 const mostScript = 1 << 20
 
-// remember keeps a body, unless it is larger than that, or than limit, which is how many bytes may
+// Remember keeps a body, unless it is larger than that, or than limit, which is how many bytes may
 // be kept in all. The digest of a body that is known is not computed again. One that is new is
 // unsure: what is sent behind it may count on it, but a server may yet refuse to look at it.
-func (c *scripts) remember(body []byte, limit int64) {
+func (c *Store) Remember(body []byte, limit int64) {
 	if len(body) == 0 || len(body) > mostScript || int64(len(body))+scriptCost > limit {
 		return
 	}
@@ -72,7 +72,7 @@ func (c *scripts) remember(body []byte, limit int64) {
 }
 
 // knows counts a use of a body that is there.
-func (c *scripts) knows(body []byte, sum uint64) bool {
+func (c *Store) knows(body []byte, sum uint64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	sc := c.byBody[sum]
@@ -84,14 +84,14 @@ func (c *scripts) knows(body []byte, sum uint64) bool {
 }
 
 // keep adds a script and makes room for it.
-func (c *scripts) keep(sc *script, limit int64) {
+func (c *Store) keep(sc *script, limit int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.byName[sc.name] != nil {
 		return // another worker was faster, or another body has the same xxh3
 	}
 	if c.byName == nil {
-		c.byBody, c.byName = map[uint64]*script{}, map[digest]*script{}
+		c.byBody, c.byName = map[uint64]*script{}, map[Digest]*script{}
 	}
 	c.unsure.Add(1)
 	sc.at = c.used.PushFront(sc)
@@ -102,14 +102,14 @@ func (c *scripts) keep(sc *script, limit int64) {
 	}
 }
 
-// body returns the body of a script and counts that as use; "" when it is not known.
-func (c *scripts) body(d digest) string {
-	body, _ := c.find(d)
+// Body returns the body of a script and counts that as use; "" when it is not known.
+func (c *Store) Body(d Digest) string {
+	body, _ := c.Find(d)
 	return body
 }
 
-// find is body that tells as well whether a server has compiled it.
-func (c *scripts) find(d digest) (body string, sure bool) {
+// Find is body that tells as well whether a server has compiled it.
+func (c *Store) Find(d Digest) (body string, sure bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	sc := c.byName[d]
@@ -120,8 +120,8 @@ func (c *scripts) find(d digest) (body string, sure bool) {
 	return sc.body, sc.sure
 }
 
-// confirm hears that a server has compiled a body.
-func (c *scripts) confirm(body []byte) {
+// Confirm hears that a server has compiled a body.
+func (c *Store) Confirm(body []byte) {
 	if c.unsure.Load() == 0 || len(body) > mostScript {
 		return // nearly always
 	}
@@ -134,20 +134,20 @@ func (c *scripts) confirm(body []byte) {
 }
 
 // settle makes a script one that is sure. The lock is held.
-func (c *scripts) settle(sc *script) {
+func (c *Store) settle(sc *script) {
 	if !sc.sure {
 		sc.sure = true
 		c.unsure.Add(-1)
 	}
 }
 
-// forget drops a body that a server has refused before it looked at it, unless another time
+// Forget drops a body that a server has refused before it looked at it, unless another time
 // one has compiled it.
-func (c *scripts) forget(body []byte) {
+func (c *Store) Forget(body []byte) {
 	if len(body) > mostScript {
 		return
 	}
-	name := digest(sha1.Sum(body))
+	name := Digest(sha1.Sum(body))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if sc := c.byName[name]; sc != nil && !sc.sure {
@@ -155,8 +155,8 @@ func (c *scripts) forget(body []byte) {
 	}
 }
 
-// forgetUnsure drops every body of which it is not known that a server has compiled it.
-func (c *scripts) forgetUnsure() {
+// ForgetUnsure drops every body of which it is not known that a server has compiled it.
+func (c *Store) ForgetUnsure() {
 	if c.unsure.Load() == 0 {
 		return
 	}
@@ -169,8 +169,8 @@ func (c *scripts) forgetUnsure() {
 	}
 }
 
-// flush forgets everything.
-func (c *scripts) flush() {
+// Flush forgets everything.
+func (c *Store) Flush() {
 	c.flushed.Add(1)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -180,7 +180,7 @@ func (c *scripts) flush() {
 }
 
 // drop takes a script out. The lock is held.
-func (c *scripts) drop(sc *script) {
+func (c *Store) drop(sc *script) {
 	c.settle(sc)
 	c.used.Remove(sc.at)
 	delete(c.byName, sc.name)
@@ -190,11 +190,11 @@ func (c *scripts) drop(sc *script) {
 	c.bytes -= int64(len(sc.body)) + scriptCost
 }
 
-// loaded is what a link has loaded on its server since it was connected. It is kept per
+// Loaded is what a link has loaded on its server since it was connected. It is kept per
 // link and not per server, because what is sent on one link says nothing about when it
 // arrives compared with another.
-type loaded struct {
-	names   map[digest]struct{}
+type Loaded struct {
+	names   map[Digest]struct{}
 	flushed uint64 // scripts.flushed when it was begun
 	since   int64  // when it was begun
 }
@@ -203,29 +203,24 @@ type loaded struct {
 // begins anew: loading a script once more costs little.
 const mostLoaded = 4096
 
-// hasLoaded reports whether a script has been sent on the link and was not flushed since.
-func (l *link) hasLoaded(d digest) bool {
-	if l.loaded == nil || l.loaded.flushed != l.pw.pool.scripts.flushed.Load() {
+// Has reports whether a script has been sent and was not flushed since.
+func (l *Loaded) Has(d Digest, of *Store) bool {
+	if l == nil || l.flushed != of.flushed.Load() {
 		return false
 	}
-	_, ok := l.loaded.names[d]
+	_, ok := l.names[d]
 	return ok
 }
 
-// load notes that a script is about to be sent.
-func (l *link) load(d digest) {
-	flushed := l.pw.pool.scripts.flushed.Load()
-	if l.loaded == nil || l.loaded.flushed != flushed || len(l.loaded.names) >= mostLoaded {
-		l.loaded = &loaded{names: map[digest]struct{}{}, flushed: flushed, since: l.w.now}
+// With returns what is loaded when a script has been sent as well, which may be l. now is perf.Now.
+func (l *Loaded) With(d Digest, of *Store, now int64) *Loaded {
+	flushed := of.flushed.Load()
+	if l == nil || l.flushed != flushed || len(l.names) >= mostLoaded {
+		l = &Loaded{names: map[Digest]struct{}{}, flushed: flushed, since: now}
 	}
-	l.loaded.names[d] = struct{}{}
+	l.names[d] = struct{}{}
+	return l
 }
 
-// unload forgets what the link has loaded, because the server did not have the script of e:
-// somebody has flushed them. What was loaded after e was sent is there, unless e has been
-// sent again meanwhile.
-func (l *link) unload(e *entry) {
-	if l.loaded != nil && (e.marks.has(retried) || e.sent > l.loaded.since) {
-		l.loaded = nil
-	}
-}
+// BegunBefore reports whether it was begun before a moment of perf.Now.
+func (l *Loaded) BegunBefore(at int64) bool { return at > l.since }
