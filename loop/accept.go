@@ -67,11 +67,11 @@ func (p *Pool) admit(c net.Conn) error {
 		_ = t.SetKeepAlive(p.options().TCPKeepalive) // fails only when the client has gone already
 	}
 	w := e.lightest()
-	w.load.Add(1)
-	s := &session{w: w, id: e.lastID.Add(1)}
+	w.gauges.load.Add(1)
+	s := &session{w: w, client: clientInfo{id: e.lastID.Add(1)}}
 	err := e.reactor.Enroll(w.id, c, &arrival{s, p})
 	if err != nil {
-		w.load.Add(-1)
+		w.gauges.load.Add(-1)
 		p.clients.Add(-1)
 		e.clients.Add(-1)
 	}
@@ -113,7 +113,7 @@ func (p *Pool) turnAway(c net.Conn) {
 func (e *Engine) lightest() *worker {
 	best := e.workers[0]
 	for _, w := range e.workers[1:] {
-		if w.load.Load() < best.load.Load() {
+		if w.gauges.load.Load() < best.gauges.load.Load() {
 			best = w
 		}
 	}
@@ -190,7 +190,7 @@ type call struct {
 func (c *call) Opened(w netio.Conn) {
 	c.l.w.begin()
 	c.wire = w
-	c.l.distance = min(c.distance, int64(mostDistance))
+	c.l.trips.distance = min(c.distance, int64(mostDistance))
 	c.l.open(w)
 	c.l.w.end()
 }

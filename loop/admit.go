@@ -12,10 +12,10 @@ func (s *session) admit(r *codec.Request) {
 	case n > freeWords:
 		s.spend(n * workWord)
 	}
-	s.requests++
+	s.account.requests++
 	s.pw.counters.Requests++
 	s.pw.counters.RequestBytes += uint64(len(r.Frame))
-	if len(r.Frame) > int(s.bulkiest) {
+	if len(r.Frame) > int(s.pace.bulkiest) {
 		s.bulk(len(r.Frame))
 	}
 
@@ -32,15 +32,15 @@ func (s *session) admit(r *codec.Request) {
 func (s *session) judge(cmd *codec.Command, r *codec.Request) {
 	switch {
 	case s.mode != 0 && s.odd(cmd, r):
-	case !s.authed && !openTo(cmd):
-		s.refuseWith(codec.AppendError(s.w.scratch[:0], textNoAuth))
-	case !s.authed && s.awaitsTurn(cmd, r):
+	case !s.auth.passed && !openTo(cmd):
+		s.refuseWith(codec.AppendError(s.w.pad.scratch[:0], textNoAuth))
+	case !s.auth.passed && s.awaitsTurn(cmd, r):
 	case cmd == nil:
-		s.refuseWith(codec.AppendUnknown(s.w.scratch[:0], r))
+		s.refuseWith(codec.AppendUnknown(s.w.pad.scratch[:0], r))
 	case !cmd.CheckArity(r.Len()) && !s.judgedThere(cmd, r):
 		s.lacking(cmd, r)
 	default:
-		s.lastCmd = cmd.ID
+		s.account.lastCmd = cmd.ID
 		s.serve(cmd, r)
 	}
 }
@@ -58,8 +58,8 @@ func (s *session) judgedThere(cmd *codec.Command, r *codec.Request) bool {
 	if cmd.Policy != codec.Forward || cmd.IsContainer() {
 		return false
 	}
-	keys, err := cmd.Keys(r, s.w.keys[:0])
-	s.w.keys = keys
+	keys, err := cmd.Keys(r, s.w.pad.keys[:0])
+	s.w.pad.keys = keys
 	return err == nil && len(keys) > 0
 }
 
@@ -72,7 +72,7 @@ func openTo(cmd *codec.Command) bool {
 func (s *session) serve(cmd *codec.Command, r *codec.Request) {
 	switch {
 	case cmd.IsContainer():
-		s.refuseWith(codec.AppendUnknownSub(s.w.scratch[:0], r))
+		s.refuseWith(codec.AppendUnknownSub(s.w.pad.scratch[:0], r))
 	case s.w.now < s.pw.pool.strained.Load() && s.waitsForFeeds(cmd, r):
 	case cmd.Policy == codec.Forward && lone(cmd, r):
 		s.forward(cmd, r, s.pw.table.Locate(r.Arg(int(cmd.First))))
@@ -131,8 +131,8 @@ func refusedText(cmd *codec.Command) string {
 // refuse answers the command that was noted last with an error whose text begins with its
 // code.
 func (s *session) refuse(text string) {
-	s.pw.commands[s.lastCmd].Rejected++
-	s.refuseWith(codec.AppendError(s.w.scratch[:0], text))
+	s.pw.commands[s.account.lastCmd].Rejected++
+	s.refuseWith(codec.AppendError(s.w.pad.scratch[:0], text))
 }
 
 // refuseWith answers with a complete error reply, made in the worker's scratch memory.
@@ -147,15 +147,15 @@ const noJoin = -1
 
 // expect gives the request that is being admitted its slot.
 func (s *session) expect(sl slot) (seq uint32) {
-	sl.mute = s.silence != talking
+	sl.mute = s.proto.silence != talking
 	return s.window.Push(sl)
 }
 
 // keepScratch makes a reply's memory that of the next one, unless it is unusually much.
 func (w *worker) keepScratch(reply []byte) {
-	w.scratch = reply[:0]
+	w.pad.scratch = reply[:0]
 	if cap(reply) > mostScratch {
-		w.scratch = nil
+		w.pad.scratch = nil
 	}
 }
 

@@ -11,9 +11,9 @@ const (
 
 // weigh learns from a reply, or from as much of it as has come.
 func (s *session) weigh(size int) {
-	s.largest = max(s.largest, size)
-	s.allowed = max(1, min(s.allowed, allowedBytes/size))
-	if s.window.Len() > s.allowed {
+	s.pace.largest = max(s.pace.largest, size)
+	s.pace.allowed = max(1, min(s.pace.allowed, allowedBytes/size))
+	if s.window.Len() > s.pace.allowed {
 		s.stop(stopWindow)
 	}
 }
@@ -29,11 +29,11 @@ func (s *session) widen() {
 	case s.mode.has(modeApart):
 		s.settleDown()
 	default:
-		s.allowed = min(2*s.allowed, s.pw.opt.Limits.Pipeline)
-		if s.largest > 0 {
-			s.allowed = max(1, min(s.allowed, allowedBytes/s.largest))
+		s.pace.allowed = min(2*s.pace.allowed, s.pw.opt.Limits.Pipeline)
+		if s.pace.largest > 0 {
+			s.pace.allowed = max(1, min(s.pace.allowed, allowedBytes/s.pace.largest))
 		}
 	}
-	s.largest = 0
+	s.pace.largest = 0
 	s.release(stopWindow)
 }

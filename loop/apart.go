@@ -14,13 +14,13 @@ func (s *session) fallBehind() {
 		return
 	}
 	s.recall()
-	if s.allowed > allowedBytes/passOn {
+	if s.pace.allowed > allowedBytes/passOn {
 		return // its replies are many and not large
 	}
-	s.calm = 0
+	s.pace.calm = 0
 	if !s.mode.has(modeApart) {
 		s.mode |= modeApart
-		s.allowed = 1
+		s.pace.allowed = 1
 		s.pw.counters.StoodApart++
 	}
 	if s.window.Len() > 0 {
@@ -30,11 +30,11 @@ func (s *session) fallBehind() {
 
 // settleDown is called when the request of a session that stands apart has been answered.
 func (s *session) settleDown() {
-	if s.largest >= passOn {
-		s.calm = 0
+	if s.pace.largest >= passOn {
+		s.pace.calm = 0
 		return
 	}
-	if s.calm++; s.calm >= calmAfter {
+	if s.pace.calm++; s.pace.calm >= calmAfter {
 		s.mode &^= modeApart
 		s.endLease()
 	}
@@ -44,47 +44,47 @@ func (s *session) settleDown() {
 // server as l, or l where that cannot be had. What is joined of several replies has to be
 // collected anyway, and a link that has carried a script could not be lent again.
 func (pw *poolWorker) ownLink(s *session, e *entry, l *link) *link {
-	if l.private || s.window.Len() > 1 || e.marks.has(isPart|isScript) {
+	if l.kind.private || s.window.Len() > 1 || e.marks.has(isPart|isScript) {
 		return l
 	}
-	if own := s.lease; own != nil && (own.downAt > 0 || own.server.ID != l.server.ID || own.dialect != l.dialect) {
+	if own := s.pace.lease; own != nil && (own.health.downAt > 0 || own.server.ID != l.server.ID || own.kind.dialect != l.kind.dialect) {
 		s.endLease()
 	}
-	if s.lease == nil && pw.w.now >= s.leaseAfter && pw.refusesLink(s, l.server.ID, loanLarge) == nil {
-		s.lease = pw.borrow(s, l.server.ID, loanLarge)
-		if s.lease == nil {
+	if s.pace.lease == nil && pw.w.now >= s.pace.leaseAfter && pw.refusesLink(s, l.server.ID, loanLarge) == nil {
+		s.pace.lease = pw.borrow(s, l.server.ID, loanLarge)
+		if s.pace.lease == nil {
 			return l
 		}
-		s.lease.apart = true
+		s.pace.lease.lease.apart = true
 	}
-	if s.lease == nil || !s.lease.usable() {
+	if s.pace.lease == nil || !s.pace.lease.usable() {
 		return l
 	}
-	return s.lease
+	return s.pace.lease
 }
 
 // endLease gives the session's own link back.
 func (s *session) endLease() {
-	l := s.lease
+	l := s.pace.lease
 	if l == nil {
 		return
 	}
-	s.lease = nil
+	s.pace.lease = nil
 	switch {
-	case l.downAt > 0: // it has failed, and is dropped by who noticed
-		s.leaseAfter = s.w.now + int64(lastPause)
+	case l.health.downAt > 0: // it has failed, and is dropped by who noticed
+		s.pace.leaseAfter = s.w.now + int64(lastPause)
 	case l.busy():
 		l.discard()
 	default:
 		l.undam()
-		l.apart = false
+		l.lease.apart = false
 		l.giveBack()
 	}
 }
 
 // regulate suspends reading from the session's own link while n bytes wait for the client.
 func (s *session) regulate(n int64) {
-	switch l := s.lease; {
+	switch l := s.pace.lease; {
 	case l == nil:
 	case n > handOver:
 		l.dam()
@@ -95,7 +95,7 @@ func (s *session) regulate(n int64) {
 
 // dam suspends reading.
 func (l *link) dam() {
-	l.dammed = true
+	l.lease.dammed = true
 	if l.wire != nil {
 		l.wire.Pause()
 	}
@@ -103,10 +103,10 @@ func (l *link) dam() {
 
 // undam reads on. The server could not be heard meanwhile.
 func (l *link) undam() {
-	if !l.dammed {
+	if !l.lease.dammed {
 		return
 	}
-	l.dammed, l.heard = false, l.w.now
+	l.lease.dammed, l.health.heard = false, l.w.now
 	if l.wire != nil {
 		l.wire.Resume()
 	}

@@ -111,7 +111,7 @@ func (pw *poolWorker) goOn(x *wanderer) {
 // sessions have in flight may come back and follow the new owner: until it is answered they
 // say nothing more, which could get there first. What waited for this table goes at once.
 func (pw *poolWorker) slotsMoved() {
-	for _, s := range pw.w.sessions {
+	for _, s := range pw.w.registry.sessions {
 		if s != nil && s.pw == pw && s.window.Len() > 0 {
 			s.standAlone()
 		}

@@ -58,7 +58,7 @@ func (o *backoff) rest(now int64) {
 // refusesLink returns why s cannot be lent a private link to a server now, or nil when it can: there
 // is a free one, or one may be dialed.
 func (pw *poolWorker) refusesLink(s *session, id int32, kind loanKind) *fault {
-	o := pw.backoffs[backoffID{id, s.family.dialect}]
+	o := pw.backoffs[backoffID{id, s.proto.family.dialect}]
 	switch {
 	case o == nil || o.serving:
 		return nil
@@ -89,12 +89,12 @@ func (pw *poolWorker) turnedAway(l *link, f *fault) {
 }
 
 // backoffID is that of the link.
-func (l *link) backoffID() backoffID { return backoffID{l.server.ID, l.dialect} }
+func (l *link) backoffID() backoffID { return backoffID{l.server.ID, l.kind.dialect} }
 
 // tryOut notes that a private link is dialed, where that is bounded.
 func (pw *poolWorker) tryOut(l *link) {
 	if o := pw.backoffs[l.backoffID()]; o != nil {
-		l.trial = true
+		l.lease.trial = true
 		o.flying++
 	}
 }
@@ -116,10 +116,10 @@ func (pw *poolWorker) abandoned(l *link) {
 
 // endTrial returns the backoff that l was counted in, if it was.
 func (pw *poolWorker) endTrial(l *link) *backoff {
-	if !l.trial {
+	if !l.lease.trial {
 		return nil
 	}
-	l.trial = false
+	l.lease.trial = false
 	o := pw.backoffs[l.backoffID()]
 	o.flying--
 	return o
@@ -127,7 +127,7 @@ func (pw *poolWorker) endTrial(l *link) *backoff {
 
 // lineUp has b wait in the line for a server, if it waits at all and there is one.
 func (pw *poolWorker) lineUp(b *blocked, id int32) {
-	o := pw.backoffs[backoffID{id, b.s.family.dialect}]
+	o := pw.backoffs[backoffID{id, b.s.proto.family.dialect}]
 	if o == nil || b.link != nil || !b.waits() {
 		return
 	}

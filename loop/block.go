@@ -64,7 +64,7 @@ func (s *session) block(cmd *codec.Command, r *codec.Request) {
 	switch {
 	case s.stepAside(r):
 		return
-	case s.parted:
+	case s.input.parted:
 		s.lastWord(endPeer) // a client that is gone is not waited for
 		return
 	case cmd.Name == "wait":
@@ -120,7 +120,7 @@ func (s *session) blockOn(cmd *codec.Command, group int) *blocked {
 	b.e.marks = s.pw.marksOf(cmd) & isWrite
 	b.e.seq = s.expect(slot{join: noJoin})
 	if b.e.marks.has(isWrite) {
-		s.writes++
+		s.writes.inFlight++
 	}
 	s.standAlone()
 	s.pw.enroll(b)
@@ -187,15 +187,15 @@ func (pw *poolWorker) attendAt(b *blocked, id int32, e entry, frame []byte) {
 		l = pw.borrow(b.s, id, loanWait)
 	}
 	if l == nil {
-		b.tell(codec.AppendError(pw.w.scratch[:0], textFullyBlocked))
+		b.tell(codec.AppendError(pw.w.pad.scratch[:0], textFullyBlocked))
 		return
 	}
-	b.held, b.link, b.spent, l.patient, b.since = nil, l, false, true, pw.w.now
+	b.held, b.link, b.spent, l.lease.patient, b.since = nil, l, false, true, pw.w.now
 	if b.patience > 0 {
 		b.deadline = pw.w.now + b.patience
 	}
 	l.wait(e, frame)
-	if l.number != 0 && l.state == linkReady {
+	if l.lease.number != 0 && l.state == linkReady {
 		b.count() // it is written before anybody can be told
 	}
 }
@@ -204,9 +204,9 @@ func (pw *poolWorker) attendAt(b *blocked, id int32, e entry, frame []byte) {
 // not known yet. e.part says how many frames are in front of it already.
 func (l *link) wait(e entry, frame []byte) {
 	e.marks |= isPrivate | isMany
-	if l.number == 0 {
+	if l.lease.number == 0 {
 		e.part++
-		all := append(append(l.w.scratch[:0], frameNumber...), frame...)
+		all := append(append(l.w.pad.scratch[:0], frameNumber...), frame...)
 		l.w.keepScratch(all)
 		frame = all
 	}
@@ -219,10 +219,10 @@ func (l *link) numbered(reply []byte) {
 		return // to ASKING
 	}
 	l.arrived()
-	l.number = noNumber
+	l.lease.number = noNumber
 	if reply[0] == ':' {
 		if n, err := strconv.ParseInt(string(reply[1:len(reply)-len(codec.CRLF)]), 10, 64); err == nil {
-			l.number = n
+			l.lease.number = n
 		}
 	}
 }
@@ -230,7 +230,7 @@ func (l *link) numbered(reply []byte) {
 // arrived counts who waits on the link: what it waits for came to the server together with the
 // question that has been answered.
 func (l *link) arrived() {
-	if s := l.w.sessions[l.borrower.session]; s != nil && s.gen == l.borrower.gen {
+	if s := l.w.registry.sessions[l.lease.borrower.session]; s != nil && s.gen == l.lease.borrower.gen {
 		if b := s.blocked(); b != nil && b.link == l {
 			b.count()
 		}
@@ -243,8 +243,8 @@ const noNumber = -1
 // answering is called when the reply begins that the link has waited for. The wait was
 // what the client asked for: it must not count as the server's latency.
 func (l *link) answering() {
-	l.fifo.Front().sent = l.w.now
-	l.written.Drop()
+	l.queue.fifo.Front().sent = l.w.now
+	l.queue.written.Drop()
 }
 
 // tell answers the request here.
@@ -268,10 +268,10 @@ func (s *session) unblocked() {
 	switch {
 	case l == nil:
 	case l == s.pin:
-		l.patient = false
-	case l.lent && b.spent:
+		l.lease.patient = false
+	case l.lease.lent && b.spent:
 		l.discard()
-	case l.lent:
+	case l.lease.lent:
 		l.giveBack()
 	}
 }
@@ -283,7 +283,7 @@ func (s *session) dropBlocked() {
 	if b == nil {
 		return
 	}
-	if l := b.end(); l != nil && l != s.pin && l.lent {
+	if l := b.end(); l != nil && l != s.pin && l.lease.lent {
 		l.forsake()
 		l.discard()
 	}
@@ -306,8 +306,8 @@ func (b *blocked) end() *link {
 
 // forsake makes everything on the link belong to nobody.
 func (l *link) forsake() {
-	for p := l.fifo.First(); p != l.fifo.Behind(); p++ {
-		l.fifo.At(p).marks |= isSink
+	for p := l.queue.fifo.First(); p != l.queue.fifo.Behind(); p++ {
+		l.queue.fifo.At(p).marks |= isSink
 	}
 }
 
@@ -347,7 +347,7 @@ func (b *blocked) giveUp() {
 // for as long as it likes, so that only probes tell a server that is gone from one that
 // has nothing to say.
 func (l *link) socketOptions() *PoolOptions {
-	if !l.private {
+	if !l.kind.private {
 		return &l.pw.opt.PoolOptions
 	}
 	o := l.pw.opt.PoolOptions

@@ -39,9 +39,9 @@ func (pw *poolWorker) newErrand(server *shard.Server) *errand {
 		pw.errands = make(map[int32]*errand)
 	}
 	l := newLink(pw, server, errandDialect)
-	l.private = true
+	l.kind.private = true
 	er := &errand{pw: pw, link: l}
-	l.tap, l.tapLost = er.hear, er.lost
+	l.lease.tap, l.lease.tapLost = er.hear, er.lost
 	pw.tryOut(l)
 	pw.private.links = append(pw.private.links, l)
 	pw.errands[server.ID] = er
@@ -64,7 +64,7 @@ func (er *errand) hear(reply []byte) (taken bool) {
 // tickErrands closes links on which nothing has been asked for long.
 func (pw *poolWorker) tickErrands() {
 	for id, er := range pw.errands {
-		if l := er.link; er.waiting.Len() == 0 && l.w.now-l.heard > int64(keepPrivate) {
+		if l := er.link; er.waiting.Len() == 0 && l.w.now-l.health.heard > int64(keepPrivate) {
 			delete(pw.errands, id)
 			l.discard()
 		}

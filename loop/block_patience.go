@@ -83,7 +83,7 @@ func (pw *poolWorker) shorten(b *blocked, frame []byte) (rest []byte, ok bool) {
 		return frame, true
 	}
 	var scan codec.Scanner
-	r := &pw.w.again
+	r := &pw.w.pad.again
 	if _, err := scan.Next(frame, r, &pw.opt.limits); err != nil {
 		return frame, true
 	}

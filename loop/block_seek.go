@@ -125,15 +125,15 @@ func (b *blocked) letLinkGo() {
 		s.tx.lost = true
 		s.letPinGo().burn()
 	default:
-		l.patient = false
+		l.lease.patient = false
 		s.checkPin()
 	}
 }
 
 // waited returns a copy of the request that waits on the link.
 func (l *link) waited() []byte {
-	e := l.fifo.Front()
-	return append([]byte(nil), asked(e, l.log.Frame(l.base, int(e.size)))...)
+	e := l.queue.fifo.Front()
+	return append([]byte(nil), asked(e, l.queue.log.Frame(l.queue.base, int(e.size)))...)
 }
 
 // rewait lets a request that waits at a server which is being fenced off wait for the next
@@ -141,8 +141,8 @@ func (l *link) waited() []byte {
 // taken just then, its answer being on the way, is lost with the connection; a client whose
 // wait ends without a new master is told so.
 func (pw *poolWorker) rewait(l *link) {
-	b := pw.blocked[l.borrower.session]
-	if b == nil || b.link != l || l == b.s.pin || l.fifo.Len() == 0 || !l.patient || l.partial.Len() > 0 || l.flows {
+	b := pw.blocked[l.lease.borrower.session]
+	if b == nil || b.link != l || l == b.s.pin || l.queue.fifo.Len() == 0 || !l.lease.patient || l.coming.partial.Len() > 0 || l.coming.flows {
 		return
 	}
 	frame, f := l.waited(), faultLostRead
@@ -160,12 +160,12 @@ func (pw *poolWorker) rewait(l *link) {
 // index by now.
 func (pw *poolWorker) inPlace(b *blocked) bool {
 	l := b.link
-	if l.fifo.Len() == 0 {
+	if l.queue.fifo.Len() == 0 {
 		return true // its answer has just come
 	}
-	e := l.fifo.Front()
+	e := l.queue.fifo.Front()
 	at := b.e
-	if pw.relocate(&at, asked(e, l.log.Frame(l.base, int(e.size)))) != nil {
+	if pw.relocate(&at, asked(e, l.queue.log.Frame(l.queue.base, int(e.size)))) != nil {
 		return false
 	}
 	b.e.group, e.group = at.group, at.group

@@ -93,8 +93,8 @@ func TestBlockOrder(t *testing.T) {
 	f.idle()
 
 	f.c.say(popL...)
-	if l := f.link(); l.wire != private || l.number != 17 {
-		t.Errorf("waits on another link than before, or on number %d; want the one that was kept, 17", l.number)
+	if l := f.link(); l.wire != private || l.lease.number != 17 {
+		t.Errorf("waits on another link than before, or on number %d; want the one that was kept, 17", l.lease.number)
 	}
 	got(t, "the second time", private.take(), string(pop))
 }
@@ -147,7 +147,7 @@ func TestBlockedOnThePin(t *testing.T) {
 	pin.arrive(":17\r\n" + poppedL)
 	f.run()
 	got(t, "the reply to BLPOP", f.c.take(), poppedL)
-	if l := f.c.s.pin; l == nil || l.patient || !l.lent {
+	if l := f.c.s.pin; l == nil || l.lease.patient || !l.lease.lent {
 		t.Error("the pin is gone, or patient; want it as it was")
 	}
 	f.c.say(popL...)
@@ -184,7 +184,7 @@ func TestUnblockBeforeTheServerKnows(t *testing.T) {
 	for _, tt := range tests {
 		f := newVigil(t, PoolOptions{}, popL...)
 		other := f.client(0, 0)
-		got(t, "CLIENT UNBLOCK", other.say("CLIENT", "UNBLOCK", strconv.Itoa(int(f.c.s.id)), tt.reason), ":1\r\n")
+		got(t, "CLIENT UNBLOCK", other.say("CLIENT", "UNBLOCK", strconv.Itoa(int(f.c.s.client.id)), tt.reason), ":1\r\n")
 		got(t, "the reply to BLPOP", f.c.take(), tt.want)
 		f.idle()
 		got(t, "afterwards", f.c.say("PING"), "+PONG\r\n")
@@ -196,7 +196,7 @@ func TestUnblockLosesNothing(t *testing.T) {
 	f := newVigil(t, PoolOptions{}, popL...)
 	private := f.connect(popL...)
 	other := f.client(0, 0)
-	got(t, "CLIENT UNBLOCK", other.say("CLIENT", "UNBLOCK", strconv.Itoa(int(f.c.s.id))), "")
+	got(t, "CLIENT UNBLOCK", other.say("CLIENT", "UNBLOCK", strconv.Itoa(int(f.c.s.client.id))), "")
 	private.arrive(":17\r\n")
 	f.tick()
 	errand := f.reconnect(f.w.pools[0].errands[0].link)
@@ -215,7 +215,7 @@ func TestUnblockThatTheServerRefuses(t *testing.T) {
 	f := newVigil(t, PoolOptions{}, popL...)
 	f.connect(popL...).arrive("-NOPERM no CLIENT ID for you\r\n")
 	other := f.client(0, 0)
-	got(t, "CLIENT UNBLOCK", other.say("CLIENT", "UNBLOCK", strconv.Itoa(int(f.c.s.id))), "-"+textNoNumber+"\r\n")
+	got(t, "CLIENT UNBLOCK", other.say("CLIENT", "UNBLOCK", strconv.Itoa(int(f.c.s.client.id))), "-"+textNoNumber+"\r\n")
 }
 
 func TestBlockedLinkIsLost(t *testing.T) {
@@ -298,11 +298,11 @@ func TestBlockedWaitIsNoLatency(t *testing.T) {
 	f := newVigil(t, PoolOptions{}, popL...)
 	private := f.connect(popL...)
 	l := f.link()
-	l.fifo.Front().sent -= int64(time.Hour)
-	l.written.Front().at -= int64(time.Hour)
+	l.queue.fifo.Front().sent -= int64(time.Hour)
+	l.queue.written.Front().at -= int64(time.Hour)
 	private.arrive(":17\r\n" + poppedL)
-	if l.latency > int64(time.Minute) {
-		t.Errorf("the link's latency is %v; want the hour that the client waited left out", time.Duration(l.latency))
+	if l.trips.latency > int64(time.Minute) {
+		t.Errorf("the link's latency is %v; want the hour that the client waited left out", time.Duration(l.trips.latency))
 	}
 }
 
@@ -316,7 +316,7 @@ func TestPrivateLinksAreNotKeptForEver(t *testing.T) {
 	if private.closed {
 		t.Fatal("the link is closed at once; want it kept for the next")
 	}
-	l.heard -= int64(keepPrivate)
+	l.health.heard -= int64(keepPrivate)
 	f.tick()
 	if p := &f.w.pools[0].private; !private.closed || len(p.kept)+len(p.links) != 0 {
 		t.Errorf("closed: %t, got %d links; want none left", private.closed, len(p.links))
@@ -353,7 +353,7 @@ func TestBlockedAndDisplaced(t *testing.T) {
 	if er == nil {
 		t.Fatal("the former master was not asked to end the wait")
 	}
-	got(t, "asked", string(er.link.log.Small()), frames("CLIENT UNBLOCK 17 ERROR"))
+	got(t, "asked", string(er.link.queue.log.Small()), frames("CLIENT UNBLOCK 17 ERROR"))
 	old.arrive("-" + textUnblocked + "\r\n")
 	if at := f.link().server.Addr; at != "127.0.0.1:7002" || !old.closed {
 		t.Errorf("unblocked: waits at %s, the old link is closed: %t; want it at the new master", at, old.closed)
@@ -383,7 +383,7 @@ func TestBlockedTimeGoesOn(t *testing.T) {
 		pw.reissue(b, []byte(frames(c.said)))
 		sent := ""
 		if b.link != nil {
-			sent = string(asked(b.link.fifo.Front(), b.link.log.Small()))
+			sent = string(asked(b.link.queue.fifo.Front(), b.link.queue.log.Small()))
 		}
 		f.w.end()
 		if c.again == "" {

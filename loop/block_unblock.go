@@ -92,7 +92,7 @@ func (u woken) append(dst []byte) []byte {
 func (w *worker) unblock(p *Pool, id uint64, u unblock) {
 	var b *blocked
 	for _, waits := range w.pools[p.index].blocked { // of whom there are few; of clients there are many
-		if waits.s.id == id {
+		if waits.s.client.id == id {
 			b = waits
 		}
 	}
@@ -110,7 +110,7 @@ func (b *blocked) wake(u unblock) {
 	case b.link == nil || b.link.state != linkReady:
 		b.release(u.reason) // no server knows of it yet
 		u.heard(wasBlocked)
-	case b.link.number == 0:
+	case b.link.lease.number == 0:
 		b.asks = append(b.asks, u) // it is on its way
 	default:
 		b.ask(u)
@@ -139,7 +139,7 @@ func (b *blocked) leave() {
 	s.mode |= modeMuted
 	s.window.At(b.e.seq).mute = true
 	s.lastWord(endDrain)
-	b.tell(codec.AppendError(s.w.scratch[:0], textUnblocked))
+	b.tell(codec.AppendError(s.w.pad.scratch[:0], textUnblocked))
 }
 
 // release answers a request that no server has got, as if it had waited.
@@ -150,7 +150,7 @@ func (b *blocked) release(reason string) {
 		l.forsake()
 		l.discard()
 	}
-	dst := b.s.w.scratch[:0]
+	dst := b.s.w.pad.scratch[:0]
 	switch {
 	case b.leaving:
 		b.leave()
@@ -159,7 +159,7 @@ func (b *blocked) release(reason string) {
 	case b.quorum != nil:
 		b.quorum.until = b.s.w.now
 		b.quorum.tick(b)
-	case b.s.resp == 3:
+	case b.s.proto.resp == 3:
 		b.tell(codec.AppendNil(dst, 3))
 	default:
 		b.tell(append(dst, "*-1\r\n"...))
@@ -168,16 +168,16 @@ func (b *blocked) release(reason string) {
 
 // ask asks the server to end the wait.
 func (b *blocked) ask(u unblock) {
-	if b.link.number == noNumber {
+	if b.link.lease.number == noNumber {
 		u.heard(woken{text: textNoNumber})
 		return
 	}
 	l := b.link
-	l.hunted++
+	l.lease.hunted++
 	b.s.pw.ask(&l.server, func(reply []byte) {
-		l.hunted--
+		l.lease.hunted--
 		b.asked(u, reply)
-	}, "CLIENT", "UNBLOCK", strconv.FormatInt(l.number, 10), u.reason)
+	}, "CLIENT", "UNBLOCK", strconv.FormatInt(l.lease.number, 10), u.reason)
 }
 
 // asked takes the server's answer; nil when there is none.
@@ -199,7 +199,7 @@ func (b *blocked) asked(u unblock, reply []byte) {
 
 // askAgain asks the server what it could not be asked before.
 func (b *blocked) askAgain() {
-	if len(b.asks) == 0 || b.link.number == 0 {
+	if len(b.asks) == 0 || b.link.lease.number == 0 {
 		return
 	}
 	asks := b.asks

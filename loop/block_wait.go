@@ -117,10 +117,10 @@ func (q *quorum) hear(b *blocked, g *standing, reply []byte) {
 		b.s.w.fail(&b.e, faultLostRead, nil)
 		return
 	case reply[0] == '-':
-		b.tell(append(b.s.w.scratch[:0], reply...))
+		b.tell(append(b.s.w.pad.scratch[:0], reply...))
 		return
 	case !g.read(reply):
-		b.tell(codec.AppendError(b.s.w.scratch[:0], textStateChanged))
+		b.tell(codec.AppendError(b.s.w.pad.scratch[:0], textStateChanged))
 		return
 	}
 	if q.missing--; q.missing > 0 {
@@ -130,7 +130,7 @@ func (q *quorum) hear(b *blocked, g *standing, reply []byte) {
 	n := q.reached()
 	switch {
 	case n >= q.want || q.over(b.s.w.now):
-		b.tell(codec.AppendInt(b.s.w.scratch[:0], n))
+		b.tell(codec.AppendInt(b.s.w.pad.scratch[:0], n))
 	case q.looks == 1:
 		q.look(b)
 	}
@@ -147,7 +147,7 @@ func (q *quorum) tick(b *blocked) {
 	now := b.s.w.now
 	switch {
 	case q.over(now):
-		b.tell(codec.AppendInt(b.s.w.scratch[:0], q.reached()))
+		b.tell(codec.AppendInt(b.s.w.pad.scratch[:0], q.reached()))
 	case q.missing == 0 && now >= q.nextAt:
 		q.look(b)
 	}

@@ -15,9 +15,9 @@ const (
 // collect keeps bytes of a reply that cannot be passed on yet. e is its entry.
 func (l *link) collect(e *entry, s *session, b []byte) {
 	switch {
-	case e.marks.has(isMany) && l.lead < l.leadsTo(e): // only its beginning is of interest
-		l.partial.Add(l.w.arena, b[:min(len(b), max(0, passOn-l.partial.Len()))], 0)
-	case s != nil && int64(l.partial.Len()+len(b)) > s.pw.opt.Limits.OutputBytes:
+	case e.marks.has(isMany) && l.led.n < l.leadsTo(e): // only its beginning is of interest
+		l.coming.partial.Add(l.w.arena, b[:min(len(b), max(0, passOn-l.coming.partial.Len()))], 0)
+	case s != nil && int64(l.coming.partial.Len()+len(b)) > s.pw.opt.Limits.OutputBytes:
 		s.cutOff(endOutput)
 		e.marks |= isSink
 		l.flowOn(len(b))
@@ -29,11 +29,11 @@ func (l *link) collect(e *entry, s *session, b []byte) {
 // gather adds bytes to the reply that is collected for a session, which may be nil.
 func (l *link) gather(e *entry, s *session, b []byte) {
 	if s == nil {
-		l.partial.Add(l.w.arena, b, 0)
+		l.coming.partial.Add(l.w.arena, b, 0)
 		return
 	}
-	before := l.partial.Holds()
-	switch l.w.foresee(s, l.partial.Growth(l.w.arena, len(b), 0)); {
+	before := l.coming.partial.Holds()
+	switch l.w.foresee(s, l.coming.partial.Growth(l.w.arena, len(b), 0)); {
 	case l.wire == nil:
 		return
 	case s.wire == nil:
@@ -41,8 +41,8 @@ func (l *link) gather(e *entry, s *session, b []byte) {
 		l.flowOn(len(b))
 		return
 	}
-	l.partial.Add(l.w.arena, b, 0)
-	if after := l.partial.Holds(); after > worthCharging {
+	l.coming.partial.Add(l.w.arena, b, 0)
+	if after := l.coming.partial.Holds(); after > worthCharging {
 		l.w.burden(s, after-before)
 	}
 	if !l.w.due() {
@@ -56,11 +56,11 @@ func (l *link) gather(e *entry, s *session, b []byte) {
 
 // flowOn has a reply of which n more bytes have come flow into nothing: nobody waits for it.
 func (l *link) flowOn(n int) {
-	if !l.flows {
-		l.flows, l.flowed = true, l.partial.Len()
-		l.partial.Release(l.w.arena)
+	if !l.coming.flows {
+		l.coming.flows, l.coming.flowed = true, l.coming.partial.Len()
+		l.coming.partial.Release(l.w.arena)
 	}
-	if l.flowed += n; l.flowed > mostForNobody {
+	if l.coming.flowed += n; l.coming.flowed > mostForNobody {
 		l.breakUp(faultReply)
 	}
 }
@@ -69,16 +69,16 @@ func (l *link) flowOn(n int) {
 // that is too long ends the link in a handshake, and is forgotten elsewhere.
 func (l *link) collectOwn(b []byte) {
 	switch {
-	case l.greets > 0 && l.partial.Len()+len(b) > mostGreeting:
+	case l.shake.greets > 0 && l.coming.partial.Len()+len(b) > mostGreeting:
 		l.stray(b)
-	case l.flows:
-	case l.greets == 0 && l.partial.Len()+len(b) > mostTapped:
-		l.flows = true
-		l.partial.Release(l.w.arena)
+	case l.coming.flows:
+	case l.shake.greets == 0 && l.coming.partial.Len()+len(b) > mostTapped:
+		l.coming.flows = true
+		l.coming.partial.Release(l.w.arena)
 	default:
-		before := l.partial.Holds()
-		l.partial.Add(l.w.arena, b, 0)
-		l.w.uncounted += l.partial.Holds() - before
+		before := l.coming.partial.Holds()
+		l.coming.partial.Add(l.w.arena, b, 0)
+		l.w.budget.uncounted += l.coming.partial.Holds() - before
 	}
 }
 
@@ -87,34 +87,34 @@ func (l *link) collectOwn(b []byte) {
 // it goes to the client whose guarded request it comes before, and otherwise to nobody, and
 // then nothing of it is kept, for a server can say a great many.
 func (l *link) pushed(in []byte) (rest []byte, is bool, err error) {
-	if !l.pushing {
-		if in[0] != '>' || l.dialect.resp != 3 || l.tap != nil || !l.scan.Fresh() {
+	if !l.coming.pushing {
+		if in[0] != '>' || l.kind.dialect.resp != 3 || l.lease.tap != nil || !l.coming.scan.Fresh() {
 			return in, false, nil
 		}
-		l.pushing, l.hearsPush = true, l.greets == 0 && l.owes() && l.fifo.Front().marks.has(guarded)
+		l.coming.pushing, l.coming.hearsPush = true, l.shake.greets == 0 && l.owes() && l.queue.fifo.Front().marks.has(guarded)
 	}
-	n, done, err := l.scan.Next(in)
-	if err == nil && !l.hearsPush {
-		err = l.unasked.add(l, n)
+	n, done, err := l.coming.scan.Next(in)
+	if err == nil && !l.coming.hearsPush {
+		err = l.coming.unasked.add(l, n)
 	}
 	if err != nil {
 		return nil, true, err
 	}
-	whole := done && l.partial.Len() == 0
-	if l.hearsPush && !whole {
-		l.partial.Add(l.w.arena, in[:min(n, passOn+1-l.partial.Len())], 0)
+	whole := done && l.coming.partial.Len() == 0
+	if l.coming.hearsPush && !whole {
+		l.coming.partial.Add(l.w.arena, in[:min(n, passOn+1-l.coming.partial.Len())], 0)
 	}
 	if !done {
 		return nil, true, nil
 	}
-	l.pushing = false
+	l.coming.pushing = false
 	switch {
-	case !l.hearsPush:
+	case !l.coming.hearsPush:
 	case whole:
 		l.passPush(in[:n])
 	default:
-		l.passPush(l.partial.Bytes())
-		l.partial.Release(l.w.arena)
+		l.passPush(l.coming.partial.Bytes())
+		l.coming.partial.Release(l.w.arena)
 	}
 	return in[n:], true, nil
 }
@@ -124,7 +124,7 @@ func (l *link) passPush(b []byte) {
 	if len(b) > passOn {
 		return
 	}
-	e := l.fifo.Front()
+	e := l.queue.fifo.Front()
 	if s := l.w.sessionOf(e); s != nil && e.seq == s.window.First() && !e.marks.has(isPart) {
 		s.say(s.heard(e.seq, b))
 	}
@@ -143,11 +143,11 @@ var errUnasked = errors.New("push frames without an end")
 
 // add counts n more bytes.
 func (u *unasked) add(l *link, n int) error {
-	if u.since != l.fifo.First() {
-		u.since, u.row = l.fifo.First(), 0
+	if u.since != l.queue.fifo.First() {
+		u.since, u.row = l.queue.fifo.First(), 0
 	}
 	u.event += n
-	l.progress.came -= int64(n)
+	l.health.progress.came -= int64(n)
 	if u.row += n; u.row > mostUnasked {
 		return errUnasked
 	}

@@ -18,7 +18,7 @@ func flood(m *memWire, l *link, n int) (most int) {
 			break
 		}
 		m.arrive(megabyte)
-		most = max(most, l.partial.Len())
+		most = max(most, l.coming.partial.Len())
 	}
 	return most
 }
@@ -71,7 +71,7 @@ func TestEndlessReplies(t *testing.T) {
 				what, most, c.closed, other.closed, m.closed, 9<<20)
 		}
 		if invariant.On {
-			l.flowed = mostForNobody - 64<<20 // a gigabyte takes the race detector minutes, on one goroutine
+			l.coming.flowed = mostForNobody - 64<<20 // a gigabyte takes the race detector minutes, on one goroutine
 		}
 		if flood(m, l, 1100); !m.closed {
 			t.Errorf("%s: the link takes more than %d bytes for nobody; want it closed", what, mostForNobody)
@@ -132,7 +132,7 @@ func TestEndlessOfEveryKind(t *testing.T) {
 					break
 				}
 				m.arrive(chunk)
-				kept = max(kept, l.partial.Holds()+l.scan.Holds())
+				kept = max(kept, l.coming.partial.Holds()+l.coming.scan.Holds())
 			}
 			if tc.garbled {
 				if !m.closed || kept > most {
@@ -144,7 +144,7 @@ func TestEndlessOfEveryKind(t *testing.T) {
 				t.Errorf("got client closed %v, other closed %v, link closed %v, %d bytes kept; want true, false, false, at most %d",
 					c.closed, other.closed, m.closed, kept, most)
 			}
-			if got := l.partial.Holds() + l.scan.Holds(); got > worthCharging {
+			if got := l.coming.partial.Holds() + l.coming.scan.Holds(); got > worthCharging {
 				t.Errorf("got %d bytes kept when the client is closed; want none", got)
 			}
 		})
@@ -182,7 +182,7 @@ func TestEndlessAnswers(t *testing.T) {
 	chunk, most := strings.Repeat("x", 1<<20), 0
 	for range size >> 20 {
 		m.arrive(chunk)
-		most = max(most, l.partial.Len())
+		most = max(most, l.coming.partial.Len())
 	}
 	m.arrive("\r\n*0\r\n")
 	if most > mostTapped || len(heard) != 2 || heard[0] != "" || heard[1] != "*0\r\n" || m.closed {
@@ -253,7 +253,7 @@ func TestRestAfterNonsense(t *testing.T) {
 		st := newTestWorker(t, PoolOptions{})
 		l, c := st.e.workers[0].pools[0].link(0, 0), st.client(0, 0)
 		fail := func() {
-			l.retryAt = 0
+			l.redial.at = 0
 			l.w.tick()
 			m := st.connect(l)
 			c.say("INCR", "k")
@@ -262,13 +262,13 @@ func TestRestAfterNonsense(t *testing.T) {
 			}
 		}
 		for want := int64(firstPause); want < int64(lastPause); want *= 2 {
-			if fail(); l.pause != want {
-				t.Fatalf("%s: it rests for %d ns, want %d", what, l.pause, want)
+			if fail(); l.redial.pause != want {
+				t.Fatalf("%s: it rests for %d ns, want %d", what, l.redial.pause, want)
 			}
 		}
-		l.strayed -= 2 * int64(strayTime)
-		if fail(); l.pause != int64(firstPause) {
-			t.Errorf("%s: after a while in step it rests for %d ns, want %d", what, l.pause, int64(firstPause))
+		l.health.strayed -= 2 * int64(strayTime)
+		if fail(); l.redial.pause != int64(firstPause) {
+			t.Errorf("%s: after a while in step it rests for %d ns, want %d", what, l.redial.pause, int64(firstPause))
 		}
 	}
 }

@@ -16,6 +16,13 @@ import (
 // among what a connection costs, whatever it does.
 const worthCharging = 32 << 10
 
+// A budget is when a worker counts what its sessions hold.
+type budget struct {
+	burdens   []*session // may hold much
+	uncounted int64      // bytes that may have been added to that since it was counted
+	balanced  int64      // when it was
+}
+
 // A holding is what one worker's sessions and links of one pool hold. Written by the worker, read
 // by all.
 type holding struct {
@@ -34,25 +41,25 @@ const (
 // burden puts a session on the list of those that may hold much. It is called whenever that may
 // have grown, with the number of bytes.
 func (w *worker) burden(s *session, n int64) {
-	w.uncounted += n
-	if !s.burdens {
-		s.burdens = true
-		w.burdens = append(w.burdens, s)
+	w.budget.uncounted += n
+	if !s.account.burdens {
+		s.account.burdens = true
+		w.budget.burdens = append(w.budget.burdens, s)
 	}
 }
 
 // due reports whether what is held is to be counted before the next tick, which may come when
 // the network has brought hundreds of megabytes.
 func (w *worker) due() bool {
-	return w.uncounted >= max(leastUncounted, eachUncounted*int64(len(w.burdens)))
+	return w.budget.uncounted >= max(leastUncounted, eachUncounted*int64(len(w.budget.burdens)))
 }
 
 // holds returns how many bytes the session holds by itself; see chargeLink for the rest.
 func (s *session) holds() int64 {
-	apart := int64(s.earlyLive)
-	n := max(s.unread()-int64(s.remainder.bytes)-apart, s.out.Holds()+s.parked.Holds()) + s.remainder.holds() + apart
-	if s.tail != nil {
-		n += s.tail.buf.Holds() + s.tail.req.Holds()
+	apart := int64(s.output.earlyLive)
+	n := max(s.unread()-int64(s.output.rest.bytes)-apart, s.output.first.Holds()+s.output.parked.Holds()) + s.output.rest.holds() + apart
+	if s.input.tail != nil {
+		n += s.input.tail.buf.Holds() + s.input.tail.req.Holds()
 	}
 	if s.tx != nil {
 		n += s.tx.holds()
@@ -61,12 +68,12 @@ func (s *session) holds() int64 {
 		n += s.medley.frames.Holds() + s.medley.out.Holds()
 	}
 	n += s.sub.holds()
-	if s.unfinished != nil {
-		n += s.unfinished.holds()
+	if s.input.unfinished != nil {
+		n += s.input.unfinished.holds()
 	}
 	for p := s.window.First(); p != s.window.Behind(); p++ {
 		if at := s.window.At(p).join; at != noJoin {
-			n += s.w.joins[at].holds()
+			n += s.w.joins.all[at].holds()
 		}
 	}
 	return n
@@ -76,41 +83,41 @@ func (s *session) holds() int64 {
 // is remembered of how deep it is, and large requests that have not been answered. Where nobody
 // waits for that any more it is the link's own.
 func (w *worker) chargeLink(l *link) {
-	l.charged = l.canary.kept.Holds() + l.later.holds()
+	l.charged = l.canary.kept.Holds() + l.lease.later.holds()
 	s := l.asker()
 	if s == nil {
 		l.forgo()
 	}
-	if n := l.partial.Holds() + l.scan.Holds(); n > worthCharging {
+	if n := l.coming.partial.Holds() + l.coming.scan.Holds(); n > worthCharging {
 		w.chargeTo(s, l, n)
 	}
-	if l.log.Holds() <= memory.KeepBusy {
+	if l.queue.log.Holds() <= memory.KeepBusy {
 		return
 	}
-	for p := l.fifo.First(); p != l.fifo.Behind(); p++ {
-		if e := l.fifo.At(p); e.size > passOn {
-			w.chargeTo(w.sessionOf(e), l, l.log.Share(e.size))
+	for p := l.queue.fifo.First(); p != l.queue.fifo.Behind(); p++ {
+		if e := l.queue.fifo.At(p); e.size > passOn {
+			w.chargeTo(w.sessionOf(e), l, l.queue.log.Share(e.size))
 		}
 	}
 }
 
 // asker returns the session that waits for the reply that is arriving or comes next, or nil.
 func (l *link) asker() *session {
-	if l.tap != nil || l.greets > 0 || l.fifo.Len() == 0 {
+	if l.lease.tap != nil || l.shake.greets > 0 || l.queue.fifo.Len() == 0 {
 		return nil
 	}
-	return l.w.sessionOf(l.fifo.Front())
+	return l.w.sessionOf(l.queue.fifo.Front())
 }
 
 // forgo forgets the beginning of a reply for which nobody waits any more, as flowOn would with
 // the next bytes: they may never come.
 func (l *link) forgo() {
-	if l.tap != nil || l.greets > 0 || l.pushing || l.flows || l.fifo.Len() == 0 || l.partial.Holds() <= worthCharging {
+	if l.lease.tap != nil || l.shake.greets > 0 || l.coming.pushing || l.coming.flows || l.queue.fifo.Len() == 0 || l.coming.partial.Holds() <= worthCharging {
 		return
 	}
-	if e := l.fifo.Front(); !e.marks.has(isCanary) && (!e.marks.has(isMany) || l.lead == l.leadsTo(e)) {
-		l.flows, l.flowed = true, l.partial.Len()
-		l.partial.Release(l.w.arena)
+	if e := l.queue.fifo.Front(); !e.marks.has(isCanary) && (!e.marks.has(isMany) || l.led.n == l.leadsTo(e)) {
+		l.coming.flows, l.coming.flowed = true, l.coming.partial.Len()
+		l.coming.partial.Release(l.w.arena)
 	}
 }
 
@@ -120,11 +127,11 @@ func (w *worker) chargeTo(s *session, l *link, n int64) {
 	case s == nil:
 		l.charged += n
 		return
-	case !s.burdens:
+	case !s.account.burdens:
 		w.burden(s, 0)
-		s.charged = s.holds()
+		s.account.charged = s.holds()
 	}
-	s.charged += n
+	s.account.charged += n
 }
 
 // foresee is called before something of a session's takes so many bytes more of memory. Where that
@@ -135,14 +142,14 @@ func (w *worker) foresee(s *session, more int64) {
 		return
 	}
 	w.burden(s, 0)
-	s.foreseen = more
+	s.account.foreseen = more
 	w.balance()
-	s.foreseen = 0
+	s.account.foreseen = 0
 }
 
 // tickBalance is balance at a tick. Very many sessions are not looked at every time.
 func (w *worker) tickBalance() {
-	if w.now-w.balanced >= int64(len(w.burdens))*nanosPerBurden {
+	if w.now-w.budget.balanced >= int64(len(w.budget.burdens))*nanosPerBurden {
 		w.balance()
 	}
 }
@@ -161,14 +168,14 @@ func (w *worker) balance() {
 // balanceAlone is balance, and reports whether other workers have to do the same.
 func (w *worker) balanceAlone() (others bool) {
 	others = w.settleDebts()
-	kept := w.burdens[:0]
-	for _, s := range w.burdens {
-		if s.burdens = s.state != sessionGone && s.charged > worthCharging/2; s.burdens {
+	kept := w.budget.burdens[:0]
+	for _, s := range w.budget.burdens {
+		if s.account.burdens = s.state != sessionGone && s.account.charged > worthCharging/2; s.account.burdens {
 			kept = append(kept, s)
 		}
 	}
-	clear(w.burdens[len(kept):])
-	w.burdens = kept
+	clear(w.budget.burdens[len(kept):])
+	w.budget.burdens = kept
 	return others
 }
 
@@ -183,12 +190,12 @@ func (w *worker) recount() {
 
 // count counts what the worker's sessions and links hold, and publishes it.
 func (w *worker) count() {
-	w.uncounted, w.balanced = 0, w.now
+	w.budget.uncounted, w.budget.balanced = 0, w.now
 	w.arena.Count()
-	for _, s := range w.burdens {
-		s.charged = 0
+	for _, s := range w.budget.burdens {
+		s.account.charged = 0
 		if s.state != sessionGone {
-			s.charged = s.holds() + s.foreseen
+			s.account.charged = s.holds() + s.account.foreseen
 		}
 	}
 	for _, pw := range w.pools {
@@ -198,8 +205,8 @@ func (w *worker) count() {
 			pw.charged += l.charged
 		})
 	}
-	for _, s := range w.burdens {
-		s.pw.charged += s.charged
+	for _, s := range w.budget.burdens {
+		s.pw.charged += s.account.charged
 	}
 	for _, pw := range w.pools {
 		pw.pool.holdings[w.id].bytes.Store(pw.charged)

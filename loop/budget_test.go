@@ -12,7 +12,7 @@ import (
 
 // unfinished sends the beginning of a SET with so many bytes of a value that is longer.
 func (c *memClient) unfinished(n int) {
-	if c.s.tail == nil {
+	if c.s.input.tail == nil {
 		c.arrive("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$200000000\r\n")
 	}
 	for ; n > 0; n -= netio.ReadBuffer {
@@ -87,7 +87,7 @@ func TestWhoHoldsMostPays(t *testing.T) {
 func (st *stage) turns() {
 	for range 3 {
 		for _, w := range st.e.workers {
-			w.balanced = 0 // ticks that follow each other at once count all the same
+			w.budget.balanced = 0 // ticks that follow each other at once count all the same
 			w.tick()
 		}
 		st.run()
@@ -193,7 +193,7 @@ func TestDepthIsCharged(t *testing.T) {
 	link.arrive(strings.Repeat("*2\r\n", deep))
 	c.take()
 	st.turns()
-	if got := c.s.charged; got < holds || got > 2*holds || c.closed {
+	if got := c.s.account.charged; got < holds || got > 2*holds || c.closed {
 		t.Errorf("got %d bytes charged, closed %v; want %d", got, c.closed, holds)
 	}
 	c.Close()
@@ -220,12 +220,12 @@ func TestNobodysPartIsForgotten(t *testing.T) {
 	c.say("GET", "j")
 	c.say("PUBLISH", "a", "b") // is not passed on in pieces
 	st.links[0].arrive("$1\r\nx\r\n$9000000\r\n" + strings.Repeat("x", 4<<20))
-	if got := l.partial.Holds(); got < 4<<20 {
+	if got := l.coming.partial.Holds(); got < 4<<20 {
 		t.Fatalf("got %d bytes collected; want 4 MiB", got)
 	}
 	c.Close()
 	st.turns()
-	if got := l.partial.Holds() + st.e.held(); got != 0 {
+	if got := l.coming.partial.Holds() + st.e.held(); got != 0 {
 		t.Errorf("got %d bytes held for nobody; want none", got)
 	}
 	st.links[0].arrive(strings.Repeat("x", 5000000-194304) + "\r\n")
@@ -329,7 +329,7 @@ func TestWhatIsHeld(t *testing.T) {
 		c := st.client(0, 0)
 		tc.do(c, one, other)
 		st.e.workers[0].tick()
-		if got := c.s.charged; got < size || got > 3*size {
+		if got := c.s.account.charged; got < size || got > 3*size {
 			t.Errorf("%s: got %d bytes charged; want %d, or twice that", tc.name, got, size)
 		}
 		c.Close()
@@ -339,7 +339,7 @@ func TestWhatIsHeld(t *testing.T) {
 			one.arrive("+OK\r\n")
 			st.e.workers[0].tick()
 		}
-		if got := st.e.pools[0].held(); got != 0 || len(st.e.workers[0].burdens) != 0 {
+		if got := st.e.pools[0].held(); got != 0 || len(st.e.workers[0].budget.burdens) != 0 {
 			t.Errorf("%s: got %d bytes held when the client has gone; want none", tc.name, got)
 		}
 	}
@@ -351,7 +351,7 @@ func TestAnnouncedIsNotHeld(t *testing.T) {
 	c := st.client(0, 0)
 	for range 20 {
 		c.unfinished(netio.ReadBuffer)
-		if got, came := c.s.tail.buf.Holds(), int64(c.s.tail.buf.Len()); got > 2*came+netio.ReadBuffer {
+		if got, came := c.s.input.tail.buf.Holds(), int64(c.s.input.tail.buf.Len()); got > 2*came+netio.ReadBuffer {
 			t.Fatalf("got %d bytes of memory for %d that came; want at most twice as many", got, came)
 		}
 	}
@@ -377,8 +377,8 @@ func TestLargeSlabsAreNotPooled(t *testing.T) {
 	w := st.e.workers[0]
 	l := w.pools[0].link(0, 0)
 	c.s.relax()
-	for name, got := range map[string]int64{"log": l.log.Holds(), "partial": l.partial.Holds(), "out": c.s.out.Holds(),
-		"parked": c.s.parked.Holds(), "scratch": int64(cap(w.scratch)), "frame": w.frame.Holds()} {
+	for name, got := range map[string]int64{"log": l.queue.log.Holds(), "partial": l.coming.partial.Holds(), "out": c.s.output.first.Holds(),
+		"parked": c.s.output.parked.Holds(), "scratch": int64(cap(w.pad.scratch)), "frame": w.pad.frame.Holds()} {
 		if got > memory.KeepBusy {
 			t.Errorf("%s: got %d bytes kept; want at most %d", name, got, memory.KeepBusy)
 		}

@@ -90,18 +90,18 @@ func appendAnswer(dst []byte, nonce uint64) []byte {
 // putCanary asks for a new word behind what is in flight.
 func (l *link) putCanary(part uint16) (nonce uint64) {
 	nonce = rand.Uint64()
-	frame := append(l.w.scratch[:0], "*2\r\n$4\r\nECHO\r\n"...)
+	frame := append(l.w.pad.scratch[:0], "*2\r\n$4\r\nECHO\r\n"...)
 	if part == doubtPart {
 		frame = append(frame[:0], "*1\r\n"...)
 	}
 	frame = appendAnswer(frame, nonce)
-	l.w.scratch = frame[:0]
-	l.log.Add(frame)
-	at := l.fifo.Push(entry{sent: l.w.now, session: uint32(nonce >> 32), gen: uint32(nonce), marks: isCanary,
+	l.w.pad.scratch = frame[:0]
+	l.queue.log.Add(frame)
+	at := l.queue.fifo.Push(entry{sent: l.w.now, session: uint32(nonce >> 32), gen: uint32(nonce), marks: isCanary,
 		part: part, size: uint32(len(frame))})
 	c := &l.canary
 	c.due.Push(at)
-	c.from, c.watch = l.fifo.Behind(), isCanary
+	c.from, c.watch = l.queue.fifo.Behind(), isCanary
 	return nonce
 }
 
@@ -110,7 +110,7 @@ func (l *link) putCanary(part uint16) (nonce uint64) {
 func (l *link) sing() {
 	c := &l.canary
 	switch {
-	case l.private || l.state != linkReady || l.wire == nil || !l.busy() || l.w.now < c.next:
+	case l.kind.private || l.state != linkReady || l.wire == nil || !l.busy() || l.w.now < c.next:
 	case c.next == 0: // the link is new
 		c.next = l.w.now + int64(canaryPeriod)
 	case c.watch != 0: // one is still on its way
@@ -128,7 +128,7 @@ func (l *link) sing() {
 // flush, so it costs no write; a link that must rest rests on.
 func (l *link) singSooner() {
 	c := &l.canary
-	c.from = l.fifo.Behind()
+	c.from = l.queue.fifo.Behind()
 	if c.next-l.w.now <= int64(canaryPeriod) {
 		c.next = min(l.w.now, max(c.next, 1))
 		l.sing()
@@ -138,7 +138,7 @@ func (l *link) singSooner() {
 // swallows takes a reply that goes to no client, and returns false for one that does. b is
 // the last piece of the reply.
 func (l *link) swallows(b []byte) bool {
-	e := l.fifo.Front()
+	e := l.queue.fifo.Front()
 	if e.marks.has(isCanary) {
 		l.hear(b)
 		return true
@@ -153,12 +153,12 @@ func (l *link) swallows(b []byte) bool {
 // strays reports whether the answer of the canary due next is about to be given to somebody
 // else.
 func (l *link) strays(b []byte) bool {
-	early := l.partial.Bytes()
-	if l.flows || len(early)+len(b) != answerSize {
+	early := l.coming.partial.Bytes()
+	if l.coming.flows || len(early)+len(b) != answerSize {
 		return false
 	}
 	var room [answerSize]byte
-	want := appendAnswer(room[:0], l.fifo.At(*l.canary.due.Front()).nonce())
+	want := appendAnswer(room[:0], l.queue.fifo.At(*l.canary.due.Front()).nonce())
 	return bytes.HasPrefix(want, early) && bytes.HasSuffix(want, b)
 }
 
@@ -166,14 +166,14 @@ func (l *link) strays(b []byte) bool {
 // nothing of somebody else's reply is collected. An error says nothing of the order of
 // replies: servers may refuse any command while they load, run a script, or by ACL.
 func (l *link) hear(b []byte) {
-	l.partial.Add(l.w.arena, b, 0)
+	l.coming.partial.Add(l.w.arena, b, 0)
 	var room [answerSize]byte
-	got, want := l.partial.Bytes(), appendAnswer(room[:0], l.fifo.Front().nonce())
+	got, want := l.coming.partial.Bytes(), appendAnswer(room[:0], l.queue.fifo.Front().nonce())
 	switch {
 	case got[0] == '-' && len(got) > mostRefusal:
 		l.outOfStep("got", "an error without an end")
 	case got[0] == '-' && !bytes.HasSuffix(got, []byte(codec.CRLF)):
-	case got[0] == '-' && l.fifo.Front().part == doubtPart:
+	case got[0] == '-' && l.queue.fifo.Front().part == doubtPart:
 		l.heardOut()
 	case got[0] == '-':
 		l.hush(got)
@@ -189,7 +189,7 @@ func (l *link) hear(b []byte) {
 // is not sent for a long time.
 func (l *link) hush(reply []byte) {
 	forGood := bytes.HasPrefix(reply, []byte("-NOPERM")) || bytes.HasPrefix(reply, []byte("-ERR unknown command"))
-	if l.fifo.Front().part == probePart {
+	if l.queue.fifo.Front().part == probePart {
 		l.probeRefused(forGood)
 	}
 	if forGood {
@@ -201,7 +201,7 @@ func (l *link) hush(reply []byte) {
 
 // heardOut forgets the canary that has been answered.
 func (l *link) heardOut() {
-	l.partial.Rest()
+	l.coming.partial.Rest()
 	l.canary.due.Pop()
 	if l.canary.due.Len() == 0 {
 		l.canary.watch = 0
@@ -217,6 +217,6 @@ func (c *canary) forgetCanaries() {
 
 // outOfStep closes a link whose replies belong to other requests than they seem to.
 func (l *link) outOfStep(key, what string) {
-	l.complain(slog.LevelError, "replies are out of step, clients may have got wrong ones", "unanswered", l.fifo.Len(), key, what)
+	l.complain(slog.LevelError, "replies are out of step, clients may have got wrong ones", "unanswered", l.queue.fifo.Len(), key, what)
 	l.breakUp(faultReply)
 }

@@ -104,7 +104,7 @@ func TestCanaryInStep(t *testing.T) {
 	if got := c.take(); got != "$2\r\nv1\r\n" {
 		t.Errorf("the client got %q; want its own reply alone", got)
 	}
-	if a.server.closed || a.l.busy() || a.l.base != 0 || a.l.canary.watch != 0 {
+	if a.server.closed || a.l.busy() || a.l.queue.base != 0 || a.l.canary.watch != 0 {
 		t.Error("the answered canary left something behind, or cost the link; want neither")
 	}
 	if n := a.l.count; n.Replies != 1 || n.Requests != 1 || n.Desyncs != 0 || n.Sinks != 0 {
@@ -260,9 +260,9 @@ func TestCanaryBehindSinks(t *testing.T) {
 	if got := c.take(); got != "$2\r\nv2\r\n" {
 		t.Errorf("got %q; want the second reply", got)
 	}
-	if n := a.l.count; n.TimedOut != 1 || n.Sinks != 1 || n.Desyncs != 0 || a.l.expired != 0 {
+	if n := a.l.count; n.TimedOut != 1 || n.Sinks != 1 || n.Desyncs != 0 || a.l.queue.expired != 0 {
 		t.Errorf("got %d time-outs, %d late replies, %d desyncs, %d still expired; want 1, 1, 0, 0",
-			n.TimedOut, n.Sinks, n.Desyncs, a.l.expired)
+			n.TimedOut, n.Sinks, n.Desyncs, a.l.queue.expired)
 	}
 }
 

@@ -28,7 +28,7 @@ func TestComeBack(t *testing.T) {
 				got(t, "what was sent", lost.take(), string(appendFault(nil, faultLost, l.pw.place(l.pw.refTo(0), l))))
 			}
 			got(t, "what came meanwhile", c.say("SET", "k", "v"), "")
-			l.retryAt = 0
+			l.redial.at = 0
 			w.tick()
 			server = st.reconnect(l)
 			got(t, "that, sent", server.take(), frames("SET k v"))
@@ -38,7 +38,7 @@ func TestComeBack(t *testing.T) {
 		}
 		server.Close()
 		c.say("SET", "k", "v")
-		l.retryAt = 0
+		l.redial.at = 0
 		w.tick()
 		l.refuse()
 		st.run()

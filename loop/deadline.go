@@ -23,11 +23,11 @@ const (
 
 // tick is posted by the ticker: it looks at everything that can run out of time.
 func (w *worker) tick() {
-	w.resting = false // a tick is no event that ends the rest
+	w.rests.resting = false // a tick is no event that ends the rest
 	w.begin()
-	late := w.now-w.beat.Load() > w.overslept()
-	w.excused, w.late = late && !w.late, late
-	w.beat.Store(w.now)
+	late := w.now-w.gauges.beat.Load() > w.overslept()
+	w.rests.excused, w.rests.late = late && !w.rests.late, late
+	w.gauges.beat.Store(w.now)
 	for _, pw := range w.pools {
 		pw.tickLinks()
 		pw.tickFamilies()
@@ -46,12 +46,12 @@ func (w *worker) tick() {
 	w.drainSlow()
 	w.arena.Tick(w.now)
 	w.tickBalance()
-	if !w.excused { // what clients sent while we slept has not been read yet
+	if !w.rests.excused { // what clients sent while we slept has not been read yet
 		w.sweep()
 	}
 	w.end()
-	w.busy.Store(w.carrying())
-	w.quiet.Store(w.still())
+	w.gauges.busy.Store(w.carrying())
+	w.gauges.quiet.Store(w.still())
 	w.rest()
 }
 
@@ -67,19 +67,19 @@ func (pw *poolWorker) tickLinks() {
 
 // carrying reports whether requests are in flight or replies wait for their client.
 func (w *worker) carrying() bool {
-	if len(w.slow)+len(w.burdens) > 0 {
+	if len(w.ready.slow)+len(w.budget.burdens) > 0 {
 		return true
 	}
 	some := false
 	for _, pw := range w.pools {
-		pw.everyLink(func(l *link) { some = some || l.busy() && !l.patient })
+		pw.everyLink(func(l *link) { some = some || l.busy() && !l.lease.patient })
 	}
 	return some
 }
 
 // still reports whether nothing is pending that a tick would have to look at soon.
 func (w *worker) still() bool {
-	if w.draining || w.carrying() {
+	if w.drains.on || w.carrying() {
 		return false
 	}
 	settled := true
@@ -99,12 +99,12 @@ func (w *worker) still() bool {
 
 // tick looks at what the link waits for.
 func (l *link) tick() {
-	if l.dammed {
-		l.heard = l.w.now // it is not the server that is silent
+	if l.lease.dammed {
+		l.health.heard = l.w.now // it is not the server that is silent
 	}
 	switch l.state {
 	case linkCooling:
-		if l.w.now >= l.retryAt {
+		if l.w.now >= l.redial.at {
 			l.on(evRested)
 			l.warm()
 		}
@@ -117,7 +117,7 @@ func (l *link) tick() {
 		l.lookSlow()
 		l.expire()
 		l.sing()
-		if l.wire != nil && l.sent < l.log.Len() {
+		if l.wire != nil && l.queue.sent < l.queue.log.Len() {
 			l.flush()
 		}
 		l.relieve() // what gnet had kept may have gone, of which nobody tells
@@ -125,8 +125,8 @@ func (l *link) tick() {
 			l.trim()
 		}
 	}
-	if l.shunned > 0 && l.w.now >= l.shunned {
-		l.shunned = 0
+	if l.health.shunned > 0 && l.w.now >= l.health.shunned {
+		l.health.shunned = 0
 		l.rate()
 	}
 }
@@ -137,21 +137,21 @@ func (l *link) tick() {
 // brings a reply too slowly of which others have to see the end.
 func (l *link) expire() {
 	timeout := int64(l.pw.opt.Timeout)
-	if timeout == 0 || l.fifo.Len() == 0 || l.patient || l.w.excused {
+	if timeout == 0 || l.queue.fifo.Len() == 0 || l.lease.patient || l.w.rests.excused {
 		return
 	}
 	if l.ripe() {
 		l.count.TimedOut += uint64(l.divert(true))
 	}
 	for l.ripe() {
-		e := l.fifo.At(l.fifo.First() + uint32(l.expired))
-		l.expired++
+		e := l.queue.fifo.At(l.queue.fifo.First() + uint32(l.queue.expired))
+		l.queue.expired++
 		if e.marks.has(isSink | isCanary) {
 			continue
 		}
 		l.sink(e)
 	}
-	sinks := l.expired + l.expireBehind()
+	sinks := l.queue.expired + l.expireBehind()
 	l.expireDiverted()
 	silence := max(int64(leastSilence), silences*timeout)
 	switch {
@@ -164,8 +164,8 @@ func (l *link) expire() {
 
 // outOfTime reports whether somebody has run out of time behind the reply that is arriving.
 func (l *link) outOfTime() bool {
-	for p := l.fifo.First() + 1; p != l.fifo.Behind(); p++ {
-		if l.fifo.At(p).marks.has(isSink) {
+	for p := l.queue.fifo.First() + 1; p != l.queue.fifo.Behind(); p++ {
+		if l.queue.fifo.At(p).marks.has(isSink) {
 			return true
 		}
 	}
@@ -174,10 +174,10 @@ func (l *link) outOfTime() bool {
 
 // ripe reports whether the time of the oldest entry that has not expired is over.
 func (l *link) ripe() bool {
-	if l.expired == l.fifo.Len() || l.expired == 0 && l.flows {
+	if l.queue.expired == l.queue.fifo.Len() || l.queue.expired == 0 && l.coming.flows {
 		return false
 	}
-	return l.overdue(l.fifo.First() + uint32(l.expired))
+	return l.overdue(l.queue.fifo.First() + uint32(l.queue.expired))
 }
 
 // sink answers the request of e with a time-out and leaves e to swallow the late reply.
@@ -199,12 +199,12 @@ func (l *link) sink(e *entry) {
 // while: a tick that falls between two batches of a busy one would make it grow anew a
 // hundred times a second (2 MB of garbage per second with pipelines of 16).
 func (l *link) trim() {
-	if l.fifo.Len() == 0 && l.log.Len() == 0 && l.w.now-l.heard > int64(quietTime) {
-		l.fifo.Release()
-		l.log.Release()
-		l.partial.Release(l.w.arena)
-		if len(l.waiters) == 0 { // a request that was answered before it was read may be on its way
-			l.waiters = nil
+	if l.queue.fifo.Len() == 0 && l.queue.log.Len() == 0 && l.w.now-l.health.heard > int64(quietTime) {
+		l.queue.fifo.Release()
+		l.queue.log.Release()
+		l.coming.partial.Release(l.w.arena)
+		if len(l.queue.waiters) == 0 { // a request that was answered before it was read may be on its way
+			l.queue.waiters = nil
 		}
 	}
 }
@@ -212,16 +212,16 @@ func (l *link) trim() {
 // sweep looks at one part of the sessions: who has been idle, who dawdles with a request,
 // who has nothing left to say while the process is going down.
 func (w *worker) sweep() {
-	n := len(w.sessions)/sweepAll + 1
-	if w.asleep.Load() {
-		n = len(w.sessions)
+	n := len(w.registry.sessions)/sweepAll + 1
+	if w.gauges.asleep.Load() {
+		n = len(w.registry.sessions)
 	}
 	for range n {
-		if len(w.sessions) == 0 {
+		if len(w.registry.sessions) == 0 {
 			return
 		}
-		w.sweepAt = (w.sweepAt + 1) % uint32(len(w.sessions))
-		if s := w.sessions[w.sweepAt]; s != nil && s.wire != nil {
+		w.registry.sweepAt = (w.registry.sweepAt + 1) % uint32(len(w.registry.sessions))
+		if s := w.registry.sessions[w.registry.sweepAt]; s != nil && s.wire != nil {
 			s.inspect()
 		}
 	}
@@ -230,13 +230,13 @@ func (w *worker) sweep() {
 // inspect looks at one session.
 func (s *session) inspect() {
 	l := &s.pw.opt.Limits
-	idle := s.w.now - s.active
+	idle := s.w.now - s.account.active
 	switch {
 	case s.state == sessionClosing:
 		if idle > int64(lastWordTime) {
 			s.hangUp()
 		}
-	case !s.authed && l.AuthTime > 0 && s.w.now-s.strange > int64(l.AuthTime):
+	case !s.auth.passed && l.AuthTime > 0 && s.w.now-s.auth.since > int64(l.AuthTime):
 		s.cutOff(endAuth)
 	case s.dawdles(l):
 		s.cutOff(endIdle)
@@ -250,11 +250,11 @@ func (s *session) inspect() {
 // relax gives the memory of an idle session back: what it holds then is its struct.
 func (s *session) relax() {
 	s.window.Release()
-	if s.out.Len() == 0 && len(s.run) == 0 {
-		s.out.Release()
+	if s.output.first.Len() == 0 && len(s.output.run) == 0 {
+		s.output.first.Release()
 	}
-	if s.parkedLive == 0 {
-		s.parked.Release()
+	if s.output.parkedLive == 0 {
+		s.output.parked.Release()
 	}
 }
 
@@ -264,7 +264,7 @@ const lastWordTime = 30 * time.Second
 // dawdles reports whether the session has been sending one request for too long: past the
 // limit, or a large one at less than slowRate.
 func (s *session) dawdles(l *Limits) bool {
-	t := s.tail
+	t := s.input.tail
 	if t == nil || s.stops != 0 || l.RequestTime < 0 {
 		return false
 	}
@@ -283,4 +283,4 @@ func age(ns int64) time.Duration { return time.Duration(ns).Round(time.Milliseco
 const heartbeatLimit = 5 * time.Second
 
 // alive reports whether the worker has ticked lately.
-func (w *worker) alive() bool { return perf.Now()-w.beat.Load() < int64(heartbeatLimit) }
+func (w *worker) alive() bool { return perf.Now()-w.gauges.beat.Load() < int64(heartbeatLimit) }

@@ -24,13 +24,13 @@ func newWaitingRoom(t *testing.T, opt PoolOptions) *waitingRoom {
 // later lets time pass for the client, and has it looked at.
 func (x *waitingRoom) later(d time.Duration) {
 	s := x.c.s
-	s.active -= int64(d)
-	s.strange -= int64(d)
-	if s.tail != nil {
-		s.tail.born -= int64(d)
+	s.account.active -= int64(d)
+	s.auth.since -= int64(d)
+	if s.input.tail != nil {
+		s.input.tail.born -= int64(d)
 	}
-	if s.softSince != 0 {
-		s.softSince -= int64(d)
+	if s.output.softSince != 0 {
+		s.output.softSince -= int64(d)
 	}
 	x.w.begin()
 	s.inspect()
@@ -92,7 +92,7 @@ func TestIdleTime(t *testing.T) {
 			x.later(3 * idle)
 			m.arrive("*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$1\r\nm\r\n")
 			x.run()
-			x.c.s.active -= int64(3 * idle)
+			x.c.s.account.active -= int64(3 * idle)
 			m.arrive("*3\r\n$7\r\nmessage\r\n$2\r\nch\r\n$1\r\nm\r\n")
 			x.run()
 		}},

@@ -28,44 +28,44 @@ const (
 
 // delayed learns that the request of an entry has been under way for longer than shortTrip.
 func (l *link) delayed(e *entry) {
-	took := l.w.now - e.sent - l.distance
-	if took <= int64(shortTrip) || l.private || e.marks.has(retried) {
+	took := l.w.now - e.sent - l.trips.distance
+	if took <= int64(shortTrip) || l.kind.private || e.marks.has(retried) {
 		return
 	}
-	l.delayedAt = l.w.now
+	l.trips.delayedAt = l.w.now
 	s := l.w.sessionOf(e)
 	if s == nil {
 		return
 	}
-	s.delayed = true
-	if took > int64(longTrip) && e.sent >= s.narrowedAt && s.window.Len() > 1 {
+	s.pace.delayed = true
+	if took > int64(longTrip) && e.sent >= s.pace.narrowedAt && s.window.Len() > 1 {
 		s.narrow()
-		l.entry = min(l.entry, s.width)
+		l.trips.entry = min(l.trips.entry, s.pace.width)
 	}
 }
 
 // lookSlow notes, at every tick, that the oldest request is having a long trip, or that trips have
 // been short for a while.
 func (l *link) lookSlow() {
-	if l.owes() && !l.private && !l.w.late {
-		e := l.fifo.Front()
-		if l.w.now-e.sent-l.distance > int64(longTrip) && !e.marks.has(retried) {
-			l.delayedAt = l.w.now
-			l.entry = min(l.entry, silentEntry)
+	if l.owes() && !l.kind.private && !l.w.rests.late {
+		e := l.queue.fifo.Front()
+		if l.w.now-e.sent-l.trips.distance > int64(longTrip) && !e.marks.has(retried) {
+			l.trips.delayedAt = l.w.now
+			l.trips.entry = min(l.trips.entry, silentEntry)
 		}
 	}
-	if l.entry < anyEntry && l.w.now-l.delayedAt > int64(easyTime) {
-		l.delayedAt = l.w.now
-		l.entry = min(2*l.entry, anyEntry)
+	if l.trips.entry < anyEntry && l.w.now-l.trips.delayedAt > int64(easyTime) {
+		l.trips.delayedAt = l.w.now
+		l.trips.entry = min(2*l.trips.entry, anyEntry)
 	}
 }
 
 // narrow halves what the session may have in flight. What was admitted before says nothing about
 // whether that was enough.
 func (s *session) narrow() {
-	s.narrowedAt = s.w.now
-	if s.width > 1 {
-		s.width /= 2
+	s.pace.narrowedAt = s.w.now
+	if s.pace.width > 1 {
+		s.pace.width /= 2
 		s.pw.counters.Narrowed++
 		s.mayGoOn()
 	}
@@ -75,27 +75,27 @@ func (s *session) narrow() {
 // link, is about to send something there.
 func (s *session) enterSlowly(l *link) {
 	if s.window.Len() == 1 {
-		s.width = l.entry
+		s.pace.width = l.trips.entry
 	}
 }
 
 // bulk learns the size of the largest request since the session was widened.
 func (s *session) bulk(size int) {
-	s.bulkiest = int32(min(size, askedBytes))
-	s.width = min(s.width, max(1, askedBytes/s.bulkiest))
+	s.pace.bulkiest = int32(min(size, askedBytes))
+	s.pace.width = min(s.pace.width, max(1, askedBytes/s.pace.bulkiest))
 }
 
 // widenForTime lets a session whose trips were short have twice as many in flight, as far as the
 // size of its requests permits.
 func (s *session) widenForTime() {
-	if !s.delayed {
-		s.width = int32(min(2*int(s.width), s.pw.opt.Limits.Pipeline))
-		if s.bulkiest > 0 {
-			s.width = min(s.width, max(1, askedBytes/s.bulkiest))
+	if !s.pace.delayed {
+		s.pace.width = int32(min(2*int(s.pace.width), s.pw.opt.Limits.Pipeline))
+		if s.pace.bulkiest > 0 {
+			s.pace.width = min(s.pace.width, max(1, askedBytes/s.pace.bulkiest))
 		}
 	}
-	s.delayed, s.bulkiest = false, 0
+	s.pace.delayed, s.pace.bulkiest = false, 0
 }
 
 // inFlight returns how many requests the session may have in flight.
-func (s *session) inFlight() int { return min(s.allowed, int(s.width)) }
+func (s *session) inFlight() int { return min(s.pace.allowed, int(s.pace.width)) }

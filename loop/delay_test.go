@@ -163,7 +163,7 @@ func TestTripsThatDoNotNarrow(t *testing.T) {
 			x.c.say("GET", "k")
 			x.pass(2 * longTrip)
 		}
-		x.l.distance = int64(2 * longTrip)
+		x.l.trips.distance = int64(2 * longTrip)
 		_, frames := asks(1, 2000)
 		x.client(0, 0).arrive(string(frames))
 		x.run()
@@ -173,8 +173,8 @@ func TestTripsThatDoNotNarrow(t *testing.T) {
 			}
 			x.pass(2*longTrip + shortTrip)
 		}
-		if n := x.e.workers[0].pools[0].counters.Narrowed; n != 0 || x.l.entry != anyEntry {
-			t.Errorf("got sessions narrowed %d times, %d to begin with; want neither", n, x.l.entry)
+		if n := x.e.workers[0].pools[0].counters.Narrowed; n != 0 || x.l.trips.entry != anyEntry {
+			t.Errorf("got sessions narrowed %d times, %d to begin with; want neither", n, x.l.trips.entry)
 		}
 	})
 }
@@ -221,7 +221,7 @@ func TestNarrowedReadIsRelieved(t *testing.T) {
 	_, frames := asks(32<<20, 1)
 	large.arrive(string(frames))
 	st.run()
-	c.s.width = 1
+	c.s.pace.width = 1
 	keys, frames := asks(10, 2)
 	c.arrive(string(frames))
 	st.run()

@@ -49,7 +49,7 @@ func (r *removal) errand(server int32) (m *memWire, asked string) {
 	if er == nil {
 		r.t.Fatalf("server %d is asked nothing", server)
 	}
-	asked = string(er.link.log.Small())
+	asked = string(er.link.queue.log.Small())
 	return r.reconnect(er.link), asked
 }
 
@@ -162,7 +162,7 @@ func TestDisplacedAndUnblocked(t *testing.T) {
 		r := newRemoval(t, true)
 		other := r.client(0, 0)
 		r.publish(1)
-		got(t, "CLIENT UNBLOCK", other.say("CLIENT", "UNBLOCK", strconv.Itoa(int(r.c.s.id)), reason), "")
+		got(t, "CLIENT UNBLOCK", other.say("CLIENT", "UNBLOCK", strconv.Itoa(int(r.c.s.client.id)), reason), "")
 		er, asked := r.errand(0)
 		if !strings.HasPrefix(asked, unblock17) || !strings.HasSuffix(asked, string(codec.AppendCommand(nil, "CLIENT", "UNBLOCK", "17", reason))) {
 			t.Fatalf("asked %q; want both", asked)
@@ -194,7 +194,7 @@ func TestUnblockMeetsNobodyElse(t *testing.T) {
 			if ours {
 				r.publish(1)
 			} else {
-				other.say("CLIENT", "UNBLOCK", strconv.Itoa(int(r.c.s.id)))
+				other.say("CLIENT", "UNBLOCK", strconv.Itoa(int(r.c.s.client.id)))
 			}
 			er, _ := r.errand(0)
 			if answered {
@@ -209,7 +209,7 @@ func TestUnblockMeetsNobodyElse(t *testing.T) {
 			r.publish(0)
 			next := r.client(0, 0)
 			next.say(popL...)
-			if b := next.s.blocked(); b == nil || b.link == nil || (b.link.number == 17) != answered {
+			if b := next.s.blocked(); b == nil || b.link == nil || (b.link.lease.number == 17) != answered {
 				t.Errorf("ours: %v, answered: %v: got %+v; want the next client on the same link only then", ours, answered, b)
 			}
 		}

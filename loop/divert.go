@@ -20,16 +20,16 @@ const undivertible = isWrite | isSink | isCanary | retried | isMany | isPrivate 
 // reads that wait there may go elsewhere: while no other member of the group may serve them
 // they are best left where they are.
 func (l *link) shun() (spared bool) {
-	if l.private || l.aside {
+	if l.kind.private || l.kind.aside {
 		return false
 	}
 	spared = l.pw.canSpare(l.server.ID)
 	switch {
-	case spared && l.shunned != untilHeard:
-		l.shunned = untilHeard
+	case spared && l.health.shunned != untilHeard:
+		l.health.shunned = untilHeard
 		l.rate()
-	case !spared && l.shunned == untilHeard:
-		l.shunned = 0
+	case !spared && l.health.shunned == untilHeard:
+		l.health.shunned = 0
 		l.rate()
 	}
 	return spared
@@ -39,10 +39,10 @@ func (l *link) shun() (spared bool) {
 // answered what was diverted: until then it works off what nobody waits for. How long that
 // has lain there says nothing about the next request, and is forgotten.
 func (l *link) unshun() {
-	if l.shunned != untilHeard || l.heard == l.stalled || l.busy() && l.fifo.Front().marks.has(isSink) {
+	if l.health.shunned != untilHeard || l.health.heard == l.health.stalled || l.busy() && l.queue.fifo.Front().marks.has(isSink) {
 		return
 	}
-	l.shunned, l.latency = 0, 0
+	l.health.shunned, l.trips.latency = 0, 0
 	l.rate()
 }
 
@@ -68,19 +68,19 @@ func (pw *poolWorker) canSpare(id int32) bool {
 // without ticks the replies may be waiting to be read, so nothing is diverted.
 func (l *link) divert(late bool) (n int) {
 	pw := l.pw
-	if l.private || l.aside || l.w.late || pw.opt.ReadPolicy == shard.ReadMaster {
+	if l.kind.private || l.kind.aside || l.w.rests.late || pw.opt.ReadPolicy == shard.ReadMaster {
 		return 0
 	}
 	costs := slices.Clone(pw.cost)
 	pw.cost[l.server.ID] = shard.Unusable
 	pw.sharedLinks((*link).ruleOut)
-	at := l.base
-	for p := l.fifo.First(); p != l.fifo.Behind(); p++ {
-		e := l.fifo.At(p)
+	at := l.queue.base
+	for p := l.queue.fifo.First(); p != l.queue.fifo.Behind(); p++ {
+		e := l.queue.fifo.At(p)
 		if late && !l.overdue(p) {
 			break
 		}
-		frame := l.log.Frame(at, int(e.size))
+		frame := l.queue.log.Frame(at, int(e.size))
 		at += int(e.size)
 		if l.goesOn(p, late) || !e.marks.has(viaRead) || e.marks.has(undivertible) {
 			continue
@@ -98,7 +98,7 @@ func (l *link) divert(late bool) (n int) {
 // kept until it is whole, until nothing has come for as long as its read may take in all. It would
 // be executed, and sent, twice otherwise.
 func (l *link) goesOn(at uint32, late bool) bool {
-	return l.hasBegun(at) && (l.flows || !late || l.quiet() < l.allowed(l.fifo.At(at)))
+	return l.hasBegun(at) && (l.coming.flows || !late || l.quiet() < l.allowed(l.queue.fifo.At(at)))
 }
 
 // ruleOut keeps reads that are diverted from a server that has begun to be silent as well:
@@ -141,7 +141,7 @@ func (pw *poolWorker) sendElsewhere(e *entry, frame []byte) bool {
 // another chooses as pick does, among servers that are not ruled out; nil: none may serve
 // the read now, or only the one whom its client's own writes demand.
 func (pw *poolWorker) another(s *session, e *entry) *link {
-	if s.mode.has(modePinned) || pw.opt.ReadYourWrites && s.writes > 0 {
+	if s.mode.has(modePinned) || pw.opt.ReadYourWrites && s.writes.inFlight > 0 {
 		return nil
 	}
 	g := pw.groupAt(e.group)
@@ -149,7 +149,7 @@ func (pw *poolWorker) another(s *session, e *entry) *link {
 	if id < 0 {
 		return nil
 	}
-	if id != g.Master && pw.opt.ReadYourWrites && s.wrote > 0 && pw.table.Vitals(id).CoveredAt.Load() <= s.wrote {
+	if id != g.Master && pw.opt.ReadYourWrites && s.writes.answered > 0 && pw.table.Vitals(id).CoveredAt.Load() <= s.writes.answered {
 		id = g.Master
 	}
 	if id < 0 || pw.cost[id] == shard.Unusable {
@@ -190,22 +190,22 @@ func (l *link) remind(e *entry) {
 		return
 	}
 	by := e.sent + l.allowed(e)
-	if l.remindAt == 0 || by < l.remindAt {
-		l.remindAt = by
+	if l.health.remindAt == 0 || by < l.health.remindAt {
+		l.health.remindAt = by
 	}
 }
 
 // expireDiverted answers reads that were diverted to this link and whose time is over,
 // wherever they are in the FIFO.
 func (l *link) expireDiverted() {
-	if l.remindAt == 0 || l.w.now < l.remindAt {
+	if l.health.remindAt == 0 || l.w.now < l.health.remindAt {
 		return
 	}
-	l.remindAt = 0
-	for p := l.fifo.First(); p != l.fifo.Behind(); p++ {
-		e := l.fifo.At(p)
+	l.health.remindAt = 0
+	for p := l.queue.fifo.First(); p != l.queue.fifo.Behind(); p++ {
+		e := l.queue.fifo.At(p)
 		switch {
-		case e.marks&(viaRead|retried) != viaRead|retried || e.marks.has(isSink), l.flows && p == l.fifo.First():
+		case e.marks&(viaRead|retried) != viaRead|retried || e.marks.has(isSink), l.coming.flows && p == l.queue.fifo.First():
 		case l.overdue(p):
 			l.sink(e)
 		default:

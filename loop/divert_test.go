@@ -38,16 +38,16 @@ func newWard(t *testing.T, replicas int, opt PoolOptions) *ward {
 // taken from what the links remember, because the worker's clock cannot be set.
 func (x *ward) pass(d time.Duration) {
 	x.pw.everyLink(func(l *link) {
-		l.heard -= int64(d)
-		l.stalled -= int64(d)
-		if l.progress.begun != 0 {
-			l.progress.begun -= int64(d)
+		l.health.heard -= int64(d)
+		l.health.stalled -= int64(d)
+		if l.health.progress.begun != 0 {
+			l.health.progress.begun -= int64(d)
 		}
-		if l.remindAt != 0 {
-			l.remindAt -= int64(d)
+		if l.health.remindAt != 0 {
+			l.health.remindAt -= int64(d)
 		}
-		for p := l.fifo.First(); p != l.fifo.Behind(); p++ {
-			l.fifo.At(p).sent -= int64(d)
+		for p := l.queue.fifo.First(); p != l.queue.fifo.Behind(); p++ {
+			l.queue.fifo.At(p).sent -= int64(d)
 		}
 	})
 	x.tick()
@@ -55,7 +55,7 @@ func (x *ward) pass(d time.Duration) {
 
 // tick is one, in time.
 func (x *ward) tick() {
-	x.w.beat.Store(perf.Now())
+	x.w.gauges.beat.Store(perf.Now())
 	x.w.tick()
 	x.run()
 }
@@ -208,7 +208,7 @@ func TestDivertNowhere(t *testing.T) {
 			}
 			x.pass(stallEnd)
 			x.nothing(t, "after the stall")
-			if l := x.pw.link(int32(row.at), 0); l.shunned != 0 && name != "its own write" && row.replicas < 2 {
+			if l := x.pw.link(int32(row.at), 0); l.health.shunned != 0 && name != "its own write" && row.replicas < 2 {
 				t.Error("its server is avoided; want it used, there is no other")
 			}
 			x.pass(time.Second)
@@ -245,8 +245,8 @@ func TestDivertLater(t *testing.T) {
 func TestDivertStalledProcess(t *testing.T) {
 	x := newWard(t, 2, PoolOptions{ReadPolicy: shard.PreferReplica})
 	c, at := x.reader(t, "GET a")
-	x.pw.everyLink(func(l *link) { l.heard -= int64(time.Second) })
-	x.w.beat.Store(perf.Now() - int64(time.Second))
+	x.pw.everyLink(func(l *link) { l.health.heard -= int64(time.Second) })
+	x.w.gauges.beat.Store(perf.Now() - int64(time.Second))
 	x.w.tick()
 	x.run()
 	x.nothing(t, "in the first tick")
@@ -361,7 +361,7 @@ func TestDivertAvoidsTheSilent(t *testing.T) {
 		_, at := x.reader(t, "GET a")
 		seen[at] = true
 	}
-	x.pw.link(2, 0).heard += int64(20 * time.Millisecond)
+	x.pw.link(2, 0).health.heard += int64(20 * time.Millisecond)
 	x.pass(stallEnd)
 	if ids := x.asked(); len(ids) != 1 || ids[0] != 0 {
 		t.Errorf("diverted to %v; want the master alone", ids)
@@ -376,7 +376,7 @@ func TestDivertExpired(t *testing.T) {
 	c.ask(frames("GET a;GET b"))
 	x.asked()
 	slow := func(d time.Duration) {
-		x.pw.link(1, 0).heard += int64(d)
+		x.pw.link(1, 0).health.heard += int64(d)
 		x.pass(d)
 	}
 	slow(time.Second + time.Millisecond) // the requests' own bytes have earned some us
@@ -399,8 +399,8 @@ func TestDivertExpired(t *testing.T) {
 			k.TimedOut, m.TimedOut, k.Sinks, x.pw.counters.TimedOut)
 	}
 	for id := range int32(2) {
-		if l := x.pw.link(id, 0); l.busy() || l.expired != 0 || l.shunned != 0 || x.servers[id].closed {
-			t.Errorf("server %d: got %d in flight, %d expired; want nothing left", id, l.fifo.Len(), l.expired)
+		if l := x.pw.link(id, 0); l.busy() || l.queue.expired != 0 || l.health.shunned != 0 || x.servers[id].closed {
+			t.Errorf("server %d: got %d in flight, %d expired; want nothing left", id, l.queue.fifo.Len(), l.queue.expired)
 		}
 	}
 }
@@ -410,7 +410,7 @@ func TestDivertBehindOthers(t *testing.T) {
 	x := newWard(t, 1, PoolOptions{ReadPolicy: shard.PreferReplica, Timeout: time.Second})
 	c, other := x.client(0, 0), x.client(0, 0)
 	c.ask(frames("GET a"))
-	x.pw.link(1, 0).fifo.Front().sent -= int64(990 * time.Millisecond)
+	x.pw.link(1, 0).queue.fifo.Front().sent -= int64(990 * time.Millisecond)
 	other.ask(frames("SET b 1"))
 	x.asked()
 	x.pass(20 * time.Millisecond)
@@ -459,7 +459,7 @@ func TestDivertMoved(t *testing.T) {
 	x := newWard(t, 1, PoolOptions{ReadPolicy: shard.PreferReplica, Timeout: time.Second})
 	c, _ := x.reader(t, "GET a")
 	l := x.pw.link(1, 0)
-	l.fifo.Front().group = groupRef{x.pw.laying - 1, 7}
+	l.queue.fifo.Front().group = groupRef{x.pw.laying - 1, 7}
 	x.pass(stallEnd)
 	got(t, "diverted", x.servers[0].take(), frames("GET a"))
 	x.servers[0].arrive("$1\r\n1\r\n")
@@ -481,7 +481,7 @@ func TestDivertLost(t *testing.T) {
 	x.servers[0].arrive("$1\r\n1\r\n")
 	x.run()
 	got(t, "reply", c.take(), "$1\r\n1\r\n")
-	if l.shunned != 0 {
+	if l.health.shunned != 0 {
 		t.Error("the server is avoided; want it used when it is back")
 	}
 }
@@ -498,7 +498,7 @@ func TestDivertRelieves(t *testing.T) {
 	if c.s.stops&stopLink == 0 {
 		t.Fatal("the client's requests fit in the queue; want it to wait")
 	}
-	x.pw.link(1, 0).sent = x.pw.link(1, 0).log.Len() // the kernel has it, and nobody reads it
+	x.pw.link(1, 0).queue.sent = x.pw.link(1, 0).queue.log.Len() // the kernel has it, and nobody reads it
 	x.pass(stallEnd)
 	for range 5 {
 		x.servers[0].arrive("$1\r\n1\r\n")

@@ -23,7 +23,7 @@ const mostRefusal = 512
 // doubt begins to keep what comes, because of an error in the place of a guard's answer.
 func (l *link) doubt() {
 	c := &l.canary
-	c.doubted = l.fifo.Front().nonce()
+	c.doubted = l.queue.fifo.Front().nonce()
 	l.heardOut()
 	if c.owed {
 		l.guard()

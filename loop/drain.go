@@ -8,6 +8,13 @@ import (
 	"huntaway/perf/invariant"
 )
 
+// Drains is how a worker ends.
+type drains struct {
+	on      bool  // the process is going down: sessions close when nothing is owed
+	by      int64 // when that waits for no pause any more; 0: never
+	overdue bool  // that has come
+}
+
 // drain makes the worker's sessions end as soon as they are at rest: what clients have sent is
 // still served and every reply that is owed is written; then the connection is closed, between
 // two replies. Who is silent for halfTime within a request or a transaction goes too. A request
@@ -16,8 +23,8 @@ import (
 // What CLIENT PAUSE keeps waiting is owed too: it goes on when the pause is over. At the time by
 // (perf.Now; 0: never) what a pause still keeps is refused, and who has not come to rest ends.
 func (w *worker) drain(by int64) {
-	w.draining, w.drainBy = true, by
-	for _, s := range w.sessions {
+	w.drains.on, w.drains.by = true, by
+	for _, s := range w.registry.sessions {
 		if s != nil {
 			s.stopWaiting()
 			s.depart()
@@ -35,7 +42,7 @@ const partTime = 200 * time.Millisecond
 // depart ends a session because the process goes down, if it is at rest or has been given
 // long enough.
 func (s *session) depart() {
-	if s.state == sessionOpen && s.wire != nil && (s.w.overdue && s.stops&stopPause == 0 || s.atRest()) {
+	if s.state == sessionOpen && s.wire != nil && (s.w.drains.overdue && s.stops&stopPause == 0 || s.atRest()) {
 		s.lastWord(endDrain)
 	}
 }
@@ -47,9 +54,9 @@ const halfTime = 100 * time.Millisecond
 // atRest reports whether nothing is owed to the client and nothing of it is on its way here,
 // as far as can be seen.
 func (s *session) atRest() bool {
-	fresh := s.requests == 0 && s.w.now-s.since < int64(freshTime)
-	half := (s.tail != nil || s.mode.has(modeMulti)) && s.w.now-s.active < int64(halfTime)
-	return !fresh && !half && !s.hungry && !s.owed() && s.wire.Waiting() == 0
+	fresh := s.account.requests == 0 && s.w.now-s.client.since < int64(freshTime)
+	half := (s.input.tail != nil || s.mode.has(modeMulti)) && s.w.now-s.account.active < int64(halfTime)
+	return !fresh && !half && !s.input.hungry && !s.owed() && s.wire.Waiting() == 0
 }
 
 // part closes our half of the connection, and waits for the client to close the other: were
@@ -60,7 +67,7 @@ func (s *session) part() {
 	case s.stops&stopParted != 0:
 	case s.wire.Shut():
 		s.stops |= stopParted
-		s.active = s.w.now
+		s.account.active = s.w.now
 		s.wire.Resume() // to hear of the client's end; what comes before that is thrown away
 	default:
 		s.hangUp()
@@ -70,16 +77,16 @@ func (s *session) part() {
 // tickDrain ends sessions that have come to rest without a reply, those that have parted and
 // are not heard of, and, when the time is over, the others and the wait for pauses.
 func (w *worker) tickDrain() {
-	if !w.draining {
+	if !w.drains.on {
 		return
 	}
-	ends := !w.overdue && w.drainBy != 0 && w.now >= w.drainBy
-	w.overdue = w.overdue || ends
-	for _, s := range w.sessions {
+	ends := !w.drains.overdue && w.drains.by != 0 && w.now >= w.drains.by
+	w.drains.overdue = w.drains.overdue || ends
+	for _, s := range w.registry.sessions {
 		switch {
 		case s == nil || s.wire == nil:
 		case s.stops&stopParted != 0:
-			if s.w.now-s.active > int64(partTime) {
+			if s.w.now-s.account.active > int64(partTime) {
 				s.hangUp()
 			}
 		case ends && s.stops&stopPause != 0:

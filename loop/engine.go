@@ -137,8 +137,8 @@ func (e *Engine) Start() error {
 	workers := make([]*worker, e.opt.Workers)
 	for i := range workers {
 		w := newWorker(e, i, func(task func()) { r.Post(i, task) })
-		w.postFlush = r.Poster(i, w.flush)
-		w.askTurn = r.Turns(i, w.takeTurn)
+		w.flushes.post = r.Poster(i, w.flushes.run)
+		w.turns.ask = r.Turns(i, w.takeTurn)
 		workers[i] = w
 	}
 	e.workers = workers
@@ -205,7 +205,7 @@ func (e *Engine) Alive() bool {
 // Busy reports whether some event loop has requests in flight or clients that are behind.
 func (e *Engine) Busy() bool {
 	for _, w := range e.workers {
-		if w.busy.Load() {
+		if w.gauges.busy.Load() {
 			return true
 		}
 	}

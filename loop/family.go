@@ -63,7 +63,7 @@ func (f *family) unused() bool {
 		return false
 	}
 	return !slices.ContainsFunc(f.links, func(l *link) bool {
-		return l != nil && (l.busy() || l.heard > before || l.state == linkDialing || l.state == linkGreeting)
+		return l != nil && (l.busy() || l.health.heard > before || l.state == linkDialing || l.state == linkGreeting)
 	})
 }
 
@@ -71,7 +71,7 @@ func (f *family) unused() bool {
 func (f *family) close() {
 	for _, l := range f.links {
 		if l != nil {
-			l.unlisted = true
+			l.kind.unlisted = true
 			l.retire()
 		}
 	}
@@ -98,7 +98,7 @@ func (f *family) link(id int32, k int) *link {
 	l := f.links[at]
 	if l == nil {
 		l = newLink(f.pw, f.pw.table.Server(id), f.dialect)
-		l.home, l.nth, l.aside = f, k, f.urgent() || f.home != nil
+		l.kind.home, l.kind.nth, l.kind.aside = f, k, f.urgent() || f.home != nil
 		f.links[at] = l
 	}
 	return l
@@ -134,6 +134,6 @@ func (pw *poolWorker) sharedLinks(do func(*link)) {
 
 // speak puts a session into the family of a dialect. Nothing of it may be in flight.
 func (s *session) speak(c dialect) {
-	s.resp = c.resp
+	s.proto.resp = c.resp
 	s.attach(s.pw.familyOf(c))
 }

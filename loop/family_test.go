@@ -16,7 +16,7 @@ func TestFamilyThatNobodySpeaks(t *testing.T) {
 		for _, f := range pw.families {
 			f.left -= int64(d)
 		}
-		pw.sharedLinks(func(l *link) { l.heard -= int64(d) })
+		pw.sharedLinks(func(l *link) { l.health.heard -= int64(d) })
 		pw.tickFamilies()
 		w.end()
 		st.run()
@@ -25,8 +25,8 @@ func TestFamilyThatNobodySpeaks(t *testing.T) {
 	third, second := st.client(0, 0), st.client(0, 0)
 	third.say("HELLO", "3")
 	second.say("SELECT", "2")
-	three := st.reconnect(third.s.family.link(0, 0))
-	two := st.reconnect(second.s.family.link(0, 0))
+	three := st.reconnect(third.s.proto.family.link(0, 0))
+	two := st.reconnect(second.s.proto.family.link(0, 0))
 	want := func(what string, families int, plainUp, threeUp, twoUp bool) {
 		t.Helper()
 		if got := len(pw.families); got != families || plain.closed == plainUp || three.closed == threeUp || two.closed == twoUp {
@@ -67,9 +67,9 @@ func TestFamilyThatNobodySpeaks(t *testing.T) {
 
 	again := st.client(0, 0)
 	again.say("HELLO", "3")
-	l := again.s.family.link(0, 0)
-	if l.state != linkIdle || l.unlisted {
-		t.Fatalf("spoken again: got state %v, unlisted %v; want a new link", l.state, l.unlisted)
+	l := again.s.proto.family.link(0, 0)
+	if l.state != linkIdle || l.kind.unlisted {
+		t.Fatalf("spoken again: got state %v, unlisted %v; want a new link", l.state, l.kind.unlisted)
 	}
 	m := st.reconnect(l)
 	again.say("GET", "k")

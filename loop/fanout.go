@@ -35,7 +35,7 @@ func (s *session) fanOut(cmd *codec.Command, r *codec.Request) {
 	case cmd.Join == codec.Draw:
 		s.draw(cmd)
 	default:
-		s.w.targets = s.pw.masters(s.w.targets[:0])
+		s.w.pad.targets = s.pw.masters(s.w.pad.targets[:0])
 		s.spread(cmd, frame, wholeMarks(cmd))
 	}
 }
@@ -117,7 +117,7 @@ func (s *session) launch(cmd *codec.Command, frame []byte, group int, m marks) {
 	e := entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: s.pw.refTo(group), marks: m}
 	e.seq = s.expect(slot{join: noJoin})
 	if m.has(isWrite) {
-		s.writes++
+		s.writes.inFlight++
 	}
 	if group < 0 {
 		s.pw.unplaced(s, &e, frame)
@@ -129,15 +129,15 @@ func (s *session) launch(cmd *codec.Command, frame []byte, group int, m marks) {
 // spread sends the same frame to all of the worker's targets. The join that waits for their
 // replies is complete before the first is sent, because a part can fail at once.
 func (s *session) spread(cmd *codec.Command, frame []byte, m marks) {
-	if len(s.w.targets) == 0 {
+	if len(s.w.pad.targets) == 0 {
 		s.launch(cmd, frame, -1, m)
 		return
 	}
-	at := s.w.joinOf(cmd, len(s.w.targets))
-	s.w.joins[at].targets = append(s.w.joins[at].targets, s.w.targets...)
+	at := s.w.joinOf(cmd, len(s.w.pad.targets))
+	s.w.joins.all[at].targets = append(s.w.joins.all[at].targets, s.w.pad.targets...)
 	s.pw.counters.Split++
-	s.pw.counters.Fragments += uint64(len(s.w.targets))
-	s.spend(workPart * len(s.w.targets))
+	s.pw.counters.Fragments += uint64(len(s.w.pad.targets))
+	s.spend(workPart * len(s.w.pad.targets))
 	s.sendParts(cmd, frame, entry{seq: s.expect(slot{join: at}), marks: m})
 }
 
@@ -145,7 +145,7 @@ func (s *session) spread(cmd *codec.Command, frame []byte, m marks) {
 func (s *session) sendParts(cmd *codec.Command, frame []byte, first entry) {
 	first.sent, first.session, first.gen, first.cmd = s.w.now, s.index, s.gen, cmd.ID
 	first.marks |= isPart
-	for part, t := range s.w.targets {
+	for part, t := range s.w.pad.targets {
 		if s.state == sessionGone {
 			return
 		}
@@ -155,7 +155,7 @@ func (s *session) sendParts(cmd *codec.Command, frame []byte, first entry) {
 			e.marks = e.marks&^isWrite | toReplica
 		}
 		if e.marks.has(isWrite) {
-			s.writes++
+			s.writes.inFlight++
 		}
 		s.pw.dispatch(s, &e, frame)
 	}
@@ -184,7 +184,7 @@ func (pw *poolWorker) detour(s *session, e *entry, frame []byte) (served bool) {
 // besides sends a part to a replica. It is for good measure: a replica that is down is left
 // out, and what goes wrong at one does not count.
 func (pw *poolWorker) besides(s *session, e *entry, frame []byte) {
-	j := &pw.w.joins[s.window.At(e.seq).join]
+	j := &pw.w.joins.all[s.window.At(e.seq).join]
 	id := j.targets[e.part].server
 	if pw.table.Server(id) != nil {
 		if l := pw.linkFor(s, e, id); l.takes(e) {
@@ -216,7 +216,7 @@ func (pw *poolWorker) urgently(s *session, e *entry, frame []byte) {
 // connection while it runs a script that came from there, SCRIPT KILL least of all.
 func (pw *poolWorker) linkFor(s *session, e *entry, id int32) *link {
 	if e.marks.has(urgent) {
-		return pw.familyOf(dialect{s.resp, noDatabase}).link(id, 0)
+		return pw.familyOf(dialect{s.proto.resp, noDatabase}).link(id, 0)
 	}
 	return pw.linkOf(s, id)
 }

@@ -126,7 +126,7 @@ func (j *join) mask(b []byte) (fits bool) {
 // one, drawn by that, for a key. Later requests of the session wait meanwhile, because they
 // could change the answer.
 func (s *session) draw(cmd *codec.Command) {
-	s.w.targets = s.pw.masters(s.w.targets[:0])
+	s.w.pad.targets = s.pw.masters(s.w.pad.targets[:0])
 	s.standAlone()
 	s.spread(cmd, dbsizeFrame, 0)
 }
@@ -197,5 +197,5 @@ func (s *session) drawn(j *join, dst []byte) []byte {
 	case j.bad.Len() > 0:
 		return append(dst, j.bad.Bytes()...)
 	}
-	return codec.AppendNil(dst, s.resp)
+	return codec.AppendNil(dst, s.proto.resp)
 }

@@ -112,7 +112,7 @@ func (st *stage) connect(l *link) *memWire {
 	c := &call{l: l}
 	m := st.server(c, l.server.Addr)
 	c.Opened(m)
-	_, replies := greeting(&l.pw.opt.PoolOptions, l.dialect, false)
+	_, replies := greeting(&l.pw.opt.PoolOptions, l.kind.dialect, false)
 	for range len(replies) - 1 {
 		m.arrive("+OK\r\n")
 	}

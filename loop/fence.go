@@ -50,7 +50,7 @@ func (p *Pool) Drain(ctx context.Context, server int32) error {
 	return p.everywhere(ctx, func(pw *poolWorker, done func()) {
 		pw.drains = append(pw.drains, drainage{server, done, ctx.Done()})
 		pw.tickDrains()
-		pw.w.quiet.Store(false)
+		pw.w.gauges.quiet.Store(false)
 	})
 }
 

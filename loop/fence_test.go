@@ -64,8 +64,8 @@ func TestFenceOfADial(t *testing.T) {
 	c.publish(c.table.WithHold(0))
 	c.fence(0)
 	l := c.pw.link(0, 0)
-	if l.busy() || l.log.Len() > 0 {
-		t.Errorf("got %d requests left in the link; want none", l.fifo.Len())
+	if l.busy() || l.queue.log.Len() > 0 {
+		t.Errorf("got %d requests left in the link; want none", l.queue.fifo.Len())
 	}
 	old := &memWire{owner: &call{l: l}, remote: l.server.Addr}
 	old.owner.Opened(old)
@@ -244,8 +244,8 @@ func TestStalled(t *testing.T) {
 	w, l := c.e.workers[0], c.pw.link(0, 0)
 	tick := func(what string, late, want int) {
 		t.Helper()
-		c.pw.everyLink(func(l *link) { l.heard -= int64(stallTime) * 2 })
-		w.beat.Store(w.now - int64(late)*int64(stallTime))
+		c.pw.everyLink(func(l *link) { l.health.heard -= int64(stallTime) * 2 })
+		w.gauges.beat.Store(w.now - int64(late)*int64(stallTime))
 		w.tick()
 		if heard.n != want {
 			t.Errorf("%s: got %d reports; want %d", what, heard.n, want)
@@ -253,8 +253,8 @@ func TestStalled(t *testing.T) {
 	}
 	tick("nothing is owed", 0, 0)
 	cl.ask(sets(0, 2))
-	w.beat.Store(w.now - int64(time.Hour))
-	l.heard = 1 - int64(time.Hour)
+	w.gauges.beat.Store(w.now - int64(time.Hour))
+	l.health.heard = 1 - int64(time.Hour)
 	w.tick()
 	if heard.n != 0 {
 		t.Errorf("after a time without ticks: got %d reports; want none", heard.n)

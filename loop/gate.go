@@ -40,8 +40,8 @@ func (pw *poolWorker) shut(group int) {
 	h := pw.holds[group]
 	if h == nil {
 		h = pw.newHold(group)
-		if id := pw.table.Groups[group].Master; id >= 0 && pw.link(id, 0).downAt > 0 {
-			h.since = pw.link(id, 0).downAt
+		if id := pw.table.Groups[group].Master; id >= 0 && pw.link(id, 0).health.downAt > 0 {
+			h.since = pw.link(id, 0).health.downAt
 		}
 	}
 	h.shut = true
@@ -71,7 +71,7 @@ func (pw *poolWorker) raiseGates(group int, old int32) {
 		if h == nil {
 			h = pw.newHold(group)
 		}
-		h.gates = append(h.gates, gate{l, l.fifo.Behind()})
+		h.gates = append(h.gates, gate{l, l.queue.fifo.Behind()})
 		h.release.stop()
 	})
 }
@@ -80,10 +80,10 @@ func (pw *poolWorker) raiseGates(group int, old int32) {
 // sent, without those that wait there for something to happen, and one whose reply has begun
 // and is not read because its client is slow.
 func (l *link) owed() int {
-	if l.tap != nil || l.patient || l.dropped || l.dammed && l.flows {
+	if l.lease.tap != nil || l.lease.patient || l.lease.dropped || l.lease.dammed && l.coming.flows {
 		return 0
 	}
-	return l.fifo.Len() - l.expired
+	return l.queue.fifo.Len() - l.queue.expired
 }
 
 // openGates lets a group's requests go on when its former master owes nothing any more.
@@ -91,7 +91,7 @@ func (pw *poolWorker) openGates(group int) {
 	h := pw.holds[group]
 	keep := h.gates[:0]
 	for _, g := range h.gates {
-		if g.l.owed() > 0 && int32(g.l.fifo.First()-g.head) < 0 {
+		if g.l.owed() > 0 && int32(g.l.queue.fifo.First()-g.head) < 0 {
 			keep = append(keep, g)
 		}
 	}

@@ -408,7 +408,7 @@ func (x *shuffle) connect() {
 		case linkDialing:
 			dialing = append(dialing, l)
 		case linkCooling:
-			l.retryAt = 0
+			l.redial.at = 0
 		}
 	})
 	for _, l := range dialing {
@@ -534,7 +534,7 @@ func (x *shuffle) hurry() {
 			h.nextTry = 0
 		}
 	}
-	x.pw.sharedLinks(func(l *link) { l.shunned = min(l.shunned, 1) })
+	x.pw.sharedLinks(func(l *link) { l.health.shunned = min(l.health.shunned, 1) })
 }
 
 // settle lets everything be answered.
@@ -570,14 +570,14 @@ func (x *shuffle) report() {
 	for i, c := range x.clients {
 		s := c.s
 		x.t.Logf("client %d: state %d stops %b window %d of %d hungry %v mode %b lease %v pin %v held %d tail %v in %q",
-			i, s.state, s.stops, s.window.Len(), s.allowed, s.hungry, s.mode, s.lease != nil, s.pin != nil, s.held, s.tail, c.in)
+			i, s.state, s.stops, s.window.Len(), s.pace.allowed, s.input.hungry, s.mode, s.pace.lease != nil, s.pin != nil, s.writes.held, s.input.tail, c.in)
 	}
 	x.pw.everyLink(func(l *link) {
 		m := x.wires[l]
 		x.t.Logf("link to %d, nth %d, private %v, relief %v: state %d wire %v known %v fifo %d sinks %d log %d sent %d occupied %v laden %v shunned %d waiters %d dropped %v lent %v",
-			l.server.ID, l.nth, l.private, l.isRelief(), l.state, l.wire != nil, m != nil, l.fifo.Len(), l.expired, l.log.Len(), l.sent, l.occupied, l.laden, l.shunned, len(l.waiters), l.dropped, l.lent)
-		for p := l.fifo.First(); p != l.fifo.Behind(); p++ {
-			e := l.fifo.At(p)
+			l.server.ID, l.kind.nth, l.kind.private, l.isRelief(), l.state, l.wire != nil, m != nil, l.queue.fifo.Len(), l.queue.expired, l.queue.log.Len(), l.queue.sent, l.health.occupied, l.queue.laden, l.health.shunned, len(l.queue.waiters), l.lease.dropped, l.lease.lent)
+		for p := l.queue.fifo.First(); p != l.queue.fifo.Behind(); p++ {
+			e := l.queue.fifo.At(p)
 			x.t.Logf("  %s marks %b session %d", commands[e.cmd].Name, e.marks, e.session)
 		}
 		if m != nil {
@@ -589,7 +589,7 @@ func (x *shuffle) report() {
 			x.t.Logf("hold %d: %+v", g, *h)
 		}
 	}
-	x.t.Logf("drains %d blocked %d turns %d inquiries %d chores %v master of groups: %+v", len(x.pw.drains), len(x.pw.blocked), len(x.pw.turns), len(x.pw.inquiries), x.w.chores, x.pw.table.Groups)
+	x.t.Logf("drains %d blocked %d turns %d inquiries %d chores %v master of groups: %+v", len(x.pw.drains), len(x.pw.blocked), len(x.pw.turns), len(x.pw.inquiries), x.w.turns.chores, x.pw.table.Groups)
 }
 
 // TestTableSwaps exchanges tables at random while everything is in flight: groups go, come

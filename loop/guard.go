@@ -69,15 +69,15 @@ func guardOf(cmd *codec.Command) marks {
 // comes between them unless both are guarded and of one session.
 func (l *link) beforeGuarded(e *entry) {
 	if l.canary.owed {
-		last := l.fifo.At(l.fifo.Behind() - 1)
+		last := l.queue.fifo.At(l.queue.fifo.Behind() - 1)
 		if !e.marks.has(guarded) || last.session != e.session || last.gen != e.gen {
 			l.guard()
 		}
 	}
 	switch {
 	case !e.marks.has(guarded):
-	case l.private:
-		l.tainted = true
+	case l.kind.private:
+		l.lease.tainted = true
 	default:
 		if !l.canary.probed {
 			l.probe()
@@ -98,7 +98,7 @@ func (l *link) probe() {
 	c := &l.canary
 	c.probed, c.probing = true, true
 	l.putCanary(probePart)
-	c.bar, c.barAt = l.log.Len(), l.fifo.Behind()
+	c.bar, c.barAt = l.queue.log.Len(), l.queue.fifo.Behind()
 }
 
 // mayWrite returns how much of the log may be given to the wire, and the position in the
@@ -107,7 +107,7 @@ func (l *link) mayWrite() (end int, upTo uint32) {
 	if l.canary.probing {
 		return l.canary.bar, l.canary.barAt
 	}
-	return l.log.Len(), l.fifo.Behind()
+	return l.queue.log.Len(), l.queue.fifo.Behind()
 }
 
 // probeRefused is called when the server has refused the probe with that error. For good: what
@@ -119,9 +119,9 @@ func (l *link) probeRefused(forGood bool) {
 		c.probed, c.probing = false, false
 		return
 	}
-	l.noEcho = true
-	l.w.buried = append(l.w.buried, func() {
-		if l.noEcho && l.wire != nil {
+	l.shake.noEcho = true
+	l.w.ready.buried = append(l.w.ready.buried, func() {
+		if l.shake.noEcho && l.wire != nil {
 			l.settleAll(faultConnect)
 		}
 	})
@@ -131,13 +131,15 @@ func (l *link) probeRefused(forGood bool) {
 func (l *link) takes(e *entry) bool { return l.usable() && !l.cannotGuard(e) }
 
 // cannotGuard reports whether e is to be guarded, and the server does not let us.
-func (l *link) cannotGuard(e *entry) bool { return l.noEcho && e.marks.has(guarded) && !l.private }
+func (l *link) cannotGuard(e *entry) bool {
+	return l.shake.noEcho && e.marks.has(guarded) && !l.kind.private
+}
 
 // inGuard reports whether the bytes that come next belong to guarded requests or to the
 // canary behind them. There is an entry.
 func (l *link) inGuard() bool {
-	e := l.fifo.Front()
-	return e.marks.has(guarded) && !l.private || e.isGuard()
+	e := l.queue.fifo.Front()
+	return e.marks.has(guarded) && !l.kind.private || e.isGuard()
 }
 
 // inRun is inGuard where nothing may be in flight.
@@ -163,7 +165,7 @@ func (l *link) guardedBytes(in []byte) (rest []byte) {
 func (l *link) cut(in []byte) (run, rest []byte, over bool) {
 	c := &l.canary
 	var room [answerSize]byte
-	want := appendAnswer(room[:0], l.fifo.At(*c.due.Front()).nonce())
+	want := appendAnswer(room[:0], l.queue.fifo.At(*c.due.Front()).nonce())
 	if was := c.matched; was > 0 {
 		n := commonPrefix(want[was:], in)
 		if was+n < len(want) && n == len(in) {
@@ -201,12 +203,12 @@ func commonPrefix(a, b []byte) (n int) {
 // returns what is behind an error that may be the server's refusal to answer.
 func (l *link) run(b []byte, answered bool) (rest []byte) {
 	for len(b) > 0 && l.wire != nil {
-		atGuard := l.fifo.Front().isGuard()
-		if l.canary.surplus > 0 || atGuard && (answered || l.scan.Fresh() && b[0] != '-') {
+		atGuard := l.queue.fifo.Front().isGuard()
+		if l.canary.surplus > 0 || atGuard && (answered || l.coming.scan.Fresh() && b[0] != '-') {
 			l.canary.surplus += len(b)
 			return nil
 		}
-		if !atGuard && (b[0] == '>' || l.pushing) {
+		if !atGuard && (b[0] == '>' || l.coming.pushing) {
 			rest, is, err := l.pushed(b)
 			if err != nil {
 				l.canary.surplus += len(b)
@@ -216,13 +218,13 @@ func (l *link) run(b []byte, answered bool) (rest []byte) {
 				continue
 			}
 		}
-		n, done, err := l.scan.Next(b)
+		n, done, err := l.coming.scan.Next(b)
 		switch {
-		case err != nil || atGuard && l.partial.Len()+n > mostRefusal:
+		case err != nil || atGuard && l.coming.partial.Len()+n > mostRefusal:
 			l.canary.surplus += len(b)
 			return nil
 		case atGuard:
-			l.partial.Add(l.w.arena, b[:n], 0)
+			l.coming.partial.Add(l.w.arena, b[:n], 0)
 			if done {
 				l.doubt()
 				return b[n:]
@@ -241,7 +243,7 @@ func (l *link) run(b []byte, answered bool) (rest []byte) {
 // runEnds is called when the canary's answer has come. Everything guarded before it should
 // have been answered, and nothing left over.
 func (l *link) runEnds() {
-	if l.canary.surplus > 0 || !l.scan.Fresh() || !l.fifo.Front().isGuard() {
+	if l.canary.surplus > 0 || !l.coming.scan.Fresh() || !l.queue.fifo.Front().isGuard() {
 		l.mend()
 	}
 	l.canary.surplus = 0
@@ -251,15 +253,15 @@ func (l *link) runEnds() {
 // mend puts the link in step again when guarded replies did not end where they should have.
 func (l *link) mend() {
 	l.tellMended()
-	l.pushing = false
-	l.scan.Reset()
-	l.partial.Release(l.w.arena)
-	l.lead, l.leadsAll = 0, 0
-	for l.wire != nil && !l.fifo.Front().isGuard() {
+	l.coming.pushing = false
+	l.coming.scan.Reset()
+	l.coming.partial.Release(l.w.arena)
+	l.led.n, l.led.all = 0, 0
+	for l.wire != nil && !l.queue.fifo.Front().isGuard() {
 		e := l.take()
 		l.pw.landed(&e)
-		if l.flows { // half of it has been passed on
-			l.flows = false
+		if l.coming.flows { // half of it has been passed on
+			l.coming.flows = false
 			l.w.truncated(&e)
 			continue
 		}

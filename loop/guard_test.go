@@ -98,8 +98,8 @@ func (p *puppet) talk(cut int) (n int) {
 // settled reports whether the link is open, in step and without anything in flight.
 func (p *puppet) settled() bool {
 	c := &p.l.canary
-	return !p.server.closed && !p.l.busy() && c.due.Len() == 0 && c.watch == 0 && p.l.scan.Fresh() &&
-		c.matched+c.surplus+c.kept.Len()+p.l.partial.Len() == 0 && !c.doubting && !c.owed
+	return !p.server.closed && !p.l.busy() && c.due.Len() == 0 && c.watch == 0 && p.l.coming.scan.Fresh() &&
+		c.matched+c.surplus+c.kept.Len()+p.l.coming.partial.Len() == 0 && !c.doubting && !c.owed
 }
 
 // forgeries are what a client may have a server say besides an honest reply, and whether the

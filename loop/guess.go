@@ -41,10 +41,10 @@ type guesser struct {
 // host returns what of a client's address it cannot choose anew for each connection: its port
 // is left out, and of an IPv6 address the half that is the client's own. Unix sockets are one.
 func (s *session) host() string {
-	if s.from == "" {
-		s.from = hostOf(s.peer)
+	if s.client.from == "" {
+		s.client.from = hostOf(s.client.peer)
 	}
-	return s.from
+	return s.client.from
 }
 
 // hostOf is host for an address with a port.
@@ -133,21 +133,21 @@ func (s *session) awaitsTurn(cmd *codec.Command, r *codec.Request) bool {
 	if r.Len() < 2 || cmd.Name != "auth" && cmd.Name != "hello" {
 		return false
 	}
-	if s.turn != 0 && s.w.now >= s.turn {
-		s.turn = 0
+	if s.auth.turn != 0 && s.w.now >= s.auth.turn {
+		s.auth.turn = 0
 		return false
 	}
-	if s.turn == 0 {
+	if s.auth.turn == 0 {
 		at, full := s.pw.pool.guesses.turn(s.host(), s.w.now)
 		switch {
 		case full:
-			s.refuseWith(codec.AppendError(s.w.scratch[:0], textGuessing))
+			s.refuseWith(codec.AppendError(s.w.pad.scratch[:0], textGuessing))
 			s.lastWord(endAuth)
 			return true
 		case at == 0:
 			return false
 		}
-		s.turn = at
+		s.auth.turn = at
 		s.pw.turns = append(s.pw.turns, waiter{s.index, s.gen})
 	}
 	s.putBack(r)
@@ -159,10 +159,10 @@ func (s *session) awaitsTurn(cmd *codec.Command, r *codec.Request) bool {
 func (pw *poolWorker) tickTurns() {
 	left := pw.turns[:0]
 	for _, r := range pw.turns {
-		s := pw.w.sessions[r.session]
+		s := pw.w.registry.sessions[r.session]
 		switch {
-		case s == nil || s.gen != r.gen || s.turn == 0:
-		case pw.w.now < s.turn:
+		case s == nil || s.gen != r.gen || s.auth.turn == 0:
+		case pw.w.now < s.auth.turn:
 			left = append(left, r)
 		default:
 			s.release(stopPause)
@@ -176,5 +176,5 @@ func (s *session) guessed() {
 	host := s.host()
 	s.pw.pool.guesses.wrong(host, s.w.now)
 	s.w.engine.often.Say(slog.LevelWarn, repeat.Subject{What: "wrong password", Whom: s.pw.opt.Name + " " + host},
-		"pool", s.pw.opt.Name, "from", s.peer)
+		"pool", s.pw.opt.Name, "from", s.client.peer)
 }

@@ -12,7 +12,7 @@ import (
 func (st *stage) from(worker int, addr string) *memClient {
 	c := st.client(0, worker)
 	c.remote = addr
-	c.s.peer = addr
+	c.s.client.peer = addr
 	return c
 }
 
@@ -28,9 +28,9 @@ func (st *stage) pass(d time.Duration) {
 	for _, w := range st.e.workers {
 		w.begin()
 		w.end()
-		for _, s := range w.sessions {
-			if s != nil && s.turn != 0 {
-				s.turn -= int64(d)
+		for _, s := range w.registry.sessions {
+			if s != nil && s.auth.turn != 0 {
+				s.auth.turn -= int64(d)
 			}
 		}
 		w.tick()
@@ -139,7 +139,7 @@ func TestResetGivesNoTime(t *testing.T) {
 		c := newTestWorker(t, PoolOptions{Password: "secret"}).client(0, 0)
 		limit := DefaultLimits.AuthTime
 		for range 3 {
-			c.s.strange -= int64(limit)/2 + 1
+			c.s.auth.since -= int64(limit)/2 + 1
 			for _, line := range says {
 				c.ask(line + "\r\n")
 			}
@@ -151,7 +151,7 @@ func TestResetGivesNoTime(t *testing.T) {
 	}
 	c := newTestWorker(t, PoolOptions{Password: "secret"}).client(0, 0)
 	c.say("AUTH", "secret")
-	c.s.strange -= int64(time.Hour)
+	c.s.auth.since -= int64(time.Hour)
 	c.say("RESET")
 	if c.inspect(); c.closed {
 		t.Error("got it closed right after RESET; want it to have its time once more")

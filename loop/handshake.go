@@ -104,7 +104,7 @@ func (l *link) open(c netio.Conn) {
 		return
 	}
 	l.wire = c
-	l.noEcho = false
+	l.shake.noEcho = false
 	l.on(evDialed)
 	l.count.Connects++
 	l.count.Links++
@@ -114,23 +114,23 @@ func (l *link) open(c netio.Conn) {
 // greet says the handshake, for the first time on a connection or once more.
 func (l *link) greet() {
 	var hello []byte
-	hello, l.steps = greeting(&l.pw.opt.PoolOptions, l.dialect, l.pw.table.Process(l.server.ID) != "")
-	l.greets, l.again, l.process = len(l.steps), false, ""
-	l.heard = l.w.now
+	hello, l.shake.steps = greeting(&l.pw.opt.PoolOptions, l.kind.dialect, l.pw.table.Process(l.server.ID) != "")
+	l.shake.greets, l.shake.again, l.shake.process = len(l.shake.steps), false, ""
+	l.health.heard = l.w.now
 	l.wire.Write(hello)
 }
 
 // greeted takes one reply of the handshake.
 func (l *link) greeted(reply []byte) {
-	at := l.steps[len(l.steps)-l.greets]
-	l.greets--
+	at := l.shake.steps[len(l.shake.steps)-l.shake.greets]
+	l.shake.greets--
 	switch {
 	case reply[0] == '-' && !l.bears(at, reply), at == stepIdentity && !l.recognises(reply):
 		return
-	case l.greets > 0:
+	case l.shake.greets > 0:
 		return
 	}
-	if l.again {
+	if l.shake.again {
 		l.greetLater()
 		return
 	}
@@ -147,11 +147,11 @@ func (l *link) bears(at greetStep, reply []byte) bool {
 		l.complain(slog.LevelWarn, "server refused the handshake", "reply", wordsOf(reply))
 		l.giveUp(fmt.Errorf("%w: %s", errRefused, shown(reply)), f)
 		return false
-	case w == later, l.wholly && codeIs(reply, "BUSY"):
-		l.again = true
-		l.words = bytes.Clone(reply)
+	case w == later, l.kind.wholly && codeIs(reply, "BUSY"):
+		l.shake.again = true
+		l.shake.words = bytes.Clone(reply)
 	case codeIs(reply, "LOADING"), codeIs(reply, "MASTERDOWN"):
-		l.shunned = l.w.now + int64(shunTime)
+		l.health.shunned = l.w.now + int64(shunTime)
 	}
 	return true
 }
@@ -168,12 +168,12 @@ func shown(reply []byte) string { return strconv.Quote(wordsOf(reply)) }
 // greetLater has the handshake repeated on the same connection, and gives the server's own
 // words to those who wait for it.
 func (l *link) greetLater() {
-	if l.downAt == 0 {
-		l.downAt = l.w.now
+	if l.health.downAt == 0 {
+		l.health.downAt = l.w.now
 	}
-	l.retryAt = l.w.now + int64(busyPause)
+	l.redial.at = l.w.now + int64(busyPause)
 	l.rate()
-	if l.tap == nil {
+	if l.lease.tap == nil {
 		l.fendOff()
 	}
 }
@@ -181,25 +181,25 @@ func (l *link) greetLater() {
 // tickGreeting looks at what the handshake waits for.
 func (l *link) tickGreeting() {
 	switch {
-	case l.greets == 0:
-		if l.w.now >= l.retryAt {
+	case l.shake.greets == 0:
+		if l.w.now >= l.redial.at {
 			l.greet()
 		}
-	case l.w.now-l.heard > int64(l.pw.opt.ConnectTimeout):
+	case l.w.now-l.health.heard > int64(l.pw.opt.ConnectTimeout):
 		l.breakUp(faultTimeout)
 	}
 }
 
 // fendOff answers everything that waits for the link with the server's words.
 func (l *link) fendOff() {
-	fifo, log, at := l.fifo.Empty(), l.log, l.base // gates compare positions
-	l.log, l.base, l.expired = memory.FrameLog{}, 0, 0
-	l.loaded, l.asReplica = nil, false
+	fifo, log, at := l.queue.fifo.Empty(), l.queue.log, l.queue.base // gates compare positions
+	l.queue.log, l.queue.base, l.queue.expired = memory.FrameLog{}, 0, 0
+	l.loaded, l.role.asReplica = nil, false
 	l.canary.forgetCanaries()
 	for ; fifo.Len() > 0; fifo.Pop() {
 		e := *fifo.Front()
 		at += int(e.size)
-		l.pw.turnAway(&e, l.words)
+		l.pw.turnAway(&e, l.shake.words)
 	}
 	l.relieveAll()
 	log.Release()

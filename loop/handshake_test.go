@@ -81,8 +81,8 @@ func TestHandshakeErrors(t *testing.T) {
 		}
 		want := string(appendFault(nil, tc.why, place{pool: "alpha", group: "g1", addr: "127.0.0.1:6379"}))
 		got(t, tc.name+": reply", h.c.take(), want)
-		if h.l.state != linkCooling || h.l.retryAt-h.l.w.now < int64(firstPause)/2 {
-			t.Errorf("%s: got state %d, next dial in %v; want it to rest", tc.name, h.l.state, time.Duration(h.l.retryAt-h.l.w.now))
+		if h.l.state != linkCooling || h.l.redial.at-h.l.w.now < int64(firstPause)/2 {
+			t.Errorf("%s: got state %d, next dial in %v; want it to rest", tc.name, h.l.state, time.Duration(h.l.redial.at-h.l.w.now))
 		}
 	}
 }
@@ -104,12 +104,12 @@ func TestBusyHandshake(t *testing.T) {
 		}
 		got(t, "before the pause is over", h.m.take(), "")
 		for range 3 {
-			h.l.retryAt = 1
+			h.l.redial.at = 1
 			h.e.workers[0].tick()
 			got(t, "greeted again", h.m.take(), frames("SELECT 2;PING"))
 			h.m.arrive(busy + busy)
 		}
-		h.l.retryAt = 1
+		h.l.redial.at = 1
 		h.e.workers[0].tick()
 		h.m.take()
 		h.m.arrive("+OK\r\n+PONG\r\n")
@@ -169,7 +169,7 @@ func TestBusyFeed(t *testing.T) {
 	m.arrive("-BUSY Redis is busy running a script.\r\n")
 	st.run()
 	m.take()
-	l.retryAt = 1
+	l.redial.at = 1
 	st.e.workers[0].tick()
 	got(t, "greeted again", m.take(), frames("PING"))
 	m.arrive("+PONG\r\n")
@@ -189,8 +189,8 @@ func TestRelief(t *testing.T) {
 	x.asked()
 	x.pass(stallEnd)
 	home := x.pw.link(0, 0)
-	if !home.occupied || x.pw.plain.relief == nil {
-		t.Fatalf("got occupied %t, relief %v; want a second link dialed", home.occupied, x.pw.plain.relief)
+	if !home.health.occupied || x.pw.plain.relief == nil {
+		t.Fatalf("got occupied %t, relief %v; want a second link dialed", home.health.occupied, x.pw.plain.relief)
 	}
 	other.ask(frames("GET b"))
 	got(t, "before the server speaks", x.servers[0].take(), frames("GET b"))

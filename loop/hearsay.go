@@ -66,7 +66,7 @@ func (l *link) checks(e *entry, frame, b []byte) bool {
 	if question == nil {
 		return false
 	}
-	h := hearsay{e: *e, frame: bytes.Clone(frame), reply: bytes.Clone(b), said: bytes.Clone(b), word: word, code: l.leadCode, text: l.leadText}
+	h := hearsay{e: *e, frame: bytes.Clone(frame), reply: bytes.Clone(b), said: bytes.Clone(b), word: word, code: l.led.code, text: l.led.text}
 	if e.marks.has(isMany) {
 		h.said = bytes.Clone(l.abortedFor(e, b))
 	}
@@ -86,7 +86,7 @@ func (l *link) checks(e *entry, frame, b []byte) bool {
 func (l *link) claim(e *entry, b []byte) (word string) {
 	code := codec.ErrorCode(b)
 	if e.marks.has(isMany) && e.cmd == execID && string(code) == "EXECABORT" {
-		code, _, _ = bytes.Cut([]byte(l.leadText), []byte(" "))
+		code, _, _ = bytes.Cut([]byte(l.led.text), []byte(" "))
 	}
 	switch word = string(code); word {
 	case "READONLY":
@@ -128,7 +128,7 @@ func (pw *poolWorker) questionFor(word string, e *entry, frame []byte) []byte {
 		if size == 0 {
 			break
 		}
-		r := &pw.w.again
+		r := &pw.w.pad.again
 		if keys, ok := pw.keysIn(r, rest[:size]); ok && len(keys) > 0 {
 			ask := codec.AppendBulk(codec.AppendArray(nil, 1+len(keys)), "EXISTS")
 			for _, k := range keys {
@@ -164,7 +164,7 @@ func (l *link) answered(e *entry, answer []byte) {
 	case !h.confirmedBy(answer):
 		l.pw.tellHearsay(&h)
 	default:
-		l.leadCode, l.leadText = h.code, h.text
+		l.led.code, l.led.text = h.code, h.text
 		if l.pw.table.Slotted() && l.pw.redirected(&h.e, h.frame, h.reply, l) || l.pw.refused(&h.e, h.frame, h.reply, l) {
 			return
 		}

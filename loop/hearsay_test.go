@@ -82,7 +82,7 @@ func (o *witness) refusesInVain(st *stage, c *memClient, refusal, what string, r
 		st.t.Errorf("%s: got %q after %d runs; want %q after one", what, got, o.ran, refusal)
 	}
 	pw := st.e.workers[0].pools[0]
-	shunned := pw.link(0, 0).shunned > 0 || pw.link(1, 0).shunned > 0
+	shunned := pw.link(0, 0).health.shunned > 0 || pw.link(1, 0).health.shunned > 0
 	if pw.holds[0] != nil || shunned || len(pw.hearsay) > 0 || pw.hearsayBytes != 0 || pw.counters.Retried+pw.counters.Held > 0 {
 		st.t.Errorf("%s, %q: something is held, shunned, sent again or kept; want nothing", what, refusal)
 	}

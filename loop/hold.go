@@ -70,7 +70,7 @@ func (h *hold) waits(s *session, e *entry) bool {
 	if e.marks.has(released) || !h.closed() && len(h.queue) == 0 && !h.release.probing() {
 		return false
 	}
-	return s.held > 0 || !e.marks.has(viaRead)
+	return s.writes.held > 0 || !e.marks.has(viaRead)
 }
 
 // bars reports whether a read that only the master can serve must join the queue: it would
@@ -80,7 +80,7 @@ func (h *hold) bars(s *session, e *entry) bool {
 	switch {
 	case e.marks.has(released):
 		return false
-	case h.shut || len(h.gates) > 0 && s.writes > 0:
+	case h.shut || len(h.gates) > 0 && s.writes.inFlight > 0:
 		return true
 	}
 	return len(h.queue) > 0 && h.release.ramping()
@@ -105,11 +105,11 @@ func (pw *poolWorker) postpone(s *session, e *entry, frame []byte, l *link) {
 		f = faultNoReplica
 	case l == nil:
 		f = faultNoMaster
-	case l.words != nil:
-		pw.turnAway(e, l.words)
+	case l.shake.words != nil:
+		pw.turnAway(e, l.shake.words)
 		return
-	case l.why != nil:
-		f = l.why
+	case l.shake.why != nil:
+		f = l.shake.why
 	}
 	if !pw.holding(e, l) {
 		pw.w.fail(e, f, l)
@@ -135,8 +135,8 @@ func (pw *poolWorker) holding(e *entry, l *link) bool {
 	h := pw.holds[g]
 	if h == nil {
 		h = pw.newHold(g)
-		if l != nil && l.downAt > 0 {
-			h.since = l.downAt
+		if l != nil && l.health.downAt > 0 {
+			h.since = l.health.downAt
 		}
 	}
 	return pw.w.now-pw.outage(e, h) < limit
@@ -170,7 +170,7 @@ func (pw *poolWorker) hold(s *session, e *entry, frame []byte, f *fault) {
 	switch {
 	case back:
 		at = h.placeOf(e, min(at, h.release.back))
-	case e.marks.has(retried) && s.held > 0:
+	case e.marks.has(retried) && s.writes.held > 0:
 		at = h.placeOf(e, at)
 	}
 	pw.holdIn(h, at, s, e, frame, f, back)
@@ -190,7 +190,7 @@ func (pw *poolWorker) holdIn(h *hold, at int, s *session, e *entry, frame []byte
 	h.queue = slices.Insert(h.queue, at, held{*e, append([]byte(nil), frame...), f})
 	h.enter(e)
 	h.bytes += int64(len(frame))
-	s.held++
+	s.writes.held++
 	pw.counters.Held++
 	pw.counters.HeldNow++
 }
@@ -286,7 +286,7 @@ func (pw *poolWorker) letGo(q *held, more marks) {
 	if s == nil {
 		return
 	}
-	s.held--
+	s.writes.held--
 	pw.counters.Released++
 	q.e.sent = pw.w.now
 	q.e.marks |= more
@@ -394,7 +394,7 @@ func (pw *poolWorker) expireHeld(h *hold) {
 		h.release.back = max(h.release.back-1, 0)
 		pw.counters.HeldNow--
 		if s := pw.w.sessionOf(&q.e); s != nil {
-			s.held--
+			s.writes.held--
 			pw.counters.HeldTooLong++
 		}
 		pw.w.fail(&q.e, q.f, nil)
@@ -414,7 +414,7 @@ func (pw *poolWorker) letReadsGo(group int) {
 	for _, q := range h.queue {
 		s, who := pw.w.sessionOf(&q.e), waiter{q.e.session, q.e.gen}
 		alone := s != nil && q.e.marks.has(viaRead) && !s.mode.has(modePinned) && !behind[who] &&
-			(!pw.opt.ReadYourWrites || s.writes == 0 && s.wrote == 0)
+			(!pw.opt.ReadYourWrites || s.writes.inFlight == 0 && s.writes.answered == 0)
 		if alone {
 			serve = append(serve, q)
 			h.bytes -= int64(len(q.frame))

@@ -23,8 +23,8 @@ func (l *link) recognises(reply []byte) bool {
 	if reply[0] == '-' {
 		return true
 	}
-	l.process = runIDIn(reply)
-	if want := l.pw.table.Process(l.server.ID); want == "" || l.process == "" || l.process == want {
+	l.shake.process = runIDIn(reply)
+	if want := l.pw.table.Process(l.server.ID); want == "" || l.shake.process == "" || l.shake.process == want {
 		return true
 	}
 	l.giveUp(errStranger, faultStranger)
@@ -51,10 +51,10 @@ func (pw *poolWorker) processesChanged(was *shard.Table) {
 	changed := func(id int32) bool { return was.Process(id) != pw.table.Process(id) }
 	pw.renewLinks(func(l *link) bool {
 		id := l.server.ID
-		return changed(id) && was.Process(id) != "" && pw.table.Process(id) != "" && l.process != pw.table.Process(id)
+		return changed(id) && was.Process(id) != "" && pw.table.Process(id) != "" && l.shake.process != pw.table.Process(id)
 	})
 	pw.sharedLinks(func(l *link) {
-		if l.state == linkCooling && l.why == faultStranger && changed(l.server.ID) {
+		if l.state == linkCooling && l.shake.why == faultStranger && changed(l.server.ID) {
 			l.on(evRested)
 			l.warm()
 		}

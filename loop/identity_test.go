@@ -108,7 +108,7 @@ func TestProcessIsReplaced(t *testing.T) {
 	got(t, "to the first", h.m.take(), frames("GET k"))
 	h.e.pools[0].Publish(table.WithProcess(0, "a").WithHold(0).WithoutHold(0))
 	h.run()
-	if h.m.closed || h.l.moved {
+	if h.m.closed || h.l.shake.moved {
 		t.Fatal("the link is renewed although its process is named; want it left")
 	}
 	h.e.pools[0].Publish(table.WithProcess(0, "b"))

@@ -81,7 +81,7 @@ func (s *session) inquireFor(finish func(s *session, dst []byte, replies [][]byt
 func (pw *poolWorker) likelyMasters() (masters []*shard.Server) {
 	lost, likely := map[int32]bool{}, map[int32]bool{}
 	pw.sharedLinks(func(l *link) {
-		lost[l.server.ID] = lost[l.server.ID] || l.state == linkCooling || l.downAt != 0
+		lost[l.server.ID] = lost[l.server.ID] || l.state == linkCooling || l.health.downAt != 0
 		likely[l.server.ID] = likely[l.server.ID] || l.usable()
 	})
 	for g := range pw.table.Groups {

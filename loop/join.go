@@ -29,10 +29,16 @@ type join struct {
 	bad     memory.Buffer    // the first error reply; it becomes the whole command's
 }
 
+// Joins are a worker's by index.
+type joins struct {
+	all  []join
+	free []int32
+}
+
 // newJoin returns the index of a join for the parts in sp.
 func (w *worker) newJoin(cmd *codec.Command, sp *splitter) int32 {
 	at := w.joinOf(cmd, len(sp.groups))
-	w.joins[at].owners = append(w.joins[at].owners, sp.owners...)
+	w.joins.all[at].owners = append(w.joins.all[at].owners, sp.owners...)
 	return at
 }
 
@@ -42,14 +48,14 @@ var changesServers = exactSet("script|load", "script|flush", "script|kill", "fun
 // joinOf returns the index of a join for n parts of a command.
 func (w *worker) joinOf(cmd *codec.Command, n int) int32 {
 	var at int32
-	if n := len(w.freeJoin); n > 0 {
-		at = w.freeJoin[n-1]
-		w.freeJoin = w.freeJoin[:n-1]
+	if n := len(w.joins.free); n > 0 {
+		at = w.joins.free[n-1]
+		w.joins.free = w.joins.free[:n-1]
 	} else {
-		at = int32(len(w.joins))
-		w.joins = append(w.joins, join{})
+		at = int32(len(w.joins.all))
+		w.joins.all = append(w.joins.all, join{})
 	}
-	j := &w.joins[at]
+	j := &w.joins.all[at]
 	j.how, j.left, j.sum, j.ran, j.ok = cmd.Join, n, 0, false, false
 	j.writes = cmd.Flags&codec.FlagWrite != 0 || inSet(changesServers, cmd)
 	j.owners, j.targets, j.counts, j.names = j.owners[:0], j.targets[:0], j.counts[:0], j.names[:0]
@@ -61,7 +67,7 @@ func (w *worker) joinOf(cmd *codec.Command, n int) int32 {
 
 // dropJoin makes a join free for the next command. An unusually long one is forgotten.
 func (w *worker) dropJoin(at int32) {
-	j := &w.joins[at]
+	j := &w.joins.all[at]
 	for i := range j.parts {
 		j.parts[i].rest()
 	}
@@ -70,7 +76,7 @@ func (w *worker) dropJoin(at int32) {
 	if cap(j.owners) > 1024 {
 		*j = join{}
 	}
-	w.freeJoin = append(w.freeJoin, at)
+	w.joins.free = append(w.joins.free, at)
 }
 
 // releaseJoins drops the joins of a session that has gone.
@@ -84,7 +90,7 @@ func (s *session) releaseJoins() {
 
 // joinReply takes the server's reply to a part.
 func (s *session) joinReply(e *entry, b []byte) {
-	j := &s.w.joins[s.window.At(e.seq).join]
+	j := &s.w.joins.all[s.window.At(e.seq).join]
 	switch {
 	case b[0] == '-' && e.marks.has(toReplica):
 	case b[0] == '-':
@@ -120,7 +126,7 @@ func (j *join) collect(w *worker, e *entry, b []byte) (fits bool) {
 
 // joinFault takes the fault of a part that got no reply.
 func (s *session) joinFault(e *entry, f *fault, reply []byte) {
-	j := &s.w.joins[s.window.At(e.seq).join]
+	j := &s.w.joins.all[s.window.At(e.seq).join]
 	if e.marks.has(toReplica) {
 		s.joined(e, j)
 		return
@@ -145,7 +151,7 @@ func (s *session) joined(e *entry, j *join) {
 	if j.left--; j.left > 0 || j.how == codec.Draw && s.drawNext(e, j) {
 		return
 	}
-	reply := s.w.scratch[:0]
+	reply := s.w.pad.scratch[:0]
 	switch {
 	case j.how == codec.Draw:
 		reply = s.drawn(j, reply)
@@ -174,11 +180,11 @@ func (s *session) joined(e *entry, j *join) {
 
 // weave puts the elements of the parts' arrays back into the order of the request's keys.
 func (s *session) weave(e *entry, j *join, dst []byte) []byte {
-	at := s.w.cursors[:0]
+	at := s.w.pad.cursors[:0]
 	for range j.parts {
 		at = append(at, 0)
 	}
-	s.w.cursors = at
+	s.w.pad.cursors = at
 	for part := range j.parts {
 		at[part] = codec.ArrayHeader(j.parts[part].bytes())
 	}

@@ -35,9 +35,9 @@ func (d *deferral) release(w *worker) {
 // off yet.
 func (l *link) putOff(b []byte, collected memory.Intake) {
 	if collected.Len() > 0 {
-		l.later.whole = collected
+		l.lease.later.whole = collected
 	} else {
-		l.later.rest.Add(b)
+		l.lease.later.rest.Add(b)
 	}
 	l.dam()
 }
@@ -46,20 +46,22 @@ func (l *link) putOff(b []byte, collected memory.Intake) {
 // one, for reading ends with the next event. Where it cannot be suspended the server is given up
 // when it has said as much as it would keep itself for one that does not read.
 func (l *link) putMore(in []byte) {
-	l.w.uncounted += int64(len(in))
-	l.later.rest.Add(in)
-	if l.later.rest.Len()-l.later.at > mostTapped {
+	l.w.budget.uncounted += int64(len(in))
+	l.lease.later.rest.Add(in)
+	if l.lease.later.rest.Len()-l.lease.later.at > mostTapped {
 		l.giveUp(errBehind, faultLost)
 	}
 }
 
 // behind reports whether something is put off.
-func (l *link) behind() bool { return l.later.whole.Len() > 0 || l.later.rest.Len() > l.later.at }
+func (l *link) behind() bool {
+	return l.lease.later.whole.Len() > 0 || l.lease.later.rest.Len() > l.lease.later.at
+}
 
 // takeUp gives the tap what was put off, as far as it takes it. What it has taken stays where it
 // is until dropLater.
 func (l *link) takeUp() {
-	d := &l.later
+	d := &l.lease.later
 	for l.behind() && l.wire != nil {
 		if d.whole.Len() > 0 {
 			if !l.takeWhole() {
@@ -68,7 +70,7 @@ func (l *link) takeUp() {
 			continue
 		}
 		in := d.rest.Bytes()[d.at:]
-		n, done, err := l.scan.Next(in)
+		n, done, err := l.coming.scan.Next(in)
 		if err != nil {
 			l.stray(in)
 			return
@@ -83,7 +85,7 @@ func (l *link) takeUp() {
 		case collected.Len() > 0:
 			d.whole = collected
 			d.at += n
-		case !l.tap(reply):
+		case !l.lease.tap(reply):
 			return
 		default:
 			d.at += n
@@ -94,8 +96,8 @@ func (l *link) takeUp() {
 // takeWhole gives the tap what was collected, and reports whether it has taken that. It is kept until
 // dropLater then, for members may be written to from there.
 func (l *link) takeWhole() (done bool) {
-	d := &l.later
-	if !l.tap(d.whole.Bytes()) {
+	d := &l.lease.later
+	if !l.lease.tap(d.whole.Bytes()) {
 		return false
 	}
 	if d.whole.Len() > 0 { // or the link was lost, and all was handed over
@@ -107,7 +109,7 @@ func (l *link) takeWhole() (done bool) {
 
 // dropLater hands over what was put off, whether it was taken or not.
 func (l *link) dropLater() deferral {
-	d := l.later
-	l.later = deferral{}
+	d := l.lease.later
+	l.lease.later = deferral{}
 	return d
 }

@@ -16,99 +16,152 @@ import (
 // Owner: the worker. Its dialer runs elsewhere and comes back by a posted task.
 //
 // Invariants:
-//  1. The log holds the frames of the FIFO's entries, whole and in order; log[:sent] was
+//  1. The queue's log holds the frames of its FIFO's entries, whole and in order; log[:sent] was
 //     given to the wire, log[sent:] was not and so cannot have been executed.
 //  2. A reply belongs to the oldest entry. Bytes without an entry mean that the two sides
 //     disagree, and the link is closed before anybody gets a wrong answer.
 //  3. expired entries at the front of the FIFO are sinks.
 type link struct {
 	// Fixed when made.
-	w         *worker
-	pw        *poolWorker
-	dialect   dialect
-	private   bool         // lent to one session at a time, see private
-	inCluster bool         // the server is one of a Redis Cluster, see doubted
-	home      *family      // whose it is; nil: a private one's
-	nth       int          // which of the family's to the server
-	aside     bool         // carries only what goes round the others: what it costs, and that it is silent, is of no interest
-	server    shard.Server // as it was when the link was made
-	count     *perf.ServerCounters
+	w      *worker
+	pw     *poolWorker
+	server shard.Server // as it was when the link was made
+	count  *perf.ServerCounters
+	kind   linkKind
 
 	// Owned by the worker.
-	wire      netio.Conn // nil unless there is a connection
-	state     linkState
-	fifo      memory.Ring[entry]
-	log       memory.FrameLog
-	base      int // bytes of log that were answered
-	sent      int // bytes of log that were given to the wire
+	wire    netio.Conn // nil unless there is a connection
+	state   linkState
+	queue   linkQueue
+	coming  incoming
+	led     leading
+	shake   shaking
+	role    roleSaid
+	listed  linkLists
+	trips   tripTimes
+	health  linkHealth
+	redial  redialing
+	canary  canary
+	loaded  *scripts.Loaded // the scripts that it has loaded; nil: none
+	charged int64           // bytes that it held for nobody when that was last counted
+	lease   leasing
+}
+
+// A linkKind is what a link is for.
+type linkKind struct {
+	dialect   dialect
+	home      *family // whose it is; nil: a private one's
+	nth       int     // which of the family's to the server
+	private   bool    // lent to one session at a time, see private
+	aside     bool    // carries only what goes round the others: what it costs, and that it is silent, is of no interest
+	inCluster bool    // the server is one of a Redis Cluster, see doubted
+	wholly    bool    // is of no use before the server takes everything: see bears
+	unlisted  bool    // its family is closed: what it would cost is of no interest
+}
+
+// A linkQueue is what the server has yet to answer, and who waits for room in it. Its invariants are the link's.
+type linkQueue struct {
+	fifo    memory.Ring[entry]
+	log     memory.FrameLog
+	base    int                // bytes of log that were answered
+	sent    int                // bytes of log that were given to the wire
+	expired int                // sinks at the front of the FIFO
+	written memory.Ring[stamp] // when what is in flight was written
+	laden   bool               // large replies are owed on it, see lade
+	ladenTo uint32             // up to that position in the FIFO
+	waiters []waiter           // sessions stopped because it is too long
+}
+
+// An incoming is what has come of a reply that is not complete.
+type incoming struct {
 	scan      codec.ReplyScanner
 	partial   memory.Intake // the beginning of a reply that cannot be passed on yet
 	flowed    int           // bytes of it that have come
-	pushing   bool          // what is arriving is a push frame, see pushed
+	flows     bool          // it is passed on piece by piece
+	pushing   bool          // it is a push frame, see pushed
 	hearsPush bool          // and there is somebody for it
 	unasked   unasked
-	process   string      // which one the server has said it is, its run_id; "": it was not asked, or has not said, see recognises
-	flows     bool        // the reply that is arriving is passed on piece by piece
-	eager     bool        // is on worker.pressed
-	isQueued  bool        // is on worker.queued
-	unloads   bool        // is on worker.unloading
-	wholly    bool        // is of no use before the server takes everything: see bears
-	again     bool        // the handshake that is under way has to be repeated
-	words     []byte      // those of a server that is too busy to let us in; nil: it is not
-	why       *fault      // as which it turned us away the last time; nil: it did not
-	moved     bool        // its connection is to be renewed, see renew
-	asReplica bool        // its server answers what is sent next as a replica, see suit
-	modeAt    uint32      // the position in the FIFO of what said so, or took it back
-	noEcho    bool        // its server does not answer canaries, see probe
-	unlisted  bool        // its family is closed: what it would cost is of no interest
-	expired   int         // sinks at the front of the FIFO
-	steps     []greetStep // of the handshake
-	occupied  bool        // its server has been silent over a script, see lookOccupied
-	laden     bool        // large replies are owed on it, see lade
-	ladenTo   uint32      // up to that position in the FIFO
-	distance  int64       // what the network takes of every trip, as seen when it was dialed, ns
-	entry     int32       // requests with which sessions begin on it, see delay.go
-	delayedAt int64       // when a trip on it was last seen not to be short, or entry was last doubled
-	greets    int         // replies of it still to come
-	heard     int64       // when bytes last came, or the first request went out after silence
-	stalled   int64       // what heard was when the last stall was reported
-	progress  progress
-	written   memory.Ring[stamp] // when what is in flight was written
-	retryAt   int64              // when it may be dialed again
-	pause     int64              // how long it rests after the next failure
-	refusedAt int64              // when its server was last noted to refuse writes; 0: never
-	refusals  int                // writes refused since that was noted
-	takenAt   int64              // when it was last looked at whether that is over; 0: never
-	strayed   int64              // when its server was last out of step; 0: never
-	downAt    int64              // since when it cannot carry requests; 0 while it can
-	backAt    int64              // when it was last dialed at once after it was lost; 0 if never
-	shunned   int64              // until when no read is sent here: the server said it is not ready, or is silent
-	remindAt  int64              // when the first read that was diverted to it must be answered; 0: none was
-	latency   int64              // moving average of the time from write to reply, ns
-	waiters   []waiter           // sessions stopped because the queue is too long
-	leadsAll  int                // of the oldest entry, where it has mostLeads or more; 0: not counted yet
-	lead      int                // replies of the oldest entry that were swallowed, where it has several
-	canary    canary
-	leadCode  refusalCode     // what the last error among them says; 0: nothing about the server
-	leadText  string          // the first error among them; "": there was none
-	loaded    *scripts.Loaded // the scripts that it has loaded; nil: none
-	charged   int64           // bytes that it held for nobody when that was last counted
+}
 
-	// Of private links.
+// A leading is the replies of the oldest entry that come before the one that is its answer.
+type leading struct {
+	all  int         // how many, where it has mostLeads or more; 0: not counted yet
+	n    int         // how many were swallowed
+	code refusalCode // what the last error among them says; 0: nothing about the server
+	text string      // the first error among them; "": there was none
+}
+
+// A shaking is how a link begins: what its handshake has yet to hear, and what it has learnt.
+type shaking struct {
+	steps   []greetStep
+	greets  int    // replies of it still to come
+	again   bool   // the one that is under way has to be repeated
+	process string // which one the server has said it is, its run_id; "": it was not asked, or has not said, see recognises
+	noEcho  bool   // its server does not answer canaries, see probe
+	moved   bool   // its connection is to be renewed, see renew
+	words   []byte // those of a server that is too busy to let us in; nil: it is not
+	why     *fault // as which it turned us away the last time; nil: it did not
+}
+
+// A roleSaid is as what a Redis Cluster node answers, see suit.
+type roleSaid struct {
+	asReplica bool   // what is sent next, as a replica
+	at        uint32 // the position in the FIFO of what said so, or took it back
+}
+
+// A linkLists says on which of the worker's lists a link is.
+type linkLists struct {
+	pressed bool // flushing.pressed
+	queued  bool // flushing.queued
+	unloads bool // unloads.now
+}
+
+// A tripTimes is how long requests are under way.
+type tripTimes struct {
+	distance  int64 // what the network takes of every trip, as seen when it was dialed, ns
+	latency   int64 // moving average of the time from write to reply, ns
+	entry     int32 // requests with which sessions begin on the link, see delay.go
+	delayedAt int64 // when a trip was last seen not to be short, or entry was last doubled
+}
+
+// A linkHealth is what a link knows of whether its server answers, and takes requests.
+type linkHealth struct {
+	heard     int64 // when bytes last came, or the first request went out after silence
+	stalled   int64 // what heard was when the last stall was reported
+	progress  progress
+	occupied  bool  // its server has been silent over a script, see lookOccupied
+	refusedAt int64 // when its server was last noted to refuse writes; 0: never
+	refusals  int   // writes refused since that was noted
+	takenAt   int64 // when it was last looked at whether that is over; 0: never
+	strayed   int64 // when its server was last out of step; 0: never
+	downAt    int64 // since when it cannot carry requests; 0 while it can
+	shunned   int64 // until when no read is sent here: the server said it is not ready, or is silent
+	remindAt  int64 // when the first read that was diverted to it must be answered; 0: none was
+}
+
+// A redialing is when a link may be dialed again.
+type redialing struct {
+	at     int64
+	pause  int64 // how long it rests after the next failure
+	backAt int64 // when it was last dialed at once after it was lost; 0 if never
+}
+
+// A leasing is what only private links have.
+type leasing struct {
 	lendable bool // was made to be lent, and counts in Engine.private
 	lent     bool
 	trial    bool     // is being dialed, and counted in a backoff
 	loan     loan     // while it is lent
+	borrower waiter   // the session it is lent to
 	apart    bool     // carries what any link could, for one session, see poolWorker.ownLink
 	dammed   bool     // is not read from, because the session it is lent to is behind
 	dropped  bool     // is being closed by us
 	patient  bool     // may take any time to answer
 	hunted   int      // CLIENT UNBLOCKs for it that its server has not answered
 	tainted  bool     // has carried what isGuarded is about: nobody else may read there
-	borrower waiter   // the session it is lent to
+	number   int64    // what the server's CLIENT ID says of it; 0: not asked yet
 	tap      tap      // gets every reply instead of the FIFO's entries
 	later    deferral // what it has put off
-	number   int64    // what the server's CLIENT ID says of it; 0: not asked yet
 	tapLost  func()   // called once when the connection is gone, unless it was discarded
 }
 
@@ -188,9 +241,9 @@ func (l *link) on(ev linkEvent) {
 
 // newLink makes a link to a server; it is dialed when somebody needs it.
 func newLink(pw *poolWorker, server *shard.Server, c dialect) *link {
-	l := &link{w: pw.w, pw: pw, dialect: c, server: *server, count: pw.servers[server.ID], entry: anyEntry}
-	l.scan.RESP3 = c.resp == 3
-	l.inCluster = pw.opt.cluster
+	l := &link{w: pw.w, pw: pw, kind: linkKind{dialect: c}, server: *server, count: pw.servers[server.ID], trips: tripTimes{entry: anyEntry}}
+	l.coming.scan.RESP3 = c.resp == 3
+	l.kind.inCluster = pw.opt.cluster
 	return l
 }
 
@@ -201,17 +254,17 @@ func (l *link) usable() bool {
 	case linkReady:
 		return true
 	case linkIdle, linkDialing, linkGreeting, linkCooling:
-		return l.downAt == 0
+		return l.health.downAt == 0
 	}
 	return false
 }
 
 // returns reports whether the link was lost and is about to be there again. Reads that others may
 // serve do not wait for it.
-func (l *link) returns() bool { return l.backAt != 0 && l.state != linkReady && l.usable() }
+func (l *link) returns() bool { return l.redial.backAt != 0 && l.state != linkReady && l.usable() }
 
 // busy reports whether something is in flight or waiting.
-func (l *link) busy() bool { return l.fifo.Len() > 0 }
+func (l *link) busy() bool { return l.queue.fifo.Len() > 0 }
 
 // warm dials an idle link.
 func (l *link) warm() {
@@ -227,11 +280,11 @@ func (l *link) send(frame []byte, e *entry) {
 	if l.state == linkIdle {
 		l.warm()
 	}
-	if l.inCluster && !e.marks.has(anyMode) {
+	if l.kind.inCluster && !e.marks.has(anyMode) {
 		l.suit(e.marks.has(asReplica))
 	}
-	if l.fifo.Len() == 0 {
-		l.heard = l.w.now
+	if l.queue.fifo.Len() == 0 {
+		l.health.heard = l.w.now
 	}
 	if l.state == linkReady {
 		l.press()
@@ -240,11 +293,11 @@ func (l *link) send(frame []byte, e *entry) {
 		l.beforeGuarded(e)
 	}
 	if where, is := l.w.arena.StretchOf(frame); is {
-		l.log.Refer(where, l.fifo.Behind())
+		l.queue.log.Refer(where, l.queue.fifo.Behind())
 	} else {
-		l.log.Add(frame)
+		l.queue.log.Add(frame)
 	}
-	last := l.fifo.Next()
+	last := l.queue.fifo.Next()
 	*last = *e
 	last.size = uint32(len(frame))
 	l.count.Requests++
@@ -258,19 +311,19 @@ func (l *link) send(frame []byte, e *entry) {
 func (l *link) press() {
 	l.w.feeding()
 	switch {
-	case l.isQueued || l.eager:
-	case l.fifo.Len() == 0 && l.w.alone():
-		l.eager = true
-		l.w.pressed = append(l.w.pressed, l)
+	case l.listed.queued || l.listed.pressed:
+	case l.queue.fifo.Len() == 0 && l.w.alone():
+		l.listed.pressed = true
+		l.w.flushes.pressed = append(l.w.flushes.pressed, l)
 	default:
-		l.isQueued = true
-		l.w.queued = append(l.w.queued, l)
+		l.listed.queued = true
+		l.w.flushes.queued = append(l.w.flushes.queued, l)
 	}
 }
 
 // unsent returns the bytes that are waiting here.
 func (l *link) unsent() int {
-	n := l.log.Len() - l.sent
+	n := l.queue.log.Len() - l.queue.sent
 	if l.wire != nil {
 		n += l.wire.Backlog()
 	}
@@ -280,11 +333,11 @@ func (l *link) unsent() int {
 // flush writes what is waiting, with one system call. What does not fit in the kernel's
 // buffer stays in the log, where it counts as not sent.
 func (l *link) flush() {
-	l.eager, l.isQueued = false, false
-	if l.wire == nil || l.state != linkReady && l.state != linkLeaving || l.sent == l.log.Len() {
+	l.listed.pressed, l.listed.queued = false, false
+	if l.wire == nil || l.state != linkReady && l.state != linkLeaving || l.queue.sent == l.queue.log.Len() {
 		return // without a wire it was lost in this event, and is about to be cleaned up
 	}
-	if l.moved && !l.private {
+	if l.shake.moved && !l.kind.private {
 		l.renew()
 		return // what is unsent goes over the new connection
 	}
@@ -294,11 +347,11 @@ func (l *link) flush() {
 	if l.canary.owed {
 		l.guard()
 	}
-	if l.fifo.Behind()-l.canary.from >= canaryEvery {
+	if l.queue.fifo.Behind()-l.canary.from >= canaryEvery {
 		l.singSooner()
 	}
 	end, upTo := l.mayWrite()
-	for l.wire != nil && l.sent < end && l.wire.Backlog() <= handOver {
+	for l.wire != nil && l.queue.sent < end && l.wire.Backlog() <= handOver {
 		l.writeNext(end, upTo)
 	}
 	l.relieve()
@@ -306,11 +359,11 @@ func (l *link) flush() {
 
 // writeNext writes what is waiting up to a large request, or that. end and upTo are of mayWrite.
 func (l *link) writeNext(end int, upTo uint32) {
-	b, large, upTo := l.log.Next(l.sent, end, upTo)
-	l.written.Push(stamp{upTo, perf.Now(), l.carried()})
+	b, large, upTo := l.queue.log.Next(l.queue.sent, end, upTo)
+	l.queue.written.Push(stamp{upTo, perf.Now(), l.carried()})
 	n := len(b) + large.Len()
-	l.sent += n
-	l.progress.given += int64(n)
+	l.queue.sent += n
+	l.health.progress.given += int64(n)
 	if !large.Is() {
 		l.wire.Write(b)
 		return
@@ -322,59 +375,59 @@ func (l *link) writeNext(end int, upTo uint32) {
 
 // crowded makes s wait when the queue is too long.
 func (l *link) crowded(s *session) {
-	if int64(l.log.Len()-l.sent) < l.pw.opt.Limits.LinkQueueBytes || s.stops&stopLink != 0 {
+	if int64(l.queue.log.Len()-l.queue.sent) < l.pw.opt.Limits.LinkQueueBytes || s.stops&stopLink != 0 {
 		return
 	}
 	s.stop(stopLink)
-	l.waiters = append(l.waiters, waiter{s.index, s.gen})
+	l.queue.waiters = append(l.queue.waiters, waiter{s.index, s.gen})
 }
 
 // relieve lets the waiting sessions go on when the queue is short enough.
 func (l *link) relieve() {
-	if len(l.waiters) == 0 || int64(l.unsent()) > l.pw.opt.Limits.LinkQueueBytes/2 {
+	if len(l.queue.waiters) == 0 || int64(l.unsent()) > l.pw.opt.Limits.LinkQueueBytes/2 {
 		return
 	}
-	for _, r := range l.waiters {
-		if s := l.w.sessions[r.session]; s != nil && s.gen == r.gen {
+	for _, r := range l.queue.waiters {
+		if s := l.w.registry.sessions[r.session]; s != nil && s.gen == r.gen {
 			s.release(stopLink)
 		}
 	}
-	l.waiters = l.waiters[:0]
+	l.queue.waiters = l.queue.waiters[:0]
 }
 
 // ready begins to carry requests.
 func (l *link) ready() {
 	l.welcome()
-	if l.strayed == 0 || l.w.now-l.strayed > int64(strayTime) {
-		l.pause = 0
+	if l.health.strayed == 0 || l.w.now-l.health.strayed > int64(strayTime) {
+		l.redial.pause = 0
 	}
-	l.downAt, l.moved, l.words, l.why = 0, false, nil, nil
+	l.health.downAt, l.shake.moved, l.shake.words, l.shake.why = 0, false, nil, nil
 	l.rate()
 	l.w.engine.report.LinkUp(l.pw.opt.Name, l.server.ID)
-	if l.sent < l.log.Len() {
-		l.isQueued = true
+	if l.queue.sent < l.queue.log.Len() {
+		l.listed.queued = true
 		l.flush()
 	}
 	l.pw.letIn(l)
-	if !l.private {
+	if !l.kind.private {
 		l.pw.linkReady(l)
 	}
 	if l.isRelief() {
-		l.home.home.made(l.server.ID, l.nth).moveOthers()
+		l.kind.home.home.made(l.server.ID, l.kind.nth).moveOthers()
 	}
 }
 
 // rate publishes what a read would cost here.
 func (l *link) rate() {
-	if l.private || l.unlisted || l.aside {
+	if l.kind.private || l.kind.unlisted || l.kind.aside {
 		return
 	}
 	cost := &l.pw.cost[l.server.ID]
 	switch {
-	case !l.usable() || l.shunned > l.w.now || l.returns():
+	case !l.usable() || l.health.shunned > l.w.now || l.returns():
 		*cost = shard.Unusable
 	default:
-		*cost = uint64(max(l.latency, 1)) * uint64(l.fifo.Len()+1)
+		*cost = uint64(max(l.trips.latency, 1)) * uint64(l.queue.fifo.Len()+1)
 	}
 }
 
@@ -401,7 +454,7 @@ func (l *link) retire() {
 func (l *link) comeIn() {
 	l.on(evReturned)
 	if l.state == linkIdle {
-		l.downAt, l.pause = 0, 0
+		l.health.downAt, l.redial.pause = 0, 0
 	}
 	l.rate()
 }

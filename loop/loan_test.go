@@ -9,7 +9,7 @@ import (
 
 // from makes the client one of another address.
 func (c *memClient) from(host string) *memClient {
-	c.s.peer = host + ":1000"
+	c.s.client.peer = host + ":1000"
 	return c
 }
 

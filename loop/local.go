@@ -65,7 +65,7 @@ func (s *session) local(cmd *codec.Command, r *codec.Request) {
 	count := &s.pw.commands[cmd.ID]
 	count.Calls++
 	s.spend(localWork[cmd.ID])
-	reply := f(s, s.w.scratch[:0], r)
+	reply := f(s, s.w.pad.scratch[:0], r)
 	if reply == nil {
 		s.spend(workFrame)
 		return
@@ -153,7 +153,7 @@ func alwaysLines(lines ...string) localAnswer {
 
 // appendPairs appends a map whose names and values are bulk strings.
 func (s *session) appendPairs(dst []byte, pairs []string) []byte {
-	dst = codec.AppendMap(dst, s.resp, len(pairs)/2)
+	dst = codec.AppendMap(dst, s.proto.resp, len(pairs)/2)
 	for _, one := range pairs {
 		dst = codec.AppendBulk(dst, one)
 	}

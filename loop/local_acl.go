@@ -29,15 +29,15 @@ func answerACLUsers(_ *session, dst []byte, _ *codec.Request) []byte {
 // answerACLUser describes a user; nobody is told the digest of a password.
 func answerACLUser(s *session, dst []byte, r *codec.Request) []byte {
 	if string(r.Arg(2)) != defaultUser {
-		return codec.AppendNil(dst, s.resp)
+		return codec.AppendNil(dst, s.proto.resp)
 	}
 	flags := []string{"on"}
 	if s.pw.opt.Password == "" {
 		flags = append(flags, "nopass")
 	}
-	dst = codec.AppendMap(dst, s.resp, 6)
+	dst = codec.AppendMap(dst, s.proto.resp, 6)
 	dst = codec.AppendBulk(dst, "flags")
-	dst = codec.AppendSet(dst, s.resp, len(flags))
+	dst = codec.AppendSet(dst, s.proto.resp, len(flags))
 	for _, f := range flags {
 		dst = codec.AppendBulk(dst, f)
 	}

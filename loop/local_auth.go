@@ -46,11 +46,11 @@ func answerAuth(s *session, dst []byte, r *codec.Request) []byte {
 // right, as for Redis' own default user.
 func (s *session) proves(user, password []byte) bool {
 	if s.isRight(user, password) {
-		s.authed, s.tries = true, 0
+		s.auth.passed, s.auth.tries = true, 0
 		return true
 	}
 	s.guessed()
-	if s.tries++; s.tries >= mostTries {
+	if s.auth.tries++; s.auth.tries >= mostTries {
 		s.lastWord(endAuth)
 	}
 	return false
@@ -73,7 +73,7 @@ func samePassword(got []byte, want string) bool {
 // It is alone in its session, so what was asked before is answered in the protocol that it
 // was asked in.
 func answerHello(s *session, dst []byte, r *codec.Request) []byte {
-	resp, text := s.protocolOf(r, s.resp)
+	resp, text := s.protocolOf(r, s.proto.resp)
 	if text != "" {
 		return codec.AppendError(dst, text)
 	}
@@ -84,15 +84,15 @@ func answerHello(s *session, dst []byte, r *codec.Request) []byte {
 	if g.user != nil && !s.proves(g.user, g.password) {
 		return codec.AppendError(dst, textWrongPass)
 	}
-	if !s.authed {
+	if !s.auth.passed {
 		return codec.AppendError(dst, textHelloNoAuth)
 	}
-	to := dialect{resp, s.family.db}
+	to := dialect{resp, s.proto.family.db}
 	if s.anchored(to) {
 		return codec.AppendError(dst, textWatching)
 	}
 	if g.name != nil {
-		s.name = string(g.name)
+		s.client.name = string(g.name)
 	}
 	s.speak(to)
 	return s.appendHello(dst)
@@ -145,15 +145,15 @@ func greetingOf(r *codec.Request) (g greetOptions, text string) {
 
 // appendHello appends who we are.
 func (s *session) appendHello(dst []byte) []byte {
-	dst = codec.AppendMap(dst, s.resp, 7)
+	dst = codec.AppendMap(dst, s.proto.resp, 7)
 	dst = codec.AppendBulk(dst, "server")
 	dst = codec.AppendBulk(dst, "redis")
 	dst = codec.AppendBulk(dst, "version")
 	dst = codec.AppendBulk(dst, s.pw.pool.ServerVersion())
 	dst = codec.AppendBulk(dst, "proto")
-	dst = codec.AppendInt(dst, int64(s.resp))
+	dst = codec.AppendInt(dst, int64(s.proto.resp))
 	dst = codec.AppendBulk(dst, "id")
-	dst = codec.AppendInt(dst, int64(s.id))
+	dst = codec.AppendInt(dst, int64(s.client.id))
 	dst = codec.AppendBulk(dst, "mode")
 	dst = codec.AppendBulk(dst, "standalone")
 	dst = codec.AppendBulk(dst, "role")

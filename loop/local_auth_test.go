@@ -59,8 +59,8 @@ func TestAuthTries(t *testing.T) {
 			t.Fatalf("got a closed connection after %d wrong passwords; want it open until %d", i, mostTries)
 		}
 	}
-	if c.say("AUTH", "secret"); c.s.tries != 0 {
-		t.Errorf("got %d tries counted after the right password; want 0", c.s.tries)
+	if c.say("AUTH", "secret"); c.s.auth.tries != 0 {
+		t.Errorf("got %d tries counted after the right password; want 0", c.s.auth.tries)
 	}
 	for range mostTries - 1 {
 		c.say("HELLO", "2", "AUTH", "default", "nope")

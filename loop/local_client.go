@@ -27,21 +27,21 @@ var clientAnswers = map[string]localAnswer{
 }
 
 func answerID(s *session, dst []byte, _ *codec.Request) []byte {
-	return codec.AppendInt(dst, int64(s.id))
+	return codec.AppendInt(dst, int64(s.client.id))
 }
 
 func answerGetName(s *session, dst []byte, _ *codec.Request) []byte {
-	if s.name == "" {
-		return codec.AppendNil(dst, s.resp)
+	if s.client.name == "" {
+		return codec.AppendNil(dst, s.proto.resp)
 	}
-	return codec.AppendBulk(dst, s.name)
+	return codec.AppendBulk(dst, s.client.name)
 }
 
 func answerSetName(s *session, dst []byte, r *codec.Request) []byte {
 	if text := nameError(r.Arg(2)); text != "" {
 		return codec.AppendError(dst, text)
 	}
-	s.name = string(r.Arg(2))
+	s.client.name = string(r.Arg(2))
 	return codec.AppendSimple(dst, "OK")
 }
 
@@ -62,9 +62,9 @@ func answerLibrary(s *session, dst []byte, r *codec.Request) []byte {
 	var to *string
 	switch {
 	case is(r.Arg(2), "lib-name"):
-		to = &s.lib[0]
+		to = &s.client.lib[0]
 	case is(r.Arg(2), "lib-ver"):
-		to = &s.lib[1]
+		to = &s.client.lib[1]
 	default:
 		return codec.AppendError(dst, "ERR Unrecognized option '"+quoted(r.Arg(2))+"'")
 	}
@@ -103,9 +103,9 @@ func answerTracking(s *session, dst []byte, r *codec.Request) []byte {
 }
 
 func answerTrackingInfo(s *session, dst []byte, _ *codec.Request) []byte {
-	dst = codec.AppendMap(dst, s.resp, 3)
+	dst = codec.AppendMap(dst, s.proto.resp, 3)
 	dst = codec.AppendBulk(dst, "flags")
-	dst = codec.AppendSet(dst, s.resp, 1)
+	dst = codec.AppendSet(dst, s.proto.resp, 1)
 	dst = codec.AppendBulk(dst, "off")
 	dst = codec.AppendBulk(dst, "redirect")
 	dst = codec.AppendInt(dst, -1)

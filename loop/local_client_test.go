@@ -62,7 +62,7 @@ func TestClientList(t *testing.T) {
 // TestClientListUnixSocket: a client of a unix socket has no address of its own.
 func TestClientListUnixSocket(t *testing.T) {
 	c := newTestWorker(t, PoolOptions{}).client(0, 0)
-	c.s.peer, c.s.here = "", "/run/alpha.sock"
+	c.s.client.peer, c.s.client.here = "", "/run/alpha.sock"
 	got := rows(t, c.say("CLIENT", "INFO"))[0]
 	if got["addr"] != "/run/alpha.sock:0" || got["laddr"] != "/run/alpha.sock:0" {
 		t.Errorf("got addr=%s laddr=%s; want the socket's path and port 0", got["addr"], got["laddr"])

@@ -49,14 +49,14 @@ func answerQuit(s *session, dst []byte, _ *codec.Request) []byte {
 // answerReset makes the session what it was when it was opened. What CLIENT SETINFO said
 // stays, as in Redis: it is about the library, not about the connection's state.
 func answerReset(s *session, dst []byte, _ *codec.Request) []byte {
-	skip := s.silence == skipping
+	skip := s.proto.silence == skipping
 	s.leaveModes()
 	if skip { // it was for this request
-		s.silence, s.skipped, s.mode = skipping, uint16(s.window.Behind()), modeMuted
+		s.proto.silence, s.proto.skipped, s.mode = skipping, uint16(s.window.Behind()), modeMuted
 	}
 	s.speak(dialect{resp: 2})
 	s.estrange()
-	s.name = ""
+	s.client.name = ""
 	return codec.AppendSimple(dst, "RESET")
 }
 
@@ -67,7 +67,7 @@ func answerSelect(s *session, dst []byte, r *codec.Request) []byte {
 	if text != "" {
 		return codec.AppendError(dst, text)
 	}
-	to := dialect{s.resp, n}
+	to := dialect{s.proto.resp, n}
 	if s.anchored(to) {
 		return codec.AppendError(dst, textWatching)
 	}
@@ -91,7 +91,7 @@ func (s *session) databaseOf(arg []byte) (db int32, text string) {
 
 // anchored reports whether the session holds a link of another dialect: what it watches is
 // watched there, and requests would go on to go there.
-func (s *session) anchored(to dialect) bool { return s.pin != nil && s.pin.dialect != to }
+func (s *session) anchored(to dialect) bool { return s.pin != nil && s.pin.kind.dialect != to }
 
 // answerTime gives the proxy's clock: seconds, and microseconds of the second.
 func answerTime(_ *session, dst []byte, _ *codec.Request) []byte {
@@ -117,6 +117,6 @@ func answerRole(s *session, _ []byte, _ *codec.Request) []byte {
 }
 
 func answerUnknown(s *session, _ []byte, r *codec.Request) []byte {
-	s.refuseWith(codec.AppendUnknown(s.w.scratch[:0], r))
+	s.refuseWith(codec.AppendUnknown(s.w.pad.scratch[:0], r))
 	return nil
 }

@@ -29,12 +29,12 @@ func gatherSessions[T any](s *session, visit func(*session, *T), finish func(s *
 	gatherWith(s, s.expect(slot{join: noJoin}), func(w *worker, part *T) chore {
 		at := 0
 		return func() bool {
-			for end := at + sessionsPerPiece; at < min(end, len(w.sessions)); at++ {
-				if s := w.sessions[at]; s.isThereOf(p) {
+			for end := at + sessionsPerPiece; at < min(end, len(w.registry.sessions)); at++ {
+				if s := w.registry.sessions[at]; s.isThereOf(p) {
 					visit(s, part)
 				}
 			}
-			return at >= len(w.sessions)
+			return at >= len(w.registry.sessions)
 		}
 	}, finish)
 }
@@ -79,7 +79,7 @@ func (s *session) answerLater(seq uint32) (answer func(reply func(s *session, ds
 	s.stop(stopGather)
 	return func(reply func(s *session, dst []byte) []byte) {
 		if s := w.sessionOf(&who); s != nil {
-			s.settleLocal(who.seq, reply(s, w.scratch[:0]))
+			s.settleLocal(who.seq, reply(s, w.pad.scratch[:0]))
 			s.release(stopGather)
 		}
 	}
@@ -101,7 +101,7 @@ func (s *session) isThereOf(p *Pool) bool { return s != nil && s.wire != nil && 
 // sessionsOf calls f for each session of a pool on this worker whose connection is there. f
 // must be quick: there may be very many.
 func (w *worker) sessionsOf(p *Pool, f func(*session)) {
-	for _, s := range w.sessions {
+	for _, s := range w.registry.sessions {
 		if s.isThereOf(p) {
 			f(s)
 		}

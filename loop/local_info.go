@@ -114,7 +114,7 @@ func (s *session) inform(seq uint32, x want, told [][]byte) {
 			for _, part := range parts {
 				sum.add(part)
 			}
-			return codec.AppendText(dst, s.resp, s.appendSections(nil, x, sum))
+			return codec.AppendText(dst, s.proto.resp, s.appendSections(nil, x, sum))
 		})
 }
 
@@ -241,7 +241,7 @@ func serverLines(i *lines, s *session, _ *report) {
 	i.text("multiplexing_api:", "epoll")
 	i.number("process_id:", int64(os.Getpid()))
 	i.text("run_id:", runID)
-	i.text("tcp_port:", portOf(s.here))
+	i.text("tcp_port:", portOf(s.client.here))
 	i.number("server_time_usec:", time.Now().UnixMicro())
 	i.number("uptime_in_seconds:", up)
 	i.number("uptime_in_days:", up/86400)

@@ -195,7 +195,7 @@ func (st *stage) masterTold(worker int, server int32, asked, text string) {
 	if !ok {
 		m = &memWire{owner: &call{l: er.link}}
 		m.owner.Opened(m)
-		_, replies := greeting(&pw.opt.PoolOptions, er.link.dialect, false)
+		_, replies := greeting(&pw.opt.PoolOptions, er.link.kind.dialect, false)
 		m.arrive(strings.Repeat("+OK\r\n", len(replies)))
 		st.run()
 	}

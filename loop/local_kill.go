@@ -20,7 +20,7 @@ type toll struct {
 // answerKill answers CLIENT KILL addr, which may close the asker and says OK or not found,
 // and CLIENT KILL option value ..., which says how many.
 func answerKill(s *session, dst []byte, r *codec.Request) []byte {
-	f := killFilter{asker: s.id}
+	f := killFilter{asker: s.client.id}
 	finish := finishKill
 	if r.Len() == 3 {
 		f.addr = string(r.Arg(2))
@@ -78,10 +78,10 @@ func (f *killFilter) option(name, value []byte) string {
 // fits reports whether a session is to be closed.
 func (f *killFilter) fits(s *session) bool {
 	return s.isOf(f.kind) &&
-		(f.id == 0 || f.id == s.id) &&
-		(f.addr == "" || f.addr == addressOf(s.peer, s.here)) &&
-		(f.laddr == "" || f.laddr == addressOf(s.here, s.here)) &&
-		!(f.spare && f.asker == s.id)
+		(f.id == 0 || f.id == s.client.id) &&
+		(f.addr == "" || f.addr == addressOf(s.client.peer, s.client.here)) &&
+		(f.laddr == "" || f.laddr == addressOf(s.client.here, s.client.here)) &&
+		!(f.spare && f.asker == s.client.id)
 }
 
 // kill closes a session that f fits, unless it is the asker.
@@ -89,7 +89,7 @@ func (t *toll) kill(s *session, f *killFilter) {
 	switch {
 	case !f.fits(s):
 		return
-	case s.id == f.asker:
+	case s.client.id == f.asker:
 		t.asker = true
 	default:
 		s.ending = endKilled

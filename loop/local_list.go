@@ -11,7 +11,7 @@ import (
 
 // answerOwnLine is the session's own line of CLIENT LIST.
 func answerOwnLine(s *session, dst []byte, _ *codec.Request) []byte {
-	return codec.AppendText(dst, s.resp, s.appendLine(nil, s.pw.opt.Commands.All()))
+	return codec.AppendText(dst, s.proto.resp, s.appendLine(nil, s.pw.opt.Commands.All()))
 }
 
 // answerClientList answers CLIENT LIST [TYPE type | ID id ...] with the sessions of the
@@ -41,7 +41,7 @@ func (x *wanted) has(s *session) bool {
 	if x.ids == nil {
 		return s.isOf(x.kind)
 	}
-	_, found := slices.BinarySearch(x.ids, s.id)
+	_, found := slices.BinarySearch(x.ids, s.client.id)
 	return found && s.isOf(x.kind)
 }
 
@@ -104,7 +104,7 @@ func (s *session) isOf(kind clientKind) bool {
 
 // appendList joins what the workers have said.
 func appendList(s *session, dst []byte, parts [][]byte) []byte {
-	return codec.AppendText(dst, s.resp, bytes.Join(parts, nil))
+	return codec.AppendText(dst, s.proto.resp, bytes.Join(parts, nil))
 }
 
 // appendLine appends the session's line in the fields of Redis 7.0, and the two of 7.2
@@ -120,17 +120,17 @@ func (s *session) appendLine(dst []byte, all []*codec.Command) []byte {
 		dst = append(dst, value...)
 	}
 	kept := 0
-	if s.tail != nil {
-		kept = s.tail.buf.Len() - s.tail.used
+	if s.input.tail != nil {
+		kept = s.input.tail.buf.Len() - s.input.tail.used
 	}
-	number("id=", int64(s.id))
-	text(" addr=", addressOf(s.peer, s.here))
-	text(" laddr=", addressOf(s.here, s.here))
-	text(" fd=-1 name=", s.name)
-	number(" age=", (s.w.now-s.since)/int64(time.Second))
-	number(" idle=", (s.w.now-s.active)/int64(time.Second))
+	number("id=", int64(s.client.id))
+	text(" addr=", addressOf(s.client.peer, s.client.here))
+	text(" laddr=", addressOf(s.client.here, s.client.here))
+	text(" fd=-1 name=", s.client.name)
+	number(" age=", (s.w.now-s.client.since)/int64(time.Second))
+	number(" idle=", (s.w.now-s.account.active)/int64(time.Second))
 	text(" flags=", s.flags())
-	number(" db=", int64(s.family.db))
+	number(" db=", int64(s.proto.family.db))
 	channels, patterns, shards := s.subscriptions()
 	number(" sub=", int64(channels))
 	number(" psub=", int64(patterns))
@@ -141,9 +141,9 @@ func (s *session) appendLine(dst []byte, all []*codec.Command) []byte {
 	number(" omem=", s.unread())
 	number(" tot-mem=", int64(kept)+s.unread())
 	text(" events=r cmd=", s.lastName(all))
-	number(" user=default redir=-1 resp=", int64(s.resp))
-	text(" lib-name=", s.lib[0])
-	text(" lib-ver=", s.lib[1])
+	number(" user=default redir=-1 resp=", int64(s.proto.resp))
+	text(" lib-name=", s.client.lib[0])
+	text(" lib-ver=", s.client.lib[1])
 	return append(dst, '\n')
 }
 
@@ -173,10 +173,10 @@ func (s *session) flags() string {
 
 // lastName names the last command the session gave; NULL before the first.
 func (s *session) lastName(all []*codec.Command) string {
-	if s.requests == 0 || int(s.lastCmd) >= len(all) {
+	if s.account.requests == 0 || int(s.account.lastCmd) >= len(all) {
 		return "NULL"
 	}
-	return all[s.lastCmd].Name
+	return all[s.account.lastCmd].Name
 }
 
 // addressOf is an address as CLIENT LIST shows it: Redis names the clients of a unix

@@ -17,14 +17,14 @@ const (
 func answerClientReply(s *session, dst []byte, r *codec.Request) []byte {
 	switch {
 	case is(r.Arg(2), "on"):
-		s.silence = talking
+		s.proto.silence = talking
 		return codec.AppendSimple(dst, "OK")
 	case is(r.Arg(2), "off"):
-		s.silence = silent
+		s.proto.silence = silent
 	case !is(r.Arg(2), "skip"):
 		return codec.AppendError(dst, textSyntax)
-	case s.silence != silent:
-		s.silence, s.skipped = skipping, uint16(s.window.Behind())
+	case s.proto.silence != silent:
+		s.proto.silence, s.proto.skipped = skipping, uint16(s.window.Behind())
 	}
 	s.mode |= modeMuted
 	return nil
@@ -33,8 +33,8 @@ func answerClientReply(s *session, dst []byte, r *codec.Request) []byte {
 // skip ends a SKIP when the request that it was for has its slot. A request that stepped
 // aside comes back before it has one, and is still the one.
 func (s *session) skip() {
-	if s.silence == skipping && s.skipped != uint16(s.window.Behind()) {
-		s.silence = talking
+	if s.proto.silence == skipping && s.proto.skipped != uint16(s.window.Behind()) {
+		s.proto.silence = talking
 	}
 }
 

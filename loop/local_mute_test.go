@@ -121,7 +121,7 @@ func TestPause(t *testing.T) {
 	if got, want := late.take()+c.take(), ""; got != want {
 		t.Errorf("got %q; want nothing more", got)
 	}
-	if got := rows(t, asker.say("CLIENT", "LIST", "ID", decimal(int(c.s.id)))); got[0]["flags"] != "b" {
+	if got := rows(t, asker.say("CLIENT", "LIST", "ID", decimal(int(c.s.client.id)))); got[0]["flags"] != "b" {
 		t.Errorf("CLIENT LIST: got flags=%s of who waits; want b", got[0]["flags"])
 	}
 	if got, want := asker.say("CLIENT", "UNPAUSE"), "+OK\r\n"; got != want {
@@ -145,7 +145,7 @@ func TestPauseEnds(t *testing.T) {
 		t.Fatalf("got %q; want %q while it lasts", got, want)
 	}
 	w := st.e.workers[0]
-	if w.tick(); w.quiet.Load() {
+	if w.tick(); w.gauges.quiet.Load() {
 		t.Error("got a worker that ticks rarely; want it to look for the end of the pause")
 	}
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline) && len(c.said) == 0; {

@@ -117,8 +117,8 @@ func (s *session) pauses(cmd *codec.Command, r *codec.Request) bool {
 	switch {
 	case !s.pw.paused() || !s.pw.pause.stops(cmd) || s.pw.pause.kind == pauseWrites && s.pw.saysNoWrites(cmd, r):
 		return false
-	case s.w.overdue:
-		s.refuseWith(appendFault(s.w.scratch[:0], faultPaused, place{pool: s.pw.opt.Name}))
+	case s.w.drains.overdue:
+		s.refuseWith(appendFault(s.w.pad.scratch[:0], faultPaused, place{pool: s.pw.opt.Name}))
 		return true
 	}
 	s.putBack(r)

@@ -13,7 +13,7 @@ var serverAnswers = map[string]localAnswer{
 }
 
 func answerCommand(s *session, dst []byte, r *codec.Request) []byte {
-	return s.pw.opt.Commands.AppendReply(dst, r, s.resp)
+	return s.pw.opt.Commands.AppendReply(dst, r, s.proto.resp)
 }
 
 // answerModules answers MODULE LIST with the modules that every master has, as the first one
@@ -21,7 +21,7 @@ func answerCommand(s *session, dst []byte, r *codec.Request) []byte {
 // may use.
 func answerModules(s *session, _ []byte, _ *codec.Request) []byte {
 	s.inquireFor(func(s *session, dst []byte, replies [][]byte) []byte {
-		return appendModules(dst, s.resp, replies)
+		return appendModules(dst, s.proto.resp, replies)
 	}, "MODULE", "LIST")
 	return nil
 }
@@ -67,7 +67,7 @@ func eachModule(reply []byte, do func(name string, fields []byte)) {
 }
 
 func answerLolwut(s *session, dst []byte, _ *codec.Request) []byte {
-	return codec.AppendText(dst, s.resp, "Huntaway ver. "+s.w.engine.opt.Version+"\n")
+	return codec.AppendText(dst, s.proto.resp, "Huntaway ver. "+s.w.engine.opt.Version+"\n")
 }
 
 var moduleHelp = alwaysLines(

@@ -63,7 +63,7 @@ func (l *link) lost(cause error) {
 	if cause == nil {
 		cause = errors.New("closed by the server")
 	}
-	l.w.buried = append(l.w.buried, func() { l.failed(cause, faultLost) })
+	l.w.ready.buried = append(l.w.ready.buried, func() { l.failed(cause, faultLost) })
 }
 
 // breakUp closes the connection because of what the server did.
@@ -71,7 +71,7 @@ func (l *link) breakUp(f *fault) {
 	var cause error
 	switch f {
 	case faultReply:
-		cause, l.strayed = errDesync, l.w.now
+		cause, l.health.strayed = errDesync, l.w.now
 		l.count.Desyncs++
 	case faultTimeout:
 		cause = errSilent
@@ -89,7 +89,7 @@ func (l *link) breakUp(f *fault) {
 func (l *link) giveUp(cause error, f *fault) {
 	old := l.wire
 	if old != nil {
-		l.sent = max(l.base, l.sent-old.Backlog()) // the kernel has never had the rest
+		l.queue.sent = max(l.queue.base, l.queue.sent-old.Backlog()) // the kernel has never had the rest
 	}
 	l.wire = nil
 	l.count.Links--
@@ -101,36 +101,36 @@ func (l *link) giveUp(cause error, f *fault) {
 
 // failed settles everything on the link by class and lets it rest.
 func (l *link) failed(cause error, f *fault) {
-	wasLeaving := l.state == linkLeaving || l.state == linkClosed || l.dropped
+	wasLeaving := l.state == linkLeaving || l.state == linkClosed || l.lease.dropped
 	again, wasReady := l.mayComeBack(cause, f), l.state == linkReady
 	l.on(evFailed)
-	l.shunned, l.words, l.why = 0, nil, nil
+	l.health.shunned, l.shake.words, l.shake.why = 0, nil, nil
 	if f == faultAuth || f == faultFull || f == faultNoSelect || f == faultRefused || f == faultStranger {
-		l.why = f
+		l.shake.why = f
 	}
-	l.pause = min(max(2*l.pause, int64(firstPause)), int64(lastPause))
-	l.retryAt = l.w.now + l.pause/2 + rand.Int64N(l.pause/2+1)
+	l.redial.pause = min(max(2*l.redial.pause, int64(firstPause)), int64(lastPause))
+	l.redial.at = l.w.now + l.redial.pause/2 + rand.Int64N(l.redial.pause/2+1)
 	switch {
 	case again && l.state == linkCooling:
-		l.comeBack(cause == errMoved || l.backAt == 0 || l.w.now-l.backAt > int64(lastPause))
-	case l.downAt == 0:
-		l.downAt = l.w.now
+		l.comeBack(cause == errMoved || l.redial.backAt == 0 || l.w.now-l.redial.backAt > int64(lastPause))
+	case l.health.downAt == 0:
+		l.health.downAt = l.w.now
 	}
 	l.rate()
 	if !wasLeaving && cause != errMoved && !l.isRelief() && !l.w.engine.stopping() {
 		l.report(cause)
 		l.mourn(cause)
 	}
-	if l.private && !wasReady && !wasLeaving {
+	if l.kind.private && !wasReady && !wasLeaving {
 		l.pw.turnedAway(l, unsentFault(f))
 	}
 	l.settleAll(f)
-	if !l.private {
+	if !l.kind.private {
 		return
 	}
 	l.pw.dropPrivate(l)
-	if gone := l.tapLost; gone != nil {
-		l.tapLost = nil
+	if gone := l.lease.tapLost; gone != nil {
+		l.lease.tapLost = nil
 		gone()
 	}
 }
@@ -158,18 +158,18 @@ func (l *link) mayComeBack(cause error, f *fault) bool {
 	case l.state != linkReady, f != faultLost && f != faultDrips, cause == errFenced, cause == errBehind:
 		return false
 	}
-	return !l.private || !l.busy()
+	return !l.kind.private || !l.busy()
 }
 
 // comeBack dials such a link, at once or after its pause, as where it has come back just now: what
 // is for it waits there.
 func (l *link) comeBack(atOnce bool) {
-	l.downAt = 0
-	if !atOnce && !l.private {
+	l.health.downAt = 0
+	if !atOnce && !l.kind.private {
 		return
 	}
-	l.pause, l.retryAt, l.backAt = 0, l.w.now, l.w.now
-	if !l.private {
+	l.redial.pause, l.redial.at, l.redial.backAt = 0, l.w.now, l.w.now
+	if !l.kind.private {
 		l.on(evRested)
 		l.warm()
 	}
@@ -178,15 +178,15 @@ func (l *link) comeBack(atOnce bool) {
 // settleAll empties the link: what was sent is settled as f says, what was not is routed
 // again. The entries are taken out first, because routing may come back to this link.
 func (l *link) settleAll(f *fault) {
-	fifo, log, at, sent := l.fifo.Empty(), l.log, l.base, l.sent // gates compare positions
-	l.log, l.base, l.sent, l.expired, l.greets, l.lead, l.leadsAll = memory.FrameLog{}, 0, 0, 0, 0, 0, 0
-	l.loaded, l.asReplica = nil, false
+	fifo, log, at, sent := l.queue.fifo.Empty(), l.queue.log, l.queue.base, l.queue.sent // gates compare positions
+	l.queue.log, l.queue.base, l.queue.sent, l.queue.expired, l.shake.greets, l.led.n, l.led.all = memory.FrameLog{}, 0, 0, 0, 0, 0, 0
+	l.loaded, l.role.asReplica = nil, false
 	l.canary.forgetCanaries()
-	l.pushing, l.unasked = false, unasked{}
-	l.scan.Reset()
-	l.partial.Release(l.w.arena)
-	flowed := l.flows
-	l.flows, l.written = false, memory.Ring[stamp]{}
+	l.coming.pushing, l.coming.unasked = false, unasked{}
+	l.coming.scan.Reset()
+	l.coming.partial.Release(l.w.arena)
+	flowed := l.coming.flows
+	l.coming.flows, l.queue.written = false, memory.Ring[stamp]{}
 	for fifo.Len() > 0 {
 		e := *fifo.Front()
 		fifo.Pop()
@@ -199,9 +199,9 @@ func (l *link) settleAll(f *fault) {
 		case flowed: // half of its reply has been passed on: the rest can never come
 			l.w.truncated(&e)
 			flowed = false
-		case l.private && !l.apart && (at > sent || f.class == notExecuted):
+		case l.kind.private && !l.lease.apart && (at > sent || f.class == notExecuted):
 			l.pw.unsentPrivately(&e, frame, unsentFault(f), l) // another link would not have the state of this one
-		case l.private && !l.apart:
+		case l.kind.private && !l.lease.apart:
 			l.pw.lostPrivately(&e, f, l)
 		case at > sent || f.class == notExecuted:
 			l.pw.again(&e, frame)
@@ -223,12 +223,12 @@ func unsentFault(f *fault) *fault {
 
 // relieveAll lets every waiting session go on: their queue is gone.
 func (l *link) relieveAll() {
-	for _, r := range l.waiters {
-		if s := l.w.sessions[r.session]; s != nil && s.gen == r.gen {
+	for _, r := range l.queue.waiters {
+		if s := l.w.registry.sessions[r.session]; s != nil && s.gen == r.gen {
 			s.release(stopLink)
 		}
 	}
-	l.waiters = l.waiters[:0]
+	l.queue.waiters = l.queue.waiters[:0]
 }
 
 // truncated closes the session that has had the first part of a reply whose rest is lost.

@@ -66,11 +66,11 @@ func TestRegionsAreGivenForBytes(t *testing.T) {
 	c.unfinished(1)
 	c.arrive(strings.Repeat("x", memory.KeepSlab+1))
 	c.arrive("x")
-	if c.s.tail.buf.IsLarge() && memory.LeastRegion > memory.KeepSlab {
+	if c.s.input.tail.buf.IsLarge() && memory.LeastRegion > memory.KeepSlab {
 		t.Error("got a region for an announcement; want it when there are bytes for it")
 	}
 	c.unfinished(memory.LeastRegion)
-	if !c.s.tail.buf.IsLarge() {
+	if !c.s.input.tail.buf.IsLarge() {
 		t.Error("got no region for a large request; want one")
 	}
 }

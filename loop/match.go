@@ -20,12 +20,12 @@ const keepAnswered = 64 << 10
 
 // readable takes what has arrived from the server. in is dead when it returns.
 func (l *link) readable(in []byte) {
-	heard, came := l.heard, len(in)
-	l.heard, l.unasked.event = l.w.now, 0
-	l.progress.came += int64(came)
+	heard, came := l.health.heard, len(in)
+	l.health.heard, l.coming.unasked.event = l.w.now, 0
+	l.health.progress.came += int64(came)
 	l.count.ReplyBytes += uint64(came)
 	for len(in) > 0 && l.wire != nil {
-		if l.tap != nil && l.dammed {
+		if l.lease.tap != nil && l.lease.dammed {
 			l.putMore(in)
 			break
 		}
@@ -33,7 +33,7 @@ func (l *link) readable(in []byte) {
 			in = l.settleDoubt(in)
 			continue
 		}
-		if (in[0] == '>' || l.pushing) && !l.inRun() {
+		if (in[0] == '>' || l.coming.pushing) && !l.inRun() {
 			rest, is, err := l.pushed(in)
 			if err != nil {
 				l.stray(in)
@@ -43,7 +43,7 @@ func (l *link) readable(in []byte) {
 				continue
 			}
 		}
-		if l.greets == 0 && l.tap == nil && !l.owes() {
+		if l.shake.greets == 0 && l.lease.tap == nil && !l.owes() {
 			l.stray(in)
 			return
 		}
@@ -58,8 +58,8 @@ func (l *link) readable(in []byte) {
 		}
 		in = in[n:]
 	}
-	if l.unasked.event == came {
-		l.heard = heard
+	if l.coming.unasked.event == came {
+		l.health.heard = heard
 	}
 	l.noteArriving()
 	l.after()
@@ -68,9 +68,9 @@ func (l *link) readable(in []byte) {
 // one takes the reply that in begins with, and returns how long it was. It is not ok where the reply goes on behind
 // in, or where the link has been closed for it.
 func (l *link) one(in []byte) (n int, ok bool) {
-	n, done, err := l.scan.Next(in)
+	n, done, err := l.coming.scan.Next(in)
 	switch {
-	case err != nil, l.greets == 1 && done && n < len(in): // nothing has been sent yet that the rest could answer
+	case err != nil, l.shake.greets == 1 && done && n < len(in): // nothing has been sent yet that the rest could answer
 		l.stray(in)
 		return 0, false
 	case !done:
@@ -83,12 +83,12 @@ func (l *link) one(in []byte) (n int, ok bool) {
 
 // owes reports whether the server has been sent a request that it has not answered.
 func (l *link) owes() bool {
-	return l.fifo.Len() > 0 && l.base+int(l.fifo.Front().size) <= l.sent
+	return l.queue.fifo.Len() > 0 && l.queue.base+int(l.queue.fifo.Front().size) <= l.queue.sent
 }
 
 // stray closes a link on which bytes came that belong to no request or are no reply.
 func (l *link) stray(in []byte) {
-	l.complain(slog.LevelError, "server out of step", "state", l.state, "unanswered", l.fifo.Len(), "bytes", len(in))
+	l.complain(slog.LevelError, "server out of step", "state", l.state, "unanswered", l.queue.fifo.Len(), "bytes", len(in))
 	l.breakUp(faultReply)
 }
 
@@ -97,17 +97,17 @@ func (l *link) after() {
 	if l.wire == nil {
 		return
 	}
-	if l.dammed {
+	if l.lease.dammed {
 		l.wire.Pause() // gnet has resumed it because a backlog has drained
 	}
 	l.forget()
 	l.unlade()
 	l.rate()
-	if l.sent < l.log.Len() && l.state != linkGreeting {
+	if l.queue.sent < l.queue.log.Len() && l.state != linkGreeting {
 		l.press()
 	}
 	l.relieve()
-	if l.moved {
+	if l.shake.moved {
 		l.renew()
 		return
 	}
@@ -120,43 +120,43 @@ func (l *link) after() {
 // forget drops the frames that were answered: at once when there are no others, and
 // otherwise when they are most of the log, so that one which is never empty stays small.
 func (l *link) forget() {
-	l.log.Forget(l.base)
+	l.queue.log.Forget(l.queue.base)
 	switch {
-	case l.base == l.log.Len():
-		l.log.Clear()
-		l.base, l.sent = 0, 0
-	case l.base > keepAnswered && l.base > l.log.Len()/2:
-		l.log.Cut(l.base)
-		l.sent -= l.base
-		l.canary.bar -= l.base
-		l.base = 0
+	case l.queue.base == l.queue.log.Len():
+		l.queue.log.Clear()
+		l.queue.base, l.queue.sent = 0, 0
+	case l.queue.base > keepAnswered && l.queue.base > l.queue.log.Len()/2:
+		l.queue.log.Cut(l.queue.base)
+		l.queue.sent -= l.queue.base
+		l.canary.bar -= l.queue.base
+		l.queue.base = 0
 	}
 }
 
 // whole takes a reply, or the last piece of one.
 func (l *link) whole(b []byte) {
-	if l.greets > 0 {
-		l.partial.Add(l.w.arena, b, 0)
-		l.greeted(l.partial.Bytes())
-		l.partial.Rest()
+	if l.shake.greets > 0 {
+		l.coming.partial.Add(l.w.arena, b, 0)
+		l.greeted(l.coming.partial.Bytes())
+		l.coming.partial.Rest()
 		return
 	}
-	if l.tap != nil {
+	if l.lease.tap != nil {
 		l.tapped(b)
 		return
 	}
-	if l.fifo.Front().marks&(isMany|isCanary)|l.canary.watch != 0 && l.swallows(b) {
+	if l.queue.fifo.Front().marks&(isMany|isCanary)|l.canary.watch != 0 && l.swallows(b) {
 		return
 	}
 	e := l.take()
 	switch {
-	case l.flows:
-		l.flows = false
+	case l.coming.flows:
+		l.coming.flows = false
 		l.lastPiece(&e, b)
-	case l.partial.Len() > 0:
-		l.partial.Add(l.w.arena, b, 0)
-		l.match(&e, l.partial.Bytes())
-		l.partial.Release(l.w.arena)
+	case l.coming.partial.Len() > 0:
+		l.coming.partial.Add(l.w.arena, b, 0)
+		l.match(&e, l.coming.partial.Bytes())
+		l.coming.partial.Release(l.w.arena)
 	default:
 		l.match(&e, b)
 	}
@@ -165,27 +165,27 @@ func (l *link) whole(b []byte) {
 // leads swallows a reply that comes before the one the client gets: the QUEUED of a
 // transaction that was sent in one piece. It returns false for the last one.
 func (l *link) leads(b []byte) bool {
-	if l.lead == l.leadsTo(l.fifo.Front()) {
-		l.lead, l.leadsAll = 0, 0
-		if l.patient {
+	if l.led.n == l.leadsTo(l.queue.fifo.Front()) {
+		l.led.n, l.led.all = 0, 0
+		if l.lease.patient {
 			l.answering()
 		}
 		return false
 	}
-	if l.lead == 0 {
-		l.leadCode, l.leadText = 0, ""
+	if l.led.n == 0 {
+		l.led.code, l.led.text = 0, ""
 	}
-	if l.lead++; l.partial.Len() > 0 {
-		l.partial.Add(l.w.arena, b, 0)
-		b = l.partial.Bytes()
+	if l.led.n++; l.coming.partial.Len() > 0 {
+		l.coming.partial.Add(l.w.arena, b, 0)
+		b = l.coming.partial.Bytes()
 	}
-	if l.patient {
+	if l.lease.patient {
 		l.numbered(b)
 	}
 	if b[0] == '-' {
 		l.leadError(b)
 	}
-	l.partial.Rest()
+	l.coming.partial.Rest()
 	return true
 }
 
@@ -195,10 +195,10 @@ func (l *link) leadsTo(e *entry) int {
 	if e.part < mostLeads {
 		return int(e.part)
 	}
-	if l.leadsAll == 0 {
-		l.leadsAll = requestsIn(l.log.Frame(l.base, int(e.size))) - 1
+	if l.led.all == 0 {
+		l.led.all = requestsIn(l.queue.log.Frame(l.queue.base, int(e.size))) - 1
 	}
-	return l.leadsAll
+	return l.led.all
 }
 
 // requestsIn counts the requests in a frame of several.
@@ -219,14 +219,14 @@ func requestsIn(frame []byte) (n int) {
 
 // leadError notes the first error, and what one says about the server that gave it.
 func (l *link) leadError(b []byte) {
-	if l.leadText == "" {
-		l.leadText = string(bytes.TrimSuffix(b[1:min(len(b), mostLeadText)], []byte(codec.CRLF)))
+	if l.led.text == "" {
+		l.led.text = string(bytes.TrimSuffix(b[1:min(len(b), mostLeadText)], []byte(codec.CRLF)))
 	}
 	switch string(codec.ErrorCode(b)) {
 	case "READONLY":
-		l.leadCode = demoted
+		l.led.code = demoted
 	case "LOADING", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN":
-		l.leadCode = notNow
+		l.led.code = notNow
 	}
 }
 
@@ -238,11 +238,11 @@ func (l *link) take() entry {
 
 // pop takes the oldest entry out and forgets its frame.
 func (l *link) pop() entry {
-	e := *l.fifo.Front()
-	l.fifo.Pop()
-	l.base += int(e.size)
-	if l.expired > 0 {
-		l.expired--
+	e := *l.queue.fifo.Front()
+	l.queue.fifo.Pop()
+	l.queue.base += int(e.size)
+	if l.queue.expired > 0 {
+		l.queue.expired--
 	}
 	return e
 }
@@ -279,7 +279,7 @@ func (l *link) match(e *entry, b []byte) {
 	} else if e.marks.has(isWrite) {
 		l.noteRelented(e)
 	}
-	if l.inCluster && e.marks.has(asReplica) && l.pw.doubted(e, l.frameOf(e), b) {
+	if l.kind.inCluster && e.marks.has(asReplica) && l.pw.doubted(e, l.frameOf(e), b) {
 		return
 	}
 	if s := l.w.sessionOf(e); s == nil {
@@ -287,7 +287,7 @@ func (l *link) match(e *entry, b []byte) {
 		if e.marks.has(isPrivate) && e.cmd == unwatchID {
 			l.unwatched(b)
 		}
-	} else if s.held > 0 && l.pw.overtook(s, e) {
+	} else if s.writes.held > 0 && l.pw.overtook(s, e) {
 		l.pw.holdBack(s, e, l.frameOf(e))
 		return
 	}
@@ -314,34 +314,36 @@ func (l *link) refuses(e *entry, frame, b []byte) bool {
 }
 
 // frameOf returns the frame of the entry that was just taken.
-func (l *link) frameOf(e *entry) []byte { return l.log.Frame(l.base-int(e.size), int(e.size)) }
+func (l *link) frameOf(e *entry) []byte {
+	return l.queue.log.Frame(l.queue.base-int(e.size), int(e.size))
+}
 
 // observe books how long the server took for the entry that was just taken, and what the
 // proxy itself added: the wait for the write, and a turn of the loop for the reply.
 func (l *link) observe(e *entry) {
-	for l.written.Len() > 0 && int32(l.written.Front().upTo-l.fifo.First()) < 0 {
-		l.written.Pop()
+	for l.queue.written.Len() > 0 && int32(l.queue.written.Front().upTo-l.queue.fifo.First()) < 0 {
+		l.queue.written.Pop()
 	}
 	written := e.sent
-	if l.written.Len() > 0 {
-		written = l.written.Front().at
+	if l.queue.written.Len() > 0 {
+		written = l.queue.written.Front().at
 	}
 	if l.w.now-e.sent > int64(shortTrip) {
 		l.delayed(e)
 	}
 	took := l.w.now - written
 	l.count.Latency.Observe(took)
-	l.latency += (took - l.latency) / 8
+	l.trips.latency += (took - l.trips.latency) / 8
 	l.pw.counters.Overhead.Observe(written - e.sent + l.w.turn)
 }
 
 // piece takes bytes of a reply that is not complete.
 func (l *link) piece(b []byte) {
-	if l.greets > 0 || l.tap != nil {
+	if l.shake.greets > 0 || l.lease.tap != nil {
 		l.collectOwn(b)
 		return
 	}
-	e := l.fifo.Front()
+	e := l.queue.fifo.Front()
 	if e.marks.has(isCanary) {
 		l.hear(b)
 		return
@@ -349,33 +351,33 @@ func (l *link) piece(b []byte) {
 	s := l.w.sessionOf(e)
 	l.pieceFor(e, s, b)
 	if l.wire != nil {
-		l.lade(s, int64(max(l.flowed, l.partial.Len()))+l.scan.Rest())
+		l.lade(s, int64(max(l.coming.flowed, l.coming.partial.Len()))+l.coming.scan.Rest())
 	}
 }
 
 // pieceFor passes on or keeps bytes of a reply that is for s, or nil for nobody.
 func (l *link) pieceFor(e *entry, s *session, b []byte) {
-	if l.flows {
+	if l.coming.flows {
 		if s != nil {
 			s.say(s.heard(e.seq, b))
-			l.flowed += len(b)
-			s.weigh(l.flowed)
+			l.coming.flowed += len(b)
+			s.weigh(l.coming.flowed)
 			return
 		}
 		l.flowOn(len(b))
 		return
 	}
-	if s == nil && (!e.marks.has(isMany) || l.lead == l.leadsTo(e)) {
+	if s == nil && (!e.marks.has(isMany) || l.led.n == l.leadsTo(e)) {
 		l.flowOn(len(b))
 		return
 	}
 	if s != nil && l.mayFlow(e, s, b) {
-		l.flows, l.flowed = true, l.partial.Len()+len(b)
-		s.weigh(l.flowed)
+		l.coming.flows, l.coming.flowed = true, l.coming.partial.Len()+len(b)
+		s.weigh(l.coming.flowed)
 		s.window.Front().state = passing // no message may come in between
-		if l.partial.Len() > 0 {
-			s.sayOwn(s.heard(e.seq, l.partial.Bytes()))
-			l.partial.Release(l.w.arena)
+		if l.coming.partial.Len() > 0 {
+			s.sayOwn(s.heard(e.seq, l.coming.partial.Bytes()))
+			l.coming.partial.Release(l.w.arena)
 		}
 		s.say(s.heard(e.seq, b))
 		return
@@ -387,19 +389,19 @@ func (l *link) pieceFor(e *entry, s *session, b []byte) {
 // is next in order, and not a part to be joined. An error that is large is a script's: no
 // server says so much to tell that it refuses a request.
 func (l *link) mayFlow(e *entry, s *session, b []byte) bool {
-	return l.partial.Len()+len(b) >= passOn && !e.marks.has(isPart|isPublish) && e.seq == s.window.First() &&
-		!s.medley.has(e.seq) && (!e.marks.has(isMany) || l.lead == l.leadsTo(e))
+	return l.coming.partial.Len()+len(b) >= passOn && !e.marks.has(isPart|isPublish) && e.seq == s.window.First() &&
+		!s.medley.has(e.seq) && (!e.marks.has(isMany) || l.led.n == l.leadsTo(e))
 }
 
 // lastPiece ends a reply that was passed on as it came.
 func (l *link) lastPiece(e *entry, b []byte) {
 	l.observe(e)
-	if l.scan.Kind() == '-' {
+	if l.coming.scan.Kind() == '-' {
 		l.count.Errors++
 		l.pw.commands[e.cmd].Errors++
 	}
 	if e.marks.has(isScript) {
-		l.pw.scriptFlowed(e, l.frameOf(e), l.scan.Kind())
+		l.pw.scriptFlowed(e, l.frameOf(e), l.coming.scan.Kind())
 	}
 	if s := l.w.sessionOf(e); s != nil {
 		l.w.settle(e, b)

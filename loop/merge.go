@@ -99,7 +99,7 @@ func (s *session) mergeLater(e *entry) {
 			return true // its joins go with it
 		}
 		at := s.window.At(who.seq).join
-		j := &w.joins[at]
+		j := &w.joins.all[at]
 		fits := len(j.at) > 0 || j.beginMerge(s)
 		if fits {
 			fits, done = s.mergeSome(j)
@@ -146,7 +146,7 @@ func (j *join) beginMerge(s *session) (fits bool) {
 		}
 		j.at = append(j.at, next)
 	}
-	head := codec.AppendArray(s.w.scratch[:0], total)
+	head := codec.AppendArray(s.w.pad.scratch[:0], total)
 	head[0] = kind
 	j.out.Add(s.w.arena, head, 0)
 	return true

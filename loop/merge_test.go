@@ -45,7 +45,7 @@ func TestLargeRepliesAreNotCopiedAtOnce(t *testing.T) {
 			}
 			most, given := 0, 0
 			event := func(f func()) {
-				kept := func() int { return st.collected() + c.s.parked.Len() + c.s.out.Len() }
+				kept := func() int { return st.collected() + c.s.output.parked.Len() + c.s.output.first.Len() }
 				before, said := kept(), len(c.said)
 				f()
 				most, given = max(most, kept()-before), max(given, len(c.said)-said)
@@ -59,7 +59,7 @@ func TestLargeRepliesAreNotCopiedAtOnce(t *testing.T) {
 					event(func() { servers[i].owner.Arrived(in) })
 				}
 			}
-			for c.s.window.Len() > 0 || len(c.s.remainder.lots) > 0 {
+			for c.s.window.Len() > 0 || len(c.s.output.rest.lots) > 0 {
 				if len(st.tasks) == 0 {
 					t.Fatalf("got %d bytes said, and nothing that goes on; want %d", len(c.said), len(tc.want))
 				}
@@ -74,8 +74,8 @@ func TestLargeRepliesAreNotCopiedAtOnce(t *testing.T) {
 			if given > mostGiven+memory.LeastRegion+2*netio.ReadBuffer {
 				t.Errorf("got %d bytes given to the client in an event; want at most %d and a little", given, mostGiven)
 			}
-			if regionsOf(w)+len(c.s.early)+c.s.earlyLive != 0 {
-				t.Errorf("got %d regions and %d replies that are parked in the end; want none", regionsOf(w), len(c.s.early))
+			if regionsOf(w)+len(c.s.output.early)+c.s.output.earlyLive != 0 {
+				t.Errorf("got %d regions and %d replies that are parked in the end; want none", regionsOf(w), len(c.s.output.early))
 			}
 		})
 	}

@@ -23,11 +23,11 @@ func (m mode) has(which mode) bool { return m&which != 0 }
 // it has not, the request is served as anybody's. cmd is nil for an unknown command.
 func (s *session) odd(cmd *codec.Command, r *codec.Request) (served bool) {
 	s.skip()
-	if !s.authed {
+	if !s.auth.passed {
 		return false
 	}
 	if cmd != nil {
-		s.lastCmd = cmd.ID
+		s.account.lastCmd = cmd.ID
 	}
 	if s.mode.has(modePaused) && s.pauses(cmd, r) {
 		return true
@@ -50,7 +50,7 @@ func (s *session) leaveModes() {
 		s.pin = nil
 	}
 	s.mode &= modePaused
-	s.silence = talking
+	s.proto.silence = talking
 }
 
 // mostAside is how many bytes of later requests are read while a session waits aside.
@@ -91,10 +91,10 @@ func (s *session) stepAside(r *codec.Request) bool {
 // putBack leaves the request that is being admitted where it is, as if it had not been
 // looked at.
 func (s *session) putBack(r *codec.Request) {
-	s.requests--
+	s.account.requests--
 	s.pw.counters.Requests--
 	s.pw.counters.RequestBytes -= uint64(len(r.Frame))
-	s.aside = true
+	s.input.aside = true
 }
 
 // standAlone makes later requests wait until the one that is being admitted, which has its

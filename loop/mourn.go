@@ -16,7 +16,7 @@ func (l *link) outage() repeat.Subject {
 // mourn logs that the link is down.
 func (l *link) mourn(cause error) {
 	l.w.engine.often.Say(slog.LevelWarn, l.outage(), "server", l.server.Addr, "pool", l.pw.opt.Name,
-		"cause", cause, "unanswered", l.fifo.Len()-l.expired, "retry", age(l.retryAt-l.w.now).String())
+		"cause", cause, "unanswered", l.queue.fifo.Len()-l.queue.expired, "retry", age(l.redial.at-l.w.now).String())
 }
 
 // welcome logs that the server is there again, if it was said to be gone.

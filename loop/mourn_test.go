@@ -116,7 +116,7 @@ func TestNonsenseIsLoggedTogether(t *testing.T) {
 						l.on(evRested)
 					}
 					w.begin()
-					l.downAt = 0
+					l.health.downAt = 0
 					l.warm()
 					w.end()
 					m := &memWire{owner: &call{l: l}}

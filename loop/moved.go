@@ -89,7 +89,7 @@ func (pw *poolWorker) relocate(e *entry, frame []byte) (why *fault) {
 	if e.marks.has(isScript) {
 		frame = withoutLoad(e, frame)
 	}
-	r := &pw.w.again
+	r := &pw.w.pad.again
 	keys, ok := pw.keysIn(r, frame)
 	if !ok {
 		return faultMoved

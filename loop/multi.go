@@ -79,7 +79,7 @@ func (s *session) transact(cmd *codec.Command, r *codec.Request) {
 		s.watch(cmd, r)
 	case unwatchID:
 		s.endTransaction()
-		s.tell(cmd, codec.AppendSimple(s.w.scratch[:0], "OK"))
+		s.tell(cmd, codec.AppendSimple(s.w.pad.scratch[:0], "OK"))
 	}
 }
 
@@ -90,7 +90,7 @@ func (s *session) multi(cmd *codec.Command) {
 	}
 	s.mode |= modeMulti
 	s.tx.add(frameMulti)
-	s.tell(cmd, codec.AppendSimple(s.w.scratch[:0], "OK"))
+	s.tell(cmd, codec.AppendSimple(s.w.pad.scratch[:0], "OK"))
 }
 
 // queue serves a request between MULTI and EXEC and reports whether it has: QUIT and RESET
@@ -99,20 +99,20 @@ func (s *session) multi(cmd *codec.Command) {
 func (s *session) queue(cmd *codec.Command, r *codec.Request) (served bool) {
 	switch {
 	case cmd == nil:
-		s.spoil(codec.AppendUnknown(s.w.scratch[:0], r))
+		s.spoil(codec.AppendUnknown(s.w.pad.scratch[:0], r))
 	case cmd.ID == quitID:
 		return false
 	case cmd.ID != execID && !cmd.CheckArity(r.Len()):
-		s.spoil(codec.AppendArity(s.w.scratch[:0], cmd.Name))
+		s.spoil(codec.AppendArity(s.w.pad.scratch[:0], cmd.Name))
 	case cmd.IsContainer():
-		s.spoil(codec.AppendUnknownSub(s.w.scratch[:0], r))
+		s.spoil(codec.AppendUnknownSub(s.w.pad.scratch[:0], r))
 	case cmd.ID == resetID:
 		return false
 	case cmd.Policy == codec.Transaction && cmd.ID != unwatchID:
-		s.lastCmd = cmd.ID
+		s.account.lastCmd = cmd.ID
 		s.conclude(cmd, r)
 	default:
-		s.lastCmd = cmd.ID
+		s.account.lastCmd = cmd.ID
 		s.enqueue(cmd, r)
 	}
 	return true
@@ -129,10 +129,10 @@ func (s *session) conclude(cmd *codec.Command, r *codec.Request) {
 	case (s.pin != nil || s.tx.changesLinks()) && s.stepAside(r): // what was sent on the one before is to be answered
 	case cmd.ID == discardID:
 		s.endTransaction()
-		s.tell(cmd, codec.AppendSimple(s.w.scratch[:0], "OK"))
+		s.tell(cmd, codec.AppendSimple(s.w.pad.scratch[:0], "OK"))
 	case !cmd.CheckArity(r.Len()):
 		s.endTransaction()
-		s.tell(cmd, appendLacking(s.w.scratch[:0], cmd))
+		s.tell(cmd, appendLacking(s.w.pad.scratch[:0], cmd))
 	case s.w.now < s.pw.pool.strained.Load() && s.waitsForFeeds(cmd, r):
 	default:
 		s.exec(cmd)
@@ -149,7 +149,7 @@ func (s *session) lacking(cmd *codec.Command, r *codec.Request) {
 		s.endTransaction()
 	}
 	s.pw.commands[cmd.ID].Rejected++
-	s.refuseWith(appendLacking(s.w.scratch[:0], cmd))
+	s.refuseWith(appendLacking(s.w.pad.scratch[:0], cmd))
 }
 
 // appendLacking appends the error for a wrong number of arguments; that of EXEC is another
@@ -207,5 +207,5 @@ func (s *session) tell(cmd *codec.Command, reply []byte) {
 
 // tellError is tell with an error whose text begins with its code.
 func (s *session) tellError(cmd *codec.Command, text string) {
-	s.tell(cmd, codec.AppendError(s.w.scratch[:0], text))
+	s.tell(cmd, codec.AppendError(s.w.pad.scratch[:0], text))
 }

@@ -21,12 +21,12 @@ func (s *session) exec(cmd *codec.Command) {
 		s.tellError(cmd, textAborted)
 	case t.lost:
 		s.endTransaction()
-		s.tell(cmd, appendNoArray(s.w.scratch[:0], s.resp))
+		s.tell(cmd, appendNoArray(s.w.pad.scratch[:0], s.proto.resp))
 	case s.mode.has(modePinned):
 		s.execPinned(cmd)
 	case t.len() == 0:
 		s.endTransaction()
-		s.tell(cmd, codec.AppendArray(s.w.scratch[:0], 0))
+		s.tell(cmd, codec.AppendArray(s.w.pad.scratch[:0], 0))
 	case t.queued == 0:
 		s.execHere(cmd)
 	default:
@@ -95,7 +95,7 @@ func (s *session) closed(cmd *codec.Command) (e entry, frame []byte) {
 	}
 	e.seq = s.expect(slot{join: noJoin})
 	s.attend(e.seq)
-	s.writes++
+	s.writes.inFlight++
 	return e, frame
 }
 
@@ -124,12 +124,12 @@ func appendNoArray(dst []byte, resp uint8) []byte {
 // request of the transaction told why when it was queued, which the client has not seen.
 func (l *link) abortedFor(e *entry, b []byte) []byte {
 	switch {
-	case l.leadText == "" || e.cmd != execID:
+	case l.led.text == "" || e.cmd != execID:
 		return b
 	case !codeIs(b, "EXECABORT"): // MULTI itself was refused, by the rights of our user perhaps
-		return codec.AppendError(nil, textNoTransaction+l.leadText)
+		return codec.AppendError(nil, textNoTransaction+l.led.text)
 	}
-	return codec.AppendError(nil, textAbortedFor+l.leadText)
+	return codec.AppendError(nil, textAbortedFor+l.led.text)
 }
 
 // abortCode says whether a transaction was aborted because its group can take none now: 0
@@ -138,10 +138,10 @@ func (l *link) abortCode(e *entry) refusalCode {
 	if !e.marks.has(isMany) {
 		return 0
 	}
-	if l.leadCode == demoted {
+	if l.led.code == demoted {
 		l.w.engine.report.Demoted(l.pw.opt.Name, l.server.ID)
 	}
-	return l.leadCode
+	return l.led.code
 }
 
 // relocateAll is relocate for a transaction. In a cluster all its keys are of one slot.

@@ -85,7 +85,7 @@ func (s *session) answersHere(cmd *codec.Command) bool {
 func (s *session) medleyOf() *medley {
 	t := s.tx
 	if t.medley == nil {
-		d := s.family.dialect
+		d := s.proto.family.dialect
 		t.medley = &medley{order: make([]turn, t.queued), speaks: d, links: d, home: d}
 	}
 	return t.medley
@@ -236,7 +236,7 @@ func (s *session) execHere(cmd *codec.Command) {
 	seq := s.expect(slot{join: noJoin})
 	s.attend(seq)
 	s.dropTransaction()
-	s.answer(seq, codec.AppendArray(s.w.scratch[:0], 0))
+	s.answer(seq, codec.AppendArray(s.w.pad.scratch[:0], 0))
 }
 
 // has reports whether a slot is the EXEC's.
@@ -311,11 +311,11 @@ func (s *session) playOne() {
 	m.slots = append(m.slots, s.window.Behind())
 	m.missing = true
 	cmd := s.pw.opt.Commands.Find(&m.req)
-	s.lastCmd = cmd.ID
+	s.account.lastCmd = cmd.ID
 	switch {
 	case cmd.ID == ssubscribeID:
 		s.tellError(cmd, textNoShardInside)
-	case cmd.ID == pingID && s.mode.has(modeSubscribed) && s.resp == 2 && s.pong(cmd, &m.req):
+	case cmd.ID == pingID && s.mode.has(modeSubscribed) && s.proto.resp == 2 && s.pong(cmd, &m.req):
 	case cmd.Policy == codec.PubSub:
 		s.pubSub(cmd, &m.req)
 	default:
@@ -350,7 +350,7 @@ func (s *session) compose() (all bool) {
 		return true
 	}
 	if m.out.Len() == 0 {
-		s.extend(&m.out, codec.AppendArray(s.w.scratch[:0], len(m.order)-m.hidden), 0)
+		s.extend(&m.out, codec.AppendArray(s.w.pad.scratch[:0], len(m.order)-m.hidden), 0)
 		m.theirs, m.scan.RESP3 = codec.ArrayHeader(s.parkedAt(m.seq)), true // RESP3 has all that RESP2 has
 	}
 	for left := s.w.mostWork / clientShare; m.next < len(m.order) && !m.torn; {
@@ -400,7 +400,7 @@ func (s *session) answerMedley() {
 	m := s.medley
 	reply := m.out.Bytes()
 	if m.torn {
-		reply = appendFault(s.w.scratch[:0], faultSplitReply, s.pw.place(groupRef{}, nil))
+		reply = appendFault(s.w.pad.scratch[:0], faultSplitReply, s.pw.place(groupRef{}, nil))
 	}
 	for _, seq := range append(m.slots, m.seq) {
 		s.unparked(seq)

@@ -29,7 +29,7 @@ func TestMedley(t *testing.T) {
 	got(t, "what came behind it goes elsewhere", link.take(), "")
 	link.arrive("$1\r\nx\r\n")
 	got(t, "the other client", other.take(), "$1\r\nx\r\n")
-	if n := c.s.family.db; n != 2 {
+	if n := c.s.proto.family.db; n != 2 {
 		t.Errorf("got database %d after EXEC; want 2", n)
 	}
 }
@@ -50,8 +50,8 @@ func TestMedleyThatFails(t *testing.T) {
 			t.Errorf("%s: got %q; want an error", what, said)
 		}
 		got(t, what+": afterwards", c.say("CLIENT", "GETNAME"), "$-1\r\n")
-		if c.s.family.db != 0 || c.s.mode != 0 || c.s.medley != nil {
-			t.Errorf("%s: got database %d, mode %b; want the ones before", what, c.s.family.db, c.s.mode)
+		if c.s.proto.family.db != 0 || c.s.mode != 0 || c.s.medley != nil {
+			t.Errorf("%s: got database %d, mode %b; want the ones before", what, c.s.proto.family.db, c.s.mode)
 		}
 	}
 }
@@ -87,8 +87,8 @@ func TestMedleyBehindOthers(t *testing.T) {
 	if want := big + queued2 + "*2\r\n" + big + "$-1\r\n"; c.take() != want {
 		t.Error("got something else than both replies in order")
 	}
-	if c.s.parkedLive != 0 || c.s.window.Len() != 0 {
-		t.Errorf("got %d bytes parked, %d requests open; want none", c.s.parkedLive, c.s.window.Len())
+	if c.s.output.parkedLive != 0 || c.s.window.Len() != 0 {
+		t.Errorf("got %d bytes parked, %d requests open; want none", c.s.output.parkedLive, c.s.window.Len())
 	}
 }
 
@@ -222,8 +222,8 @@ func TestLargeTransactionsAreReadInPieces(t *testing.T) {
 			st.run()
 			want := "*" + decimal(strings.Count(asked, ";")+1) + "\r\n" + tc.want
 			got := c.take()
-			if len(c.s.early)+c.s.earlyLive+c.s.parkedLive != 0 || c.s.medley != nil {
-				t.Errorf("something is kept: %d early, %d bytes parked", len(c.s.early), c.s.parkedLive)
+			if len(c.s.output.early)+c.s.output.earlyLive+c.s.output.parkedLive != 0 || c.s.medley != nil {
+				t.Errorf("something is kept: %d early, %d bytes parked", len(c.s.output.early), c.s.output.parkedLive)
 			}
 			if got != want {
 				t.Errorf("got %d bytes, %.60q; want %d, %.60q", len(got), got, len(want), want)

@@ -48,7 +48,7 @@ func inSet(set []bool, cmd *codec.Command) bool { return int(cmd.ID) < len(set) 
 func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 	s.followTable()
 	if cmd.Flags&codec.FlagHidden != 0 {
-		s.spoil(codec.AppendUnknown(s.w.scratch[:0], r))
+		s.spoil(codec.AppendUnknown(s.w.pad.scratch[:0], r))
 		return
 	}
 	text, here := s.unfit(cmd), s.answersHere(cmd)
@@ -68,7 +68,7 @@ func (s *session) enqueue(cmd *codec.Command, r *codec.Request) {
 	}
 	switch {
 	case text != "":
-		s.spoil(codec.AppendError(s.w.scratch[:0], text))
+		s.spoil(codec.AppendError(s.w.pad.scratch[:0], text))
 		return
 	case s.tx.spoilt || here:
 	case s.mayWait(r):
@@ -92,7 +92,7 @@ const (
 
 // tellQueued answers a request that has been queued.
 func (s *session) tellQueued() {
-	s.settleLocal(s.expect(slot{join: noJoin}), codec.AppendSimple(s.w.scratch[:0], "QUEUED"))
+	s.settleLocal(s.expect(slot{join: noJoin}), codec.AppendSimple(s.w.pad.scratch[:0], "QUEUED"))
 }
 
 // book counts a request whose frame is about to be added, or returns the error for one too many.
@@ -203,14 +203,14 @@ func (s *session) addressed(cmd *codec.Command, r *codec.Request) (text string) 
 // groupOf returns the group of a request's keys, which must be the one given unless that is
 // noGroup; noGroup for a request without keys that may go anywhere.
 func (pw *poolWorker) groupOf(cmd *codec.Command, r *codec.Request, group int) (at int, text string) {
-	keys, err := cmd.Keys(r, pw.w.keys[:0])
+	keys, err := cmd.Keys(r, pw.w.pad.keys[:0])
 	if err != nil {
 		return noGroup, err.Error()
 	}
 	if inSet(channelled, cmd) && !(pw.table.Slotted() && cmd.ID == publishID) {
 		keys = append(keys, 1)
 	}
-	pw.w.keys = keys
+	pw.w.pad.keys = keys
 	if len(keys) == 0 {
 		return pw.groupWithout(cmd, group)
 	}
@@ -249,7 +249,7 @@ func (pw *poolWorker) groupWithout(cmd *codec.Command, group int) (at int, text 
 // pool's first.
 func (pw *poolWorker) groupOfAll(frame []byte) (group int, text string) {
 	var scan codec.Scanner
-	r := &pw.w.again
+	r := &pw.w.pad.again
 	for group = noGroup; len(frame) > 0; {
 		n, err := scan.Next(frame, r, &pw.opt.limits)
 		if err != nil {
@@ -308,7 +308,7 @@ func (t *transaction) inSlot(pw *poolWorker, cmd *codec.Command, r *codec.Reques
 	if !pw.table.Slotted() {
 		return true
 	}
-	for _, k := range pw.w.keys {
+	for _, k := range pw.w.pad.keys {
 		slot := pw.table.Slot(r.Arg(int(k))) + 1
 		if t.slot != 0 && t.slot != slot {
 			return false

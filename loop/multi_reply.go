@@ -105,7 +105,7 @@ func (c *counting) count() (done bool) {
 	}
 	all := c.read(w, func(piece []byte, _ bool) {
 		if piece[0] == ':' && len(c.element()) == len(piece) { // a count, which is never cut in two
-			piece = c.l.counted(w.scratch[:0], c.request(), piece)
+			piece = c.l.counted(w.pad.scratch[:0], c.request(), piece)
 		}
 		s.extend(&c.out, piece, 0)
 	})

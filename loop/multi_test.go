@@ -288,7 +288,7 @@ func (st *stage) reconnect(l *link) *memWire {
 	m := st.server(c, l.server.Addr)
 	c.Opened(m)
 	m.take()
-	_, replies := greeting(&l.pw.opt.PoolOptions, l.dialect, false)
+	_, replies := greeting(&l.pw.opt.PoolOptions, l.kind.dialect, false)
 	for range replies {
 		m.arrive("+OK\r\n")
 	}

@@ -24,7 +24,7 @@ func (s *session) watch(cmd *codec.Command, r *codec.Request) {
 	}
 	s.checkPin()
 	if s.tx.lost { // EXEC answers null in any case
-		s.tell(cmd, codec.AppendSimple(s.w.scratch[:0], "OK"))
+		s.tell(cmd, codec.AppendSimple(s.w.pad.scratch[:0], "OK"))
 		return
 	}
 	e := entry{sent: s.w.now, session: s.index, gen: s.gen, cmd: cmd.ID, group: s.pw.refTo(group), marks: isPrivate}
@@ -58,7 +58,7 @@ func (pw *poolWorker) pinDown(s *session, e *entry, frame []byte) (served bool) 
 	if s.pin == nil {
 		pw.landed(e)
 		s.dropTransaction()
-		s.settleLocal(e.seq, codec.AppendError(s.w.scratch[:0], textNoPrivate))
+		s.settleLocal(e.seq, codec.AppendError(s.w.pad.scratch[:0], textNoPrivate))
 		return true
 	}
 	s.mode |= modePinned
@@ -123,7 +123,7 @@ func (s *session) letPinGo() (l *link) {
 }
 
 // burn discards a private link when the event is over: the caller may still be using it.
-func (l *link) burn() { l.w.buried = append(l.w.buried, l.discard) }
+func (l *link) burn() { l.w.ready.buried = append(l.w.ready.buried, l.discard) }
 
 // unwatched hears the answer to what unpin has sent.
 func (l *link) unwatched(b []byte) {
@@ -144,7 +144,7 @@ func (s *session) pinAnswered(e *entry) {
 		s.unpinned()
 		return
 	}
-	sound := l.state == linkReady && l.wire != nil && l.expired == 0
+	sound := l.state == linkReady && l.wire != nil && l.queue.expired == 0
 	switch {
 	case e.cmd == execID && sound && !l.busy():
 		s.letPinGo().giveBack()

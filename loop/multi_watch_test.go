@@ -74,14 +74,14 @@ func TestPinLivesFromWatchToExec(t *testing.T) {
 func TestLostPinAnswersNull(t *testing.T) {
 	for resp, null := range map[string]string{"2": "*-1\r\n", "3": "_\r\n"} {
 		f := newWatching(t, PoolOptions{})
-		f.c.s.resp = resp[0] - '0'
+		f.c.s.proto.resp = resp[0] - '0'
 		f.pin.Close()
 		f.st.run()
 		got(t, "RESP"+resp, f.c.ask(frames("MULTI;INCR a;EXEC")), queued1+null)
 		f.noneLent(t)
 
 		f = newWatching(t, PoolOptions{})
-		f.c.s.resp = resp[0] - '0'
+		f.c.s.proto.resp = resp[0] - '0'
 		got(t, "queued", f.c.ask(frames("MULTI;INCR a")), queued1)
 		f.pin.Close()
 		got(t, "lost inside MULTI", f.c.ask(frames("EXEC;EXEC")), null+"-ERR EXEC without MULTI\r\n")

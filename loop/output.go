@@ -20,9 +20,9 @@ const mostMessages = 32 << 20
 
 // touch puts s on the list of sessions with something to write.
 func (w *worker) touch(s *session) {
-	if !s.touched {
-		s.touched = true
-		w.touched = append(w.touched, s)
+	if !s.output.touched {
+		s.output.touched = true
+		w.ready.touched = append(w.ready.touched, s)
 	}
 }
 
@@ -36,42 +36,42 @@ const mostSaved = 4 << 10
 // is spread over many servers gets fewer and larger pieces (CPU per GET with pipeline 16:
 // 0.85 x behind 64 groups, 0.95 x behind 2; bench -mode groups -loads get-p16).
 func (s *session) maySave() bool {
-	return s.w.armed && s.window.Len() > 0 && s.state == sessionOpen && s.wire != nil &&
-		s.out.Len()+len(s.run) < mostSaved
+	return s.w.flushes.armed && s.window.Len() > 0 && s.state == sessionOpen && s.wire != nil &&
+		s.output.first.Len()+len(s.output.run) < mostSaved
 }
 
 // save leaves what is next in order to the posted flush.
 func (s *session) save() {
-	s.touched = false
-	s.out.Add(s.run)
-	s.run = nil
-	if s.saving {
+	s.output.touched = false
+	s.output.first.Add(s.output.run)
+	s.output.run = nil
+	if s.output.saving {
 		return
 	}
-	s.saving = true
-	if len(s.w.saving) == 0 {
-		s.w.savedAt = s.w.now
+	s.output.saving = true
+	if len(s.w.flushes.saving) == 0 {
+		s.w.flushes.savedAt = s.w.now
 	}
-	s.w.saving = append(s.w.saving, s)
+	s.w.flushes.saving = append(s.w.flushes.saving, s)
 }
 
 // flushSaving writes the sessions that have been saving. It is part of the posted flush.
 func (w *worker) flushSaving() {
-	if len(w.saving) == 0 {
+	if len(w.flushes.saving) == 0 {
 		return
 	}
-	for i, s := range w.saving {
-		w.saving[i] = nil
-		s.saving = false
+	for i, s := range w.flushes.saving {
+		w.flushes.saving[i] = nil
+		s.output.saving = false
 		s.flush()
 	}
-	w.saving = w.saving[:0]
-	w.turn = perf.Now() - w.savedAt
+	w.flushes.saving = w.flushes.saving[:0]
+	w.turn = perf.Now() - w.flushes.savedAt
 }
 
 // flush writes what is next in order, with one system call.
 func (s *session) flush() {
-	s.touched = false
+	s.output.touched = false
 	if s.wire == nil || s.state == sessionGone {
 		return
 	}
@@ -94,41 +94,41 @@ func (s *session) flush() {
 
 // write hands the output to the wire, or keeps it while the wire has too much already.
 func (s *session) write() {
-	run := s.run
-	s.run = nil
-	n := s.out.Len() + len(run)
+	run := s.output.run
+	s.output.run = nil
+	n := s.output.first.Len() + len(run)
 	if n == 0 {
 		return
 	}
-	if s.wire.Backlog() > handOver && s.out.Len() < handOver {
-		s.out.Add(run)
-		s.w.uncounted += int64(len(run))
+	if s.wire.Backlog() > handOver && s.output.first.Len() < handOver {
+		s.output.first.Add(run)
+		s.w.budget.uncounted += int64(len(run))
 		s.lag()
 		return
 	}
 	s.handed(n)
 	switch {
-	case s.out.Len() == 0:
+	case s.output.first.Len() == 0:
 		s.wire.Write(run)
 	case len(run) == 0:
-		s.wire.Write(s.out.Bytes())
+		s.wire.Write(s.output.first.Bytes())
 	case len(run) < 4<<10:
-		s.out.Add(run)
-		s.wire.Write(s.out.Bytes())
+		s.output.first.Add(run)
+		s.wire.Write(s.output.first.Bytes())
 	default:
-		s.wire.Writev(s.out.Bytes(), run)
+		s.wire.Writev(s.output.first.Bytes(), run)
 	}
-	s.out.Rest()
+	s.output.first.Rest()
 	if s.wire != nil && s.wire.Backlog() > 0 {
-		s.w.uncounted += int64(n)
+		s.w.budget.uncounted += int64(n)
 		s.lag()
 	}
 }
 
 // handed counts bytes that the wire is given.
 func (s *session) handed(n int) {
-	s.active = s.w.now
-	s.bytesOut += uint64(n)
+	s.account.active = s.w.now
+	s.account.bytesOut += uint64(n)
 	s.pw.counters.ReplyBytes += uint64(n)
 }
 
@@ -136,15 +136,15 @@ func (s *session) handed(n int) {
 // tell when one has drained.
 func (s *session) lag() {
 	s.w.burden(s, 0)
-	if !s.isSlow {
-		s.isSlow = true
-		s.w.slow = append(s.w.slow, s)
+	if !s.output.isSlow {
+		s.output.isSlow = true
+		s.w.ready.slow = append(s.w.ready.slow, s)
 	}
 }
 
 // unread returns the bytes of replies that the client has not taken.
 func (s *session) unread() int64 {
-	n := s.out.Len() + s.parkedLive + s.earlyLive + s.remainder.bytes
+	n := s.output.first.Len() + s.output.parkedLive + s.output.earlyLive + s.output.rest.bytes
 	if s.wire != nil {
 		n += s.wire.Backlog()
 	}
@@ -153,7 +153,7 @@ func (s *session) unread() int64 {
 
 // overLimit stops a session that does not read, and closes it over the hard limit.
 func (s *session) overLimit() {
-	if s.out.Len()+s.parkedLive+s.earlyLive < handOver && !s.isSlow && s.stops&stopOutput == 0 && (s.lease == nil || !s.lease.dammed) {
+	if s.output.first.Len()+s.output.parkedLive+s.output.earlyLive < handOver && !s.output.isSlow && s.stops&stopOutput == 0 && (s.pace.lease == nil || !s.pace.lease.lease.dammed) {
 		return // the ordinary case costs a few loads
 	}
 	l, n := &s.pw.opt.Limits, s.unread()
@@ -175,14 +175,14 @@ func (s *session) overLimit() {
 func (s *session) softLimit(n int64) {
 	l := &s.pw.opt.Limits
 	if n <= l.OutputSoftBytes || s.wire == nil {
-		s.softSince = 0
+		s.output.softSince = 0
 		return
 	}
-	taken := s.bytesOut - uint64(s.wire.Backlog()+s.wire.Untaken())
+	taken := s.account.bytesOut - uint64(s.wire.Backlog()+s.wire.Untaken())
 	switch {
-	case s.softSince == 0 || taken != s.taken || s.w.woke():
-		s.softSince, s.taken = s.w.now, taken
-	case s.w.now-s.softSince > int64(l.OutputSoftTime):
+	case s.output.softSince == 0 || taken != s.output.taken || s.w.woke():
+		s.output.softSince, s.output.taken = s.w.now, taken
+	case s.w.now-s.output.softSince > int64(l.OutputSoftTime):
 		s.cutOff(endOutput)
 	}
 }
@@ -194,19 +194,19 @@ func (s *session) cutOff(why ending) {
 	}
 	s.ending = why
 	s.w.engine.often.Say(slog.LevelWarn, repeat.Subject{What: "session cut off", Whom: endingNames[why]},
-		"why", endingNames[why], "session", s.id, "peer", s.peer, "pool", s.pw.opt.Name, "unread", s.unread())
+		"why", endingNames[why], "session", s.client.id, "peer", s.client.peer, "pool", s.pw.opt.Name, "unread", s.unread())
 	s.hangUp()
 }
 
 // says reports whether something is to be written.
 func (s *session) says() bool {
-	return s.out.Len() > 0 || len(s.run) > 0 || len(s.remainder.lots) > 0
+	return s.output.first.Len() > 0 || len(s.output.run) > 0 || len(s.output.rest.lots) > 0
 }
 
 // finish closes a session that has said its last word and has been heard. When the process
 // goes down that is any session to which nothing is owed.
 func (s *session) finish() {
-	if s.state == sessionOpen && s.w.draining {
+	if s.state == sessionOpen && s.w.drains.on {
 		s.depart()
 		return // flush comes again
 	}
@@ -226,14 +226,14 @@ func (s *session) finish() {
 
 // drainSlow looks again at the sessions whose client was slow. The tick calls it.
 func (w *worker) drainSlow() {
-	list := w.slow
-	w.slow = w.slowSpare[:0]
+	list := w.ready.slow
+	w.ready.slow = w.ready.slowSpare[:0]
 	for i, s := range list {
 		list[i] = nil
-		s.isSlow = false
+		s.output.isSlow = false
 		s.lookAgain()
 	}
-	w.slowSpare = list
+	w.ready.slowSpare = list
 }
 
 // lookAgain writes on, and puts the session back on the list while its client is behind.
@@ -241,7 +241,7 @@ func (s *session) lookAgain() {
 	if s.wire == nil || s.state == sessionGone {
 		return
 	}
-	if s.out.Len() > 0 && s.wire.Backlog() < handOver {
+	if s.output.first.Len() > 0 && s.wire.Backlog() < handOver {
 		s.write()
 	}
 	s.drainRemainder()
@@ -249,13 +249,13 @@ func (s *session) lookAgain() {
 		return
 	}
 	s.overLimit()
-	if s.wire == nil || s.isSlow {
+	if s.wire == nil || s.output.isSlow {
 		return
 	}
 	if s.wire.Backlog() > 0 || s.says() {
 		s.lag()
 		return
 	}
-	s.active = s.w.now // it has taken the last of it just now
+	s.account.active = s.w.now // it has taken the last of it just now
 	s.finish()
 }

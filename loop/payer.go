@@ -38,9 +38,9 @@ const mostPayers = 256
 
 // debts calls f for each session and link of the pool that is charged with something.
 func (pw *poolWorker) debts(f func(address string, d debt)) {
-	for _, s := range pw.w.burdens {
-		if s.pw == pw && s.charged > 0 {
-			f(s.host(), debt{s: s, n: s.charged})
+	for _, s := range pw.w.budget.burdens {
+		if s.pw == pw && s.account.charged > 0 {
+			f(s.host(), debt{s: s, n: s.account.charged})
 		}
 	}
 	pw.everyLink(func(l *link) {
@@ -92,7 +92,7 @@ func (w *worker) settleDebts() (others bool) {
 		pw.paid += d.n
 		switch {
 		case d.s != nil:
-			d.s.charged = 0
+			d.s.account.charged = 0
 			d.s.overBudget()
 			left--
 		case d.l != nil:
@@ -103,7 +103,7 @@ func (w *worker) settleDebts() (others bool) {
 			others = true
 		}
 		if left == 0 {
-			w.uncounted = math.MaxInt64 // at the end of the next event
+			w.budget.uncounted = math.MaxInt64 // at the end of the next event
 		}
 	}
 	w.closeBooks()
@@ -204,7 +204,7 @@ const textMemory = "ERR huntaway: clients hold more than max_memory, and those o
 // overBudget closes a session for what it holds, and says why where it can hear it.
 func (s *session) overBudget() {
 	if s.state == sessionOpen && s.window.Len() == 0 && s.unread() == 0 {
-		s.refuseWith(codec.AppendError(s.w.scratch[:0], textMemory))
+		s.refuseWith(codec.AppendError(s.w.pad.scratch[:0], textMemory))
 		s.lastWord(endMemory)
 		return
 	}

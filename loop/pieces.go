@@ -24,22 +24,22 @@ type piecework interface {
 // mayWait reports whether a request is large, and is there in later events as well: it lies in what
 // the session keeps.
 func (s *session) mayWait(r *codec.Request) bool {
-	if s.tail == nil || len(r.Frame) <= netio.ReadBuffer {
+	if s.input.tail == nil || len(r.Frame) <= netio.ReadBuffer {
 		return false
 	}
-	return s.tail.buf.Has(r.Frame)
+	return s.input.tail.buf.Has(r.Frame)
 }
 
 // workOn does the first piece of what is to be done with a request that mayWait.
 func (s *session) workOn(p piecework, r *codec.Request) {
-	s.unfinished = p
+	s.input.unfinished = p
 	s.workOnIt(r)
 }
 
 // workOnIt does the next piece, and reports whether that was the last one. The session may have been
 // closed.
 func (s *session) workOnIt(r *codec.Request) (done bool) {
-	if !s.unfinished.step(s, r) {
+	if !s.input.unfinished.step(s, r) {
 		return false
 	}
 	s.dropWork()
@@ -48,9 +48,9 @@ func (s *session) workOnIt(r *codec.Request) (done bool) {
 
 // dropWork forgets what is to be done with a request.
 func (s *session) dropWork() {
-	if s.unfinished != nil {
-		s.unfinished.drop()
-		s.unfinished = nil
+	if s.input.unfinished != nil {
+		s.input.unfinished.drop()
+		s.input.unfinished = nil
 	}
 }
 

@@ -18,11 +18,11 @@ func (st *stage) collected() (n int) {
 	w := st.e.workers[0]
 	_, n = w.arena.InUse()
 	for _, pw := range w.pools {
-		pw.everyLink(func(l *link) { n += len(l.log.Small()) })
+		pw.everyLink(func(l *link) { n += len(l.queue.log.Small()) })
 	}
-	for _, s := range w.sessions {
-		if s != nil && s.tail != nil && s.tail.buf.IsLarge() {
-			n -= s.tail.buf.Len()
+	for _, s := range w.registry.sessions {
+		if s != nil && s.input.tail != nil && s.input.tail.buf.IsLarge() {
+			n -= s.input.tail.buf.Len()
 		}
 	}
 	return n
@@ -72,7 +72,7 @@ func TestLargeCommandsGoInPieces(t *testing.T) {
 			for in := range slices.Chunk(tc.frame, netio.ReadBuffer) {
 				event(func() { c.arrive(string(in)) })
 			}
-			for c.s.unfinished != nil || events == 1 {
+			for c.s.input.unfinished != nil || events == 1 {
 				if len(st.tasks) == 0 {
 					t.Fatal("got nothing that goes on with the request")
 				}

@@ -146,7 +146,7 @@ func (p *Pool) change(edit func(*PoolOptions)) {
 // follow takes over changed options.
 func (pw *poolWorker) follow(next *settings) {
 	pw.opt = next
-	pw.w.sessionsOf(pw.pool, func(s *session) { s.allowed = min(s.allowed, next.Limits.Pipeline) })
+	pw.w.sessionsOf(pw.pool, func(s *session) { s.pace.allowed = min(s.pace.allowed, next.Limits.Pipeline) })
 	for len(pw.commands) < next.Commands.Len() {
 		pw.commands = append(pw.commands, perf.CommandCounters{})
 	}
@@ -284,8 +284,8 @@ func (pw *poolWorker) linkOf(s *session, id int32) *link {
 		return s.pin
 	}
 	k := int(s.index) % pw.opt.ServerConnections
-	l := s.family.link(id, k)
-	if (l.congested() || s.family.home != nil) && s.mayStep() {
+	l := s.proto.family.link(id, k)
+	if (l.congested() || s.proto.family.home != nil) && s.mayStep() {
 		return s.sidestep(id, k)
 	}
 	return l

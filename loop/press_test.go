@@ -13,7 +13,7 @@ func TestCrowd(t *testing.T) {
 		return w.alone()
 	}
 	turn := func(company int) {
-		w.armed, w.armedAt = true, w.feeders
+		w.flushes.armed, w.flushes.armedAt = true, w.flushes.feeders
 		for range company {
 			event()
 		}
@@ -54,7 +54,7 @@ func TestFeedingOnce(t *testing.T) {
 	for range 5 {
 		w.feeding()
 	}
-	if w.feeders != 1 {
-		t.Fatalf("one event counts as %d", w.feeders)
+	if w.flushes.feeders != 1 {
+		t.Fatalf("one event counts as %d", w.flushes.feeders)
 	}
 }

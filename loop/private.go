@@ -39,8 +39,8 @@ func (pw *poolWorker) borrow(s *session, id int32, kind loanKind) *link {
 	if !pw.w.engine.mayOpen() {
 		return nil
 	}
-	l := newLink(pw, pw.table.Server(id), s.family.dialect)
-	l.private, l.lendable = true, true
+	l := newLink(pw, pw.table.Server(id), s.proto.family.dialect)
+	l.kind.private, l.lease.lendable = true, true
 	pw.tryOut(l)
 	p.links = append(p.links, l)
 	l.lend(s, kind)
@@ -51,7 +51,7 @@ func (pw *poolWorker) borrow(s *session, id int32, kind loanKind) *link {
 func (pw *poolWorker) freeLink(s *session, id int32) int {
 	kept := pw.private.kept
 	for i := len(kept) - 1; i >= 0; i-- {
-		if l := kept[i]; l.server.ID == id && l.dialect == s.family.dialect && l.state == linkReady {
+		if l := kept[i]; l.server.ID == id && l.kind.dialect == s.proto.family.dialect && l.state == linkReady {
 			return i
 		}
 	}
@@ -63,8 +63,8 @@ func (pw *poolWorker) keeps(s *session, id int32) bool { return pw.freeLink(s, i
 
 // lend begins the loan of a private link.
 func (l *link) lend(s *session, kind loanKind) {
-	l.lent, l.borrower, l.loan = true, waiter{s.index, s.gen}, loan{kind, s.host()}
-	l.pw.private.begin(l.loan)
+	l.lease.lent, l.lease.borrower, l.lease.loan = true, waiter{s.index, s.gen}, loan{kind, s.host()}
+	l.pw.private.begin(l.lease.loan)
 }
 
 // giveBack ends the loan of a link that is as it was when it was made, with nothing in
@@ -72,7 +72,7 @@ func (l *link) lend(s *session, kind loanKind) {
 // one a CLIENT UNBLOCK may yet end the next one's wait. One that was told READONLY is not as it was.
 func (l *link) giveBack() {
 	p := &l.pw.private
-	if l.state != linkReady || l.moved || l.tainted || l.asReplica || l.hunted > 0 || l.busy() || len(p.kept) >= mostKept || l.pw.table.Server(l.server.ID) == nil {
+	if l.state != linkReady || l.shake.moved || l.lease.tainted || l.role.asReplica || l.lease.hunted > 0 || l.busy() || len(p.kept) >= mostKept || l.pw.table.Server(l.server.ID) == nil {
 		l.discard()
 		return
 	}
@@ -84,7 +84,7 @@ func (l *link) giveBack() {
 // it any more.
 func (l *link) discard() {
 	l.endLoan()
-	l.dropped, l.tap, l.tapLost = true, nil, nil
+	l.lease.dropped, l.lease.tap, l.lease.tapLost = true, nil, nil
 	if l.wire != nil {
 		l.wire.Close() // calls lost, which does the rest
 		return
@@ -101,9 +101,9 @@ func (l *link) discard() {
 
 // endLoan makes room for another private link.
 func (l *link) endLoan() {
-	if l.lent {
-		l.lent, l.patient = false, false
-		l.pw.private.end(l.loan)
+	if l.lease.lent {
+		l.lease.lent, l.lease.patient = false, false
+		l.pw.private.end(l.lease.loan)
 	}
 }
 
@@ -112,16 +112,16 @@ func (l *link) endLoan() {
 func (pw *poolWorker) dropPrivate(l *link) {
 	l.endLoan()
 	pw.abandoned(l)
-	if s := pw.w.sessions[l.borrower.session]; s != nil && s.gen == l.borrower.gen && s.pin == l {
+	if s := pw.w.registry.sessions[l.lease.borrower.session]; s != nil && s.gen == l.lease.borrower.gen && s.pin == l {
 		s.pin = nil
 		s.unpinned()
 	}
-	if s := pw.w.sessions[l.borrower.session]; s != nil && s.gen == l.borrower.gen && s.lease == l {
+	if s := pw.w.registry.sessions[l.lease.borrower.session]; s != nil && s.gen == l.lease.borrower.gen && s.pace.lease == l {
 		s.endLease()
 	}
 	p := &pw.private
-	if l.lendable {
-		l.lendable = false
+	if l.lease.lendable {
+		l.lease.lendable = false
 		pw.w.engine.private.Add(-1)
 	}
 	same := func(other *link) bool { return other == l }
@@ -134,7 +134,7 @@ func (pw *poolWorker) dropPrivate(l *link) {
 func (pw *poolWorker) tickPrivate() {
 	p := &pw.private
 	for i := len(p.kept) - 1; i >= 0; i-- {
-		if l := p.kept[i]; l.w.now-l.heard > int64(keepPrivate) || pw.table.Server(l.server.ID) == nil {
+		if l := p.kept[i]; l.w.now-l.health.heard > int64(keepPrivate) || pw.table.Server(l.server.ID) == nil {
 			p.kept = slices.Delete(p.kept, i, i+1)
 			l.discard()
 		}

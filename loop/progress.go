@@ -37,7 +37,7 @@ type progress struct {
 
 // carried returns how many bytes have come, or have left for the server.
 func (l *link) carried() int64 {
-	n := l.progress.came + l.progress.given
+	n := l.health.progress.came + l.health.progress.given
 	if l.wire != nil {
 		n -= int64(l.wire.Backlog())
 	}
@@ -50,7 +50,7 @@ func (l *link) noteTaken() {
 	if l.wire == nil {
 		return
 	}
-	p, kept := &l.progress, l.wire.Backlog()
+	p, kept := &l.health.progress, l.wire.Backlog()
 	taken := p.given - int64(kept)
 	if p.kept > 0 && taken > p.taken {
 		p.takenAt = l.w.now
@@ -60,19 +60,19 @@ func (l *link) noteTaken() {
 
 // noteArriving notes, behind every event with bytes, whether it ended within a reply.
 func (l *link) noteArriving() {
-	p := &l.progress
+	p := &l.health.progress
 	switch {
-	case l.scan.Fresh() && l.canary.surplus == 0 && l.canary.matched == 0 && !l.canary.doubting:
+	case l.coming.scan.Fresh() && l.canary.surplus == 0 && l.canary.matched == 0 && !l.canary.doubting:
 		p.begun = 0
-	case p.begun == 0 || p.at != l.fifo.First():
-		p.begun, p.at, p.from = l.w.now, l.fifo.First(), p.came
+	case p.begun == 0 || p.at != l.queue.fifo.First():
+		p.begun, p.at, p.from = l.w.now, l.queue.fifo.First(), p.came
 	}
 }
 
 // drips reports whether the reply that is arriving comes too slowly for a link that is shared.
 func (l *link) drips() bool {
-	p := &l.progress
-	if p.begun == 0 || l.private {
+	p := &l.health.progress
+	if p.begun == 0 || l.kind.private {
 		return false
 	}
 	allowed := max(int64(l.pw.opt.Timeout), int64(leastSilence)) + (p.came-p.from)*dripPerByte
@@ -81,8 +81,8 @@ func (l *link) drips() bool {
 
 // quiet returns for how long the server has neither said nor taken anything, in ns.
 func (l *link) quiet() int64 {
-	q := l.w.now - l.heard
-	if at := l.progress.takenAt; at != 0 {
+	q := l.w.now - l.health.heard
+	if at := l.health.progress.takenAt; at != 0 {
 		q = min(q, l.w.now-at)
 	}
 	return q
@@ -90,7 +90,7 @@ func (l *link) quiet() int64 {
 
 // overdue reports whether the entry at a FIFO position has waited for too long.
 func (l *link) overdue(at uint32) bool {
-	e := l.fifo.At(at)
+	e := l.queue.fifo.At(at)
 	allowed := l.allowed(e)
 	over := l.w.now - e.sent - allowed
 	return over >= 0 && (l.quiet() >= allowed || over >= l.movedSince(at)*timePerByte)
@@ -100,8 +100,8 @@ func (l *link) overdue(at uint32) bool {
 // written; of one that was not written yet, since the last that was.
 func (l *link) movedSince(at uint32) int64 {
 	var was *stamp
-	for p := l.written.First(); p != l.written.Behind(); p++ {
-		if was = l.written.At(p); int32(at-was.upTo) < 0 {
+	for p := l.queue.written.First(); p != l.queue.written.Behind(); p++ {
+		if was = l.queue.written.At(p); int32(at-was.upTo) < 0 {
 			break
 		}
 	}
@@ -114,11 +114,11 @@ func (l *link) movedSince(at uint32) int64 {
 // expireBehind answers what is overdue behind a reply that is being passed on, which itself has
 // to go on, and returns how many of them wait there for their late replies.
 func (l *link) expireBehind() (sinks int) {
-	if !l.flows || l.expired > 0 {
+	if !l.coming.flows || l.queue.expired > 0 {
 		return 0
 	}
-	for p := l.fifo.First() + 1; p != l.fifo.Behind(); p++ {
-		e := l.fifo.At(p)
+	for p := l.queue.fifo.First() + 1; p != l.queue.fifo.Behind(); p++ {
+		e := l.queue.fifo.At(p)
 		switch {
 		case e.marks.has(isSink):
 			sinks++
@@ -135,10 +135,10 @@ func (l *link) expireBehind() (sinks int) {
 
 // hasBegun reports whether bytes have come of the reply to the entry at a FIFO position.
 func (l *link) hasBegun(at uint32) bool {
-	return at == l.fifo.First() && (l.flows || l.partial.Len() > 0)
+	return at == l.queue.fifo.First() && (l.coming.flows || l.coming.partial.Len() > 0)
 }
 
 // arriving reports whether a reply has begun to come, and goes on.
 func (l *link) arriving() bool {
-	return l.hasBegun(l.fifo.First()) && l.quiet() < max(int64(l.pw.opt.Timeout), int64(leastSilence))
+	return l.hasBegun(l.queue.fifo.First()) && l.quiet() < max(int64(l.pw.opt.Timeout), int64(leastSilence))
 }

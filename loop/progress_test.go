@@ -50,8 +50,8 @@ func TestReplyThatArrives(t *testing.T) {
 				x.pass(progressLimit / 8)
 				// The other server is asked something meanwhile, and answers.
 				if request[0] == 'M' || strings.Contains(request, ";") {
-					x.pw.link(1, 0).heard = x.w.now
-					x.pw.link(1, 0).fifo.Front().sent = x.w.now
+					x.pw.link(1, 0).health.heard = x.w.now
+					x.pw.link(1, 0).queue.fifo.Front().sent = x.w.now
 				}
 			}
 			if got := c.take() + behind.take(); strings.Contains(got, timedOut) {
@@ -80,7 +80,7 @@ func TestReplyThatDrips(t *testing.T) {
 	behind.ask(frames("GET b"))
 	for range 4 {
 		x.servers[0].arrive("$")
-		x.servers[0].owner.(*call).l.scan.Reset() // it begins again: no reply of that length is needed
+		x.servers[0].owner.(*call).l.coming.scan.Reset() // it begins again: no reply of that length is needed
 		x.pass(progressLimit / 3)
 	}
 	for _, cl := range []*memClient{c, behind} {
@@ -145,7 +145,7 @@ func TestDrippingReplyEndsTheLink(t *testing.T) {
 		}
 		got(t, what+": a write that has time left", write.take(), string(appendFault(nil, faultDrips, x.pw.place(x.pw.refTo(0), l))))
 		got(t, what+": a read that has time left", read.take(), "")
-		l.retryAt = 0
+		l.redial.at = 0
 		x.tick()
 		m := x.reconnect(l)
 		got(t, what+": the read, sent again", m.take(), frames("GET c"))
@@ -209,18 +209,18 @@ func TestRequestThatIsTaken(t *testing.T) {
 	c, behind := x.client(0, 0), x.client(0, 0)
 	l, m := x.pw.link(0, 0), x.servers[0]
 	c.say("SET", "a", strings.Repeat("x", 4<<20))
-	m.kept, l.progress.given = 64<<20, 64<<20
+	m.kept, l.health.progress.given = 64<<20, 64<<20
 	behind.ask(frames("SET b w"))
-	l.heard = perf.Now() // however long it took to say so much
+	l.health.heard = perf.Now() // however long it took to say so much
 	x.tick()
 	for range 8 {
 		m.kept -= 4 << 20
 		x.pass(progressLimit / 2)
 	}
-	if got := c.take() + behind.take(); got != "" || l.stalled == l.heard {
-		t.Fatalf("while it is taken: got %.60q, told to be stalled %t; want neither", got, l.stalled == l.heard)
+	if got := c.take() + behind.take(); got != "" || l.health.stalled == l.health.heard {
+		t.Fatalf("while it is taken: got %.60q, told to be stalled %t; want neither", got, l.health.stalled == l.health.heard)
 	}
-	l.progress.takenAt -= int64(2 * progressLimit)
+	l.health.progress.takenAt -= int64(2 * progressLimit)
 	x.pass(2 * progressLimit)
 	for _, cl := range []*memClient{c, behind} {
 		if got := cl.take(); !strings.HasPrefix(got, timedOut) {
@@ -235,10 +235,10 @@ func TestTimeoutAfterAPause(t *testing.T) {
 	x := newWard(t, 0, PoolOptions{Timeout: progressLimit})
 	c := x.client(0, 0)
 	c.ask(frames("GET a"))
-	x.w.beat.Store(x.w.beat.Load() - int64(time.Minute))
+	x.w.gauges.beat.Store(x.w.gauges.beat.Load() - int64(time.Minute))
 	l := x.pw.link(0, 0)
-	l.heard -= int64(time.Minute)
-	l.fifo.Front().sent -= int64(time.Minute)
+	l.health.heard -= int64(time.Minute)
+	l.queue.fifo.Front().sent -= int64(time.Minute)
 	x.w.tick()
 	got(t, "at the first tick", c.take(), "")
 	x.tick()

@@ -120,7 +120,7 @@ func (s *session) pubSub(cmd *codec.Command, r *codec.Request) {
 	}
 	s.pw.commands[cmd.ID].Calls++
 	if cmd.Name == "pubsub|help" {
-		s.settleLocal(s.expect(slot{join: noJoin}), answerPubSubHelp(s, s.w.scratch[:0], r))
+		s.settleLocal(s.expect(slot{join: noJoin}), answerPubSubHelp(s, s.w.pad.scratch[:0], r))
 		return
 	}
 	for kind := range topicKinds {
@@ -154,7 +154,7 @@ func (s *session) awaitsQuiet(r *codec.Request) bool {
 // subscribe serves SUBSCRIBE and its sisters.
 func (s *session) subscribe(kind topicKind, r *codec.Request) {
 	x := s.pw.switchboard()
-	if s.parted && r.Len()-1 > s.w.namesPerPiece() {
+	if s.input.parted && r.Len()-1 > s.w.namesPerPiece() {
 		s.lastWord(endPeer) // a client that is gone is not waited for
 		return
 	}
@@ -234,10 +234,10 @@ func (s *session) topicsOf(kind topicKind) (some []*topic) {
 // appendConfirmation appends the frame by which a change of a subscription is confirmed;
 // name is nil when there was nothing to leave.
 func appendConfirmation(dst []byte, s *session, how string, name []byte, count int64) []byte {
-	dst = codec.AppendPush(dst, s.resp, 3)
+	dst = codec.AppendPush(dst, s.proto.resp, 3)
 	dst = codec.AppendBulk(dst, how)
 	if name == nil {
-		dst = codec.AppendNil(dst, s.resp)
+		dst = codec.AppendNil(dst, s.proto.resp)
 	} else {
 		dst = codec.AppendBulk(dst, name)
 	}
@@ -264,7 +264,7 @@ func (s *session) attends(cmd *codec.Command, r *codec.Request) (served bool) {
 	case proper && (cmd.ID == quitID || cmd.ID == resetID):
 		return s.stepAside(r) || s.takeLeave(r)
 	}
-	return s.resp == 2 && proper && s.confined(cmd, r)
+	return s.proto.resp == 2 && proper && s.confined(cmd, r)
 }
 
 // takeLeave ends all subscriptions before a QUIT or a RESET, which is admitted again when the
@@ -274,8 +274,8 @@ func (s *session) takeLeave(r *codec.Request) bool {
 	s.stop(stopAlone)
 	p := s.pledge(channelTopic)
 	p.silent = true
-	if s.silence == skipping {
-		s.skipped = uint16(s.window.Behind()) // see skip: the slot was taken for the same request
+	if s.proto.silence == skipping {
+		s.proto.skipped = uint16(s.window.Behind()) // see skip: the slot was taken for the same request
 	}
 	p.leave(slices.Collect(maps.Keys(s.sub.topics)))
 	return true
@@ -307,13 +307,13 @@ func (s *session) pong(cmd *codec.Command, r *codec.Request) (served bool) {
 	if r.Len() > 2 {
 		return false
 	}
-	s.lastCmd = cmd.ID
+	s.account.lastCmd = cmd.ID
 	if len(r.Frame) > mostWordBytes {
 		s.refuse(textExcessive)
 		return true
 	}
 	s.pw.commands[cmd.ID].Calls++
-	reply := codec.AppendBulk(codec.AppendArray(s.w.scratch[:0], 2), "pong")
+	reply := codec.AppendBulk(codec.AppendArray(s.w.pad.scratch[:0], 2), "pong")
 	if r.Len() == 2 {
 		reply = codec.AppendBulk(reply, r.Arg(1))
 	} else {

@@ -28,7 +28,7 @@ func (f *feed) utter(a ask) {
 		f.tellGathered()
 	}
 	if f.names == 0 {
-		f.x.pw.w.gathering = append(f.x.pw.w.gathering, f)
+		f.x.pw.w.turns.gathering = append(f.x.pw.w.turns.gathering, f)
 	}
 	f.asks.Push(a)
 	f.names++

@@ -184,7 +184,7 @@ func (pw *poolWorker) resubscribe() {
 		return len(all) == 0
 	}
 	if !piece() {
-		pw.w.passing = append(pw.w.passing, piece)
+		pw.w.turns.passing = append(pw.w.turns.passing, piece)
 		pw.w.awaitTurn()
 	}
 }

@@ -182,7 +182,7 @@ func (l *link) attended(e *entry, b []byte) bool {
 		}
 		return true
 	}
-	reply := l.counted(l.w.scratch[:0], l.frameOf(e), b)
+	reply := l.counted(l.w.pad.scratch[:0], l.frameOf(e), b)
 	s.done(e)
 	s.pw.settled(e)
 	s.answer(e.seq, reply)
@@ -202,7 +202,7 @@ func (l *link) counted(dst, frame, b []byte) []byte {
 // no PUBLISH.
 func (l *link) surplusFor(frame []byte) int {
 	var scan codec.Scanner
-	r := &l.w.again
+	r := &l.w.pad.again
 	if _, err := scan.Next(frame, r, &l.pw.opt.limits); err != nil || r.Len() != 3 {
 		return 0
 	}

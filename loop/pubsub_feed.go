@@ -78,7 +78,7 @@ func (f *feed) carry(t *topic) {
 // mark returns an ask that the server will execute after this moment: the last one, as long
 // as it has not been written, so that all changes of one event share it.
 func (f *feed) mark() *ask {
-	if f.asks.Len() == 0 || f.names == 0 && f.l.sent == f.l.log.Len() {
+	if f.asks.Len() == 0 || f.names == 0 && f.l.queue.sent == f.l.queue.log.Len() {
 		f.utter(ask{what: askMark})
 	}
 	return f.asks.At(f.asks.Behind() - 1)
@@ -89,7 +89,7 @@ func (f *feed) connect() {
 	if f.l = f.x.pw.openTapped(f.server, f.hear, f.lost); f.l == nil {
 		return // the server has just left the table: resubscribe comes
 	}
-	f.l.wholly = true // a SUBSCRIBE that is refused is not said again
+	f.l.kind.wholly = true // a SUBSCRIBE that is refused is not said again
 	f.askAll()
 }
 
@@ -116,7 +116,7 @@ func (f *feed) each(all []*strand, do func(*strand)) {
 		return len(all) == 0
 	}
 	if !piece() {
-		w.passing = append(w.passing, piece)
+		w.turns.passing = append(w.turns.passing, piece)
 		w.awaitTurn()
 	}
 }
@@ -308,7 +308,7 @@ func (f *feed) takenAway(how string, name []byte) bool {
 // lost hears that the link is gone. Messages that are published until it is back are lost
 // for its members, as they are to any subscriber of a server whose connection breaks.
 func (f *feed) lost() {
-	f.barred = f.l != nil && f.l.why == faultAuth
+	f.barred = f.l != nil && f.l.shake.why == faultAuth
 	f.holdLater()
 	f.newBatch() // who has been written to may be handed what the next connection brings
 	f.walk.stop()
@@ -377,14 +377,14 @@ func (f *feed) tick() (needed bool) {
 	case f.l == nil && now >= f.retryAt:
 		f.connect()
 	case f.l == nil || f.l.state != linkReady || f.l.wire == nil:
-	case f.asks.Len() > 0 && now-max(f.l.heard, f.asked) > f.x.pw.silence():
+	case f.asks.Len() > 0 && now-max(f.l.health.heard, f.asked) > f.x.pw.silence():
 		f.l.breakUp(faultTimeout)
-	case len(f.strands) == 0 && f.asks.Len() == 0 && !f.on && now-f.l.heard > int64(quietTime):
+	case len(f.strands) == 0 && f.asks.Len() == 0 && !f.on && now-f.l.health.heard > int64(quietTime):
 		f.l.discard()
 		return false
 	case f.astray && f.asks.Len() == 0 && now-f.asked > mostWait:
 		f.askAgain()
-	case f.asks.Len() == 0 && now-f.l.heard > int64(pingFeed):
+	case f.asks.Len() == 0 && now-f.l.health.heard > int64(pingFeed):
 		f.mark()
 	}
 	return true

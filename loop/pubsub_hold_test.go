@@ -37,13 +37,13 @@ func TestSubscriptionsAreHeld(t *testing.T) {
 			c.arrive(tc.in)
 			st.run()
 			w.tick()
-			if got := c.s.charged; got < tc.want || got > 3*tc.want {
+			if got := c.s.account.charged; got < tc.want || got > 3*tc.want {
 				t.Errorf("got %d bytes charged; want %d, or twice that", got, tc.want)
 			}
 			server := &subscribedServer{wire: st.feedOf(0), has: make(map[string]bool)}
 			server.settle(t, st)
 			w.tick()
-			if got := c.s.charged; got < tc.want || got > 3*tc.want {
+			if got := c.s.account.charged; got < tc.want || got > 3*tc.want {
 				t.Errorf("confirmed: got %d bytes charged; want %d, or twice that", got, tc.want)
 			}
 			for _, how := range []string{"UNSUBSCRIBE", "PUNSUBSCRIBE"} {
@@ -52,15 +52,15 @@ func TestSubscriptionsAreHeld(t *testing.T) {
 			}
 			c.take()
 			w.tick()
-			if got := c.s.sub.holds(); got != 0 || c.s.charged > worthCharging {
-				t.Errorf("left: got %d bytes held, %d charged; want none", got, c.s.charged)
+			if got := c.s.sub.holds(); got != 0 || c.s.account.charged > worthCharging {
+				t.Errorf("left: got %d bytes held, %d charged; want none", got, c.s.account.charged)
 			}
 			c.arrive(tc.in)
 			server.settle(t, st)
 			c.Close()
 			server.settle(t, st)
 			w.tick()
-			if got := st.e.pools[0].held(); got != 0 || len(w.burdens) != 0 {
+			if got := st.e.pools[0].held(); got != 0 || len(w.budget.burdens) != 0 {
 				t.Errorf("gone: got %d bytes held; want none", got)
 			}
 			wantNothingLeft(t, w.pools[0].board)

@@ -80,14 +80,14 @@ func (f *feed) judge() {
 // isLate reports whether the server has had more to say before the answer to a mark than anybody
 // should have to wait for.
 func (f *feed) isLate() bool {
-	return f.probedAt != 0 && f.heard >= netio.ReadBuffer && f.x.pw.w.now-f.probedAt-f.l.distance > int64(shortTrip)
+	return f.probedAt != 0 && f.heard >= netio.ReadBuffer && f.x.pw.w.now-f.probedAt-f.l.trips.distance > int64(shortTrip)
 }
 
 // isSilent reports whether the server, which owes an answer, has said nothing for so long that it
 // says nothing to anybody: it hangs, or runs a script. Waiting for it would help nobody, and would
 // keep those who have to do with other servers.
 func (f *feed) isSilent() bool {
-	return f.asks.Len() > 0 && !f.on && f.x.pw.w.now-max(f.l.heard, f.asked) > int64(mostSilence)
+	return f.asks.Len() > 0 && !f.on && f.x.pw.w.now-max(f.l.health.heard, f.asked) > int64(mostSilence)
 }
 
 // probe counts a message, and after every readBuffer of them asks the server for a mark.
@@ -273,7 +273,7 @@ func (pw *poolWorker) excuse(line *[]publisher) bool {
 		*line = nil
 	}
 	pw.pool.publishers.Add(-1)
-	s := pw.w.sessions[one.session]
+	s := pw.w.registry.sessions[one.session]
 	if s == nil || s.gen != one.gen {
 		return false
 	}

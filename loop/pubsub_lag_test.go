@@ -142,7 +142,7 @@ func TestNobodyWaitsForOthersMessages(t *testing.T) {
 				feed.unread = 0
 				f.goOn()
 				// not so long ago that the feed is given up, which ends its round as well
-				f.l.heard -= int64(2 * mostSilence)
+				f.l.health.heard -= int64(2 * mostSilence)
 				f.asked -= int64(2 * mostSilence)
 				w := st.e.workers[0]
 				w.begin()
@@ -209,7 +209,7 @@ func TestServerLags(t *testing.T) {
 		t.Run(k.name, func(t *testing.T) {
 			st, _, feed := crowdOf(t, 1, 3, 2, "SUBSCRIBE", "c")
 			server, f := st.linkTo(0, 0, 0), st.e.workers[0].pools[0].board.feeds[0]
-			f.l.distance = int64(k.far)
+			f.l.trips.distance = int64(k.far)
 			for range netio.ReadBuffer/big + 1 {
 				feed.arrive(message)
 			}

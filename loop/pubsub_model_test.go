@@ -274,7 +274,7 @@ func newModel(t *testing.T, seed uint64) *model {
 func (m *model) client() *listener {
 	c := &listener{memClient: m.st.client(0, 0), spans: make(map[string][]span), heard: make(map[string][]int), goOn: m.goOn}
 	if m.put && m.rnd.IntN(2) == 0 {
-		c.s.resp = 3
+		c.s.proto.resp = 3
 	}
 	return c
 }

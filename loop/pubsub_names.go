@@ -62,7 +62,7 @@ func (x *switchboard) outward(t *topic, b []byte) (head []byte, from int, visibl
 	}
 	what, at := word(b, codec.ArrayHeader(b))
 	_, at = word(b, at)
-	return codec.AppendBulk(codec.AppendBulk(codec.AppendArray(x.pw.w.scratch[:0], 3), what), t.shown), at, true
+	return codec.AppendBulk(codec.AppendBulk(codec.AppendArray(x.pw.w.pad.scratch[:0], 3), what), t.shown), at, true
 }
 
 // outwardMatch is outward for what fits a pattern: by the numbers of clients it may not.
@@ -79,7 +79,7 @@ func (x *switchboard) outwardMatch(t *topic, b []byte) (head []byte, from int, v
 	case !globs(t.shown, shown):
 		return nil, 0, false
 	}
-	head = codec.AppendBulk(codec.AppendBulk(codec.AppendArray(x.pw.w.scratch[:0], 4), what), t.shown)
+	head = codec.AppendBulk(codec.AppendBulk(codec.AppendArray(x.pw.w.pad.scratch[:0], 4), what), t.shown)
 	return codec.AppendBulk(head, shown), at, true
 }
 

@@ -49,7 +49,7 @@ func (c *memClient) resp3() *memWire {
 	if got := c.say("HELLO", "3"); got[0] != '%' {
 		c.st.t.Fatalf("HELLO 3: got %q; want a map", got)
 	}
-	return c.st.greet(c.s.family.link(0, 0))
+	return c.st.greet(c.s.proto.family.link(0, 0))
 }
 
 // frame makes a frame of bulk strings; how is its first byte.
@@ -195,8 +195,8 @@ func TestMessagesWaitForReplies(t *testing.T) {
 	wantSaid(t, "3rd message", c.heard(feed, frame("*", "message", "x", "3")), "")
 	wantSaid(t, "2nd half", c.heard(server, half+"\r\n"), half+"\r\n"+frame(">", "message", "x", "1")+frame(">", "message", "x", "2"))
 	wantSaid(t, "the next reply", c.heard(server, "$1\r\nv\r\n"), "$1\r\nv\r\n"+frame(">", "message", "x", "3"))
-	if c.s.window.Len() != 0 || c.s.parkedLive != 0 {
-		t.Errorf("%d slots and %d bytes are left; want none", c.s.window.Len(), c.s.parkedLive)
+	if c.s.window.Len() != 0 || c.s.output.parkedLive != 0 {
+		t.Errorf("%d slots and %d bytes are left; want none", c.s.window.Len(), c.s.output.parkedLive)
 	}
 	c.say("BLPOP", "list", "0")
 	wantSaid(t, "a message to who is blocked", c.heard(feed, frame("*", "message", "x", "4")), frame(">", "message", "x", "4"))
@@ -374,15 +374,15 @@ func TestFeedIsWatched(t *testing.T) {
 	c.heard(feed, confirmation("*", "subscribe", "x", 1))
 	feed.take()
 	w, f := st.e.workers[0], c.s.pw.board.feeds[0]
-	f.l.heard -= int64(pingFeed + time.Second)
+	f.l.health.heard -= int64(pingFeed + time.Second)
 	w.tick()
 	wantSaid(t, "asked", feed.take(), frame("*", "ping"))
 	feed.arrive(frame("*", "pong", ""))
 	w.tick()
 	wantSaid(t, "alive", feed.take(), "")
-	f.l.heard -= int64(pingFeed + time.Second)
+	f.l.health.heard -= int64(pingFeed + time.Second)
 	w.tick()
-	f.l.heard -= int64(time.Hour)
+	f.l.health.heard -= int64(time.Hour)
 	f.asked -= int64(time.Hour)
 	w.tick()
 	if !feed.closed || f.l != nil {
@@ -395,7 +395,7 @@ func TestFeedIsWatched(t *testing.T) {
 	again.arrive(confirmation("*", "subscribe", "x", 1))
 	c.say("RESET")
 	again.arrive(confirmation("*", "unsubscribe", "x", 0))
-	f.l.heard -= int64(2 * quietTime)
+	f.l.health.heard -= int64(2 * quietTime)
 	w.tick()
 	if !again.closed || len(c.s.pw.board.feeds) != 0 || len(c.s.pw.private.links) != 0 {
 		t.Errorf("the feed is still open: %d feeds, %d private links", len(c.s.pw.board.feeds), len(c.s.pw.private.links))

@@ -143,12 +143,12 @@ func (f *feed) hand(who member, later bool) (work int) {
 	if who.at.deaf != nil && slices.Contains(who.at.deaf, at.st) {
 		return workHand
 	}
-	before := s.out.Len() + s.parked.Len()
+	before := s.output.first.Len() + s.output.parked.Len()
 	said, written, work := f.say(who)
 	switch {
 	case !said || later:
-		work += (s.out.Len() + s.parked.Len() - before) / bytesPerWork
-	case s.touched:
+		work += (s.output.first.Len() + s.output.parked.Len() - before) / bytesPerWork
+	case s.output.touched:
 		work += written / bytesPerWork
 	default:
 		work += written/bytesPerWork + workWrite
@@ -157,8 +157,8 @@ func (f *feed) hand(who member, later bool) (work int) {
 	case !said:
 	case !later:
 		s.w.touch(s)
-	case s.batch != f.batch:
-		s.batch = f.batch
+	case s.output.batch != f.batch:
+		s.output.batch = f.batch
 		f.due = append(f.due, s)
 	}
 	return work + workHand
@@ -167,7 +167,7 @@ func (f *feed) hand(who member, later bool) (work int) {
 // say has a member say the message, and reports whether it has something to write, at most how much
 // of the message will be written at once, and how much work it was to make it.
 func (f *feed) say(who member) (said bool, written, work int) {
-	at, resp := &f.walk, who.s.resp
+	at, resp := &f.walk, who.s.proto.resp
 	switch {
 	case at.body != nil:
 		lead, from := at.beginning(resp)
@@ -189,15 +189,15 @@ func (f *feed) standInLine() {
 	f.on = true
 	w := f.x.pw.w
 	f.newBatch()
-	w.passing = append(w.passing, f.more)
+	w.turns.passing = append(w.turns.passing, f.more)
 	w.awaitTurn()
 }
 
 // newBatch lets every member be due again.
 func (f *feed) newBatch() {
 	w := f.x.pw.w
-	w.batches++
-	f.batch = w.batches
+	w.turns.batches++
+	f.batch = w.turns.batches
 }
 
 // goOn is the feed's chore: a piece of what it has put off.
@@ -236,8 +236,8 @@ func (f *feed) writeOut() (all bool) {
 		if f.effort.spend(w, 0) {
 			return false
 		}
-		if s := f.due[f.wrote]; !s.touched && (len(s.run) > 0 || s.remainder.bytes > 0 && !s.isSlow) {
-			f.effort.spend(w, workWrite+(s.out.Len()+len(s.run)+min(s.remainder.bytes, mostGiven))/bytesPerWork)
+		if s := f.due[f.wrote]; !s.output.touched && (len(s.output.run) > 0 || s.output.rest.bytes > 0 && !s.output.isSlow) {
+			f.effort.spend(w, workWrite+(s.output.first.Len()+len(s.output.run)+min(s.output.rest.bytes, mostGiven))/bytesPerWork)
 			w.touch(s)
 		}
 	}
@@ -260,7 +260,7 @@ const mostDue = 4096
 
 // holdLater keeps what was put off until all have been written to from there.
 func (f *feed) holdLater() {
-	if f.l != nil && !f.l.later.isEmpty() {
+	if f.l != nil && !f.l.lease.later.isEmpty() {
 		f.held = append(f.held, f.l.dropLater())
 	}
 }

@@ -18,7 +18,7 @@ func crowdOf(t *testing.T, workers, clients, resp int, order ...string) (st *sta
 	st = newStage(t, workers, PoolOptions{Limits: Limits{Subscriptions: 1 << 20}})
 	for range clients {
 		c := st.client(0, 0)
-		c.s.resp = uint8(resp)
+		c.s.proto.resp = uint8(resp)
 		all = append(all, c)
 		c.arrive(frame("*", order...))
 	}
@@ -39,7 +39,7 @@ func crowdOf(t *testing.T, workers, clients, resp int, order ...string) (st *sta
 // writes they have been sent.
 func handed(all []*memClient, size int) (messages, bytes, writes int) {
 	for _, c := range all {
-		messages += (len(c.said) + len(c.s.run) + c.s.out.Len() + c.s.parkedLive) / size
+		messages += (len(c.said) + len(c.s.output.run) + c.s.output.first.Len() + c.s.output.parkedLive) / size
 		bytes += len(c.said)
 		writes += c.writes
 	}
@@ -131,8 +131,8 @@ func testMessages(t *testing.T, clients, resp int, order []string, size, n int) 
 			t.Fatalf("client %d got %d bytes, %.200q; want all of %d messages", i, len(got), got, n)
 		}
 	}
-	if len(st.tasks)+len(w.passing) != 0 {
-		t.Errorf("%d tasks and %d feeds are left; want none", len(st.tasks), len(w.passing))
+	if len(st.tasks)+len(w.turns.passing) != 0 {
+		t.Errorf("%d tasks and %d feeds are left; want none", len(st.tasks), len(w.turns.passing))
 	}
 	t.Logf("%d turns", turns)
 }
@@ -255,7 +255,7 @@ func testNames(t *testing.T, end string, how func(c *memClient), shared bool) {
 	st := newTestWorker(t, PoolOptions{HoldTimeout: 1e9})
 	w := st.e.workers[0]
 	victim, other, c := st.client(0, 0), st.client(0, 0), st.client(0, 0)
-	c.s.resp = 3
+	c.s.proto.resp = 3
 	other.arrive(frame("*", "SUBSCRIBE", "x"))
 	st.run()
 	server := &subscribedServer{wire: st.feedOf(0), has: make(map[string]bool)}
@@ -436,7 +436,7 @@ func TestLargeMessageIsNotCopied(t *testing.T) {
 		var all []*memClient
 		for i := range clients {
 			c := st.client(0, 0)
-			c.s.resp = uint8(2 + i%2)
+			c.s.proto.resp = uint8(2 + i%2)
 			c.arrive(frame("*", []string{"SUBSCRIBE", "PSUBSCRIBE"}[i/4], name))
 			all = append(all, c)
 		}
@@ -447,7 +447,7 @@ func TestLargeMessageIsNotCopied(t *testing.T) {
 		for i, c := range all {
 			c.take()
 			c.said = make([]byte, 0, 2*size+1<<20)
-			if i%3 == 0 && c.s.resp == 3 {
+			if i%3 == 0 && c.s.proto.resp == 3 {
 				c.arrive(frame("*", "GET", "k")) // its reply comes first
 			}
 		}
@@ -493,19 +493,19 @@ func TestLargeMessageIsNotCopied(t *testing.T) {
 			t.Errorf("database %d: %d bytes written in one event; want at most %d", db, most, 2*clients*mostGiven)
 		}
 		for i, c := range all {
-			kind := map[uint8]string{2: "*", 3: ">"}[c.s.resp]
+			kind := map[uint8]string{2: "*", 3: ">"}[c.s.proto.resp]
 			want := frame(kind, "message", name, text)
 			if i/4 == 1 {
 				want = frame(kind, "pmessage", name, name, text)
 			}
-			if i%3 == 0 && c.s.resp == 3 {
+			if i%3 == 0 && c.s.proto.resp == 3 {
 				want = "+OK\r\n" + want
 			}
 			if got := c.take(); got != want {
 				t.Errorf("database %d: client %d got %d bytes, %.80q; want %d, %.80q", db, i, len(got), got, len(want), want)
 			}
 		}
-		if n := regionsOf(w); n != 0 || len(all[0].s.early) != 0 {
+		if n := regionsOf(w); n != 0 || len(all[0].s.output.early) != 0 {
 			t.Errorf("database %d: %d regions are in use; want none", db, n)
 		}
 	}
@@ -525,7 +525,7 @@ func TestFeedHearsOnWhileItIsBehind(t *testing.T) {
 				const clients = 60
 				st, all, feed := crowdOf(t, 1, clients, 2, "SUBSCRIBE", "c")
 				for i, c := range all {
-					c.s.resp = uint8(2 + i%2)
+					c.s.proto.resp = uint8(2 + i%2)
 				}
 				var in strings.Builder
 				want := map[uint8]*strings.Builder{2: {}, 3: {}}
@@ -552,8 +552,8 @@ func TestFeedHearsOnWhileItIsBehind(t *testing.T) {
 					st.run()
 				}
 				for i, c := range all {
-					if got := c.take(); got != want[c.s.resp].String() {
-						t.Fatalf("client %d got %d bytes, %.60q; want %d", i, len(got), got, want[c.s.resp].Len())
+					if got := c.take(); got != want[c.s.proto.resp].String() {
+						t.Fatalf("client %d got %d bytes, %.60q; want %d", i, len(got), got, want[c.s.proto.resp].Len())
 					}
 				}
 				if w := st.e.workers[0]; regionsOf(w) != 0 {

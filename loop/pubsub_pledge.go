@@ -303,7 +303,7 @@ func (s *session) answerSome() (all bool) {
 // conclude makes the order so, as far as this event has time for it, and says so for each of its
 // names; the last of that is left in p.said. It reports whether it is done.
 func (p *pledge) conclude() (done bool) {
-	s, orders := p.s, &p.s.w.orders
+	s, orders := p.s, &p.s.w.turns.orders
 	w := s.w
 	for ; p.told < len(p.mentions) && p.broken == nil && !p.silent; p.told++ {
 		if orders.spend(w, 0) {
@@ -354,7 +354,7 @@ func (p *pledge) answer() {
 	switch {
 	case p.broken != nil:
 		s.pw.counters.ErrorReplies++
-		s.answer(p.seq, append(s.w.scratch[:0], p.broken...))
+		s.answer(p.seq, append(s.w.pad.scratch[:0], p.broken...))
 	case p.silent:
 		s.reply(p.seq, nil)
 	default:
@@ -362,7 +362,7 @@ func (p *pledge) answer() {
 			p.confirm(&mention{})
 		}
 		s.pw.counters.Local++
-		s.answer(p.seq, append(s.w.scratch[:0], p.said...))
+		s.answer(p.seq, append(s.w.pad.scratch[:0], p.said...))
 	}
 }
 

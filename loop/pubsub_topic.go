@@ -211,22 +211,22 @@ func (who member) refer(lead []byte, body *shared, from int) (said bool) {
 // parkMessage puts a message, or a part of one, behind what is in flight.
 func (s *session) parkMessage(m []byte) {
 	win := &s.window
-	at := uint32(s.parked.Len())
+	at := uint32(s.output.parked.Len())
 	if last := win.At(win.Behind() - 1); s.sub.behind == win.Behind() && last.at+last.size == at && !last.apart {
 		last.size += uint32(len(m))
 	} else {
 		win.Push(slot{join: noJoin, state: parked, at: at, size: uint32(len(m))})
 		s.sub.behind = win.Behind()
 	}
-	s.parked.Add(m)
-	s.parkedLive += len(m)
+	s.output.parked.Add(m)
+	s.output.parkedLive += len(m)
 }
 
 // parkWhere is parkMessage for what lies in a region.
 func (s *session) parkWhere(body *shared, from int) {
 	b, win := body.b[from:], &s.window
-	s.early = append(s.early, early{win.Behind(), body.where.Part(from)})
-	s.earlyLive += len(b)
+	s.output.early = append(s.output.early, early{win.Behind(), body.where.Part(from)})
+	s.output.earlyLive += len(b)
 	s.w.burden(s, int64(len(b)))
 	win.Push(slot{join: noJoin, state: parked, size: uint32(len(b)), apart: true})
 	s.sub.behind = win.Behind()
@@ -248,7 +248,7 @@ func (s *session) interjects(at *stake) bool {
 	case win.Front().state == passing, s.sub.behind-1-win.First() < uint32(win.Len()):
 		return false
 	}
-	return s.held > 0 || s.blocked() != nil
+	return s.writes.held > 0 || s.blocked() != nil
 }
 
 // asPush returns a copy of a message for those who speak RESP3; it lives as long as the

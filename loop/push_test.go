@@ -27,7 +27,7 @@ func TestPushesForNobody(t *testing.T) {
 			said := 0
 			for rest := strings.Repeat(tc.rest, 4<<10/len(tc.rest)); !m.closed && said <= 2*mostUnasked; said += len(rest) {
 				m.arrive(rest)
-				if n := l.partial.Len(); n > 0 {
+				if n := l.coming.partial.Len(); n > 0 {
 					t.Fatalf("%s: %d bytes are kept of what nobody wants", name, n)
 				}
 			}

@@ -24,17 +24,17 @@ type recallable struct {
 //
 // It must not be called while requests of the session are being taken.
 func (s *session) recall() {
-	if s.mode&^modeApart != 0 || s.unfinished != nil || s.state != sessionOpen || s.window.Len() <= s.allowed {
+	if s.mode&^modeApart != 0 || s.input.unfinished != nil || s.state != sessionOpen || s.window.Len() <= s.pace.allowed {
 		return // a mode may have noted the place of a slot
 	}
 	all := make([]recallable, s.window.Len())
-	for _, l := range s.family.links {
+	for _, l := range s.proto.family.links {
 		if l != nil {
 			l.listRecallable(s, all)
 		}
 	}
 	first := len(all)
-	for first > s.allowed && all[first-1].link != nil {
+	for first > s.pace.allowed && all[first-1].link != nil {
 		first--
 	}
 	if those := s.cheap(all[first:]); len(those) > 0 {
@@ -48,8 +48,8 @@ const mostRecalled = 512 << 10
 // cheap returns those of the newest requests that can be taken back for no more than that.
 func (s *session) cheap(those []recallable) []recallable {
 	from, copied := len(those), 0
-	if s.tail != nil {
-		copied = s.tail.buf.Len() - s.tail.used
+	if s.input.tail != nil {
+		copied = s.input.tail.buf.Len() - s.input.tail.used
 	}
 	for ; from > 0; from-- {
 		if copied += those[from-1].size; copied > mostRecalled {
@@ -67,20 +67,20 @@ func (s *session) takeBackAll(those []recallable) {
 		s.takeBack(one, t)
 	}
 	s.window.TakeBack(len(those))
-	if s.tail != nil {
-		t.buf.Add(s.w.arena, s.tail.buf.Bytes()[s.tail.used:], 0)
+	if s.input.tail != nil {
+		t.buf.Add(s.w.arena, s.input.tail.buf.Bytes()[s.input.tail.used:], 0)
 		s.dropTail()
 	}
-	s.tail = t
+	s.input.tail = t
 }
 
 // takeBack makes a request one that has not been admitted yet.
 func (s *session) takeBack(one recallable, t *tail) {
-	e := one.link.fifo.At(one.pos)
+	e := one.link.queue.fifo.At(one.pos)
 	s.pw.landed(e)
 	e.marks |= isSink
-	t.buf.Add(s.w.arena, one.link.log.Frame(one.at, int(e.size)), 0)
-	s.requests--
+	t.buf.Add(s.w.arena, one.link.queue.log.Frame(one.at, int(e.size)), 0)
+	s.account.requests--
 	s.pw.counters.Recalled++ // and not taken from Requests: counters that fall are taken for new ones
 }
 
@@ -88,9 +88,9 @@ func (s *session) takeBack(one recallable, t *tail) {
 // place in its window. One whose reply has begun may not.
 func (l *link) listRecallable(s *session, all []recallable) {
 	commands := s.pw.opt.Commands.All()
-	at := l.base
-	for p := l.fifo.First(); p != l.fifo.Behind(); p++ {
-		e := l.fifo.At(p)
+	at := l.queue.base
+	for p := l.queue.fifo.First(); p != l.queue.fifo.Behind(); p++ {
+		e := l.queue.fifo.At(p)
 		if e.session == s.index && e.gen == s.gen && !e.marks.has(unrecallable) && !l.hasBegun(p) && asItCame(commands[e.cmd]) {
 			all[e.seq-s.window.First()] = recallable{l, p, at, int(e.size)}
 		}

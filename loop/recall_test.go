@@ -21,7 +21,7 @@ func TestRecallCopiesLittle(t *testing.T) {
 			st.linkTo(0, 0, 0)
 			c := st.client(0, 0).known()
 			get := string(codec.AppendCommand(nil, "GET", strings.Repeat("k", each)))
-			c.s.bulkiest = askedBytes // as if the bound of request bytes did not hold
+			c.s.pace.bulkiest = askedBytes // as if the bound of request bytes did not hold
 			for range 20 {
 				c.arrive(get)
 			}
@@ -30,15 +30,15 @@ func TestRecallCopiesLittle(t *testing.T) {
 				c.arrive(strings.Repeat("x", min(netio.ReadBuffer, tc.kept)))
 			}
 			w, s := st.e.workers[0], c.s
-			before := s.tail.buf.Len() - s.tail.used
-			s.allowed = 1
+			before := s.input.tail.buf.Len() - s.input.tail.used
+			s.pace.allowed = 1
 			w.begin()
 			s.recall()
 			w.end()
 			if got := int(s.pw.counters.Recalled); got != tc.want {
 				t.Errorf("got %d requests recalled; want %d", got, tc.want)
 			}
-			if got := s.tail.buf.Len() - s.tail.used - before; got != tc.want*len(get) {
+			if got := s.input.tail.buf.Len() - s.input.tail.used - before; got != tc.want*len(get) {
 				t.Errorf("got %d bytes more in front of the input; want those of the requests, %d", got, tc.want*len(get))
 			}
 		})

@@ -58,7 +58,7 @@ var (
 func redirectionIn(e *entry, b []byte, l *link) (r redirection, ok bool) {
 	text := b[1 : len(b)-len(codec.CRLF)]
 	if e.marks.has(isMany) && codeIs(b, "EXECABORT") {
-		text = []byte(l.leadText)
+		text = []byte(l.led.text)
 	}
 	word, rest, _ := strings.Cut(string(text), " ")
 	switch word {
@@ -193,7 +193,7 @@ func (pw *poolWorker) redirectPrivately(s *session, e *entry, frame, reply []byt
 		s.tx.lost = true
 		pw.w.settle(e, codec.AppendSimple(nil, "OK"))
 	case e.cmd == execID:
-		pw.w.settle(e, appendNoArray(nil, s.resp))
+		pw.w.settle(e, appendNoArray(nil, s.proto.resp))
 	default:
 		pw.w.fail(e, r.fault(), l)
 	}

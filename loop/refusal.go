@@ -52,12 +52,12 @@ func (l *link) noteRefusal(e *entry, b []byte) {
 		if string(said) != code {
 			continue
 		}
-		l.refusals++
-		if l.refusedAt != 0 && l.w.now-l.refusedAt < int64(refusalEvery) {
+		l.health.refusals++
+		if l.health.refusedAt != 0 && l.w.now-l.health.refusedAt < int64(refusalEvery) {
 			return
 		}
-		l.pw.pool.refusals.note(&Refusal{Server: l.server.ID, Addr: l.server.Addr, Code: code, Count: l.refusals, last: l.w.now}, e.cmd)
-		l.refusedAt, l.refusals = l.w.now, 0
+		l.pw.pool.refusals.note(&Refusal{Server: l.server.ID, Addr: l.server.Addr, Code: code, Count: l.health.refusals, last: l.w.now}, e.cmd)
+		l.health.refusedAt, l.health.refusals = l.w.now, 0
 		l.w.engine.often.Say(slog.LevelWarn, l.refusing(code), "server", l.server.Addr, "pool", l.pw.opt.Name, "reply", wordsOf(b))
 	}
 }
@@ -70,13 +70,13 @@ func (l *link) refusing(code string) repeat.Subject {
 // noteRelented notes and logs that the server takes writes again, when it has just taken one of the kind that was refused last.
 func (l *link) noteRelented(e *entry) {
 	all := &l.pw.pool.refusals
-	if all.lasting.Load() != int32(e.cmd)+1 || l.w.now-max(l.refusedAt, l.takenAt) < int64(refusalEvery) {
+	if all.lasting.Load() != int32(e.cmd)+1 || l.w.now-max(l.health.refusedAt, l.health.takenAt) < int64(refusalEvery) {
 		return
 	}
-	for _, r := range all.over(l.server.ID, l.refusals, l.w.now) {
+	for _, r := range all.over(l.server.ID, l.health.refusals, l.w.now) {
 		l.w.engine.often.Over(l.refusing(r.Code), "server", l.server.Addr, "pool", l.pw.opt.Name, "code", r.Code, "refused", r.Count)
 	}
-	l.takenAt, l.refusals = l.w.now, 0
+	l.health.takenAt, l.health.refusals = l.w.now, 0
 }
 
 // note adds what was refused to the server's refusal that lasts, or begins one.

@@ -96,8 +96,8 @@ func TestLargeRequestIsNotCopied(t *testing.T) {
 	if got := c.take(); got != "+OK\r\n" {
 		t.Errorf("got %q; want the reply", got)
 	}
-	if regionsOf(w) != 0 || shared.log.Holds() > memory.KeepBusy {
-		t.Errorf("got %d regions and a log of %d bytes when all is answered; want none", regionsOf(w), shared.log.Holds())
+	if regionsOf(w) != 0 || shared.queue.log.Holds() > memory.KeepBusy {
+		t.Errorf("got %d regions and a log of %d bytes when all is answered; want none", regionsOf(w), shared.queue.log.Holds())
 	}
 	w.tick()
 	w.arena.Tick(w.now + int64(2*memory.SpareTime))

@@ -388,7 +388,7 @@ func TestWritesDoNotWaitForReads(t *testing.T) {
 	for range steps {
 		for id := 1; id < 3; id++ {
 			l := pw.link(int32(id), 0)
-			l.shunned = 0
+			l.health.shunned = 0
 			l.rate()
 			if servers[id].take() != "" {
 				refused++

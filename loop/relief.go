@@ -36,8 +36,8 @@ func (f *family) relieved() *family {
 
 // attach makes f the family whose links the session uses.
 func (s *session) attach(f *family) {
-	s.family.leave()
-	s.family = f
+	s.proto.family.leave()
+	s.proto.family = f
 	f.users++
 }
 
@@ -50,37 +50,37 @@ func (s *session) mayStep() bool {
 // sidestep chooses anew between the links of the session's family to a server and their
 // reliefs. The session has nothing in flight but the request that is to be sent.
 func (s *session) sidestep(id int32, k int) *link {
-	f := s.family
+	f := s.proto.family
 	for f.home != nil {
 		f = f.home
 	}
 	l := f.link(id, k)
 	for l.congested() && f.relief != nil {
 		r := f.relief.link(id, k)
-		if r.state != linkReady && r.words == nil {
+		if r.state != linkReady && r.shake.words == nil {
 			break
 		}
 		l, f = r, f.relief
 	}
-	if f != s.family {
+	if f != s.proto.family {
 		s.attach(f)
 		if f.home != nil {
-			s.allowed = min(s.allowed, reliefAllowed)
+			s.pace.allowed = min(s.pace.allowed, reliefAllowed)
 		}
 	}
 	return l
 }
 
 // congested reports whether others are better off on the link's relief, see sidestep.
-func (l *link) congested() bool { return l.occupied || l.laden }
+func (l *link) congested() bool { return l.health.occupied || l.queue.laden }
 
 // lookOccupied notes whether the link is occupied, and dials its relief while it is congested.
 func (l *link) lookOccupied() {
 	l.unlade()
-	if l.home == nil || l.w.late {
+	if l.kind.home == nil || l.w.rests.late {
 		return // nobody shares it, or it may be we who were silent
 	}
-	l.occupied = !l.aside && l.owes() && l.w.now-l.heard > int64(stallTime) && runs(l.fifo.Front())
+	l.health.occupied = !l.kind.aside && l.owes() && l.w.now-l.health.heard > int64(stallTime) && runs(l.queue.fifo.Front())
 	if l.congested() {
 		l.callRelief()
 	}
@@ -89,11 +89,11 @@ func (l *link) lookOccupied() {
 // callRelief dials the link's relief, where it may have one.
 func (l *link) callRelief() {
 	reliefs := 0
-	for f := l.home; f.home != nil; f = f.home {
+	for f := l.kind.home; f.home != nil; f = f.home {
 		reliefs++
 	}
 	if reliefs < mostReliefs && l.pw.table.Server(l.server.ID) != nil {
-		l.home.relieved().link(l.server.ID, l.nth).warm()
+		l.kind.home.relieved().link(l.server.ID, l.kind.nth).warm()
 	}
 }
 
@@ -104,12 +104,12 @@ func (l *link) lade(s *session, size int64) {
 	if s != nil {
 		n = int64(max(1, s.window.Len()))
 	}
-	if size <= mostAhead/n || l.home == nil || l.home.urgent() {
+	if size <= mostAhead/n || l.kind.home == nil || l.kind.home.urgent() {
 		return
 	}
-	l.ladenTo = l.fifo.Behind()
-	if !l.laden {
-		l.laden = true
+	l.queue.ladenTo = l.queue.fifo.Behind()
+	if !l.queue.laden {
+		l.queue.laden = true
 		l.callRelief()
 		l.moveOthers()
 	}
@@ -117,8 +117,8 @@ func (l *link) lade(s *session, size int64) {
 
 // unlade ends that the link is laden, when what was in flight has come.
 func (l *link) unlade() {
-	if l.laden && int32(l.fifo.First()-l.ladenTo) >= 0 {
-		l.laden = false
+	if l.queue.laden && int32(l.queue.fifo.First()-l.queue.ladenTo) >= 0 {
+		l.queue.laden = false
 	}
 }
 
@@ -128,16 +128,16 @@ func (l *link) moveOthers() {
 	if !l.mayMove() {
 		return
 	}
-	at := l.fifo.First()
+	at := l.queue.fifo.First()
 	piece := func() (done bool) {
 		if !l.mayMove() {
 			return true
 		}
-		if int32(at-l.fifo.First()) < 0 {
-			at = l.fifo.First()
+		if int32(at-l.queue.fifo.First()) < 0 {
+			at = l.queue.fifo.First()
 		}
 		at = l.moveSome(at)
-		return int32(at-l.ladenTo) >= 0
+		return int32(at-l.queue.ladenTo) >= 0
 	}
 	if !piece() {
 		l.w.addChore(piece)
@@ -146,10 +146,10 @@ func (l *link) moveOthers() {
 
 // mayMove reports whether what waits on the link may go over its relief.
 func (l *link) mayMove() bool {
-	if !l.laden || l.wire == nil || l.home.relief == nil {
+	if !l.queue.laden || l.wire == nil || l.kind.home.relief == nil {
 		return false
 	}
-	r := l.home.relief.made(l.server.ID, l.nth)
+	r := l.kind.home.relief.made(l.server.ID, l.kind.nth)
 	return r != nil && r.state == linkReady
 }
 
@@ -157,15 +157,15 @@ func (l *link) mayMove() bool {
 // that it has looked at. A session moves with all that it has in flight, or stays: its requests
 // must not overtake each other.
 func (l *link) moveSome(from uint32) (to uint32) {
-	at := l.base
-	for p := l.fifo.First(); p != from; p++ {
-		at += int(l.fifo.At(p).size)
+	at := l.queue.base
+	for p := l.queue.fifo.First(); p != from; p++ {
+		at += int(l.queue.fifo.At(p).size)
 	}
 	var who []*session
 	theirs := map[*session][]recallable{}
 	p, work := from, 0
-	for ; p != l.fifo.Behind() && work < l.w.mostWork; p++ {
-		e := l.fifo.At(p)
+	for ; p != l.queue.fifo.Behind() && work < l.w.mostWork; p++ {
+		e := l.queue.fifo.At(p)
 		work += workAnswer
 		if s := l.w.sessionOf(e); s != nil && !l.hasBegun(p) && l.mayTake(s, e) {
 			if theirs[s] == nil {
@@ -180,8 +180,8 @@ func (l *link) moveSome(from uint32) (to uint32) {
 		if len(theirs[s]) == s.window.Len() && len(s.cheap(theirs[s])) == len(theirs[s]) {
 			s.takeBackAll(theirs[s])
 			s.stops &^= stopWindow
-			s.hungry = true
-			l.w.hungry = append(l.w.hungry, s)
+			s.input.hungry = true
+			l.w.ready.hungry = append(l.w.ready.hungry, s)
 		}
 	}
 	return p
@@ -190,13 +190,13 @@ func (l *link) moveSome(from uint32) (to uint32) {
 // mayTake reports whether a request that waits on a laden link may be taken back for the sake of
 // its session, which is not who waits for much itself.
 func (l *link) mayTake(s *session, e *entry) bool {
-	return s.mode == 0 && s.unfinished == nil && s.stops&^stopWindow == 0 && s.state == sessionOpen && !s.hungry && s.family == l.home &&
+	return s.mode == 0 && s.input.unfinished == nil && s.stops&^stopWindow == 0 && s.state == sessionOpen && !s.input.hungry && s.proto.family == l.kind.home &&
 		s.window.Len() <= reliefAllowed && !e.marks.has(unrecallable) && asItCame(s.pw.opt.Commands.All()[e.cmd])
 }
 
 // isRelief reports whether the link stands in for another one. That it is down while the
 // server is silent is no news.
-func (l *link) isRelief() bool { return l.home != nil && l.home.home != nil }
+func (l *link) isRelief() bool { return l.kind.home != nil && l.kind.home.home != nil }
 
 // runs reports whether the request of an entry may run a script or a function.
 func runs(e *entry) bool {

@@ -22,8 +22,8 @@ func TestPrivateLinksNeedNoRelief(t *testing.T) {
 	if l == nil || !l.owes() {
 		t.Fatal("got no EXEC on its way; want one")
 	}
-	l.heard -= int64(2 * stallTime)
-	w.beat.Store(w.now)
+	l.health.heard -= int64(2 * stallTime)
+	w.gauges.beat.Store(w.now)
 	w.tick()
 	if l.congested() {
 		t.Error("got a private link that counts as congested; want only shared ones")

@@ -21,7 +21,7 @@ func (e *Engine) Redial(addr string) {
 func (pw *poolWorker) renewLinks(which func(*link) bool) {
 	pw.sharedLinks(func(l *link) {
 		if l.state == linkReady && which(l) {
-			l.moved = true
+			l.shake.moved = true
 			l.renew()
 		}
 	})
@@ -31,14 +31,14 @@ func (pw *poolWorker) renewLinks(which func(*link) bool) {
 			continue
 		}
 		switch l := p.links[i]; {
-		case l.tap != nil && l.wire != nil:
+		case l.lease.tap != nil && l.wire != nil:
 			l.wire.Close() // what is published is published elsewhere now
 		default:
-			l.moved = true // see giveBack
+			l.shake.moved = true // see giveBack
 		}
 	}
 	for i := len(p.kept) - 1; i >= 0; i-- {
-		if l := p.kept[i]; l.moved {
+		if l := p.kept[i]; l.shake.moved {
 			l.discard()
 		}
 	}
@@ -47,11 +47,11 @@ func (pw *poolWorker) renewLinks(which func(*link) bool) {
 // renew changes the connection of a shared link whose server has moved, once nothing is in
 // flight there. What waits to be sent is routed again.
 func (l *link) renew() {
-	if !l.moved || l.private || l.wire == nil || l.state != linkReady || l.owes() {
+	if !l.shake.moved || l.kind.private || l.wire == nil || l.state != linkReady || l.owes() {
 		return
 	}
 	old := l.wire
-	l.wire, l.moved = nil, false
+	l.wire, l.shake.moved = nil, false
 	l.count.Links--
 	l.failed(errMoved, faultLost)
 	old.Close()

@@ -79,9 +79,9 @@ func beSilent(st *stage, d time.Duration) {
 	w := st.e.workers[0]
 	w.begin()
 	w.end()
-	for _, s := range w.sessions {
+	for _, s := range w.registry.sessions {
 		if s != nil {
-			s.active, s.since = s.active-int64(d), s.since-int64(d)
+			s.account.active, s.client.since = s.account.active-int64(d), s.client.since-int64(d)
 		}
 	}
 	w.tick()

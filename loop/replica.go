@@ -28,16 +28,16 @@ const anyMode = isSink | isCanary | toReplica
 
 // suit puts what is sent next to a cluster's node in the right mode: asReplica tells whether it may answer that as a replica.
 func (l *link) suit(asReplica bool) {
-	if l.asReplica == asReplica {
+	if l.role.asReplica == asReplica {
 		return
 	}
 	frame, e := frameReadWrite, entry{sent: l.w.now, cmd: readWriteID, marks: isSink}
 	if asReplica {
 		frame, e.cmd = frameReadOnly, readOnlyID
 	}
-	l.asReplica = asReplica
+	l.role.asReplica = asReplica
 	l.send(frame, &e)
-	l.modeAt = l.fifo.Behind() - 1
+	l.role.at = l.queue.fifo.Behind() - 1
 }
 
 // isMode reports whether an entry is one of suit.
@@ -52,7 +52,7 @@ func (l *link) modeRefused(e *entry, reply []byte) {
 	switch {
 	case e.cmd == readWriteID:
 		l.giveUp(fmt.Errorf("the server refused READWRITE: %s", shown(reply)), faultLost)
-	case l.modeAt == l.fifo.First()-1:
-		l.asReplica = false
+	case l.role.at == l.queue.fifo.First()-1:
+		l.role.asReplica = false
 	}
 }

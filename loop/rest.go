@@ -11,24 +11,33 @@ const (
 	fewSessions = 256 // more are looked at bit by bit, which needs ticks
 )
 
+// Rests is what a worker knows of its ticks.
+type rests struct {
+	resting bool   // ticks are as rare as can be, until something happens
+	lull    int    // ticks in a row between which nothing happened
+	lullAt  uint64 // events at the last tick
+	late    bool   // ticks have been lacking: this process has been stopped, or an event took long
+	excused bool   // they have, for the first time: what seems to be late may be waiting to be read
+}
+
 // rest lets the worker rest, if it may. Called at the end of a tick, which has said whether it is
 // quiet.
 func (w *worker) rest() {
-	if w.quiet.Load() && w.events == w.lullAt+1 { // this tick is the one event since the last
-		w.lull++
+	if w.gauges.quiet.Load() && w.events == w.rests.lullAt+1 { // this tick is the one event since the last
+		w.rests.lull++
 	} else {
-		w.lull = 0
+		w.rests.lull = 0
 	}
-	w.lullAt = w.events
-	w.resting = w.lull >= lullsToRest && w.dormant()
-	w.asleep.Store(w.resting)
+	w.rests.lullAt = w.events
+	w.rests.resting = w.rests.lull >= lullsToRest && w.dormant()
+	w.gauges.asleep.Store(w.rests.resting)
 }
 
 // stir ends the rest: something has happened.
 func (w *worker) stir() {
-	w.resting, w.lull = false, 0
-	w.asleep.Store(false)
-	w.beat.Store(w.now)
+	w.rests.resting, w.rests.lull = false, 0
+	w.gauges.asleep.Store(false)
+	w.gauges.beat.Store(w.now)
 	select {
 	case w.engine.stirred <- struct{}{}:
 	default: // the ticker is about to look
@@ -38,21 +47,21 @@ func (w *worker) stir() {
 // dormant reports whether nothing becomes due by itself that needs a tick to notice, but for
 // what may be noticed a second late.
 func (w *worker) dormant() bool {
-	if len(w.sessions)-len(w.free) > fewSessions {
+	if len(w.registry.sessions)-len(w.registry.free) > fewSessions {
 		return false
 	}
 	dormant := true
 	for _, pw := range w.pools {
 		dormant = dormant && len(pw.blocked)+len(pw.errands)+len(pw.private.links)+len(pw.private.kept)+len(pw.turns) == 0 &&
 			pw.board == nil && pw.easing <= w.now
-		pw.everyLink(func(l *link) { dormant = dormant && l.shunned == 0 })
+		pw.everyLink(func(l *link) { dormant = dormant && l.health.shunned == 0 })
 	}
 	return dormant
 }
 
 // overslept is how old the last tick may be without being late.
 func (w *worker) overslept() int64 {
-	if w.asleep.Load() {
+	if w.gauges.asleep.Load() {
 		return int64(tickRest) + int64(stallTime)/2
 	}
 	return int64(stallTime) / 2
@@ -61,15 +70,15 @@ func (w *worker) overslept() int64 {
 // woke reports whether the worker has not run for so long that nobody can be blamed for what did not
 // happen meanwhile. One that is late time after time is slow, and not asleep.
 func (w *worker) woke() bool {
-	return w.excused || !w.late && w.now-w.beat.Load() > w.overslept()
+	return w.rests.excused || !w.rests.late && w.now-w.gauges.beat.Load() > w.overslept()
 }
 
 // every returns how often the worker wants a tick.
 func (w *worker) every() time.Duration {
 	switch {
-	case w.asleep.Load():
+	case w.gauges.asleep.Load():
 		return tickRest
-	case w.quiet.Load():
+	case w.gauges.quiet.Load():
 		return tickQuiet
 	default:
 		return tickBusy

@@ -55,7 +55,7 @@ func TestRest(t *testing.T) {
 		if wait := ck.strike(int64(tickRest)); wait > int64(tickQuiet) || wait < int64(tickBusy) {
 			t.Errorf("%s: got the next tick in %v; want it in %v or %v", what, time.Duration(wait), tickBusy, tickQuiet)
 		}
-		if w.tick(); w.late {
+		if w.tick(); w.rests.late {
 			t.Errorf("%s: the first tick is taken for a late one", what)
 		}
 		if w.every() == tickRest {
@@ -70,9 +70,9 @@ func TestNoRest(t *testing.T) {
 		"a request in flight": func(_ *stage, c *memClient) { c.say("GET", "k") },
 		"a blocked client":    func(_ *stage, c *memClient) { c.say("BLPOP", "k", "1") },
 		"a pause":             func(_ *stage, c *memClient) { c.say("CLIENT", "PAUSE", "1000000") },
-		"a server avoided":    func(st *stage, _ *memClient) { st.e.workers[0].pools[0].link(0, 0).shunned = 1 << 62 },
+		"a server avoided":    func(st *stage, _ *memClient) { st.e.workers[0].pools[0].link(0, 0).health.shunned = 1 << 62 },
 		"who waits to authenticate": func(st *stage, c *memClient) {
-			c.s.turn = 1 << 62
+			c.s.auth.turn = 1 << 62
 			pw := st.e.workers[0].pools[0]
 			pw.turns = append(pw.turns, waiter{c.s.index, c.s.gen})
 		},
@@ -107,7 +107,7 @@ func TestRestKeepsDeadlines(t *testing.T) {
 	}
 	st.lull()
 	for _, c := range all {
-		c.s.strange -= int64(DefaultLimits.AuthTime) + 1
+		c.s.auth.since -= int64(DefaultLimits.AuthTime) + 1
 	}
 	st.e.workers[0].tick()
 	for i, c := range all {

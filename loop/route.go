@@ -14,7 +14,7 @@ func (s *session) forward(cmd *codec.Command, r *codec.Request, group int) {
 	e.marks = s.pw.marksOf(cmd)
 	e.seq = s.expect(slot{join: noJoin})
 	if e.marks.has(isWrite) {
-		s.writes++
+		s.writes.inFlight++
 	}
 	if group < 0 {
 		s.pw.unplaced(s, &e, r.Frame)
@@ -109,7 +109,7 @@ func (pw *poolWorker) dispatch(s *session, e *entry, frame []byte) {
 		pw.postpone(s, e, frame, l)
 		return
 	}
-	if l.entry < s.width {
+	if l.trips.entry < s.pace.width {
 		s.enterSlowly(l)
 	}
 	if e.marks.has(guarded|isScript) || s.mode.has(modeApart) {
@@ -136,7 +136,7 @@ func (pw *poolWorker) pick(s *session, e *entry) int32 {
 	if !e.marks.has(viaRead) || pw.opt.ReadPolicy == shard.ReadMaster || s.mode.has(modePinned) {
 		return pw.steady(g, e)
 	}
-	if pw.opt.ReadYourWrites && s.writes > 0 {
+	if pw.opt.ReadYourWrites && s.writes.inFlight > 0 {
 		return g.Master
 	}
 	id := g.Reader(pw.opt.ReadPolicy, pw.cost, rand.Uint64())
@@ -150,7 +150,7 @@ func (pw *poolWorker) pick(s *session, e *entry) int32 {
 		pw.counters.ReadsMaster++
 		return id
 	}
-	if pw.opt.ReadYourWrites && s.wrote > 0 && pw.table.Vitals(id).CoveredAt.Load() <= s.wrote {
+	if pw.opt.ReadYourWrites && s.writes.answered > 0 && pw.table.Vitals(id).CoveredAt.Load() <= s.writes.answered {
 		pw.counters.ReadsMaster++
 		return g.Master // the replica may not have this client's last write yet
 	}
@@ -177,7 +177,7 @@ func (pw *poolWorker) returning(g *shard.Group) int32 {
 func (pw *poolWorker) returns(id int32) bool {
 	found := false
 	pw.sharedLinks(func(l *link) {
-		found = found || l.server.ID == id && !l.aside && !l.unlisted && l.returns()
+		found = found || l.server.ID == id && !l.kind.aside && !l.kind.unlisted && l.returns()
 	})
 	return found
 }
@@ -228,7 +228,7 @@ func (pw *poolWorker) refused(e *entry, frame, b []byte, l *link) bool {
 		code = demoted
 		pw.w.engine.report.Demoted(pw.opt.Name, l.server.ID)
 	case "LOADING", "MASTERDOWN":
-		l.shunned = pw.w.now + int64(shunTime)
+		l.health.shunned = pw.w.now + int64(shunTime)
 		l.rate()
 		switch {
 		case !e.marks.has(viaRead):

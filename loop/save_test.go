@@ -21,7 +21,7 @@ func saver(t *testing.T) (c *memClient, servers []*memWire) {
 		c.say("GET", keys[i%2][i/2])
 	}
 	st.client(0, 0).arrive("*2\r\n$3\r\nGET\r\n$1\r\n0\r\n")
-	if !c.s.w.armed {
+	if !c.s.w.flushes.armed {
 		t.Fatal("a request to a busy link has posted no flush")
 	}
 	c.writes = 0
@@ -84,7 +84,7 @@ func TestSavingEnds(t *testing.T) {
 			if more := c.take(); more != "" {
 				t.Errorf("the posted flush wrote %.60q more", more)
 			}
-			if w := c.s.w; len(w.saving) > 0 || c.s.saving {
+			if w := c.s.w; len(w.flushes.saving) > 0 || c.s.output.saving {
 				t.Error("the session is saving after the posted flush")
 			}
 		})

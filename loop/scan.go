@@ -44,7 +44,7 @@ func (s *session) scan(cmd *codec.Command, r *codec.Request) {
 	for s.pw.ejected(group) {
 		at = 0
 		if group++; group == groups {
-			s.answer(s.expect(slot{join: noJoin}), append(s.w.scratch[:0], scanEnd...))
+			s.answer(s.expect(slot{join: noJoin}), append(s.w.pad.scratch[:0], scanEnd...))
 			return
 		}
 	}
@@ -80,14 +80,14 @@ const scanEnd = "*2\r\n$1\r\n0\r\n*0\r\n"
 // be changed: it is a part of a join, the only one.
 func (s *session) walk(cmd *codec.Command, r *codec.Request, group int, cursor uint64) {
 	t := target{s.pw.refTo(group), theMaster}
-	f := &s.w.frame
+	f := &s.w.pad.frame
 	f.Clear()
 	b := codec.AppendBulk(codec.AppendArray(f.Room(), r.Len()), r.Arg(0))
-	b = codec.AppendBulk(b, strconv.AppendUint(s.w.scratch[:0], cursor, 10))
+	b = codec.AppendBulk(b, strconv.AppendUint(s.w.pad.scratch[:0], cursor, 10))
 	f.Grown(append(b, r.Raw(2, r.Len()-2)...))
-	s.w.targets = append(s.w.targets[:0], t)
+	s.w.pad.targets = append(s.w.pad.targets[:0], t)
 	at := s.w.joinOf(cmd, 1)
-	j := &s.w.joins[at]
+	j := &s.w.joins.all[at]
 	j.sum, j.counts = int64(len(s.pw.table.Groups)), append(j.counts, int64(group))
 	j.targets = append(j.targets, t)
 	s.sendParts(cmd, f.Bytes(), entry{seq: s.expect(slot{join: at})})

@@ -78,20 +78,20 @@ func (s *session) scriptAdmin(cmd *codec.Command, r *codec.Request) {
 		s.launch(cmd, r.Frame, s.pw.firstGroup(), m|s.urgency(cmd))
 		return
 	}
-	s.w.targets = s.pw.masters(s.w.targets[:0])
+	s.w.pad.targets = s.pw.masters(s.w.pad.targets[:0])
 	switch cmd.Name {
 	case "script|load":
 		s.remember(r.Arg(2))
 		m |= isScript
-		s.w.targets = s.pw.everyServer(s.w.targets[:0])
+		s.w.pad.targets = s.pw.everyServer(s.w.pad.targets[:0])
 	case "script|flush":
 		if flushes(r) {
 			s.pw.pool.scripts.Flush()
 		}
-		s.w.targets = s.pw.everyServer(s.w.targets[:0])
+		s.w.pad.targets = s.pw.everyServer(s.w.pad.targets[:0])
 	case "script|kill", "function|kill":
 		m |= isWrite | urgent // once is enough: the next script is another one
-		s.w.targets = s.pw.everyServer(s.w.targets[:0])
+		s.w.pad.targets = s.pw.everyServer(s.w.pad.targets[:0])
 	case "script|exists":
 		s.exists(cmd, r)
 		return
@@ -111,13 +111,13 @@ func flushes(r *codec.Request) bool {
 // exists serves SCRIPT EXISTS: a script is there when every master has it, or when it is
 // remembered, because then it is loaded where it is used.
 func (s *session) exists(cmd *codec.Command, r *codec.Request) {
-	if len(s.w.targets) == 0 {
+	if len(s.w.pad.targets) == 0 {
 		s.launch(cmd, r.Frame, -1, 0)
 		return
 	}
-	at := s.w.joinOf(cmd, len(s.w.targets))
-	j := &s.w.joins[at]
-	j.targets = append(j.targets, s.w.targets...)
+	at := s.w.joinOf(cmd, len(s.w.pad.targets))
+	j := &s.w.joins.all[at]
+	j.targets = append(j.targets, s.w.pad.targets...)
 	for i := 2; i < r.Len(); i++ {
 		d, ok := scripts.ParseDigest(r.Arg(i))
 		if !ok {
@@ -151,7 +151,7 @@ func (pw *poolWorker) withScript(l *link, e *entry, frame []byte) []byte {
 	l.load(d)
 	e.marks |= isMany
 	e.part = 1
-	f := &pw.w.frame
+	f := &pw.w.pad.frame
 	f.Rest()
 	f.Grown(append(appendLoad(f.Room(), body), frame...))
 	return f.Bytes()
@@ -206,7 +206,7 @@ func (pw *poolWorker) loadsFor(dst []byte, named []scripts.Digest) (loads []byte
 // commandOf returns the command in a frame; nil for one that is unknown.
 func (pw *poolWorker) commandOf(frame []byte) *codec.Command {
 	var scan codec.Scanner
-	r := &pw.w.again
+	r := &pw.w.pad.again
 	if _, err := scan.Next(frame, r, &pw.opt.limits); err != nil {
 		return nil
 	}

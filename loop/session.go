@@ -13,83 +13,123 @@ import (
 //
 // Invariants:
 //  1. Replies leave in the order of the window's slots, and a slot that was said is gone.
-//  2. run aliases memory of the current event; end leaves it empty.
-//  3. While tail is not nil every byte that arrives goes behind it.
+//  2. output.run aliases memory of the current event; end leaves it empty.
+//  3. While input.tail is not nil every byte that arrives goes behind it.
 type session struct {
 	// Fixed when opened.
-	w     *worker
-	pw    *poolWorker
-	index uint32 // in worker.sessions
-	gen   uint32 // of that index
+	w      *worker
+	pw     *poolWorker
+	index  uint32 // in the worker's registry
+	gen    uint32 // of that index
+	client clientInfo
+
+	// Owned by the worker.
+	wire    netio.Conn // nil once the connection is lost
+	window  memory.Ring[slot]
+	output  output
+	input   input
+	proto   protocol
+	auth    auth
+	pace    pacing
+	account account
+	writes  writing
+	state   sessionState
+	ending  ending       // why it ends, for counters
+	stops   stops        // why it takes no more requests
+	mode    mode         // what is unusual about it
+	excused bool         // it has waited for feeds: its request may publish
+	tx      *transaction // since MULTI or WATCH; nil otherwise
+	medley  *medley      // in modeMedley: the EXEC that it waits for
+	pin     *link        // the private link it holds, for a WATCH or while it is blocked
+	sub     *subscriber  // what it is subscribed to; nil for nothing
+}
+
+// A clientInfo is what is known of a client besides what it asks.
+type clientInfo struct {
 	id    uint64 // what CLIENT ID says; unique in the process's life
 	since int64  // when it was opened
 	peer  string // its address, for CLIENT LIST
 	here  string // ours
 	from  string // what host returns; "": not asked yet
+	name  string
+	lib   [2]string // CLIENT SETINFO: LIB-NAME, LIB-VER
+}
 
-	// Owned by the worker.
-	wire       netio.Conn // nil once the connection is lost
-	window     memory.Ring[slot]
-	run        []byte        // what to write after out, aliasing the read buffer of a link
-	out        memory.Buffer // what to write first
-	remainder  remainder     // what to write behind run
+// An output is what a session has yet to say, in this order: first, run, rest. What came before its turn is parked.
+type output struct {
+	first      memory.Buffer // what to write first
+	run        []byte        // what to write after it, aliasing the read buffer of a link
+	rest       remainder     // what to write behind run
 	drains     bool          // which goes on in the next turn
 	parked     memory.Buffer // replies that came early
 	parkedLive int           // bytes of it that are still to be said
 	early      []early       // large ones, which lie elsewhere
 	earlyLive  int           // bytes of those
-	tail       *tail         // bytes that came and cannot be used yet
-	unfinished piecework     // what is done with the first request of it; nil: nothing yet
-	surveyed   *survey       // of the request that is being admitted; nil: it was none
-	family     *family       // the links that speak its protocol and see its database
-	tx         *transaction  // since MULTI or WATCH; nil otherwise
-	medley     *medley       // in modeMedley: the EXEC that it waits for
-	lease      *link         // the private link for its large replies while it stands apart
-	pin        *link         // the private link it holds, for a WATCH or while it is blocked
-	sub        *subscriber   // what it is subscribed to; nil for nothing
-	stops      stops         // why it takes no more requests
-	resp       uint8         // 2 or 3: the protocol that it chose with HELLO
-	mode       mode          // what is unusual about it
-	aside      bool          // the request being admitted must wait until it is alone
-	state      sessionState
-	ending     ending // why it ends, for counters
-	touched    bool   // is on worker.touched
-	saving     bool   // is on worker.saving
-	hungry     bool   // is on worker.hungry
-	isSlow     bool   // is on worker.slow
-	burdens    bool   // is on worker.burdens
-	parted     bool   // its client has closed its half
-	excused    bool   // it has waited for feeds: its request may publish
-	delayed    bool   // a trip since width was last changed was not short
-	calm       uint8  // small replies in a row while it stands apart
-	authed     bool
-	tries      uint8 // wrong passwords so far
-	silence    silence
-	lastCmd    uint16 // ID of the command it gave last
-	skipped    uint16 // the slot, cut short, that a SKIP is for
-	writes     int32  // writes in flight
-	held       int32  // requests that wait in a hold
-	wrote      int64  // when the last write was answered
-	active     int64  // when bytes last came or went
-	strange    int64  // since when it has to authenticate
-	turn       int64  // when the password it waits with is looked at; 0: it waits with none
-	effort     effort // the work that it makes, see spend
-	batch      uint64 // of the messages that it was last handed some of, and gets with others; see feed
-	charged    int64  // bytes it held when that was last counted, while it is on worker.burdens
-	foreseen   int64  // bytes that it is about to hold besides
-	allowed    int    // requests it may have in flight, for the size of their replies
-	width      int32  // and for the time that they take, and their size, see delay.go
-	bulkiest   int32  // the largest request since that was last changed, up to askedBytes
-	narrowedAt int64  // when it was last narrowed
-	largest    int    // the largest reply since that was last changed; 0: none worth weighing
-	leaseAfter int64  // when it may borrow a link after one has failed
-	softSince  int64  // since when its output is over the soft limit and nothing is read; 0 if it is not
-	taken      uint64 // bytes its client had taken then
-	name       string
-	lib        [2]string // CLIENT SETINFO: LIB-NAME, LIB-VER
-	requests   uint64
-	bytesIn    uint64
-	bytesOut   uint64
+	batch      uint64        // of the messages that it was last handed some of, and gets with others; see feed
+	touched    bool          // is on ready.touched
+	saving     bool          // is on flushing.saving
+	isSlow     bool          // is on ready.slow
+	softSince  int64         // since when it is over the soft limit and nothing is read; 0 if it is not
+	taken      uint64        // bytes its client had taken then
+}
+
+// An input is what has come and is not answered or sent on yet.
+type input struct {
+	tail       *tail     // bytes that came and cannot be used yet
+	unfinished piecework // what is done with the first request of it; nil: nothing yet
+	surveyed   *survey   // of the request that is being admitted; nil: it was none
+	aside      bool      // the request being admitted must wait until it is alone
+	hungry     bool      // is on ready.hungry
+	parted     bool      // its client has closed its half
+}
+
+// A protocol is how a session is spoken to.
+type protocol struct {
+	family  *family // the links that speak its protocol and see its database
+	resp    uint8   // 2 or 3: as it chose with HELLO
+	silence silence
+	skipped uint16 // the slot, cut short, that a SKIP is for
+}
+
+// An auth is how far a client has proved who it is.
+type auth struct {
+	passed bool
+	tries  uint8 // wrong passwords so far
+	since  int64 // since when it has to
+	turn   int64 // when the password it waits with is looked at; 0: it waits with none
+}
+
+// A pacing is how much a session may have in flight, see weigh and delay.go.
+type pacing struct {
+	allowed    int   // requests, for the size of their replies
+	largest    int   // the largest reply since that was last changed; 0: none worth weighing
+	width      int32 // and for the time that they take, and their size
+	bulkiest   int32 // the largest request since that was last changed, up to askedBytes
+	narrowedAt int64 // when it was last narrowed
+	delayed    bool  // a trip since width was last changed was not short
+	calm       uint8 // small replies in a row while it stands apart
+	lease      *link // the private link for its large replies while it stands apart
+	leaseAfter int64 // when it may borrow a link after one has failed
+}
+
+// An account is what a session has cost.
+type account struct {
+	effort   effort // the work that it makes, see spend
+	charged  int64  // bytes it held when that was last counted, while it is on budget.burdens
+	foreseen int64  // bytes that it is about to hold besides
+	burdens  bool   // is on budget.burdens
+	lastCmd  uint16 // ID of the command it gave last
+	active   int64  // when bytes last came or went
+	requests uint64
+	bytesIn  uint64
+	bytesOut uint64
+}
+
+// A writing is what is under way of a session's writes, for reads that have to see them.
+type writing struct {
+	inFlight int32
+	held     int32 // requests that wait in a hold
+	answered int64 // when the last one was
 }
 
 // sessionState is where a session is in its life.
@@ -150,15 +190,15 @@ const (
 
 // readable takes what has arrived as far as it will go. in is dead when it returns.
 func (s *session) readable(in []byte) {
-	s.active = s.w.now
-	s.bytesIn += uint64(len(in))
+	s.account.active = s.w.now
+	s.account.bytesIn += uint64(len(in))
 	if s.state != sessionOpen {
 		return
 	}
 	if s.stops&stopOutput != 0 {
 		s.overLimit() // that bytes come may mean that the backlog has drained
 	}
-	if s.tail != nil {
+	if s.input.tail != nil {
 		if s.keepMore(in) {
 			s.takeTail()
 		}
@@ -166,7 +206,7 @@ func (s *session) readable(in []byte) {
 		return
 	}
 	var scan codec.Scanner
-	used := s.take(in, &scan, &s.w.req)
+	used := s.take(in, &scan, &s.w.pad.req)
 	if used < len(in) && s.state == sessionOpen {
 		s.keep(in[used:], scan)
 	}
@@ -180,7 +220,7 @@ func (s *session) stayStopped() {
 	switch {
 	case s.stops == 0 || s.wire == nil:
 		return
-	case s.stops == stopAlone && (s.tail == nil || s.tail.buf.Len()-s.tail.used < mostAside):
+	case s.stops == stopAlone && (s.input.tail == nil || s.input.tail.buf.Len()-s.input.tail.used < mostAside):
 		s.wire.Resume() // it reads on, so that a client that goes away while it is blocked is noticed
 		return
 	case s.stops == stopAlone && s.blocked() != nil, s.stops&^stopsBriefly == 0 && s.isJoining():
@@ -188,17 +228,17 @@ func (s *session) stayStopped() {
 	default:
 		s.wire.Pause()
 	}
-	if s.tail != nil && int64(s.tail.buf.Len()-s.tail.used) > s.pw.opt.Limits.RequestBytes {
+	if s.input.tail != nil && int64(s.input.tail.buf.Len()-s.input.tail.used) > s.pw.opt.Limits.RequestBytes {
 		s.cutOff(endOutput)
 	}
 }
 
 // take admits the complete requests in buf and returns how many bytes they took.
 func (s *session) take(buf []byte, scan *codec.Scanner, req *codec.Request) (used int) {
-	if s.unfinished != nil && s.stops == 0 {
+	if s.input.unfinished != nil && s.stops == 0 {
 		req.Move(buf)
-		if done := s.workOnIt(req); !done || s.aside {
-			s.aside = false
+		if done := s.workOnIt(req); !done || s.input.aside {
+			s.input.aside = false
 			return 0
 		}
 		used = len(req.Frame)
@@ -214,11 +254,11 @@ func (s *session) take(buf []byte, scan *codec.Scanner, req *codec.Request) (use
 			return len(buf)
 		}
 		s.admit(req)
-		if s.aside {
-			s.aside = false
+		if s.input.aside {
+			s.input.aside = false
 			break // it stays where it is, and is admitted again when it is alone
 		}
-		if s.unfinished != nil {
+		if s.input.unfinished != nil {
 			break // it stays where it is
 		}
 		used += n
@@ -228,7 +268,7 @@ func (s *session) take(buf []byte, scan *codec.Scanner, req *codec.Request) (use
 
 // limits returns what a request of this client may be.
 func (s *session) limits() *codec.Limits {
-	if s.authed {
+	if s.auth.passed {
 		return &s.pw.opt.limits
 	}
 	return &s.pw.opt.strange
@@ -252,33 +292,33 @@ func (s *session) release(why stops) {
 	if why == stopAlone {
 		s.unblocked()
 	}
-	if s.stops == 0 && !s.hungry {
-		s.hungry = true
-		s.w.hungry = append(s.w.hungry, s)
+	if s.stops == 0 && !s.input.hungry {
+		s.input.hungry = true
+		s.w.ready.hungry = append(s.w.ready.hungry, s)
 	}
 }
 
 // goOn takes what was kept, and reads again when that did not stop the session anew.
 func (s *session) goOn() {
-	s.hungry = false
+	s.input.hungry = false
 	if s.state != sessionOpen || s.stops != 0 {
 		return
 	}
-	if s.tail != nil {
-		s.tail.born = s.w.now // the wait was ours, see dawdles
+	if s.input.tail != nil {
+		s.input.tail.born = s.w.now // the wait was ours, see dawdles
 		s.takeTail()
 	}
 	switch {
 	case s.stops != 0 || s.wire == nil:
 		s.stayStopped() // in another way than before, perhaps
-		if s.w.draining {
+		if s.w.drains.on {
 			s.stopWaiting()
 		}
-	case s.parted:
+	case s.input.parted:
 		s.lastWord(endPeer) // that was all it had sent
 	default:
 		s.wire.Resume()
-		if s.w.draining {
+		if s.w.drains.on {
 			s.depart()
 		}
 	}
@@ -288,12 +328,12 @@ func (s *session) goOn() {
 func (s *session) open(c netio.Conn) {
 	s.wire = c
 	s.state = sessionOpen
-	s.since, s.active = s.w.now, s.w.now
-	s.allowed = min(firstAllowed, s.pw.opt.Limits.Pipeline)
-	s.width, s.narrowedAt = int32(s.allowed), s.w.now
-	s.resp, s.family = 2, s.pw.plain
-	s.family.users++
-	s.peer, s.here = c.Addresses()
+	s.client.since, s.account.active = s.w.now, s.w.now
+	s.pace.allowed = min(firstAllowed, s.pw.opt.Limits.Pipeline)
+	s.pace.width, s.pace.narrowedAt = int32(s.pace.allowed), s.w.now
+	s.proto.resp, s.proto.family = 2, s.pw.plain
+	s.proto.family.users++
+	s.client.peer, s.client.here = c.Addresses()
 	s.estrange()
 	if s.pw.paused() {
 		s.mode |= modePaused
@@ -306,10 +346,10 @@ func (s *session) open(c netio.Conn) {
 // estrange makes the session one that has yet to authenticate, where a password is asked. The
 // time for that begins once: who has never authenticated does not gain any by RESET.
 func (s *session) estrange() {
-	if s.authed || s.strange == 0 {
-		s.strange = s.w.now
+	if s.auth.passed || s.auth.since == 0 {
+		s.auth.since = s.w.now
 	}
-	s.authed = s.pw.opt.Password == ""
+	s.auth.passed = s.pw.opt.Password == ""
 }
 
 // garbled ends a session whose input is not RESP: what is owed, the error, and nothing more.
@@ -319,7 +359,7 @@ func (s *session) garbled(e *codec.SyntaxError) {
 		s.hangUp()
 		return
 	}
-	s.refuseWith(codec.AppendError(s.w.scratch[:0], "ERR "+e.Text))
+	s.refuseWith(codec.AppendError(s.w.pad.scratch[:0], "ERR "+e.Text))
 	s.lastWord(endProtocol)
 }
 
@@ -352,7 +392,7 @@ func (s *session) lost(cause error, polite bool) {
 	if polite && s.state == sessionOpen && owed && s.blocked() == nil && !s.isJoining() {
 		if last := old.Linger(); last != nil {
 			s.wire = last
-			s.parted = true
+			s.input.parted = true
 			s.w.burden(s, 0)
 			s.w.touch(s)
 			if s.stops == 0 {
@@ -361,12 +401,12 @@ func (s *session) lost(cause error, polite bool) {
 			return
 		}
 	}
-	s.w.buried = append(s.w.buried, func() { s.gone(cause) })
+	s.w.ready.buried = append(s.w.ready.buried, func() { s.gone(cause) })
 }
 
 // owed reports whether replies are to come, or requests wait for their turn.
 func (s *session) owed() bool {
-	return s.window.Len() > 0 || s.says() || s.tail != nil && s.stops != 0
+	return s.window.Len() > 0 || s.says() || s.input.tail != nil && s.stops != 0
 }
 
 // gone cleans up after the connection. Entries that name the session find nobody from now
@@ -377,18 +417,18 @@ func (s *session) gone(cause error) {
 	}
 	s.count(cause)
 	s.state = sessionGone
-	s.family.leave()
+	s.proto.family.leave()
 	s.w.leave(s)
 	s.releaseJoins()
 	s.leaveModes()
 	s.dropTail()
-	s.run = nil
+	s.output.run = nil
 	s.dropRemainder()
-	s.out.Release()
-	s.parked.Release()
+	s.output.first.Release()
+	s.output.parked.Release()
 	s.dropEarly()
 	s.window = memory.Ring[slot]{}
-	s.w.load.Add(-1)
+	s.w.gauges.load.Add(-1)
 	s.pw.pool.clients.Add(-1)
 	s.pw.pool.engine.clients.Add(-1)
 	s.pw.counters.ClientConnections--
@@ -417,9 +457,9 @@ func (s *session) count(cause error) {
 	case endDrain:
 		c.ClosedDrain++
 	}
-	s.w.log.Debug("session ended", "session", s.id, "peer", s.peer, "pool", s.pw.opt.Name,
-		"requests", s.requests, "in", s.bytesIn, "out", s.bytesOut,
-		"age", age(perf.Now()-s.since), "why", endingNames[s.ending], "cause", cause)
+	s.w.log.Debug("session ended", "session", s.client.id, "peer", s.client.peer, "pool", s.pw.opt.Name,
+		"requests", s.account.requests, "in", s.account.bytesIn, "out", s.account.bytesOut,
+		"age", age(perf.Now()-s.client.since), "why", endingNames[s.ending], "cause", cause)
 }
 
 var endingNames = [...]string{

@@ -26,8 +26,8 @@ func (s *session) done(e *entry) {
 		return
 	}
 	if e.marks.has(isWrite) {
-		s.writes--
-		s.wrote = s.w.now
+		s.writes.inFlight--
+		s.writes.answered = s.w.now
 	}
 	if e.marks.has(isPrivate) {
 		s.pinAnswered(e)
@@ -63,12 +63,12 @@ func (w *worker) fail(e *entry, f *fault, l *link) {
 	}
 	s.done(e)
 	s.pw.commands[e.cmd].Errors++
-	reply := appendFault(w.scratch[:0], f, at)
+	reply := appendFault(w.pad.scratch[:0], f, at)
 	if unwatched {
-		reply = appendNoArray(w.scratch[:0], s.resp) // sent again it would run without its WATCH
+		reply = appendNoArray(w.pad.scratch[:0], s.proto.resp) // sent again it would run without its WATCH
 	}
 	if e.marks.has(isPart) {
-		w.scratch = reply[:0]
+		w.pad.scratch = reply[:0]
 		s.joinFault(e, f, reply)
 		return
 	}

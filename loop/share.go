@@ -61,19 +61,19 @@ func (s *session) shares(m []byte) bool {
 	switch {
 	case len(m) < shareFrom:
 		return false
-	case len(s.remainder.lots) > 0:
+	case len(s.output.rest.lots) > 0:
 		return true
-	case !s.isSlow && len(m)+len(s.run)+s.out.Len() <= handOver:
+	case !s.output.isSlow && len(m)+len(s.output.run)+s.output.first.Len() <= handOver:
 		return false // the ordinary case
 	}
-	return len(m)+len(s.run)+s.out.Len()+s.wire.Backlog() > handOver
+	return len(m)+len(s.output.run)+s.output.first.Len()+s.wire.Backlog() > handOver
 }
 
 // addShared puts shared bytes, without the first so many, behind everything that the session has
 // to say.
 func (s *session) addShared(b *shared, from int) {
 	b.refs++
-	q := &s.remainder
+	q := &s.output.rest
 	q.lots = append(q.lots, lot{b, from})
 	q.bytes += len(b.b) - from
 	q.stride = max(q.stride, firstStride)
@@ -81,7 +81,7 @@ func (s *session) addShared(b *shared, from int) {
 
 // addCopy puts a copy of b behind that. Small pieces share their room.
 func (s *session) addCopy(b []byte) {
-	q := &s.remainder
+	q := &s.output.rest
 	if last := q.lots[len(q.lots)-1].of; last.own && cap(last.b)-len(last.b) >= len(b) {
 		last.b = append(last.b, b...)
 		q.bytes += len(b)
@@ -93,8 +93,8 @@ func (s *session) addCopy(b []byte) {
 // drainRemainder hands the wire what it may keep of the remainder, when everything before it is handed
 // over.
 func (s *session) drainRemainder() {
-	q := &s.remainder
-	if len(q.lots) == 0 || s.wire == nil || s.out.Len()+len(s.run) > 0 {
+	q := &s.output.rest
+	if len(q.lots) == 0 || s.wire == nil || s.output.first.Len()+len(s.output.run) > 0 {
 		return
 	}
 	switch kept := s.wire.Backlog(); {
@@ -140,23 +140,23 @@ const mostGiven = 2 << 20
 // drainSoon has the remainder go on in later turns, as long as the wire takes more of it. When it
 // does not a tick looks again.
 func (s *session) drainSoon() {
-	if s.drains || s.wire.Backlog() >= s.remainder.stride {
+	if s.output.drains || s.wire.Backlog() >= s.output.rest.stride {
 		return
 	}
-	s.drains = true
+	s.output.drains = true
 	s.w.addChore(func() (done bool) {
-		if s.lookAgain(); s.wire != nil && len(s.remainder.lots) > 0 && s.wire.Backlog() < s.remainder.stride {
+		if s.lookAgain(); s.wire != nil && len(s.output.rest.lots) > 0 && s.wire.Backlog() < s.output.rest.stride {
 			return false
 		}
-		s.drains = false
+		s.output.drains = false
 		return true
 	})
 }
 
 // dropRemainder forgets the remainder: the session has gone.
 func (s *session) dropRemainder() {
-	for _, l := range s.remainder.lots {
+	for _, l := range s.output.rest.lots {
 		l.of.drop()
 	}
-	s.remainder = remainder{}
+	s.output.rest = remainder{}
 }

@@ -32,8 +32,8 @@ func TestMessageIsHeldOnce(t *testing.T) {
 		st.turns()
 		var own int64
 		for i, c := range all {
-			own += c.s.out.Holds() + c.s.parked.Holds()
-			if got := c.s.remainder.bytes; got != len(want) || c.closed {
+			own += c.s.output.first.Holds() + c.s.output.parked.Holds()
+			if got := c.s.output.rest.bytes; got != len(want) || c.closed {
 				t.Fatalf("RESP%d: client %d waits for %d bytes, closed %v; want %d", resp, i, got, c.closed, len(want))
 			}
 		}

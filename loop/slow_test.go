@@ -43,7 +43,7 @@ func (g *giver) serve() (some bool) {
 			c.Opened(m)
 			g.wires[l] = m
 			m.take()
-			_, replies := greeting(&pw.opt.PoolOptions, l.dialect, false)
+			_, replies := greeting(&pw.opt.PoolOptions, l.kind.dialect, false)
 			m.arrive(strings.Repeat("+OK\r\n", len(replies)))
 			some = true
 		}
@@ -112,7 +112,7 @@ func (g *giver) play(c *memClient, each int) (got []byte) {
 		some := g.serve()
 		g.st.run()
 		w := g.st.e.workers[0]
-		g.most = max(g.most, len(c.said)+c.s.out.Len()+c.s.parkedLive+len(c.s.run))
+		g.most = max(g.most, len(c.said)+c.s.output.first.Len()+c.s.output.parkedLive+len(c.s.output.run))
 		n := min(each, len(c.said))
 		got = append(got, c.said[:n]...)
 		c.said = append(c.said[:0], c.said[n:]...)
@@ -164,8 +164,8 @@ func (g *giver) widened(c *memClient) {
 		c.arrive(string(frames))
 		wantGiven(g.st.t, g.play(c, 1<<30), keys)
 	}
-	if c.s.allowed != DefaultLimits.Pipeline {
-		g.st.t.Fatalf("got %d requests allowed after small replies; want %d", c.s.allowed, DefaultLimits.Pipeline)
+	if c.s.pace.allowed != DefaultLimits.Pipeline {
+		g.st.t.Fatalf("got %d requests allowed after small replies; want %d", c.s.pace.allowed, DefaultLimits.Pipeline)
 	}
 }
 
@@ -272,7 +272,7 @@ func TestApartIsNobodysBurden(t *testing.T) {
 			}
 		})
 		for _, l := range pw.private.links {
-			if l.dammed {
+			if l.lease.dammed {
 				dammed++
 				if l.owed() != 0 {
 					t.Fatal("a slow client would hold up a change of masters")
@@ -298,7 +298,7 @@ func TestApartIsNobodysBurden(t *testing.T) {
 	keys, frames = asks(10, 40)
 	c.arrive(string(frames))
 	wantGiven(t, g.play(c, 1<<30), keys)
-	if c.s.mode.has(modeApart) || c.s.lease != nil || st.e.workers[0].pools[0].private.lent != 0 {
+	if c.s.mode.has(modeApart) || c.s.pace.lease != nil || st.e.workers[0].pools[0].private.lent != 0 {
 		t.Error("after small replies it stands apart still; want it among the others, and nothing lent")
 	}
 }
@@ -313,17 +313,17 @@ func TestOwnLinkIsReadOnAfterTheLast(t *testing.T) {
 		for _, kept := range []int{0, handOver + 1} { // by the wire, when it has been given the last
 			st := newTestWorker(t, PoolOptions{})
 			w, c := st.e.workers[0], st.client(0, 0)
-			c.s.lease = c.s.pw.borrow(c.s, 0, loanLarge)
-			c.s.lease.dam()
+			c.s.pace.lease = c.s.pw.borrow(c.s, 0, loanLarge)
+			c.s.pace.lease.dam()
 			c.s.addShared(&shared{own: true, b: make([]byte, handOver+1)}, 0)
 			c.fills = kept
 			give(w, c.s)
-			if len(c.s.remainder.lots) > 0 || c.kept != kept {
+			if len(c.s.output.rest.lots) > 0 || c.kept != kept {
 				t.Fatalf("%s: %d bytes kept; want all given and %d kept", name, c.kept, kept)
 			}
 			c.kept, c.fills = 0, 0
 			w.tick()
-			if c.s.lease.dammed {
+			if c.s.pace.lease.lease.dammed {
 				t.Errorf("%s, %d bytes kept: its own link is not read from, and nothing waits for the client", name, kept)
 			}
 		}
@@ -349,12 +349,12 @@ func TestWhoMakesNoProgressIsClosed(t *testing.T) {
 			w.begin()
 			w.now += int64(time.Hour) // of this event only
 			if !tc.slept {
-				w.beat.Store(w.now)
+				w.gauges.beat.Store(w.now)
 			}
 			w.drainSlow()
 			w.end()
 			if !c.closed {
-				c.s.softSince = min(c.s.softSince, w.now) - int64(time.Hour) // as if it had been an hour ago
+				c.s.output.softSince = min(c.s.output.softSince, w.now) - int64(time.Hour) // as if it had been an hour ago
 			}
 		}
 		want := !tc.reads && !tc.slept

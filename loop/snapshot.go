@@ -30,7 +30,7 @@ func (w *worker) tallies() []tally {
 
 // gauge adds what a link holds at this moment.
 func (l *link) gauge(c *perf.ServerCounters) {
-	c.InFlight += int64(l.fifo.Len() - l.expired)
+	c.InFlight += int64(l.queue.fifo.Len() - l.queue.expired)
 	c.QueueBytes += int64(l.unsent())
 }
 

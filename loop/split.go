@@ -28,13 +28,13 @@ func (s *session) split(cmd *codec.Command, r *codec.Request) {
 		s.workOn(&division{cmd: cmd}, r)
 		return
 	}
-	keys, err := cmd.Keys(r, s.w.keys[:0])
+	keys, err := cmd.Keys(r, s.w.pad.keys[:0])
 	if err != nil {
 		s.refuse(err.Error())
 		return
 	}
-	s.w.keys = keys
-	sp := &s.w.split
+	s.w.pad.keys = keys
+	sp := &s.w.pad.split
 	if !sp.assign(s.pw, r, keys) {
 		sp.reset()
 		s.forward(cmd, r, -1)
@@ -131,7 +131,7 @@ func (s *session) sendPart(cmd *codec.Command, sp *splitter, e entry, part int, 
 	}
 	e.part, e.group = uint16(part), to
 	if e.marks.has(isWrite) {
-		s.writes++
+		s.writes.inFlight++
 	}
 	if s.pw.table.Slotted() && masksMissing(cmd, int(sp.counts[part])) {
 		e.marks &^= viaRead

@@ -11,14 +11,14 @@ const stallTime = 300 * time.Millisecond
 // without ticks it is this process that was silent: replies may be waiting to be read.
 func (l *link) stall() {
 	l.unshun()
-	if l.quiet() <= int64(stallTime) || l.w.late {
+	if l.quiet() <= int64(stallTime) || l.w.rests.late {
 		return
 	}
-	if l.patient || l.tap != nil || l.wire == nil || !l.owes() {
+	if l.lease.patient || l.lease.tap != nil || l.wire == nil || !l.owes() {
 		return
 	}
-	if l.stalled != l.heard {
-		l.stalled = l.heard
+	if l.health.stalled != l.health.heard {
+		l.health.stalled = l.health.heard
 		l.w.engine.report.Stalled(l.pw.opt.Name, l.server.ID)
 	}
 	if l.shun() && l.divert(false) > 0 {

@@ -46,7 +46,7 @@ func newStage(t testing.TB, n int, pools ...PoolOptions) *stage {
 	}
 	for id := range n {
 		w := newWorker(e, id, func(task func()) { st.tasks = append(st.tasks, task) })
-		w.askTurn = func() { st.tasks = append(st.tasks, w.takeTurn) }
+		w.turns.ask = func() { st.tasks = append(st.tasks, w.takeTurn) }
 		w.begin()
 		for _, p := range e.pools {
 			w.pools = append(w.pools, newPoolWorker(w, p))
@@ -203,10 +203,10 @@ func (st *stage) client(pool, worker int) *memClient {
 	p, w := st.e.pools[pool], st.e.workers[worker]
 	p.clients.Add(1)
 	st.e.clients.Add(1)
-	w.load.Add(1)
-	s := &session{w: w, id: st.e.lastID.Add(1)}
+	w.gauges.load.Add(1)
+	s := &session{w: w, client: clientInfo{id: st.e.lastID.Add(1)}}
 	a := &arrival{s, p}
-	m := &memWire{owner: a, local: "127.0.0.1:22121", remote: "127.0.0.1:" + decimal(50000+int(s.id))}
+	m := &memWire{owner: a, local: "127.0.0.1:22121", remote: "127.0.0.1:" + decimal(50000+int(s.client.id))}
 	a.Opened(m)
 	return &memClient{m, st, s}
 }
@@ -214,8 +214,8 @@ func (st *stage) client(pool, worker int) *memClient {
 // known makes the client one whose replies are known to be small: it may have as many requests
 // in flight as there can be.
 func (c *memClient) known() *memClient {
-	c.s.allowed = c.s.pw.opt.Limits.Pipeline
-	c.s.width = int32(c.s.allowed)
+	c.s.pace.allowed = c.s.pw.opt.Limits.Pipeline
+	c.s.pace.width = int32(c.s.pace.allowed)
 	return c
 }
 
@@ -251,7 +251,7 @@ func (st *stage) linkTo(pool, worker int, server int32) *memWire {
 	c := &call{l: l}
 	m := st.server(c, l.server.Addr)
 	c.Opened(m)
-	_, replies := greeting(&pw.opt.PoolOptions, l.dialect, false)
+	_, replies := greeting(&pw.opt.PoolOptions, l.kind.dialect, false)
 	for range replies {
 		m.arrive("+OK\r\n")
 	}

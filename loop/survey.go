@@ -22,7 +22,7 @@ const leastSurvey = 1 << 10
 
 // surveys reports whether a request is surveyed first. One that is split is looked at as it is.
 func (s *session) surveys(cmd *codec.Command, r *codec.Request) bool {
-	if cmd == nil || !s.authed || s.pw.table.Alone() || !s.mayWait(r) || cmd.Policy == codec.Split && s.tx == nil {
+	if cmd == nil || !s.auth.passed || s.pw.table.Alone() || !s.mayWait(r) || cmd.Policy == codec.Split && s.tx == nil {
 		return false
 	}
 	return !lone(cmd, r)
@@ -50,10 +50,10 @@ func (v *survey) step(s *session, r *codec.Request) (done bool) {
 		}
 		s.spend(workKey * len(keys))
 	}
-	s.unfinished, s.surveyed = nil, v
+	s.input.unfinished, s.input.surveyed = nil, v
 	s.judge(v.cmd, r)
-	s.surveyed = nil
-	return s.unfinished == nil // it may be queued, in pieces as well
+	s.input.surveyed = nil
+	return s.input.unfinished == nil // it may be queued, in pieces as well
 }
 
 // holds implements piecework.
@@ -64,19 +64,19 @@ func (v *survey) drop() {}
 
 // keysOf returns the indexes of the keys of the request that is being admitted.
 func (s *session) keysOf(cmd *codec.Command, r *codec.Request) ([]int32, error) {
-	if v := s.surveyed; v != nil && v.cmd == cmd && len(v.keys) > 0 {
+	if v := s.input.surveyed; v != nil && v.cmd == cmd && len(v.keys) > 0 {
 		return v.keys, nil
 	}
-	keys, err := cmd.Keys(r, s.w.keys[:0])
-	s.w.keys = keys
+	keys, err := cmd.Keys(r, s.w.pad.keys[:0])
+	s.w.pad.keys = keys
 	return keys, err
 }
 
 // apart reports whether keys of the request that is being admitted, by the indexes of their
 // arguments, cannot be in one command.
 func (s *session) apart(r *codec.Request, keys []int32) bool {
-	if s.surveyed != nil {
-		return s.surveyed.apart
+	if s.input.surveyed != nil {
+		return s.input.surveyed.apart
 	}
 	if len(keys) < 2 {
 		return false
@@ -92,13 +92,13 @@ func (s *session) apart(r *codec.Request, keys []int32) bool {
 
 // groupOf is poolWorker.groupOf for the request that is being admitted.
 func (s *session) groupOf(cmd *codec.Command, r *codec.Request, group int) (at int, text string) {
-	v := s.surveyed
+	v := s.input.surveyed
 	switch {
 	case v == nil || len(v.keys) == 0:
 		return s.pw.groupOf(cmd, r, group)
 	case v.apart:
 		return noGroup, textCrossSlot
 	}
-	s.w.keys = append(s.w.keys[:0], v.keys[0]) // the others are where it is
+	s.w.pad.keys = append(s.w.pad.keys[:0], v.keys[0]) // the others are where it is
 	return s.pw.oneGroup(s.pw.table.Locate(r.Arg(int(v.keys[0]))), group)
 }

@@ -64,7 +64,7 @@ func TestManyKeysAreSurveyed(t *testing.T) {
 				c.arrive(string(piece))
 			}
 			pieces := 0
-			for ; c.s.unfinished != nil; pieces++ {
+			for ; c.s.input.unfinished != nil; pieces++ {
 				if len(st.tasks) == 0 {
 					t.Fatal("got nothing that goes on with the request")
 				}

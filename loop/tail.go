@@ -24,27 +24,27 @@ func (s *session) keep(rest []byte, scan codec.Scanner) {
 	t := s.w.newTail()
 	t.scan, t.born, t.used = scan, s.w.now, 0
 	if !scan.Idle() {
-		t.req, s.w.req = s.w.req, t.req
+		t.req, s.w.pad.req = s.w.pad.req, t.req
 	}
 	t.buf.Add(s.w.arena, rest, 0)
-	s.tail = t
+	s.input.tail = t
 }
 
 // keepMore keeps what has come behind what is kept, and makes room for the rest of the request. It
 // reports whether the session is still there, which may have been closed for what that takes.
 func (s *session) keepMore(in []byte) (kept bool) {
-	t := s.tail
+	t := s.input.tail
 	return s.extend(&t.buf, in, t.used+t.scan.Least(t.buf.Bytes()[t.used:]))
 }
 
 // takeTail goes on with the kept bytes.
 func (s *session) takeTail() {
-	t := s.tail
+	t := s.input.tail
 	before := t.used
 	kept := t.req.Holds()
 	t.used += s.take(t.buf.Bytes()[t.used:], &t.scan, &t.req)
 	switch {
-	case s.tail != t: // closed meanwhile
+	case s.input.tail != t: // closed meanwhile
 		return
 	case t.used == t.buf.Len():
 		s.dropTail()
@@ -54,7 +54,7 @@ func (s *session) takeTail() {
 			t.used = 0
 		}
 	}
-	if s.tail == t && t.req.Holds() > max(kept, worthCharging) {
+	if s.input.tail == t && t.req.Holds() > max(kept, worthCharging) {
 		s.w.burden(s, t.req.Holds()-kept)
 	}
 }
@@ -62,20 +62,20 @@ func (s *session) takeTail() {
 // dropTail gives the kept bytes back.
 func (s *session) dropTail() {
 	s.dropWork()
-	if s.tail != nil {
-		s.w.freeTail(s.tail)
-		s.tail = nil
+	if s.input.tail != nil {
+		s.w.freeTail(s.input.tail)
+		s.input.tail = nil
 	}
 }
 
 // newTail returns a tail, a used one if there is one.
 func (w *worker) newTail() *tail {
-	n := len(w.tails)
+	n := len(w.pad.tails)
 	if n == 0 {
 		return new(tail)
 	}
-	t := w.tails[n-1]
-	w.tails = w.tails[:n-1]
+	t := w.pad.tails[n-1]
+	w.pad.tails = w.pad.tails[:n-1]
 	return t
 }
 
@@ -83,8 +83,8 @@ func (w *worker) newTail() *tail {
 func (w *worker) freeTail(t *tail) {
 	t.buf.Rest()
 	t.req.Trim()
-	if len(w.tails) < mostTails {
-		w.tails = append(w.tails, t)
+	if len(w.pad.tails) < mostTails {
+		w.pad.tails = append(w.pad.tails, t)
 	}
 }
 

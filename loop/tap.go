@@ -17,7 +17,7 @@ func (pw *poolWorker) openTapped(id int32, tap tap, lost func()) *link {
 		return nil
 	}
 	l := newLink(pw, server, dialect{resp: 2})
-	l.private, l.tap, l.tapLost = true, tap, lost
+	l.kind.private, l.lease.tap, l.lease.tapLost = true, tap, lost
 	pw.private.links = append(pw.private.links, l)
 	l.warm()
 	return l
@@ -28,7 +28,7 @@ func (l *link) utter(frame []byte) {
 	if l.state == linkReady {
 		l.press()
 	}
-	l.log.Add(frame)
+	l.queue.log.Add(frame)
 	l.count.Requests++
 	l.count.RequestBytes += uint64(len(frame))
 }
@@ -36,8 +36,8 @@ func (l *link) utter(frame []byte) {
 // uttered lets the log forget what has been given to the wire: nothing of it is ever sent
 // again, and no entry of the FIFO stands for it.
 func (l *link) uttered() {
-	if l.base != l.sent {
-		l.base, l.written = l.sent, memory.Ring[stamp]{}
+	if l.queue.base != l.queue.sent {
+		l.queue.base, l.queue.written = l.queue.sent, memory.Ring[stamp]{}
 	}
 }
 
@@ -45,7 +45,7 @@ func (l *link) uttered() {
 // long to be kept.
 func (l *link) tapped(b []byte) {
 	reply, collected := l.complete(b)
-	if !l.tap(reply) {
+	if !l.lease.tap(reply) {
 		l.putOff(reply, collected)
 		return
 	}
@@ -55,13 +55,13 @@ func (l *link) tapped(b []byte) {
 // complete returns a reply of which b is the last piece, and where it was collected if it was.
 func (l *link) complete(b []byte) (reply []byte, collected memory.Intake) {
 	switch {
-	case l.flows:
-		l.flows = false
+	case l.coming.flows:
+		l.coming.flows = false
 		return nil, memory.Intake{}
-	case l.partial.Len() == 0:
+	case l.coming.partial.Len() == 0:
 		return b, memory.Intake{}
 	}
-	l.partial.Add(l.w.arena, b, 0)
-	collected, l.partial = l.partial, memory.Intake{} // the link may be closed
+	l.coming.partial.Add(l.w.arena, b, 0)
+	collected, l.coming.partial = l.coming.partial, memory.Intake{} // the link may be closed
 	return collected.Bytes(), collected
 }

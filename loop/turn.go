@@ -12,6 +12,18 @@ const (
 	clientShare = 4
 )
 
+// Turns are what a worker has put off until every other connection has had its turn.
+type turns struct {
+	ask       func()   // has takeTurn run behind an event of every connection that is ready
+	due       bool     // one has been asked for and has not begun
+	tired     []waiter // sessions that go on in another turn, see spend
+	chores    line
+	orders    effort  // of confirming orders
+	passing   line    // chores of feeds: they are not to stand behind those of clients
+	gathering []*feed // have names to tell their servers at the end of this event
+	batches   uint64  // how many there have been, see feed
+}
+
 // What is charged besides the bytes of a reply that is made here.
 const (
 	workAnswer = 32       // for every answer
@@ -62,10 +74,10 @@ func (e *effort) spend(w *worker, work int) (over bool) {
 // are charged for their words alone: how many there are is bounded by what one read brings, and
 // by the window.
 func (s *session) spend(work int) {
-	s.effort.spend(s.w, work)
-	if s.effort.done > s.w.mostWork/clientShare && s.stops&stopTurn == 0 && s.state == sessionOpen {
+	s.account.effort.spend(s.w, work)
+	if s.account.effort.done > s.w.mostWork/clientShare && s.stops&stopTurn == 0 && s.state == sessionOpen {
 		s.stop(stopTurn)
-		s.w.tired = append(s.w.tired, waiter{s.index, s.gen})
+		s.w.turns.tired = append(s.w.turns.tired, waiter{s.index, s.gen})
 		s.w.awaitTurn()
 	}
 }
@@ -90,37 +102,37 @@ func (l *line) work() {
 
 // addChore has a chore done in later turns, behind those that are there already.
 func (w *worker) addChore(c chore) {
-	w.chores = append(w.chores, c)
+	w.turns.chores = append(w.turns.chores, c)
 	w.awaitTurn()
 }
 
 // awaitTurn asks once for a turn: an event behind one of every connection that is ready. A
 // posted task would not do, because tasks that are posted by tasks leave no time to others.
 func (w *worker) awaitTurn() {
-	if !w.turnDue {
-		w.turnDue = true
-		w.askTurn()
+	if !w.turns.due {
+		w.turns.due = true
+		w.turns.ask()
 	}
 }
 
 // takeTurn goes on with what was put off: with as much as one turn has time for.
 func (w *worker) takeTurn() {
 	w.begin()
-	w.turnDue = false
-	n := min(len(w.tired), tiredPerTurn)
-	for _, one := range w.tired[:n] {
-		if s := w.sessions[one.session]; s != nil && s.gen == one.gen {
+	w.turns.due = false
+	n := min(len(w.turns.tired), tiredPerTurn)
+	for _, one := range w.turns.tired[:n] {
+		if s := w.registry.sessions[one.session]; s != nil && s.gen == one.gen {
 			s.release(stopTurn)
 		}
 	}
-	w.tired = slices.Delete(w.tired, 0, n)
-	w.chores.work()
-	w.passing.work()
-	if w.unloadNext {
-		w.unloadNext = false
+	w.turns.tired = slices.Delete(w.turns.tired, 0, n)
+	w.turns.chores.work()
+	w.turns.passing.work()
+	if w.unloads.next {
+		w.unloads.next = false
 		w.unload()
 	}
-	if len(w.tired)+len(w.chores)+len(w.passing) > 0 {
+	if len(w.turns.tired)+len(w.turns.chores)+len(w.turns.passing) > 0 {
 		w.awaitTurn()
 	}
 	w.end()

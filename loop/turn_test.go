@@ -83,8 +83,8 @@ func testWork(t *testing.T, args []string) {
 		st.step()
 	}
 	st.run()
-	if w := st.e.workers[0]; len(w.tired)+len(w.chores) != 0 || attacker.paused {
-		t.Errorf("got %d clients and %d chores left, paused %v; want none and reading", len(w.tired), len(w.chores), attacker.paused)
+	if w := st.e.workers[0]; len(w.turns.tired)+len(w.turns.chores) != 0 || attacker.paused {
+		t.Errorf("got %d clients and %d chores left, paused %v; want none and reading", len(w.turns.tired), len(w.turns.chores), attacker.paused)
 	}
 }
 
@@ -123,8 +123,8 @@ func TestFramesPerEventAreBounded(t *testing.T) {
 			left := netio.ReadBuffer / len(tc.frame) * len(tc.frame)
 			for turn := 0; left > 0; turn++ {
 				was := left
-				if left = 0; attacker.s.tail != nil {
-					left = attacker.s.tail.buf.Len() - attacker.s.tail.used
+				if left = 0; attacker.s.input.tail != nil {
+					left = attacker.s.input.tail.buf.Len() - attacker.s.input.tail.used
 				}
 				most := mostWork/clientShare/tc.least + 1
 				if n := (was - left) / len(tc.frame); n > most {
@@ -194,8 +194,8 @@ func TestUnreadRepliesStopRequests(t *testing.T) {
 				c.kept = len(c.said)
 			}
 			list := 1 << 20 // that of so many clients
-			if most := pauseOutput + mostWork + 2*one + list; len(c.said)+c.s.out.Len() > most {
-				t.Errorf("got %d bytes while nothing is read; want at most %d", len(c.said)+c.s.out.Len(), most)
+			if most := pauseOutput + mostWork + 2*one + list; len(c.said)+c.s.output.first.Len() > most {
+				t.Errorf("got %d bytes while nothing is read; want at most %d", len(c.said)+c.s.output.first.Len(), most)
 			}
 			got := 0
 			for turn := 0; got < n && turn < 1000*n; turn++ {
@@ -227,7 +227,7 @@ func TestOneGatherAtATime(t *testing.T) {
 	for len(st.tasks) > 0 {
 		chores := 0
 		for _, w := range st.e.workers {
-			chores += len(w.chores)
+			chores += len(w.turns.chores)
 		}
 		if chores > len(st.e.workers) {
 			t.Fatalf("got %d chores for one client; want at most one per worker", chores)

@@ -9,14 +9,22 @@ import "time"
 // unloadPause is that moment: a send buffer of 4 MB holds more than the fastest network takes in it.
 const unloadPause = time.Millisecond
 
+// Unloads are the links of a worker that have a large request to give to their wire.
+type unloads struct {
+	now    []*link
+	before []*link // the other array of now, while it is walked
+	due    bool    // unload is going to run
+	next   bool    // in the next turn
+}
+
 // unloadMore puts the link on the list of those whose wire has more of a large request to give.
 func (l *link) unloadMore() {
-	if l.unloads {
+	if l.listed.unloads {
 		return
 	}
-	l.unloads = true
-	l.w.unloading = append(l.w.unloading, l)
-	if !l.w.unloadDue {
+	l.listed.unloads = true
+	l.w.unloads.now = append(l.w.unloads.now, l)
+	if !l.w.unloads.due {
 		l.w.unloadSoon(true)
 	}
 }
@@ -24,8 +32,8 @@ func (l *link) unloadMore() {
 // unload gives a piece of each to the kernel.
 func (w *worker) unload() {
 	w.begin()
-	links := w.unloading
-	w.unloading = w.unloaded[:0]
+	links := w.unloads.now
+	w.unloads.now = w.unloads.before[:0]
 	some := false
 	for i, l := range links {
 		links[i] = nil
@@ -34,16 +42,16 @@ func (w *worker) unload() {
 			left, took = l.wire.Push()
 		}
 		if left {
-			w.unloading = append(w.unloading, l)
+			w.unloads.now = append(w.unloads.now, l)
 			some = some || took
 			continue
 		}
-		l.unloads = false
+		l.listed.unloads = false
 		l.flush()   // what stands behind it
 		l.relieve() // and who waits for room, though nothing does
 	}
-	w.unloaded, w.unloadDue = links, false
-	if len(w.unloading) > 0 {
+	w.unloads.before, w.unloads.due = links, false
+	if len(w.unloads.now) > 0 {
 		w.unloadSoon(some)
 	}
 	w.end()
@@ -52,9 +60,9 @@ func (w *worker) unload() {
 // unloadSoon has unload run in the next turn, or when some time has passed. A task that posts itself
 // would leave the connections no time.
 func (w *worker) unloadSoon(now bool) {
-	w.unloadDue = true
+	w.unloads.due = true
 	if now {
-		w.unloadNext = true
+		w.unloads.next = true
 		w.awaitTurn()
 		return
 	}

@@ -59,12 +59,12 @@ func (s *session) park(seq uint32, b []byte) {
 	if sl.mute {
 		kept = nil
 	}
-	if s.parked.Len()+len(b) > math.MaxUint32 {
+	if s.output.parked.Len()+len(b) > math.MaxUint32 {
 		s.cutOff(endOutput)
 		return
 	}
 	s.keepEarly(seq, kept)
-	if s.parked.Holds()+int64(s.earlyLive) > worthCharging {
+	if s.output.parked.Holds()+int64(s.output.earlyLive) > worthCharging {
 		s.w.burden(s, int64(len(kept)))
 	}
 	s.overLimit()
@@ -76,15 +76,15 @@ func (s *session) park(seq uint32, b []byte) {
 // keepEarly keeps the reply of a slot: where it lies, or a copy.
 func (s *session) keepEarly(seq uint32, b []byte) {
 	sl := s.window.At(seq)
-	sl.state, sl.at, sl.size = parked, uint32(s.parked.Len()), uint32(len(b))
+	sl.state, sl.at, sl.size = parked, uint32(s.output.parked.Len()), uint32(len(b))
 	if where, is := s.w.arena.StretchOf(b); is {
 		sl.apart = true
-		s.early = append(s.early, early{seq, where})
-		s.earlyLive += len(b)
+		s.output.early = append(s.output.early, early{seq, where})
+		s.output.earlyLive += len(b)
 		return
 	}
-	s.parked.Add(b)
-	s.parkedLive += len(b)
+	s.output.parked.Add(b)
+	s.output.parkedLive += len(b)
 }
 
 // unpark says the replies that have become next in order.
@@ -115,36 +115,36 @@ func (s *session) parkedAt(seq uint32) []byte {
 	case sl.size == 0:
 		return nil
 	case sl.apart:
-		return s.early[s.earlyOf(seq)].where.Bytes()
+		return s.output.early[s.earlyOf(seq)].where.Bytes()
 	}
-	return s.parked.Bytes()[sl.at : sl.at+sl.size]
+	return s.output.parked.Bytes()[sl.at : sl.at+sl.size]
 }
 
 // earlyOf returns where the large reply of a slot is in session.early.
 func (s *session) earlyOf(seq uint32) int {
-	return slices.IndexFunc(s.early, func(e early) bool { return e.seq == seq })
+	return slices.IndexFunc(s.output.early, func(e early) bool { return e.seq == seq })
 }
 
 // unparked forgets the reply of a parked slot, which has been said.
 func (s *session) unparked(seq uint32) {
 	sl := s.window.At(seq)
 	if !sl.apart {
-		s.parkedLive -= int(sl.size)
+		s.output.parkedLive -= int(sl.size)
 		return
 	}
 	at := s.earlyOf(seq)
-	s.early[at].where.Release()
-	s.early = slices.Delete(s.early, at, at+1)
-	s.earlyLive -= int(sl.size)
+	s.output.early[at].where.Release()
+	s.output.early = slices.Delete(s.output.early, at, at+1)
+	s.output.earlyLive -= int(sl.size)
 	sl.apart = false
 }
 
 // dropEarly forgets the large replies that are parked: the session has gone.
 func (s *session) dropEarly() {
-	for i := range s.early {
-		s.early[i].where.Release()
+	for i := range s.output.early {
+		s.output.early[i].where.Release()
 	}
-	s.early, s.earlyLive = nil, 0
+	s.output.early, s.output.earlyLive = nil, 0
 }
 
 // compact drops parked replies that were said, when they are most of the buffer. Without
@@ -152,9 +152,9 @@ func (s *session) dropEarly() {
 func (s *session) compact() {
 	const enough = 64 << 10
 	switch {
-	case s.parkedLive == 0:
-		s.parked.Rest()
-	case s.parked.Len() > enough && s.parkedLive < s.parked.Len()/2:
+	case s.output.parkedLive == 0:
+		s.output.parked.Rest()
+	case s.output.parked.Len() > enough && s.output.parkedLive < s.output.parked.Len()/2:
 		var fresh memory.Buffer
 		for p := s.window.First(); p != s.window.Behind(); p++ {
 			if sl := s.window.At(p); sl.state == parked && !sl.apart {
@@ -163,8 +163,8 @@ func (s *session) compact() {
 				sl.at = at
 			}
 		}
-		s.parked.Release()
-		s.parked = fresh
+		s.output.parked.Release()
+		s.output.parked = fresh
 	}
 }
 
@@ -183,15 +183,15 @@ func (s *session) next(b []byte) {
 		return
 	}
 	switch {
-	case len(s.remainder.lots) > 0:
+	case len(s.output.rest.lots) > 0:
 		s.addCopy(b)
-	case len(s.run) == 0:
-		s.run = b
-	case follows(s.run, b):
-		s.run = s.run[:len(s.run)+len(b)]
+	case len(s.output.run) == 0:
+		s.output.run = b
+	case follows(s.output.run, b):
+		s.output.run = s.output.run[:len(s.output.run)+len(b)]
 	default:
-		s.out.Add(s.run)
-		s.run = b
+		s.output.first.Add(s.output.run)
+		s.output.run = b
 	}
 }
 
@@ -203,15 +203,15 @@ func (s *session) sayOwn(b []byte) {
 
 // nextOwn is sayOwn for who is not to be written to at the end of this event.
 func (s *session) nextOwn(b []byte) {
-	if len(s.remainder.lots) > 0 {
+	if len(s.output.rest.lots) > 0 {
 		s.addCopy(b)
 		return
 	}
-	if len(s.run) > 0 {
-		s.out.Add(s.run)
-		s.run = nil
+	if len(s.output.run) > 0 {
+		s.output.first.Add(s.output.run)
+		s.output.run = nil
 	}
-	s.out.Add(b)
+	s.output.first.Add(b)
 }
 
 // follows reports whether b lies directly behind run in the same array.
