@@ -14,8 +14,8 @@ import (
 // has said itself, as in the state file.
 func (m *Machine) abandon(was past) {
 	was.said = was.Offset
-	m.abandoned = append(m.abandoned, was)
-	m.abandoned = m.abandoned[max(0, len(m.abandoned)-formerMost):]
+	m.records.abandoned = append(m.records.abandoned, was)
+	m.records.abandoned = m.records.abandoned[max(0, len(m.records.abandoned)-formerMost):]
 }
 
 // regain forgets of that what a server that is made master has, and all of it when an operator has chosen that one.
@@ -25,11 +25,11 @@ func (m *Machine) regain(r *vital.Replication) {
 		most, _ := m.lacking(r, f)
 		return most == 0 || resolved
 	}
-	before := len(m.abandoned) + len(m.losses)
-	m.abandoned = slices.DeleteFunc(m.abandoned, whole)
-	m.losses = slices.DeleteFunc(m.losses, func(l loss) bool { return whole(l.of) })
-	m.list.over = len(m.abandoned)+len(m.losses) < before
-	m.list.known = m.list.known || resolved // else what stands there counts
+	before := len(m.records.abandoned) + len(m.records.losses)
+	m.records.abandoned = slices.DeleteFunc(m.records.abandoned, whole)
+	m.records.losses = slices.DeleteFunc(m.records.losses, func(l loss) bool { return whole(l.of) })
+	m.records.list.over = len(m.records.abandoned)+len(m.records.losses) < before
+	m.records.list.known = m.records.list.known || resolved // else what stands there counts
 }
 
 // richer tells whether a server has what a master came back without, or may have it by its mark: it may be the last one to
@@ -40,7 +40,7 @@ func (m *Machine) richer(b *member) bool {
 		return false
 	}
 	unknown := !b.weighed && !m.carriesOn(&b.repl) && b.looked && b.mark.Keys > 0 && b.mark.Epoch > 0
-	return slices.ContainsFunc(m.abandoned, func(f past) bool {
+	return slices.ContainsFunc(m.records.abandoned, func(f past) bool {
 		has := m.worthFor(&b.repl, f)
 		return has == worthless && unknown || has.compare(m.worthFor(&master.repl, f)) > 0
 	})
@@ -49,7 +49,7 @@ func (m *Machine) richer(b *member) bool {
 // unmeasured tells whether nothing shows yet whether a server has what a master came back without: it has to be looked into
 // before it is told to copy anything, also when its lineage is one that the group had.
 func (m *Machine) unmeasured(b *member) bool {
-	return !b.looked && !b.weighed && !m.carriesOn(&b.repl) && slices.ContainsFunc(m.abandoned, func(f past) bool {
+	return !b.looked && !b.weighed && !m.carriesOn(&b.repl) && slices.ContainsFunc(m.records.abandoned, func(f past) bool {
 		return m.worthFor(&b.repl, f) == worthless
 	})
 }
@@ -93,8 +93,8 @@ type loss struct {
 
 // mourn keeps a loss in mind.
 func (m *Machine) mourn(of past, text string) {
-	m.losses = append(m.losses, loss{of, text})
-	m.losses = m.losses[max(0, len(m.losses)-formerMost):]
+	m.records.losses = append(m.records.losses, loss{of, text})
+	m.records.losses = m.records.losses[max(0, len(m.records.losses)-formerMost):]
 }
 
 // bereave keeps in mind what is lost with a new master that had been away: it is older than what any other row of the

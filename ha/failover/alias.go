@@ -16,7 +16,7 @@ const aliasFor = 10 * second
 // member it would be counted twice, and the master told to follow itself. It is a member again when it has been somebody
 // else for long enough.
 func (m *Machine) settleAliases() {
-	for _, b := range slices.Clone(m.aliases) {
+	for _, b := range slices.Clone(m.table.aliases) {
 		same := m.sharing(b)
 		switch {
 		case same != nil:
@@ -50,7 +50,7 @@ func (m *Machine) precedence(b *member) int {
 	switch b.ID {
 	case m.master:
 		return -3
-	case m.tabled:
+	case m.table.tabled:
 		return -2
 	case m.round.candidate, m.heir.id:
 		return -1
@@ -61,17 +61,17 @@ func (m *Machine) precedence(b *member) int {
 // expel makes b an alias of another member.
 func (m *Machine) expel(b, same *member) {
 	m.members = slices.DeleteFunc(m.members, func(each *member) bool { return each == b })
-	m.aliases = append(m.aliases, b)
+	m.table.aliases = append(m.table.aliases, b)
 	b.same, b.ownSince, b.busy = same.ID, 0, false
-	if m.copying == b.ID {
-		m.copying = -1
+	if m.settling.copying == b.ID {
+		m.settling.copying = -1
 	}
 	m.warn(b.Addr+" is "+same.Addr+" under another name and is left out", "both answer as the process "+b.repl.RunID+"; "+m.adviceOnAlias())
 }
 
 // admit makes an alias a member again.
 func (m *Machine) admit(b *member) {
-	m.aliases = slices.DeleteFunc(m.aliases, func(each *member) bool { return each == b })
+	m.table.aliases = slices.DeleteFunc(m.table.aliases, func(each *member) bool { return each == b })
 	m.members = append(m.members, b)
 	m.note(b.Addr+" is a server of its own", "it has answered as the process "+b.repl.RunID+" for "+span(m.now-b.ownSince))
 }
@@ -91,7 +91,7 @@ func (m *Machine) entry(id int32) *member {
 	if b := m.member(id); b != nil {
 		return b
 	}
-	for _, b := range m.aliases {
+	for _, b := range m.table.aliases {
 		if b.ID == id {
 			return b
 		}
@@ -101,7 +101,7 @@ func (m *Machine) entry(id int32) *member {
 
 // person returns the ID of the member that is meant by an ID which may be that of an alias.
 func (m *Machine) person(id int32) int32 {
-	for _, b := range m.aliases {
+	for _, b := range m.table.aliases {
 		if b.ID == id {
 			return b.same
 		}

@@ -40,12 +40,12 @@ var errSilent = errors.New("no answer in time")
 
 // launch hands an action with an ID out and remembers that its end is awaited.
 func (m *Machine) launch(j job, a Action) {
-	m.nextID++
-	a.ID, a.RunID = m.nextID, m.meant(j, &a)
+	m.pending.nextID++
+	a.ID, a.RunID = m.pending.nextID, m.meant(j, &a)
 	if b := m.member(a.Server); b != nil && a.Kind == Order && a.Op.changes() {
 		b.changedAt = m.now
 	}
-	m.awaits = append(m.awaits, await{a.ID, j, a.Kind, a.Op, a.Server, a.Target, m.now + a.Within + grace, a.Epoch, a.Certain})
+	m.pending.awaits = append(m.pending.awaits, await{a.ID, j, a.Kind, a.Op, a.Server, a.Target, m.now + a.Within + grace, a.Epoch, a.Certain})
 	m.do(a)
 }
 
@@ -79,23 +79,23 @@ func (m *Machine) loose(op Op, server, target int32) {
 
 // done takes the end of an action.
 func (m *Machine) done(ev Event) {
-	i := slices.IndexFunc(m.awaits, func(a await) bool { return a.id == ev.ID })
+	i := slices.IndexFunc(m.pending.awaits, func(a await) bool { return a.id == ev.ID })
 	if i >= 0 {
-		a := m.awaits[i]
-		m.awaits = slices.Delete(m.awaits, i, i+1)
+		a := m.pending.awaits[i]
+		m.pending.awaits = slices.Delete(m.pending.awaits, i, i+1)
 		m.ended(a, ev)
 	}
 }
 
 // expire ends what has taken too long; the driver should have said so itself.
 func (m *Machine) expire() {
-	for i := 0; i < len(m.awaits); {
-		a := m.awaits[i]
+	for i := 0; i < len(m.pending.awaits); {
+		a := m.pending.awaits[i]
 		if m.now < a.until {
 			i++
 			continue
 		}
-		m.awaits = slices.Delete(m.awaits, i, i+1)
+		m.pending.awaits = slices.Delete(m.pending.awaits, i, i+1)
 		m.ended(a, Event{Kind: Done, At: m.now, ID: a.id, Err: errSilent})
 	}
 }
@@ -112,7 +112,7 @@ func (m *Machine) ended(a await, ev Event) {
 	m.obeyed(b, a, ev.Err)
 	switch a.job {
 	case ofState:
-		m.outcomes = append(m.outcomes, outcome{a, ev})
+		m.pending.outcomes = append(m.pending.outcomes, outcome{a, ev})
 		if a.op == Detach && a.kind == Order && b != nil {
 			b.froze(ev)
 		}
@@ -138,14 +138,14 @@ func (o Op) changes() bool {
 
 // waiting tells whether the current state still awaits something.
 func (m *Machine) waiting() bool {
-	return slices.ContainsFunc(m.awaits, func(a await) bool { return a.job == ofState })
+	return slices.ContainsFunc(m.pending.awaits, func(a await) bool { return a.job == ofState })
 }
 
 // outcome returns what an order of the current state to a server has brought; false
 // while there is none.
 func (m *Machine) outcome(op Op, server int32) (Event, bool) {
-	for i := len(m.outcomes) - 1; i >= 0; i-- {
-		if o := m.outcomes[i]; o.kind == Order && o.op == op && o.server == server {
+	for i := len(m.pending.outcomes) - 1; i >= 0; i-- {
+		if o := m.pending.outcomes[i]; o.kind == Order && o.op == op && o.server == server {
 			return o.ev, true
 		}
 	}
@@ -155,22 +155,22 @@ func (m *Machine) outcome(op Op, server int32) (Event, bool) {
 // fate returns how the fences or the drain of the current state have ended; false while
 // they have not.
 func (m *Machine) fate(kind ActionKind) (error, bool) {
-	for _, o := range m.outcomes {
+	for _, o := range m.pending.outcomes {
 		if o.kind == kind && o.ev.Err != nil {
 			return o.ev.Err, true
 		}
 	}
-	return nil, !slices.ContainsFunc(m.awaits, func(a await) bool { return a.job == ofState && a.kind == kind })
+	return nil, !slices.ContainsFunc(m.pending.awaits, func(a await) bool { return a.job == ofState && a.kind == kind })
 }
 
 // tried tells whether the current state has begun such an action.
 func (m *Machine) tried(kind ActionKind) bool {
-	return slices.ContainsFunc(m.awaits, func(a await) bool { return a.job == ofState && a.kind == kind }) ||
-		slices.ContainsFunc(m.outcomes, func(o outcome) bool { return o.kind == kind })
+	return slices.ContainsFunc(m.pending.awaits, func(a await) bool { return a.job == ofState && a.kind == kind }) ||
+		slices.ContainsFunc(m.pending.outcomes, func(o outcome) bool { return o.kind == kind })
 }
 
 // forgetOutcomes drops what the state before has awaited.
 func (m *Machine) forgetOutcomes() {
-	m.outcomes, m.retryAt = nil, 0
-	m.awaits = slices.DeleteFunc(m.awaits, func(a await) bool { return a.job == ofState })
+	m.pending.outcomes, m.pending.retryAt = nil, 0
+	m.pending.awaits = slices.DeleteFunc(m.pending.awaits, func(a await) bool { return a.job == ofState })
 }

@@ -26,7 +26,7 @@ func (m *Machine) lookedInto(all []*member) bool {
 			continue
 		}
 		over = false
-		if !slices.ContainsFunc(m.awaits, func(a await) bool { return a.job == ofState && a.op == Identify && a.server == b.ID }) {
+		if !slices.ContainsFunc(m.pending.awaits, func(a await) bool { return a.job == ofState && a.op == Identify && a.server == b.ID }) {
 			m.order(Identify, b.ID, lookTime)
 		}
 	}

@@ -26,7 +26,7 @@ func (m *Machine) reviewHealthy() {
 // belated follows whom Sentinel promotes after a switchover that was given up, as soon as that
 // can be seen: nothing is held meanwhile, and what the old master takes from then on is lost.
 func (m *Machine) belated() bool {
-	if m.now >= m.announced.pardoned {
+	if m.now >= m.peers.announced.pardoned {
 		return false
 	}
 	m.ask()
@@ -37,14 +37,14 @@ func (m *Machine) belated() bool {
 func (m *Machine) condemned() bool {
 	c, why := m.verdict()
 	useless := c == causeMisconf || c == causeBusy
-	m.forbidden = ""
+	m.permit.forbidden = ""
 	if useless && m.o.Mode == Local {
-		m.forbidden = m.prohibited()
+		m.permit.forbidden = m.prohibited()
 	}
 	switch {
 	case !useless:
-		m.planned = false
-	case m.forbidden != "" || m.o.Mode != Local:
+		m.permit.planned = false
+	case m.permit.forbidden != "" || m.o.Mode != Local:
 	case m.o.DryRun:
 		m.plan(why)
 	default:
@@ -78,14 +78,14 @@ func (m *Machine) reviewSuspect() {
 	m.inquire()
 	m.arbiterFence()
 	m.restore()
-	m.forbidden = ""
+	m.permit.forbidden = ""
 	if c != causeNone {
-		m.forbidden = m.prohibited()
+		m.permit.forbidden = m.prohibited()
 	}
 	switch {
 	case c == causeNone:
 		m.shelter(nil)
-	case m.forbidden != "":
+	case m.permit.forbidden != "":
 		m.shelter(by)
 		if c.answers() && !doubtful && m.alive() {
 			m.recovered()
@@ -98,18 +98,18 @@ func (m *Machine) reviewSuspect() {
 // recovered goes back to the master that was called in question.
 func (m *Machine) recovered() {
 	b := m.member(m.master)
-	m.forbidden, m.lostAt, m.round.notBefore = "", 0, 0
-	if m.doubt == stalling && m.now-m.doubtAt < promptly {
-		m.pardonUntil = m.now + pardonTime
+	m.permit.forbidden, m.doubt.lostAt, m.round.notBefore = "", 0, 0
+	if m.doubt.why == stalling && m.now-m.doubt.at < promptly {
+		m.doubt.pardonUntil = m.now + pardonTime
 	}
-	if m.tabled != m.master {
+	if m.table.tabled != m.master {
 		if !m.refusedLately(b) {
 			m.follow(b, "the state file says so")
 			m.heir.vouched = true
 		}
 		return
 	}
-	m.on(answered, Transition{What: "the master is alive", Why: b.Addr + " has answered after " + span(m.now-m.doubtAt), Loss: -1})
+	m.on(answered, Transition{What: "the master is alive", Why: b.Addr + " has answered after " + span(m.now-m.doubt.at), Loss: -1})
 	m.takeBack()
 	m.accept()
 	m.readmit()
@@ -119,7 +119,7 @@ func (m *Machine) recovered() {
 func (m *Machine) decide(c cause, why string) {
 	if m.o.DryRun {
 		m.plan(why)
-		m.forbidden = "dry run"
+		m.permit.forbidden = "dry run"
 		return
 	}
 	m.freeze(c, why)
@@ -127,8 +127,8 @@ func (m *Machine) decide(c cause, why string) {
 
 // plan says once for each outage what a dry run would do.
 func (m *Machine) plan(why string) {
-	if !m.planned {
-		m.planned = true
+	if !m.permit.planned {
+		m.permit.planned = true
 		m.warn("dry run: would promote "+m.name(m.bestGuess()), why)
 	}
 }
@@ -138,18 +138,18 @@ func (m *Machine) prohibited() string {
 	switch {
 	case m.o.Mode != Local:
 		return "the mode is " + m.o.Mode.String()
-	case m.intent.Latched != "":
-		return "latched: " + m.intent.Latched
-	case m.saving.err != nil:
-		return "the state file cannot be written: " + m.saving.err.Error()
+	case m.disk.intent.Latched != "":
+		return "latched: " + m.disk.intent.Latched
+	case m.disk.saving.err != nil:
+		return "the state file cannot be written: " + m.disk.saving.err.Error()
 	case m.now < m.round.notBefore:
 		return "the last attempt has failed; the next is due in " + span(m.round.notBefore-m.now)
-	case m.now < m.tiltUntil:
-		return "this process stood still; evidence is gathered anew for another " + span(m.tiltUntil-m.now)
+	case m.now < m.clock.tiltUntil:
+		return "this process stood still; evidence is gathered anew for another " + span(m.clock.tiltUntil-m.now)
 	case m.stoodDown():
-		return "another monitor is active: " + m.rival
-	case m.reached*2 < m.others:
-		return fmt.Sprintf("only %d of %d other servers can be reached: it may be us who are cut off", m.reached, m.others)
+		return "another monitor is active: " + m.peers.rival
+	case m.peers.reached*2 < m.peers.others:
+		return fmt.Sprintf("only %d of %d other servers can be reached: it may be us who are cut off", m.peers.reached, m.peers.others)
 	}
 	return m.unseemly()
 }
@@ -161,13 +161,13 @@ func (m *Machine) lastHour(times []int64) []int64 {
 
 // unseemly returns what forbids a failover so soon, or at all.
 func (m *Machine) unseemly() string {
-	m.recent = m.lastHour(m.recent)
-	if n := len(m.recent); n > 0 && m.now-m.recent[n-1] < m.o.MinInterval {
-		return "the last failover was " + span(m.now-m.recent[n-1]) + " ago"
+	m.permit.recent = m.lastHour(m.permit.recent)
+	if n := len(m.permit.recent); n > 0 && m.now-m.permit.recent[n-1] < m.o.MinInterval {
+		return "the last failover was " + span(m.now-m.permit.recent[n-1]) + " ago"
 	}
-	if len(m.recent) >= m.o.HourlyCap {
-		m.latch(fmt.Sprintf("%d failovers within an hour", len(m.recent)))
-		return "latched: " + m.intent.Latched
+	if len(m.permit.recent) >= m.o.HourlyCap {
+		m.latch(fmt.Sprintf("%d failovers within an hour", len(m.permit.recent)))
+		return "latched: " + m.disk.intent.Latched
 	}
 	if m.known.Lineage == "" {
 		return "it is not known what data the master had"
@@ -198,7 +198,7 @@ func (m *Machine) reachable() (n int) {
 
 // latch turns automatic failover off until an operator turns it on.
 func (m *Machine) latch(why string) {
-	m.intent.Latched = why
+	m.disk.intent.Latched = why
 	m.save()
 	m.warn("automatic failover is off until it is released", why)
 }

@@ -22,7 +22,7 @@ func (m *Machine) trust(b *member, why string) {
 	switch top := m.superior(b, by); {
 	case len(by) > 0 && top != nil && over:
 		m.surmise(b, top)
-	case len(by) > 0 && m.now-max(m.started, b.metAt) >= initFor:
+	case len(by) > 0 && m.now-max(m.clock.started, b.metAt) >= initFor:
 		m.on(torn, disputed(b, m.spellDispute(b, by)))
 		m.beginDispute(b, by)
 	case len(by) > 0 || !over:
@@ -171,7 +171,7 @@ func (m *Machine) surmise(b, top *member) {
 	m.known = past{Lineage: top.repl.ID, Offset: top.repl.Offset}
 	if top.mark.Epoch > m.epoch && Credible(top.mark.Epoch, m.epoch) {
 		m.adopt(top.mark.Epoch)
-		m.borrowed = true
+		m.marks.borrowed = true
 	}
 	why := fmt.Sprintf("%s says that it is master, and %s has what it lacks; there is no state file: %s",
 		b.Addr, top.Addr, m.spellDispute(b, []*member{top}))

@@ -64,7 +64,7 @@ func (m *Machine) noteSaving(b *member) {
 // accused takes what the data path noticed of the master: it is looked at.
 func (m *Machine) accused(ev Event) {
 	if ev.Server == m.master && (m.state == Healthy || m.state == Settling) {
-		m.lostAt = m.now
+		m.doubt.lostAt = m.now
 		m.do(Action{Kind: Ask, Server: ev.Server})
 		m.beware()
 	}
@@ -75,7 +75,7 @@ func (m *Machine) accused(ev Event) {
 // again at once. Nothing is said of it, for mostly a server has closed an idle connection.
 func (m *Machine) beware() {
 	if (m.state == Healthy || m.state == Settling) && m.o.Mode != Observe {
-		m.wary = true
+		m.holds.wary = true
 		m.hold()
 	}
 }
@@ -84,7 +84,7 @@ func (m *Machine) beware() {
 // process by now, which the data path has no link to that would break, and is asked once more.
 func (m *Machine) readmit() {
 	if b := m.member(m.master); b != nil && m.now-b.heardAt > pollEvery && m.o.Mode != Observe {
-		m.lostAt = m.now
+		m.doubt.lostAt = m.now
 		m.do(Action{Kind: Ask, Server: b.ID})
 		m.beware()
 	}
@@ -95,10 +95,10 @@ func (m *Machine) readmit() {
 func (m *Machine) calm() {
 	b := m.member(m.master)
 	m.countReplicas(b)
-	looked := m.fresh(b) && b.sent > m.lostAt ||
-		b != nil && b.fault != vital.FaultNone && b.fault.Alive() && !b.ended && b.told > m.lostAt && !m.exchanged(b)
-	if m.wary && looked {
-		m.wary = false
+	looked := m.fresh(b) && b.sent > m.doubt.lostAt ||
+		b != nil && b.fault != vital.FaultNone && b.fault.Alive() && !b.ended && b.told > m.doubt.lostAt && !m.exchanged(b)
+	if m.holds.wary && looked {
+		m.holds.wary = false
 		m.release()
 	}
 }
@@ -107,7 +107,7 @@ func (m *Machine) calm() {
 func (m *Machine) stalled(ev Event) {
 	switch {
 	case ev.Server != m.master || m.state != Healthy && m.state != Settling:
-	case m.now < m.pardonUntil:
+	case m.now < m.doubt.pardonUntil:
 		m.do(Action{Kind: Ask, Server: ev.Server})
 	default:
 		m.suspect(stalling)
@@ -126,9 +126,9 @@ const (
 
 // suspect calls the master in question.
 func (m *Machine) suspect(why string) {
-	m.doubt, m.doubtAt, m.planned = why, m.now, false
+	m.doubt.why, m.doubt.at, m.permit.planned = why, m.now, false
 	m.round.tries = 0
-	m.asked = 0
+	m.clock.asked = 0
 	m.giveUpWish(why)
 	m.hold()
 	m.ask()
@@ -151,7 +151,7 @@ func (m *Machine) questionable() string {
 		return "it loads its data"
 	case b.missed >= 2:
 		return "it has missed two probes"
-	case b.missed > 0 && m.lostAt != 0 && m.now-m.lostAt < freshFor:
+	case b.missed > 0 && m.doubt.lostAt != 0 && m.now-m.doubt.lostAt < freshFor:
 		return "it was lost and misses probes"
 	case !m.fresh(b):
 		return ""
@@ -180,9 +180,9 @@ func (m *Machine) alive() bool {
 		return false
 	}
 	if b.fault != vital.FaultNone {
-		return b.fault.Alive() && !b.ended && !m.exchanged(b) && b.told >= m.doubtAt && m.now-b.told <= freshFor
+		return b.fault.Alive() && !b.ended && !m.exchanged(b) && b.told >= m.doubt.at && m.now-b.told <= freshFor
 	}
-	return m.fresh(b) && b.sent >= m.doubtAt
+	return m.fresh(b) && b.sent >= m.doubt.at
 }
 
 // exchanged tells whether the master is another process than it was. Who only follows others'
@@ -286,9 +286,9 @@ func (m *Machine) bewail(b *member) {
 func (m *Machine) record() {
 	want := m.standing()
 	same := want
-	same.Offset = m.intent.Offset
-	fresh := same != m.intent || m.saving.version == 0
-	m.intent = want
+	same.Offset = m.disk.intent.Offset
+	fresh := same != m.disk.intent || m.disk.saving.version == 0
+	m.disk.intent = want
 	if fresh {
 		m.save()
 	}
@@ -395,7 +395,7 @@ func (m *Machine) witnessed(b *member, testifies func(*member) bool) (bool, stri
 
 // revoked tells whether a server that follows nobody was detached in the silence of the master b.
 func (m *Machine) revoked(r, b *member) bool {
-	return r.detachedAt != 0 && r.detachedAt >= b.failSince || m.intent.Begun == "freezing" || m.intent.Begun == "promoting"
+	return r.detachedAt != 0 && r.detachedAt >= b.failSince || m.disk.intent.Begun == "freezing" || m.disk.intent.Begun == "promoting"
 }
 
 // follows tells whether r says that it follows b, by the address that we know b by or by one
@@ -413,7 +413,7 @@ const nowhere = "192.0.2.1:1"
 // forsaken tells whether a replica follows nobody, or, without a link to it, a master that was
 // taken out of the group.
 func (m *Machine) forsaken(r *member) bool {
-	return r.repl.Master == nowhere || r.repl.Master == m.left && r.linkDown()
+	return r.repl.Master == nowhere || r.repl.Master == m.table.left && r.linkDown()
 }
 
 // headless tells whether the group has no master at all: all who answer are replicas, of each
@@ -430,8 +430,8 @@ func (m *Machine) headless() (cause, string) {
 			return causeNone, ""
 		}
 	}
-	if seen == 0 || m.state != Suspect && m.state != Stuck || m.now-max(m.doubtAt, m.tiltUntil) < m.o.DownSilence {
+	if seen == 0 || m.state != Suspect && m.state != Stuck || m.now-max(m.doubt.at, m.clock.tiltUntil) < m.o.DownSilence {
 		return causeNone, ""
 	}
-	return causeHeadless, fmt.Sprintf("all %d servers that answer are replicas for %s", seen, span(m.now-m.doubtAt))
+	return causeHeadless, fmt.Sprintf("all %d servers that answer are replicas for %s", seen, span(m.now-m.doubt.at))
 }

@@ -61,9 +61,9 @@ type announced struct {
 // succeeded goes on to Following when another server is master by what the arbiter or
 // the servers say, and to Ambiguous when two are and nothing proves which.
 func (m *Machine) succeeded() bool {
-	if b := m.memberAt(m.announced.addr); b != nil && b.ID != m.master && m.newer(m.announced.epoch) && !m.refusedLately(b) && !m.spurned(b) {
-		m.follow(b, fmt.Sprintf("the arbiter says so in epoch %d", m.announced.epoch))
-		m.heir.vouched = m.announced.vouched
+	if b := m.memberAt(m.peers.announced.addr); b != nil && b.ID != m.master && m.newer(m.peers.announced.epoch) && !m.refusedLately(b) && !m.spurned(b) {
+		m.follow(b, fmt.Sprintf("the arbiter says so in epoch %d", m.peers.announced.epoch))
+		m.heir.vouched = m.peers.announced.vouched
 		return true
 	}
 	b, why := m.successor()
@@ -86,7 +86,7 @@ func (m *Machine) succeeded() bool {
 // spurned tells whether the announcement of b was refused for its lineage, and neither
 // that nor the number of voices has changed.
 func (m *Machine) spurned(b *member) bool {
-	return m.announced.spurned == m.announced.epoch && m.announced.spurned != 0 && !m.announced.vouched && !m.carriesOn(&b.repl)
+	return m.peers.announced.spurned == m.peers.announced.epoch && m.peers.announced.spurned != 0 && !m.peers.announced.vouched && !m.carriesOn(&b.repl)
 }
 
 // overruled tells whether a majority of the arbiter's voices stands for another master, in a
@@ -94,13 +94,13 @@ func (m *Machine) spurned(b *member) bool {
 // acknowledge meanwhile is lost when the arbiter demotes it, so that it gets nothing until that
 // one is followed or the arbiter names ours again.
 func (m *Machine) overruled() bool {
-	b := m.memberAt(m.announced.addr)
-	return b != nil && b.ID != m.master && m.announced.vouched && m.announced.bound && m.newer(m.announced.epoch)
+	b := m.memberAt(m.peers.announced.addr)
+	return b != nil && b.ID != m.master && m.peers.announced.vouched && m.peers.announced.bound && m.newer(m.peers.announced.epoch)
 }
 
 // newer tells whether an epoch of the arbiter's is one that may be followed.
 func (m *Machine) newer(epoch uint64) bool {
-	return m.o.Mode == Sentinel && (epoch > m.announced.accepted || !m.announced.bound)
+	return m.o.Mode == Sentinel && (epoch > m.peers.announced.accepted || !m.peers.announced.bound)
 }
 
 // refusedLately tells whether a server was named and refused a moment ago, and nothing has
@@ -162,7 +162,7 @@ func (m *Machine) premature(b *member) bool {
 	if m.o.Mode != Local || !unknown && !m.outdated(b) && !(has >= 0 && has < m.known.Offset) {
 		return false
 	}
-	return m.state != Suspect && m.state != Stuck || m.now-m.doubtAt < m.o.DownSilence
+	return m.state != Suspect && m.state != Stuck || m.now-m.doubt.at < m.o.DownSilence
 }
 
 // lesser tells whether b, who says that it is master, was made one while the old one went on: it
@@ -199,12 +199,12 @@ func (m *Machine) furthest(heirs []*member) (best *member, why string) {
 func (m *Machine) follow(b *member, why string) {
 	m.heir = heir{id: b.ID, at: m.now, why: why, repl: b.repl,
 		refused: m.heir.refused, refusedAt: m.heir.refusedAt, refusedAs: m.heir.refusedAs, unready: m.heir.unready}
-	m.remarks, m.untried = nil, ""
+	m.settling.remarks, m.marks.untried = nil, ""
 	m.hold()
 	m.on(named, Transition{What: b.Addr + " is named as master", Why: why, Loss: -1})
 	m.order(Identify, b.ID, lookTime)
 	if m.o.Mode == Local {
-		m.asked = 0
+		m.clock.asked = 0
 		m.ask()
 	}
 }
@@ -216,16 +216,16 @@ func (m *Machine) reviewFollowing() {
 		m.inherit()
 		return
 	}
-	b := m.memberAt(m.announced.addr)
-	if b != nil && b.ID != m.heir.id && b.ID != m.master && m.newer(m.announced.epoch) {
+	b := m.memberAt(m.peers.announced.addr)
+	if b != nil && b.ID != m.heir.id && b.ID != m.master && m.newer(m.peers.announced.epoch) {
 		m.succeeded()
 		return
 	}
 	ev, over := m.outcome(Identify, m.heir.id)
 	switch {
-	case !over || m.now < m.retryAt:
-	case m.retryAt != 0:
-		m.outcomes, m.retryAt = nil, 0
+	case !over || m.now < m.pending.retryAt:
+	case m.pending.retryAt != 0:
+		m.pending.outcomes, m.pending.retryAt = nil, 0
 		m.order(Identify, m.heir.id, lookTime)
 	case saysMaster(ev) && m.unwitnessed():
 		m.ask()
@@ -235,7 +235,7 @@ func (m *Machine) reviewFollowing() {
 		m.refuse("it does not say that it is master")
 		m.heir.unready = true
 	default:
-		m.retryAt = m.now + heirEvery
+		m.pending.retryAt = m.now + heirEvery
 	}
 }
 
@@ -252,12 +252,12 @@ func (m *Machine) acknowledge(ev Event) {
 	if !m.carriesOn(&ev.Repl) && !(m.heir.outranks && m.isVoid() && m.inherited(&ev.Repl)) {
 		why := fmt.Sprintf("its lineage is %s, before that %s; want %s", ev.Repl.ID, ev.Repl.SecondID, m.known.Lineage)
 		if !m.heir.vouched {
-			m.announced.spurned = m.announced.epoch
+			m.peers.announced.spurned = m.peers.announced.epoch
 			m.refuse(why)
 			return
 		}
 		m.warn(m.name(m.heir.id)+" is followed although its data are not the group's", why+"; "+m.heir.why)
-		m.remarks = append(m.remarks, m.name(m.heir.id)+" became master with data of another lineage")
+		m.settling.remarks = append(m.settling.remarks, m.name(m.heir.id)+" became master with data of another lineage")
 	}
 	if why := m.contested(); why != "" {
 		m.refuse(why)
@@ -287,7 +287,7 @@ func (m *Machine) unwitnessed() bool {
 func (m *Machine) pausedByUs() bool {
 	old := m.member(m.master)
 	return m.o.Mode == Sentinel && m.hand.at != 0 && m.hand.stage >= pausing && m.heir.id != m.master && m.fresh(old) && old.repl.RunID == m.known.RunID &&
-		m.share(&m.heir.repl, m.known.Lineage) >= m.announced.stand
+		m.share(&m.heir.repl, m.known.Lineage) >= m.peers.announced.stand
 }
 
 // resume ends the pause once the old master is a replica. When it could not be made one the
@@ -375,7 +375,7 @@ func (m *Machine) reheard() bool {
 	case over && ev.Err != nil:
 		m.refuse("it does not say any more that it is master: " + ev.Err.Error())
 	case over || !m.waiting():
-		m.outcomes = slices.DeleteFunc(m.outcomes, func(o outcome) bool { return o.op == Inspect && o.kind == Order })
+		m.pending.outcomes = slices.DeleteFunc(m.pending.outcomes, func(o outcome) bool { return o.op == Inspect && o.kind == Order })
 		m.order(Inspect, b.ID, lookTime)
 	}
 	return false
@@ -405,7 +405,7 @@ func (m *Machine) contested() string {
 // refuse gives the heir up; the group stays held.
 func (m *Machine) refuse(why string) {
 	m.heir.refused, m.heir.refusedAt, m.heir.refusedAs, m.heir.unready = m.heir.id, m.now, m.heir.repl.RunID, false
-	m.doubtAt = m.now
+	m.doubt.at = m.now
 	m.giveUpWish(m.name(m.heir.id) + ": " + why)
 	m.takeBack()
 	m.on(failed, Transition{What: m.name(m.heir.id) + " is not followed", Why: why, Loss: -1})
@@ -452,7 +452,7 @@ func (m *Machine) reviewAmbiguous() {
 
 // settleOn goes on with the table's master.
 func (m *Machine) settleOn(b *member, why string) {
-	if m.tabled != m.master {
+	if m.table.tabled != m.master {
 		m.follow(b, "the state file says so; "+why)
 		m.heir.vouched = true
 		return
@@ -472,26 +472,26 @@ func (m *Machine) hearAnnounced(ev Event) {
 	case b == nil:
 		m.ignore(ev, "no server of this group has that address")
 		return
-	case ev.Epoch < m.announced.accepted:
-		m.ignore(ev, fmt.Sprintf("epoch %d is older than %d", ev.Epoch, m.announced.accepted))
+	case ev.Epoch < m.peers.announced.accepted:
+		m.ignore(ev, fmt.Sprintf("epoch %d is older than %d", ev.Epoch, m.peers.announced.accepted))
 		return
-	case m.announced.bound && ev.Epoch == m.announced.accepted && b.ID != m.master:
+	case m.peers.announced.bound && ev.Epoch == m.peers.announced.accepted && b.ID != m.master:
 		m.ignore(ev, fmt.Sprintf("%s was followed in the same epoch %d", m.name(m.master), ev.Epoch))
 		return
-	case ev.Epoch < m.announced.epoch:
+	case ev.Epoch < m.peers.announced.epoch:
 		return
 	}
-	m.announced.addr, m.announced.epoch, m.announced.vouched = ev.Addr, ev.Epoch, ev.Source*2 > ev.Of
+	m.peers.announced.addr, m.peers.announced.epoch, m.peers.announced.vouched = ev.Addr, ev.Epoch, ev.Source*2 > ev.Of
 	if b.ID == m.master {
-		m.announced.accepted, m.announced.bound = ev.Epoch, true
+		m.peers.announced.accepted, m.peers.announced.bound = ev.Epoch, true
 	}
 }
 
 // ignore says once that an announcement is not followed.
 func (m *Machine) ignore(ev Event, why string) {
-	late := m.announced.ahead != 0 && m.now-m.announced.ahead < pardonFor
-	if this := (announced{ev.Addr, ev.Epoch}); m.announced.ignored != this && !late {
-		m.announced.ignored = this
+	late := m.peers.announced.ahead != 0 && m.now-m.peers.announced.ahead < pardonFor
+	if this := (announced{ev.Addr, ev.Epoch}); m.peers.announced.ignored != this && !late {
+		m.peers.announced.ignored = this
 		m.warn("the arbiter's word for "+ev.Addr+" is ignored", why)
 	}
 }

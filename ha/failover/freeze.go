@@ -38,7 +38,7 @@ type round struct {
 // the same time.
 func (m *Machine) freeze(c cause, why string) {
 	m.round = round{cause: c, why: why, at: m.now, force: m.round.force, candidate: -1, tries: m.round.tries + 1}
-	m.remarks, m.untried = nil, ""
+	m.settling.remarks, m.marks.untried = nil, ""
 	m.hold()
 	m.on(dead, Transition{What: "the master is dead", Why: m.name(m.master) + ": " + why, Loss: -1})
 	for _, b := range m.members {
@@ -88,7 +88,7 @@ func (m *Machine) provesItself() bool {
 
 // retreat gives up before anything was touched.
 func (m *Machine) retreat(what, why string) {
-	m.doubtAt, m.round.notBefore = m.now, m.now+m.round.pause()
+	m.doubt.at, m.round.notBefore = m.now, m.now+m.round.pause()
 	m.on(failed, Transition{What: what, Why: why, Loss: -1})
 	m.takeBack()
 }
@@ -223,7 +223,7 @@ func (m *Machine) quorum(replicas int) int {
 func (m *Machine) stick(why string) {
 	m.on(failed, Transition{What: "nobody can be promoted", Why: why, Loss: -1})
 	if m.round.counted { // what has made nobody master is no failover that others must keep away from
-		m.round.counted, m.recent = false, m.recent[:max(0, len(m.recent)-1)]
+		m.round.counted, m.permit.recent = false, m.permit.recent[:max(0, len(m.permit.recent)-1)]
 	}
 	m.takeBack()
 	m.round.force, m.round.candidate = -1, -1
@@ -251,11 +251,11 @@ func (m *Machine) reviewStuck() {
 	m.inquire()
 	m.restore()
 	m.shelter(nil)
-	m.forbidden = ""
-	if c == causeNone || m.now-m.since < m.round.pause() {
+	m.permit.forbidden = ""
+	if c == causeNone || m.now-m.clock.since < m.round.pause() {
 		return
 	}
-	if m.forbidden = m.prohibited(); m.forbidden == "" {
+	if m.permit.forbidden = m.prohibited(); m.permit.forbidden == "" {
 		m.decide(c, why)
 	}
 }

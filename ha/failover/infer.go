@@ -57,7 +57,7 @@ func (m *Machine) outmarkedBy(r *member, all []*member) bool {
 }
 
 // isUnknown tells whether nobody has seen yet what the group's master is, and no state file says it.
-func (m *Machine) isUnknown() bool { return m.o.Mode == Local && m.unread && m.known.at == 0 }
+func (m *Machine) isUnknown() bool { return m.o.Mode == Local && m.doubt.unread && m.known.at == 0 }
 
 // mistrusted weighs the table's master where it answers at a start without a state file (trust), and tells whether it is not
 // believed, or not yet: others answer that have what it lacks. These are returned once it is known.
@@ -94,11 +94,11 @@ func (m *Machine) isGuessHere(b *member) bool {
 // believed. It is not by those who have what it lacks.
 func (m *Machine) shelter(by []*member) {
 	b := m.member(m.master)
-	if m.o.Mode != Local || b == nil || m.reached*2 < m.others || m.latched() != "" {
+	if m.o.Mode != Local || b == nil || m.peers.reached*2 < m.peers.others || m.latched() != "" {
 		return
 	}
 	overdue := m.isOverdue(b)
-	gone := (b.failSince != 0 || m.isReplica(b)) && (overdue || m.isUnknown() || m.stoodDown() && m.faint)
+	gone := (b.failSince != 0 || m.isReplica(b)) && (overdue || m.isUnknown() || m.stoodDown() && m.peers.faint)
 	replaced := m.isMaster(b) && m.replaced(b)
 	for _, r := range m.members {
 		waits := gone && r.linkDown() || replaced && !r.repl.LinkUp || overdue && b.failSince != 0 && r.hearsNothing()
@@ -111,7 +111,7 @@ func (m *Machine) shelter(by []*member) {
 // isOverdue tells whether the table's master b has been in question for as long as a dead one. What this process had seen of it
 // before it stood still counts here: nobody is promoted for that. Nor does it begin anew with a failover that came to nothing.
 func (m *Machine) isOverdue(b *member) bool {
-	doubted := m.now - m.doubtAt
+	doubted := m.now - m.doubt.at
 	if b.failSince != 0 {
 		doubted = max(doubted, m.now-b.failSince)
 	}
@@ -120,7 +120,7 @@ func (m *Machine) isOverdue(b *member) bool {
 
 // shelterFromClaimants is shelter where several servers say that they are master, and any of them may have ended.
 func (m *Machine) shelterFromClaimants() {
-	if m.o.Mode != Local || m.reached*2 < m.others || m.latched() != "" {
+	if m.o.Mode != Local || m.peers.reached*2 < m.peers.others || m.latched() != "" {
 		return
 	}
 	for _, r := range m.members {

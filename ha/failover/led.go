@@ -15,7 +15,7 @@ func (m *Machine) led(b *member) bool {
 	case !b.repl.Replica || up != nil && up == master:
 		return false
 	case up == nil:
-		return b.repl.Master == nowhere && b.detachedAt == 0 && !m.detaching
+		return b.repl.Master == nowhere && b.detachedAt == 0 && !m.peers.detaching
 	case b.repl.LinkUp && master != nil && b.repl.ID == master.repl.ID: // by way of another replica
 		return false
 	case m.fresh(up):
@@ -45,7 +45,7 @@ func (m *Machine) kept(b *member) bool {
 
 // disbelieves tells whether no monitor can have left a mark, or one was found not to have left it.
 func (m *Machine) disbelieves(mark uint64) bool {
-	return !Credible(mark, m.epoch) || slices.Contains(m.forged, mark)
+	return !Credible(mark, m.epoch) || slices.Contains(m.marks.forged, mark)
 }
 
 // leave says once that such a replica is left alone.

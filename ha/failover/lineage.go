@@ -33,7 +33,7 @@ func (m *Machine) trace(r *vital.Replication) {
 		return
 	}
 	at := descent{r.SecondID, r.SecondOffset - 1, r.Replica}
-	if was, is := m.descents[r.ID]; is && was.from == at.from && at.least && (!was.least || was.upTo > at.upTo) {
+	if was, is := m.records.descents[r.ID]; is && was.from == at.from && at.least && (!was.least || was.upTo > at.upTo) {
 		at = was
 	}
 	m.descends(r.ID, at)
@@ -41,10 +41,10 @@ func (m *Machine) trace(r *vital.Replication) {
 
 // descends notes what a lineage carries on.
 func (m *Machine) descends(lineage string, from descent) {
-	if m.descents == nil || len(m.descents) >= descentsMost {
-		m.descents = descents{}
+	if m.records.descents == nil || len(m.records.descents) >= descentsMost {
+		m.records.descents = descents{}
 	}
-	m.descents[lineage] = from
+	m.records.descents[lineage] = from
 }
 
 // heirsMost is how many heirs are remembered in the state file.
@@ -57,13 +57,13 @@ const orMore = "least"
 // tell it which lineage the last master's has carried on.
 func (m *Machine) spellDescents() string {
 	var all []string
-	lineages := append([]string{m.known.Lineage}, m.heirs...)
-	for _, f := range m.abandoned {
+	lineages := append([]string{m.known.Lineage}, m.records.heirs...)
+	for _, f := range m.records.abandoned {
 		lineages = append(lineages, f.Lineage)
 	}
 	for _, lineage := range lineages {
 		for _, p := range m.line(lineage) {
-			if at, is := m.descents[p.of]; is {
+			if at, is := m.records.descents[p.of]; is {
 				all = append(all, strings.TrimRight(fmt.Sprintf("%s %s %d %s", p.of, at.from, at.upTo, map[bool]string{true: orMore}[at.least]), " "))
 			}
 		}
@@ -100,7 +100,7 @@ func (m *Machine) shares(r *vital.Replication, lineage string) (least, most int6
 		if id == lineage {
 			return least, most
 		}
-		at, is := m.descents[id]
+		at, is := m.records.descents[id]
 		if id == r.ID && r.SecondID != "" && (!is || at.from != r.SecondID) {
 			at, is = descent{r.SecondID, r.SecondOffset - 1, r.Replica}, true
 		}
@@ -135,7 +135,7 @@ func (m *Machine) line(lineage string) (all []part) {
 			break
 		}
 		all = append(all, p)
-		at, is := m.descents[p.of]
+		at, is := m.records.descents[p.of]
 		if !is {
 			break
 		}

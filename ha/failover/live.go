@@ -27,7 +27,7 @@ func (m *Machine) streamed(b *member, was *vital.Replication) {
 func (m *Machine) live(b *member) bool {
 	since := m.known.at - second
 	if m.known.at == 0 {
-		since = m.started - m.o.DownSilence
+		since = m.clock.started - m.o.DownSilence
 	}
 	return b.streamAs == b.repl.RunID && b.streamAt >= since && m.carriesOn(&b.repl)
 }
@@ -36,7 +36,7 @@ func (m *Machine) live(b *member) bool {
 // may be anywhere. One that is master already was promoted by somebody else or by an earlier process, and counts as away
 // when it can be shown to lack something, or made itself one for all that is known.
 func (m *Machine) away(b *member) bool {
-	followed := b.repl.Replica || b.beforeOK && b.before.Replica || m.intent.Away && m.intent.Candidate == b.Addr
+	followed := b.repl.Replica || b.beforeOK && b.before.Replica || m.disk.intent.Away && m.disk.intent.Candidate == b.Addr
 	return m.outdated(b) || !m.live(b) && followed || m.selfMade(b)
 }
 
@@ -45,7 +45,7 @@ func (m *Machine) away(b *member) bool {
 // process, whoever has the old master follow it, or whoever stands for it otherwise.
 func (m *Machine) selfMade(b *member) bool {
 	old := m.member(m.master)
-	promoted := b.beforeOK && b.before.Replica || m.intent.Candidate == b.Addr && !m.intent.Away ||
+	promoted := b.beforeOK && b.before.Replica || m.disk.intent.Candidate == b.Addr && !m.disk.intent.Away ||
 		old != nil && m.isReplica(old) && m.memberAt(old.repl.Master) == b ||
 		m.later(b) || m.state == Following && m.heir.id == b.ID && m.heir.vouched
 	return b.ID != m.master && (!b.repl.Replica || b.beforeOK && !b.before.Replica) && m.unseen(b) && !promoted

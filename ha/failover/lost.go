@@ -44,11 +44,13 @@ type Losses struct {
 }
 
 // Losses returns that.
-func (m *Machine) Losses() Losses { return Losses{m.spellLost(), m.list.known, m.list.text} }
+func (m *Machine) Losses() Losses {
+	return Losses{m.spellLost(), m.records.list.known, m.records.list.text}
+}
 
 // AwaitsLosses tells whether servers are told to copy the master only when it is known what the list of losses says.
 func (m *Machine) AwaitsLosses() bool {
-	return !m.list.known && (m.state == Healthy || m.state == Settling)
+	return !m.records.list.known && (m.state == Healthy || m.state == Settling)
 }
 
 // News tells whether the machine is to hear what the list says.
@@ -75,13 +77,13 @@ type deeds struct {
 // hearLost takes what the list says.
 func (m *Machine) hearLost(ev Event) {
 	settled := m.state == Healthy || m.state == Settling || m.state == Suspect
-	if m.o.Mode != Local || !settled || ev.Server != m.master || m.master != m.tabled || ev.Repl.RunID != m.known.RunID {
+	if m.o.Mode != Local || !settled || ev.Server != m.master || m.master != m.table.tabled || ev.Repl.RunID != m.known.RunID {
 		return
 	}
-	if m.list.known && !m.stoodDown() { // who acts has it written as he knows it, see Losses
+	if m.records.list.known && !m.stoodDown() { // who acts has it written as he knows it, see Losses
 		return
 	}
-	l := &m.list
+	l := &m.records.list
 	if l.times++; l.next != ev.Text {
 		l.next, l.times = ev.Text, 1
 	}
@@ -92,7 +94,7 @@ func (m *Machine) hearLost(ev Event) {
 
 // takeList takes what was last read for what another monitor has left there.
 func (m *Machine) takeList() {
-	l := &m.list
+	l := &m.records.list
 	was, _ := readDeeds(l.text)
 	now, is := readDeeds(l.next)
 	news := !l.known || l.text != l.next
@@ -110,10 +112,10 @@ func (m *Machine) takeList() {
 // by lineage, as that one may have seen another offset.
 func (m *Machine) strike(was, now deeds) {
 	gone := func(before, after []past, f past) bool { return ofLineage(before, f) >= 0 && ofLineage(after, f) < 0 }
-	before := len(m.abandoned) + len(m.losses)
-	m.abandoned = slices.DeleteFunc(m.abandoned, func(f past) bool { return gone(was.left, now.left, f) })
-	m.losses = slices.DeleteFunc(m.losses, func(l loss) bool { return gone(was.lost, now.lost, l.of) })
-	if len(m.abandoned)+len(m.losses) != before {
+	before := len(m.records.abandoned) + len(m.records.losses)
+	m.records.abandoned = slices.DeleteFunc(m.records.abandoned, func(f past) bool { return gone(was.left, now.left, f) })
+	m.records.losses = slices.DeleteFunc(m.records.losses, func(l loss) bool { return gone(was.lost, now.lost, l.of) })
+	if len(m.records.abandoned)+len(m.records.losses) != before {
 		m.note("losses that another monitor has taken off its list are forgotten", LostKey(m.group)+" on "+m.name(m.master))
 		m.record()
 	}
@@ -132,8 +134,8 @@ func (m *Machine) enterLost(now deeds) {
 	}
 	var said []string
 	for _, f := range now.left {
-		if news(m.abandoned, f) {
-			m.abandoned = append(m.abandoned, f)
+		if news(m.records.abandoned, f) {
+			m.records.abandoned = append(m.records.abandoned, f)
 		}
 	}
 	for _, f := range now.lost {
@@ -152,8 +154,8 @@ func (m *Machine) enterLost(now deeds) {
 
 // mourned returns what the alarms about losses are about.
 func (m *Machine) mourned() []past {
-	all := make([]past, len(m.losses))
-	for i, l := range m.losses {
+	all := make([]past, len(m.records.losses))
+	for i, l := range m.records.losses {
 		all[i] = l.of
 	}
 	return all
@@ -170,12 +172,12 @@ func LostKey(group string) string { return "huntaway:lost:" + group }
 // spellLost returns the list of losses as it should be, "" when nothing was lost.
 func (m *Machine) spellLost() string {
 	var words []string
-	for kind, all := range map[string][]past{"left": m.abandoned, "lost": m.mourned()} {
+	for kind, all := range map[string][]past{"left": m.records.abandoned, "lost": m.mourned()} {
 		for _, f := range all {
 			words = append(words, kind+" "+f.spell())
 		}
 	}
-	if len(words) == 0 && m.list.over {
+	if len(words) == 0 && m.records.list.over {
 		return NothingLost
 	}
 	slices.Sort(words)

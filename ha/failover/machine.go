@@ -37,121 +37,171 @@ type Machine struct {
 	now  int64    // of the newest event
 	acts []Action // what the event being taken leads to
 
-	state   State // written only by on
-	since   int64 // when it was entered
-	started int64 // when the machine was made, or reset
+	state    State // written only by on
+	clock    clock
+	members  []*member
+	master   int32 // by the table, or by the state file if that says otherwise; -1: none
+	table    tableSaid
+	epoch    uint64 // of the group's last promotion, see number
+	known    past   // what the master is as far as it has been accepted
+	marks    marks
+	records  records
+	pending  pending
+	disk     disk
+	doubt    doubt
+	peers    peers
+	permit   permit
+	holds    holds
+	round    round   // the failover that is being made, or was made last
+	hand     hand    // the switchover likewise
+	heir     heir    // who is looked at in Following
+	dispute  dispute // in Ambiguous: about whom
+	settling settling
+}
 
-	members   []*member
-	aliases   []*member // of the table's servers, those that are a member under another name
-	master    int32     // by the table, or by the state file if that says otherwise; -1: none
-	tabled    int32     // by the table
-	left      string    // the address of a master that was taken out of the group; "": none was
-	epoch     uint64    // of the group's last promotion, see number
-	spent     uint64    // how many epochs up to that one are unused: they may be in marks of who did not prove itself
-	borrowed  bool      // it is known by a replica's mark alone, and not who was given it
-	forged    []uint64  // later marks that stood where a process knew the epoch, newest last
-	bare      uint64    // how many epochs up to that one nobody was seen to have the mark of
-	held      bool      // as the table has it
-	known     past      // what the master is as far as it has been accepted
+// A clock is when what happened that time is counted from.
+type clock struct {
+	since     int64 // when the state was entered
+	started   int64 // when the machine was made, or reset
+	asked     int64 // when all servers were last asked for
+	tiltUntil int64 // no decision before
+	wokeAt    int64 // when this process last went on after it had stood still; 0: never
+}
+
+// A tableSaid is what the published table names.
+type tableSaid struct {
+	aliases []*member // of its servers, those that are a member under another name
+	tabled  int32     // its master
+	left    string    // the address of a master that was taken out of the group; "": none was
+}
+
+// Marks are what is known of who was given which number, and has taken its mark.
+type marks struct {
+	spent    uint64   // how many epochs up to the last one are unused: they may be in marks of who did not prove itself
+	borrowed bool     // the last one is known by a replica's mark alone, and not who was given it
+	forged   []uint64 // later marks that stood where a process knew the epoch, newest last
+	bare     uint64   // how many epochs up to the last one nobody was seen to have the mark of
+	needy    bool     // the new master refused writes for want of replicas when it was published, and has no more yet
+	unproven bool     // the master was published before it had taken its mark, for want of replicas as far as is known, and has had no more since
+	untried  string   // why the master was not believed before it was published after all; "": it was, or has taken its mark since
+	had      int      // with how many replicas the master was seen at most since it was published
+	tooFew   int      // with how many it has refused its mark for want of more
+	tally    tally    // of the marker key
+	beside   keptMark // of it beside another monitor
+}
+
+// Records are what was, as far as it still matters.
+type records struct {
 	descents  descents
 	losses    []loss   // what an operator has yet to acknowledge, oldest first
 	heirs     []string // the lineages of who was made master since the last publication, newest last
-	former    []past   // masters before it, newest last
+	former    []past   // masters before the last one, newest last
 	abandoned []past   // what masters had that came back without it and were taken all the same, while somebody may have it; oldest first
 	list      lossList
+}
 
+// Pending is what was ordered.
+type pending struct {
 	nextID   uint64
 	awaits   []await   // what was begun and has not ended, in the order of IDs
 	outcomes []outcome // what the current state has awaited and got
 	retryAt  int64     // when the current state tries again; 0: it does not
+}
 
-	intent Intent // as it should stand in the state file
+// A disk is the state file.
+type disk struct {
+	intent Intent // as it should stand there
 	saving save
+}
 
-	doubtAt     int64  // when the master was last called in question
-	doubt       string // why
+// A doubt is what speaks against the master.
+type doubt struct {
+	at          int64  // when it was last called in question
+	why         string // why
 	unread      bool   // there was no state file that says what the master had, nor has an operator, a failover or a changed table named one since
 	pardonUntil int64  // until when a stall is no reason to doubt
 	lostAt      int64  // when the data path last lost the master, or was told READONLY by it
-	asked       int64  // when all servers were last asked for
-	tiltUntil   int64  // no decision before
-	wokeAt      int64  // when this process last went on after it had stood still; 0: never
-	rivalAt     int64  // when another monitor was last heard; 0: never
-	rival       string // who
-	faint       bool   // by a heartbeat alone, that nobody may stand for
-	reached     int    // servers of other groups that answered
-	others      int    // of how many
+}
 
-	round     round    // the failover that is being made, or was made last
-	hand      hand     // the switchover likewise
-	heir      heir     // who is looked at in Following
-	dispute   dispute  // in Ambiguous: about whom
+// Peers are who else decides, and what of the world this process reaches.
+type peers struct {
+	rivalAt   int64    // when another monitor was last heard; 0: never
+	rival     string   // who
+	faint     bool     // by a heartbeat alone, that nobody may stand for
 	announced announce // by the arbiter
-	recent    []int64  // when failovers were begun
-	released  []int64  // likewise, but before an operator's release, so that they forbid nothing
-	planned   bool     // the dry run has been reported for this outage
-	hushed    bool     // held because the master has too few replicas
-	wary      bool     // held until a probe has seen who answers in the master's place
-	thinSince int64    // since when it has; 0: it has not
-	tally     tally    // of the marker key
-	beside    keptMark // of it beside another monitor
-	copying   int32    // who is receiving a full copy by our order; -1: nobody
-	forbidden string   // see Status
-	needy     bool     // the new master refused writes for want of replicas when it was published, and has no more yet
-	unproven  bool     // the master was published before it had taken its mark, for want of replicas as far as is known, and has had no more since
-	remarks   []string // of the last publication: what an operator should look at
-	untried   string   // why the master was not believed before it was published after all; "": it was, or has taken its mark since
-	had       int      // with how many replicas the master was seen at most since it was published
-	tooFew    int      // with how many it has refused its mark for want of more
+	reached   int      // servers of other groups that answered
+	others    int      // of how many
 	detaching bool     // the process before this one was having replicas follow nobody when it ended, and no other monitor was heard since
 	contended bool     // somebody is looked into who may have been made master beside the table's
+}
+
+// A permit is what allows a failover, or forbids it.
+type permit struct {
+	recent    []int64 // when failovers were begun
+	released  []int64 // likewise, but before an operator's release, so that they forbid nothing
+	planned   bool    // the dry run has been reported for this outage
+	forbidden string  // see Status
+}
+
+// Holds are why writes wait.
+type holds struct {
+	held      bool  // as the table has it
+	hushed    bool  // held because the master has too few replicas
+	wary      bool  // held until a probe has seen who answers in the master's place
+	thinSince int64 // since when it has too few; 0: it has not
+}
+
+// A settling is what follows a publication.
+type settling struct {
+	copying int32    // who is receiving a full copy by our order; -1: nobody
+	remarks []string // of the last publication: what an operator should look at
 }
 
 // New returns the machine of a group, which has yet to look at its servers. intent is what the
 // state file holds of the group, its zero value when there is nothing.
 func New(o Options, l Layout, intent Intent, now int64) *Machine {
-	m := &Machine{o: o.Defaults(), group: l.Group, now: now, started: now, since: now, copying: -1}
-	m.master, m.epoch, m.held = l.Master, max(intent.Epoch, 1), l.Held
-	m.spent, m.bare = min(intent.Spent, m.epoch-1), min(intent.Bare, m.epoch-1)
+	m := &Machine{o: o.Defaults(), group: l.Group, now: now, clock: clock{started: now, since: now}, settling: settling{copying: -1}}
+	m.master, m.epoch, m.holds.held = l.Master, max(intent.Epoch, 1), l.Held
+	m.marks.spent, m.marks.bare = min(intent.Spent, m.epoch-1), min(intent.Bare, m.epoch-1)
 	if intent.Begun == "promoting" || intent.Begun == "handing" { // somebody may have been given the number
 		m.skip(intent.Number)
 	}
-	m.intent, m.unread = intent, intent.Lineage == ""
-	m.intent.Group = l.Group
-	m.recent, m.released = readNumbers(intent.Recent, strconv.ParseInt), readNumbers(intent.Released, strconv.ParseInt)
+	m.disk.intent, m.doubt.unread = intent, intent.Lineage == ""
+	m.disk.intent.Group = l.Group
+	m.permit.recent, m.permit.released = readNumbers(intent.Recent, strconv.ParseInt), readNumbers(intent.Released, strconv.ParseInt)
 	m.enlist(l.Members)
 	for _, b := range m.members {
-		b.uncompared = m.unread
+		b.uncompared = m.doubt.unread
 	}
-	m.tabled = l.Master
+	m.table.tabled = l.Master
 	m.dismiss(intent.Master)
 	if b := m.memberAt(intent.Master); b != nil && intent.Lineage != "" {
 		m.master = b.ID
 	}
 	m.known = past{RunID: intent.RunID, Lineage: intent.Lineage, Offset: intent.Offset, said: intent.Offset}
 	for _, lineage := range strings.Fields(intent.Former) {
-		m.former = append(m.former, past{Lineage: lineage})
+		m.records.former = append(m.records.former, past{Lineage: lineage})
 	}
 	m.readDescents(intent.Descents)
-	m.abandoned, m.losses = readAbandoned(intent.Abandoned), readLosses(intent.Losses)
-	m.forged = readNumbers(intent.Forged, strconv.ParseUint)
-	m.announced.accepted, m.announced.bound = intent.Arbiter, intent.Master != ""
-	m.unproven, m.had, m.tooFew, m.detaching = intent.Unproven, intent.Had, intent.TooFew, intent.Begun == "freezing" || intent.Begun == "promoting"
+	m.records.abandoned, m.records.losses = readAbandoned(intent.Abandoned), readLosses(intent.Losses)
+	m.marks.forged = readNumbers(intent.Forged, strconv.ParseUint)
+	m.peers.announced.accepted, m.peers.announced.bound = intent.Arbiter, intent.Master != ""
+	m.marks.unproven, m.marks.had, m.marks.tooFew, m.peers.detaching = intent.Unproven, intent.Had, intent.TooFew, intent.Begun == "freezing" || intent.Begun == "promoting"
 	m.heir.id, m.heir.refused, m.round.candidate, m.round.force = -1, -1, -1, -1
 	return m
 }
 
 // enlist makes these the group's members and keeps what is known of those that stay.
 func (m *Machine) enlist(all []Member) {
-	before := slices.Concat(m.members, m.aliases)
-	was := m.aliases
-	m.members, m.aliases = nil, nil
+	before := slices.Concat(m.members, m.table.aliases)
+	was := m.table.aliases
+	m.members, m.table.aliases = nil, nil
 	for _, each := range all {
 		i := slices.IndexFunc(before, func(b *member) bool { return b.ID == each.ID && b.Addr == each.Addr })
 		if i >= 0 {
 			before[i].Member = each
 			if slices.Contains(was, before[i]) && listedIn(all, before[i].same) && each.ID != m.master {
-				m.aliases = append(m.aliases, before[i])
+				m.table.aliases = append(m.table.aliases, before[i])
 			} else {
 				m.members = append(m.members, before[i])
 			}
@@ -169,16 +219,16 @@ func (m *Machine) Adopt(l Layout, now int64, acts []Action) []Action {
 	was := m.name(m.master)
 	m.enlist(l.Members)
 	m.dismiss(was)
-	if l.Master != m.tabled || m.bereft() {
+	if l.Master != m.table.tabled || m.bereft() {
 		m.startOver(l)
 	}
-	switch want := m.held; {
+	switch want := m.holds.held; {
 	case l.Held == want:
 	case want:
-		m.held = false
+		m.holds.held = false
 		m.hold()
 	default:
-		m.held = true
+		m.holds.held = true
 		m.release()
 	}
 	return m.taken()
@@ -188,7 +238,7 @@ func (m *Machine) Adopt(l Layout, now int64, acts []Action) []Action {
 // follow it, in vain, have no master.
 func (m *Machine) dismiss(addr string) {
 	if addr != "" && addr != m.name(-1) && m.memberAt(addr) == nil {
-		m.left = addr
+		m.table.left = addr
 	}
 }
 
@@ -204,10 +254,10 @@ func (m *Machine) startOver(l Layout) {
 	if l.Master != m.master && l.Master >= 0 && m.member(m.master) != nil { // which may be beside it
 		m.reach(m.epoch + 1)
 	}
-	m.master, m.tabled, m.started, m.known, m.unread = l.Master, l.Master, m.now, past{}, false
+	m.master, m.table.tabled, m.clock.started, m.known, m.doubt.unread = l.Master, l.Master, m.now, past{}, false
 	m.unmarked()
-	m.list.forget()
-	m.members, m.aliases = append(m.members, m.aliases...), nil
+	m.records.list.forget()
+	m.members, m.table.aliases = append(m.members, m.table.aliases...), nil
 	m.settleAliases() // another name may be the one that counts
 	m.on(reset, Transition{What: "the group was changed", Why: "the table names " + m.name(l.Master), Loss: -1})
 	m.begin("", -1)
@@ -241,12 +291,12 @@ func (m *Machine) do(a Action) { m.acts = append(m.acts, a) }
 func (m *Machine) pass(ev Event) {
 	gap := ev.At - m.now
 	m.now = max(m.now, ev.At)
-	m.reached, m.others = ev.Reached, ev.Others
+	m.peers.reached, m.peers.others = ev.Reached, ev.Others
 	if gap <= m.o.Tilt {
 		return
 	}
-	m.wokeAt = m.now
-	m.tiltUntil = m.now + max(m.o.DownRefused, m.o.DownSilence, m.o.DownMisconf, m.o.DownBusy)
+	m.clock.wokeAt = m.now
+	m.clock.tiltUntil = m.now + max(m.o.DownRefused, m.o.DownSilence, m.o.DownMisconf, m.o.DownBusy)
 	for _, b := range m.members {
 		b.clearEvidence()
 	}
@@ -270,11 +320,11 @@ func (m *Machine) take(ev Event) {
 		m.hearObjected(ev)
 	case Rival:
 		m.standDown(ev.Text)
-		m.faint, m.detaching = ev.Faint, false
+		m.peers.faint, m.peers.detaching = ev.Faint, false
 		m.unmarked() // that one may raise the epoch
 		m.hearKept(ev)
 	case Alone:
-		m.beside = keptMark{}
+		m.marks.beside = keptMark{}
 		m.standUp("nobody else is where monitors say that they are")
 	case Forged:
 		if ev.Found > m.epoch {
@@ -318,13 +368,13 @@ func (m *Machine) review() {
 // away than half of what would count as a stall of this process.
 func (m *Machine) Next() int64 {
 	next := m.now + m.o.Tilt/2
-	if m.state != Healthy || m.now < m.announced.pardoned || m.contended {
+	if m.state != Healthy || m.now < m.peers.announced.pardoned || m.peers.contended {
 		next = min(next, m.now+askEvery)
 	}
-	if m.retryAt > 0 {
-		next = min(next, m.retryAt)
+	if m.pending.retryAt > 0 {
+		next = min(next, m.pending.retryAt)
 	}
-	for _, a := range m.awaits {
+	for _, a := range m.pending.awaits {
 		next = min(next, a.until)
 	}
 	return max(next, m.now+1)
@@ -347,7 +397,7 @@ func (m *Machine) memberAt(addr string) *member {
 			return b
 		}
 	}
-	for _, b := range m.aliases {
+	for _, b := range m.table.aliases {
 		if b.Addr == addr {
 			return m.member(b.same)
 		}
@@ -385,17 +435,17 @@ func (m *Machine) remark(t Transition) {
 // hold has writes wait. A group of one server is never held: nobody else could take them, and
 // its links let them wait as well.
 func (m *Machine) hold() {
-	if m.held || len(m.members) < 2 {
+	if m.holds.held || len(m.members) < 2 {
 		return
 	}
-	m.held = true
+	m.holds.held = true
 	m.do(Action{Kind: Hold, Server: m.master})
 }
 
 // fence closes the data path's connections to the master before this one: to the one
 // that the table names too, where the state file knows better.
 func (m *Machine) fence(but int32) {
-	for i, id := range []int32{m.master, m.tabled} {
+	for i, id := range []int32{m.master, m.table.tabled} {
 		if id >= 0 && id != but && (i == 0 || id != m.master) {
 			m.launch(ofState, Action{Kind: Fence, Server: id, Within: fenceTime})
 		}
@@ -405,19 +455,19 @@ func (m *Machine) fence(but int32) {
 // release lets writes go to the master they would have gone to, unless that has too few
 // replicas.
 func (m *Machine) release() {
-	if !m.held || m.hushed || m.wary {
+	if !m.holds.held || m.holds.hushed || m.holds.wary {
 		return
 	}
-	m.held = false
+	m.holds.held = false
 	m.do(Action{Kind: Release, Server: m.master})
 }
 
 // ask has all servers probed, unless they were just now.
 func (m *Machine) ask() {
-	if m.asked != 0 && m.now-m.asked < askEvery {
+	if m.clock.asked != 0 && m.now-m.clock.asked < askEvery {
 		return
 	}
-	m.asked = m.now
+	m.clock.asked = m.now
 	for _, b := range m.members {
 		m.do(Action{Kind: Ask, Server: b.ID})
 	}

@@ -28,7 +28,7 @@ const remindEvery = 60 * second
 // known again when it returns with its data and under another lineage; and asks which mark is there: another process
 // may have made that one master. What is found once that is known, no monitor has written.
 func (m *Machine) leaveMark() {
-	t := &m.tally
+	t := &m.marks.tally
 	if t.sure && m.isLeft() || t.asking || m.now < t.askAt || m.o.Mode != Local || m.o.DryRun || m.stoodDown() || len(m.members) < 2 {
 		return
 	}
@@ -39,7 +39,7 @@ func (m *Machine) leaveMark() {
 
 // marked takes the end of a Verify.
 func (m *Machine) marked(a await, ev Event) {
-	t := &m.tally
+	t := &m.marks.tally
 	if a.job == ofNobody {
 		if t.asking, t.askAt = false, m.now+askMarkEvery; a.certain && ev.Err == nil {
 			t.askAt = m.now + remindEvery
@@ -70,10 +70,10 @@ const forgedMost = 16
 // forge keeps in mind that a mark was not left by anybody who makes masters: it stood where this process knew the epoch.
 // Servers that have copied it may return with it, also when another process looks after the group.
 func (m *Machine) forge(mark uint64) {
-	if !slices.Contains(m.forged, mark) {
-		m.forged = append(m.forged, mark)
-		m.forged = m.forged[max(0, len(m.forged)-forgedMost):]
-		m.intent.Forged = spellNumbers(m.forged)
+	if !slices.Contains(m.marks.forged, mark) {
+		m.marks.forged = append(m.marks.forged, mark)
+		m.marks.forged = m.marks.forged[max(0, len(m.marks.forged)-forgedMost):]
+		m.disk.intent.Forged = spellNumbers(m.marks.forged)
 		m.save()
 	}
 }
@@ -81,9 +81,9 @@ func (m *Machine) forge(mark uint64) {
 // settleMark takes it that the master has the mark of the group's epoch, if it has been left there, and tells whether that
 // is news.
 func (m *Machine) settleMark() bool {
-	news := m.bare != 0 && m.isLeft()
+	news := m.marks.bare != 0 && m.isLeft()
 	if news {
-		m.bare, m.unproven, m.tooFew, m.untried = 0, false, 0, ""
+		m.marks.bare, m.marks.unproven, m.marks.tooFew, m.marks.untried = 0, false, 0, ""
 	}
 	return news
 }
@@ -95,21 +95,21 @@ func (m *Machine) noteRefused(a await, ev Event) {
 	if words != "" {
 		by = m.name(a.server) + ": " + words
 	}
-	if by != "" && by != m.tally.refused {
+	if by != "" && by != m.marks.tally.refused {
 		m.warn(fmt.Sprintf("%s does not take the mark of epoch %d, and is asked again until it does", m.name(a.server), m.epoch), words)
 	}
 	if by != "" || ev.Err == nil {
-		m.tally.refused, m.tally.barred = by, isBarred(ev.Err)
+		m.marks.tally.refused, m.marks.tally.barred = by, isBarred(ev.Err)
 	}
 }
 
 // unmarked forgets what is known of the mark, of a master that somebody else may have made one.
-func (m *Machine) unmarked() { m.tally.sure, m.tally.left = false, 0 }
+func (m *Machine) unmarked() { m.marks.tally.sure, m.marks.tally.left = false, 0 }
 
 // isLeft tells whether the mark of the group's epoch was left at the process that is its master.
 func (m *Machine) isLeft() bool {
 	b := m.member(m.master)
-	return b != nil && m.tally.left == m.epoch && m.tally.at == b.ID && m.tally.process == b.repl.RunID
+	return b != nil && m.marks.tally.left == m.epoch && m.marks.tally.at == b.ID && m.marks.tally.process == b.repl.RunID
 }
 
 // catchUp takes the mark on the master for the epoch when it is a later one: without a state file this process does not

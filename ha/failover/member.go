@@ -148,7 +148,7 @@ func (m *Machine) heard(b *member, ev Event) {
 		b.copied = past{Lineage: before.ID, Offset: before.Offset}
 	}
 	if asked == 0 {
-		b.uncompared = b.uncompared && m.unread && m.known.at != 0 && b.repl.Replica && b.ID != m.master
+		b.uncompared = b.uncompared && m.doubt.unread && m.known.at != 0 && b.repl.Replica && b.ID != m.master
 	}
 	if fresh := b.streamAs != b.repl.RunID; fresh || b.sent-asked <= freshFor { // else it may have stood still
 		m.streamed(b, &before)

@@ -15,25 +15,25 @@ import (
 func (m *Machine) number(id int32) {
 	mark, unproven := m.heir.mark, m.isUnproven(id)
 	switch {
-	case m.state == Verifying && m.tally.at == id && m.tally.left > m.epoch:
-		m.reach(m.tally.left)
+	case m.state == Verifying && m.marks.tally.at == id && m.marks.tally.left > m.epoch:
+		m.reach(m.marks.tally.left)
 	case m.state == Verifying:
 		m.reach(max(m.epoch+1, m.round.number))
 	case m.numbers(mark, id):
 		m.adopt(mark)
-	case id == m.master && m.spent == 0: // the state file knows of the promotion, and the table does not
+	case id == m.master && m.marks.spent == 0: // the state file knows of the promotion, and the table does not
 	default: // it was made master by hand, has yet to be given its mark, or others were given later numbers in vain
 		m.reach(m.next())
 		if mark != 0 {
-			m.bare = min(m.bare, m.epoch-mark)
+			m.marks.bare = min(m.marks.bare, m.epoch-mark)
 		}
 	}
-	m.needy, m.unproven = m.state == Verifying && m.round.needy, unproven
+	m.marks.needy, m.marks.unproven = m.state == Verifying && m.round.needy, unproven
 	switch {
 	case m.state == Verifying:
-		m.had, m.tooFew = 0, m.round.few
+		m.marks.had, m.marks.tooFew = 0, m.round.few
 	case id != m.master:
-		m.had, m.tooFew = 0, 0
+		m.marks.had, m.marks.tooFew = 0, 0
 	}
 }
 
@@ -43,12 +43,14 @@ func (m *Machine) numbers(mark uint64, id int32) bool {
 	if m.stoodDown() && m.attended(m.member(id)) { // whoever is active there keeps it right
 		return mark != 0
 	}
-	void := m.heir.outranks && id != m.master && mark >= m.seenMark() && (m.isVoid() && m.bare == 1 && m.wentOn(&m.heir.repl) || mark == m.epoch)
-	return (mark > m.seenMark() || m.borrowed) && mark >= m.epoch || void
+	void := m.heir.outranks && id != m.master && mark >= m.seenMark() && (m.isVoid() && m.marks.bare == 1 && m.wentOn(&m.heir.repl) || mark == m.epoch)
+	return (mark > m.seenMark() || m.marks.borrowed) && mark >= m.epoch || void
 }
 
 // adopt takes the mark of the master for the epoch.
-func (m *Machine) adopt(mark uint64) { m.epoch, m.spent, m.bare, m.borrowed = mark, 0, 0, false }
+func (m *Machine) adopt(mark uint64) {
+	m.epoch, m.marks.spent, m.marks.bare, m.marks.borrowed = mark, 0, 0, false
+}
 
 // A keptMark is a mark that was read on the master beside another monitor, which keeps it right.
 type keptMark struct {
@@ -64,11 +66,11 @@ const keptTimes = 3
 // and numbers that only this process has known of are void.
 func (m *Machine) hearKept(ev Event) {
 	up := m.member(m.master)
-	settled := (m.state == Healthy || m.state == Settling) && m.tabled == m.master && m.isMaster(up) && m.o.Mode == Local
-	if !settled || ev.Server != m.master || ev.Found == 0 || ev.Found != m.beside.mark {
-		m.beside = keptMark{mark: ev.Found}
+	settled := (m.state == Healthy || m.state == Settling) && m.table.tabled == m.master && m.isMaster(up) && m.o.Mode == Local
+	if !settled || ev.Server != m.master || ev.Found == 0 || ev.Found != m.marks.beside.mark {
+		m.marks.beside = keptMark{mark: ev.Found}
 	}
-	if m.beside.times++; m.beside.times < keptTimes || !settled || ev.Found == m.epoch || m.disbelieves(ev.Found) {
+	if m.marks.beside.times++; m.marks.beside.times < keptTimes || !settled || ev.Found == m.epoch || m.disbelieves(ev.Found) {
 		return
 	}
 	m.adopt(ev.Found)
@@ -94,7 +96,7 @@ func (m *Machine) derives(b *member) bool {
 	if b.frozen {
 		has = &b.stand
 	}
-	return m.tally.sure && has.ID == m.known.Lineage
+	return m.marks.tally.sure && has.ID == m.known.Lineage
 }
 
 // isUnproven tells whether a server that is about to be published has refused its mark for want of replicas, and no operator
@@ -106,17 +108,17 @@ func (m *Machine) isUnproven(id int32) bool {
 	case m.state == Verifying:
 		return m.round.needy
 	}
-	return id == m.master && m.unproven
+	return id == m.master && m.marks.unproven
 }
 
 // disprove takes that the master refuses its mark for want of replicas, with as many as it was ever seen with: it has taken
 // nothing else under this number.
 func (m *Machine) disprove(ev Event) {
-	if m.bare == 0 || ev.Err == nil || !noReplicas(ev.Err) || ev.Found > m.seenMark() {
+	if m.marks.bare == 0 || ev.Err == nil || !noReplicas(ev.Err) || ev.Found > m.seenMark() {
 		return
 	}
-	if few := inStep(&ev.Repl, promptLag); few >= m.had {
-		m.unproven, m.tooFew = true, max(m.tooFew, few)
+	if few := inStep(&ev.Repl, promptLag); few >= m.marks.had {
+		m.marks.unproven, m.marks.tooFew = true, max(m.marks.tooFew, few)
 		m.record()
 	}
 }
@@ -128,9 +130,9 @@ func (m *Machine) countReplicas(b *member) {
 	if b != nil {
 		n = len(b.repl.Followers)
 	}
-	m.needy, m.unproven = m.needy && n <= m.tooFew, m.unproven && n <= m.tooFew
-	if n > m.had && m.o.Mode == Local {
-		if m.had = n; m.bare > 0 {
+	m.marks.needy, m.marks.unproven = m.marks.needy && n <= m.marks.tooFew, m.marks.unproven && n <= m.marks.tooFew
+	if n > m.marks.had && m.o.Mode == Local {
+		if m.marks.had = n; m.marks.bare > 0 {
 			m.record()
 		}
 	}
@@ -141,7 +143,7 @@ func (m *Machine) countReplicas(b *member) {
 const promptLag = second
 
 // isVoid tells whether the table's master was made one in vain so far, and its number is void: it takes no writes, and nobody has seen it take its mark.
-func (m *Machine) isVoid() bool { return m.unproven && m.bare > 0 }
+func (m *Machine) isVoid() bool { return m.marks.unproven && m.marks.bare > 0 }
 
 // markTaken returns the epoch whose mark the table's master has taken, as far as that says whether it may have taken writes.
 func (m *Machine) markTaken() uint64 {
@@ -191,6 +193,6 @@ func (m *Machine) isPreferred(b *member) bool {
 // isTied tells whether b was made master by another process under the number that the table's master has: replicas have its data
 // from it, and they do not carry on that one's. Nobody was given the number 1.
 func (m *Machine) isTied(b *member) bool {
-	return m.o.Mode == Local && !b.repl.Replica && b.looked && b.mark.Epoch == m.epoch && m.epoch > 1 && m.spent == 0 && m.known.Lineage != "" &&
+	return m.o.Mode == Local && !b.repl.Replica && b.looked && b.mark.Epoch == m.epoch && m.epoch > 1 && m.marks.spent == 0 && m.known.Lineage != "" &&
 		m.share(&b.repl, m.known.Lineage) < 0 && m.followed(b) > 0
 }

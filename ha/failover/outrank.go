@@ -25,8 +25,8 @@ func (m *Machine) contends(b *member) bool {
 func (m *Machine) watchContenders() {
 	up := m.member(m.master)
 	m.watchHeir(up)
-	minds := m.state == Healthy || m.state == Settling || m.state == Suspect && m.contended
-	if m.contended = false; m.o.Mode != Local || !minds || !m.isMaster(up) || m.known.Lineage == "" {
+	minds := m.state == Healthy || m.state == Settling || m.state == Suspect && m.peers.contended
+	if m.peers.contended = false; m.o.Mode != Local || !minds || !m.isMaster(up) || m.known.Lineage == "" {
 		return
 	}
 	for _, b := range m.members {
@@ -37,7 +37,7 @@ func (m *Machine) watchContenders() {
 		case b.contendsAt == 0:
 			b.contendsAt = m.now
 		}
-		m.contended = m.contended || m.stoodDown() || m.later(b)
+		m.peers.contended = m.peers.contended || m.stoodDown() || m.later(b)
 		switch {
 		case m.stoodDown():
 			pace := m.pace(b.contendsAt)
@@ -59,7 +59,7 @@ func (m *Machine) watchHeir(up *member) {
 	if b == nil || b == up || !m.isMaster(b) || m.carriesOn(&b.repl) {
 		return
 	}
-	m.lookAgain(b, m.pace(m.since))
+	m.lookAgain(b, m.pace(m.clock.since))
 }
 
 // pace returns the time between two looks into somebody who may be master since then.
@@ -123,7 +123,7 @@ func (m *Machine) supersedes(b *member, mark uint64) bool {
 
 // outranked returns who outranks the table's master, by the latest mark, and rather one that is master; nil when nobody does.
 func (m *Machine) outranked() (by *member) {
-	if !m.contended {
+	if !m.peers.contended {
 		return nil
 	}
 	for _, b := range m.members {

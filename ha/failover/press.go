@@ -43,14 +43,14 @@ func (m *Machine) pressing() int64 { return 2 * m.o.DownSilence }
 
 // isDue tells whether an order may be given again. First everybody is asked, for who was told may have ended.
 func (m *Machine) isDue() bool {
-	if m.retryAt == 0 {
-		m.asked, m.retryAt = 0, m.now+askEvery
+	if m.pending.retryAt == 0 {
+		m.clock.asked, m.pending.retryAt = 0, m.now+askEvery
 	}
 	m.ask()
-	if m.now < m.retryAt {
+	if m.now < m.pending.retryAt {
 		return false
 	}
-	m.retryAt = 0
+	m.pending.retryAt = 0
 	return true
 }
 
@@ -111,7 +111,7 @@ func (m *Machine) persevere(ev Event, again func()) bool {
 		return false
 	}
 	if m.isDue() {
-		m.outcomes = nil
+		m.pending.outcomes = nil
 		again()
 	}
 	return true

@@ -46,7 +46,7 @@ func (m *Machine) elevate(best *member) {
 	m.on(ready, Transition{What: best.Addr + " is chosen", Why: m.comparison(best), Loss: -1})
 	if !m.round.counted {
 		m.round.counted = true
-		m.recent = append(m.recent, m.now)
+		m.permit.recent = append(m.permit.recent, m.now)
 	}
 	m.round.chosenAt = m.now
 	m.order(Promote, best.ID, m.o.Promote)
@@ -176,9 +176,9 @@ func (m *Machine) recordHeir(r *vital.Replication) {
 		return
 	}
 	m.descends(r.ID, descent{stand.Lineage, m.share(r, stand.Lineage), false})
-	m.heirs = append(m.heirs, r.ID)
-	m.heirs = m.heirs[max(0, len(m.heirs)-heirsMost):]
-	m.intent = m.standing()
+	m.records.heirs = append(m.records.heirs, r.ID)
+	m.records.heirs = m.records.heirs[max(0, len(m.records.heirs)-heirsMost):]
+	m.disk.intent = m.standing()
 	m.save()
 }
 
@@ -216,12 +216,12 @@ func (m *Machine) reviewVerifying() {
 		m.introduced()
 		return
 	}
-	if !over || m.now < m.retryAt {
+	if !over || m.now < m.pending.retryAt {
 		return
 	}
 	switch wrong := m.disproved(ev); {
-	case (wrong == nil || noReplicas(wrong) || isBarred(wrong)) && m.member(m.round.candidate).sent < m.wokeAt: // it may be another process by now
-		m.outcomes = nil
+	case (wrong == nil || noReplicas(wrong) || isBarred(wrong)) && m.member(m.round.candidate).sent < m.clock.wokeAt: // it may be another process by now
+		m.pending.outcomes = nil
 		m.reverify(m.o.Promote)
 	case wrong == nil:
 		m.publish(m.round.candidate, ev.Repl, m.round.why)
@@ -233,12 +233,12 @@ func (m *Machine) reviewVerifying() {
 	case m.round.waitsFor != 0 && m.now-m.round.waitsFor >= m.o.Writable, m.unaided():
 		m.round.needy, m.round.few = true, inStep(&ev.Repl, promptLag)
 		m.publish(m.round.candidate, ev.Repl, wrong.Error())
-	case m.retryAt == 0:
+	case m.pending.retryAt == 0:
 		m.round.waitsFor = first(m.round.waitsFor, m.now)
 		m.chain()
-		m.retryAt = m.now + askEvery
+		m.pending.retryAt = m.now + askEvery
 	default:
-		m.outcomes, m.retryAt = nil, 0
+		m.pending.outcomes, m.pending.retryAt = nil, 0
 		m.reverify(m.o.Promote)
 	}
 }

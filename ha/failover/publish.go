@@ -14,33 +14,33 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	found := m.isFound(id, &r)
 	if m.state != Verifying {
 		m.unmarked()
-		m.list.forget()
+		m.records.list.forget()
 	}
 	if b := m.member(id); b != nil {
 		m.bereave(b, was)
 	}
 	m.bury(was)
 	m.number(id)
-	tabled := m.tabled
-	m.master, m.tabled, m.held, m.hushed, m.thinSince = id, id, false, false, 0
+	tabled := m.table.tabled
+	m.master, m.table.tabled, m.holds.held, m.holds.hushed, m.holds.thinSince = id, id, false, false, 0
 	if id != tabled {
-		m.announced.objected = 0 // it was about that one
+		m.peers.announced.objected = 0 // it was about that one
 	}
 	m.known = pastOf(&r, m.now)
-	m.unread = m.unread && m.state == Following && m.hand.at == 0 && was.at == 0 // else it is no start's finding
+	m.doubt.unread = m.doubt.unread && m.state == Following && m.hand.at == 0 && was.at == 0 // else it is no start's finding
 	m.regain(&r)
-	if b := m.memberAt(m.announced.addr); b != nil && b.ID == id {
-		m.announced.accepted, m.announced.bound = max(m.announced.accepted, m.announced.epoch), true
+	if b := m.memberAt(m.peers.announced.addr); b != nil && b.ID == id {
+		m.peers.announced.accepted, m.peers.announced.bound = max(m.peers.announced.accepted, m.peers.announced.epoch), true
 	}
 	m.do(Action{Kind: Publish, Server: id, Epoch: m.epoch})
 	switch b := m.member(id); {
 	case m.state == Following && b.excluded: // a failover of ours all the same
-		m.recent = append(m.recent, m.now)
-		m.untried = b.failure
+		m.permit.recent = append(m.permit.recent, m.now)
+		m.marks.untried = b.failure
 	case another:
-		m.recent = append(m.recent, m.now)
+		m.permit.recent = append(m.permit.recent, m.now)
 	}
-	m.intent.Begun, m.intent.Candidate, m.intent.Away, m.heirs = "", "", false, nil
+	m.disk.intent.Begun, m.disk.intent.Candidate, m.disk.intent.Away, m.records.heirs = "", "", false, nil
 	m.settleMark()
 	m.record()
 	what := fmt.Sprintf("%s is master, epoch %d", m.name(id), m.epoch)
@@ -74,7 +74,7 @@ func (m *Machine) anothers(id int32) bool {
 // raise makes the epoch a later one, whose mark nobody is known to have.
 func (m *Machine) raise(epoch uint64) {
 	more := epoch - m.epoch
-	m.epoch, m.spent, m.bare = epoch, min(m.spent+more, epoch-1), min(m.bare+more, epoch-1)
+	m.epoch, m.marks.spent, m.marks.bare = epoch, min(m.marks.spent+more, epoch-1), min(m.marks.bare+more, epoch-1)
 }
 
 // skip makes the epoch a later one than now, and no earlier than a number that somebody may have been given.
@@ -83,28 +83,28 @@ func (m *Machine) skip(number uint64) { m.raise(max(m.epoch+1, number)) }
 // reach makes the epoch a later one that somebody was given.
 func (m *Machine) reach(epoch uint64) {
 	m.raise(epoch)
-	m.spent, m.borrowed = 0, false
+	m.marks.spent, m.marks.borrowed = 0, false
 }
 
 // crowned returns the epoch of the last publication, as far as is known: who has the mark of that one has been its master,
 // or has its data.
-func (m *Machine) crowned() uint64 { return m.epoch - m.spent }
+func (m *Machine) crowned() uint64 { return m.epoch - m.marks.spent }
 
 // seenMark returns the epoch whose mark was last seen on the master: who has an earlier one is older. A master without memory
 // has not taken the mark of the last publication.
-func (m *Machine) seenMark() uint64 { return m.epoch - m.bare }
+func (m *Machine) seenMark() uint64 { return m.epoch - m.marks.bare }
 
 // bury makes what was known of the master one of the group's former masters.
 func (m *Machine) bury(was past) {
 	if was.Lineage != "" {
-		m.former = append(m.former, was)
-		m.former = m.former[max(0, len(m.former)-formerMost):]
+		m.records.former = append(m.records.former, was)
+		m.records.former = m.records.former[max(0, len(m.records.former)-formerMost):]
 	}
 }
 
 // published tidies up after a publication.
 func (m *Machine) published(id int32) {
-	m.forbidden, m.lostAt, m.heir.refused, m.round.force = "", 0, -1, -1
+	m.permit.forbidden, m.doubt.lostAt, m.heir.refused, m.round.force = "", 0, -1, -1
 	for _, b := range m.members {
 		b.again, b.excluded = 0, false
 		if b.ID == id {
@@ -113,7 +113,7 @@ func (m *Machine) published(id int32) {
 		}
 	}
 	m.grantWish(id)
-	m.asked = 0
+	m.clock.asked = 0
 	m.ask()
 }
 
@@ -131,7 +131,7 @@ func (m *Machine) lossAgainst(id int32) int64 {
 // isDelegated tells whether the heir was promoted by an arbiter in a switchover of this process': nothing was in flight at the old
 // master, its writes were paused, and the heir has all that it had then.
 func (m *Machine) isDelegated() bool {
-	return m.o.Mode == Sentinel && m.state == Following && m.hand.asked && m.share(&m.heir.repl, m.known.Lineage) >= m.announced.stand
+	return m.o.Mode == Sentinel && m.state == Following && m.hand.asked && m.share(&m.heir.repl, m.known.Lineage) >= m.peers.announced.stand
 }
 
 // missing returns how many bytes a new master is known to lack of what the old one had when it was last asked,
@@ -168,7 +168,7 @@ func (m *Machine) reviewSettling() {
 	if m.succeeded() {
 		return
 	}
-	if why := m.questionable(); why != "" && m.now > m.since {
+	if why := m.questionable(); why != "" && m.now > m.clock.since {
 		m.suspect(why)
 		return
 	}
@@ -177,10 +177,10 @@ func (m *Machine) reviewSettling() {
 	m.realign()
 	straggling := m.stragglers()
 	switch {
-	case m.wary:
+	case m.holds.wary:
 	case len(straggling) == 0:
 		m.on(ready, Transition{What: "the group is in line", Why: "every server that answers follows " + m.name(m.master), Loss: -1})
-	case m.now-m.since >= m.o.Settle:
+	case m.now-m.clock.since >= m.o.Settle:
 		m.on(failed, Transition{What: "the group is not in line yet", Why: fmt.Sprintf("still to come: %v", straggling), Loss: -1})
 	}
 }
@@ -195,7 +195,7 @@ func (m *Machine) stragglers() (addrs []string) {
 		if b.ID == m.master || b.strange || b.fault != vital.FaultNone || b.sent == 0 {
 			continue
 		}
-		if b.sent < m.since || !b.repl.Replica || !m.inLine(b) || !b.repl.LinkUp {
+		if b.sent < m.clock.since || !b.repl.Replica || !m.inLine(b) || !b.repl.LinkUp {
 			addrs = append(addrs, b.Addr)
 		}
 	}

@@ -78,7 +78,7 @@ func (m *Machine) unworthy(b *member, r *vital.Replication) string {
 
 // aged returns why the data of a server are old, "" when they are not.
 func (m *Machine) aged(b *member, r *vital.Replication) string {
-	limit := m.now - m.doubtAt + 10*m.o.DownSilence
+	limit := m.now - m.doubt.at + 10*m.o.DownSilence
 	switch {
 	case !m.carriesOn(r) && !m.bearsMark(b) && (b.linkedAt == 0 || m.now-b.linkedAt > limit):
 		return "it has not followed the master before this one for too long"
@@ -178,7 +178,7 @@ func (m *Machine) byStream(b, c *member, x, y vital.Replication) int {
 // last master was given, and nobody with more has come for DownSilence. What starts from an
 // append-only file is like that: it may lack little, and is better than nobody.
 func (m *Machine) bearsMark(b *member) bool {
-	return b.looked && b.mark.Epoch >= m.crowned() && Credible(b.mark.Epoch, m.epoch) && m.now-m.doubtAt >= m.o.DownSilence
+	return b.looked && b.mark.Epoch >= m.crowned() && Credible(b.mark.Epoch, m.epoch) && m.now-m.doubt.at >= m.o.DownSilence
 }
 
 // byGap prefers the secondary, 1 for b and -1 for c, while what it lacks of the other
@@ -252,7 +252,7 @@ func (m *Machine) early(b *member) string {
 	switch {
 	case h != nil && h.excluded:
 		return h.Addr + ", which was made master, has more"
-	case m.round.cause == causeRefused && m.now-m.doubtAt < m.o.DownSilence: // it was begun for somebody who had not
+	case m.round.cause == causeRefused && m.now-m.doubt.at < m.o.DownSilence: // it was begun for somebody who had not
 		return "it has been away, and who has more is waited for"
 	}
 	return ""

@@ -47,27 +47,27 @@ func (m *Machine) realign() {
 
 // stoodDown tells whether another monitor was heard lately. It may be at work: a server that it
 // has detached or is promoting is told nothing by this one.
-func (m *Machine) stoodDown() bool { return m.rivalAt != 0 && m.now-m.rivalAt < rivalFor }
+func (m *Machine) stoodDown() bool { return m.peers.rivalAt != 0 && m.now-m.peers.rivalAt < rivalFor }
 
 // isIdle tells whether this machine tells servers nothing, for another monitor was heard. Where that may have ended already, as
 // the one before this process has, data are kept from being overwritten all the same.
-func (m *Machine) isIdle() bool { return m.stoodDown() && !m.faint }
+func (m *Machine) isIdle() bool { return m.stoodDown() && !m.peers.faint }
 
 // standDown takes that another monitor was heard, and says so when that is news.
 func (m *Machine) standDown(rival string) {
-	if m.rival == "" && m.o.Mode == Local {
+	if m.peers.rival == "" && m.o.Mode == Local {
 		m.warn("another monitor is active, this one promotes nobody", rival)
 	}
-	m.rivalAt, m.rival = m.now, rival
+	m.peers.rivalAt, m.peers.rival = m.now, rival
 }
 
 // standUp says, once, that this monitor decides again.
 func (m *Machine) standUp(why string) {
-	if m.rival != "" && m.o.Mode == Local {
+	if m.peers.rival != "" && m.o.Mode == Local {
 		m.note("this monitor decides from now on", why)
 	}
-	m.rivalAt, m.rival = 0, ""
-	if m.list.times > 0 { // the last that the other one has left
+	m.peers.rivalAt, m.peers.rival = 0, ""
+	if m.records.list.times > 0 { // the last that the other one has left
 		m.takeList()
 	}
 }
@@ -77,7 +77,7 @@ func (m *Machine) standUp(why string) {
 // next, and is copied. While another monitor may be at work only what this one has detached is.
 func (m *Machine) restore() {
 	b := m.member(m.master)
-	if m.o.Mode != Local || m.o.DryRun || m.isIdle() || b == nil || !m.present(b) || !m.list.known {
+	if m.o.Mode != Local || m.o.DryRun || m.isIdle() || b == nil || !m.present(b) || !m.records.list.known {
 		return
 	}
 	for _, r := range m.members {
@@ -116,7 +116,7 @@ func (m *Machine) ours(b *member) bool {
 	if master := m.member(m.master); m.isMaster(master) && master.repl.SecondID != "" && b.repl.Kin(master.repl.SecondID) {
 		return true
 	}
-	for _, f := range m.former {
+	for _, f := range m.records.former {
 		if f.Lineage != "" && b.repl.Kin(f.Lineage) || f.RunID != "" && b.repl.RunID == f.RunID && !b.repl.Replica {
 			return true
 		}
@@ -155,19 +155,19 @@ func (m *Machine) inLine(b *member) bool {
 
 // join makes a server a replica of the master, once it is known what that one lacks. One full copy is made at a time.
 func (m *Machine) join(b *member) {
-	if !m.list.known {
+	if !m.records.list.known {
 		return
 	}
 	master := m.member(m.master)
 	if full := b.repl.ID != master.repl.ID && b.repl.ID != master.repl.SecondID; full {
-		if m.copying >= 0 && m.copying != b.ID {
+		if m.settling.copying >= 0 && m.settling.copying != b.ID {
 			return
 		}
 		if !m.ours(b) && m.now-b.lookedAt > askEvery { // it may have waited while others copied, and have been written to
 			m.rejoin(Identify, b, -1)
 			return
 		}
-		m.copying = b.ID
+		m.settling.copying = b.ID
 	}
 	m.remember(b.repl.ID)
 	op := Follow
@@ -188,7 +188,7 @@ func (m *Machine) secure(b *member) {
 // remember makes a lineage one of the group's former ones: a server that has it was
 // found to be ours.
 func (m *Machine) remember(lineage string) {
-	if lineage == m.known.Lineage || slices.ContainsFunc(m.former, func(p past) bool { return p.Lineage == lineage }) {
+	if lineage == m.known.Lineage || slices.ContainsFunc(m.records.former, func(p past) bool { return p.Lineage == lineage }) {
 		return
 	}
 	m.bury(past{Lineage: lineage})
@@ -197,9 +197,9 @@ func (m *Machine) remember(lineage string) {
 // settleCopy ends the one full copy that is being made when it is over, was not begun,
 // or cannot be seen.
 func (m *Machine) settleCopy() {
-	b := m.member(m.copying)
+	b := m.member(m.settling.copying)
 	if b == nil || b.ID == m.master || b.fault != vital.FaultNone || !b.busy && m.now >= b.again && (!m.inLine(b) || b.repl.LinkUp) {
-		m.copying = -1
+		m.settling.copying = -1
 	}
 }
 

@@ -36,25 +36,25 @@ func (m *Machine) save() {
 	if m.o.Mode == Observe {
 		return
 	}
-	m.saving.version++
-	m.saving.retryAt = 0
+	m.disk.saving.version++
+	m.disk.saving.retryAt = 0
 	m.resave()
 }
 
 // resave writes what has changed since the last write, or failed; and now and then what has not.
 func (m *Machine) resave() {
-	s := &m.saving
+	s := &m.disk.saving
 	prove := m.o.Mode == Local && m.state == Healthy && s.version != 0 && m.now-s.doneAt >= proveEvery
 	if s.out != 0 || m.now < s.retryAt || s.version == s.stored && s.err == nil && !prove {
 		return
 	}
 	s.out = s.version
-	m.launch(ofSave, Action{Kind: Persist, Server: m.master, Intent: m.intent, Within: lookTime})
+	m.launch(ofSave, Action{Kind: Persist, Server: m.master, Intent: m.disk.intent, Within: lookTime})
 }
 
 // saved takes the end of a Persist.
 func (m *Machine) saved(err error) {
-	s := &m.saving
+	s := &m.disk.saving
 	s.doneAt = m.now
 	if err == nil {
 		if s.err != nil {
@@ -74,13 +74,13 @@ func (m *Machine) saved(err error) {
 
 // pledge answers a wish that has been granted once it is on disk, or cannot be written.
 func (m *Machine) pledge(w Wish, without string) {
-	m.saving.pledges = append(m.saving.pledges, pledge{w, m.saving.version, without})
+	m.disk.saving.pledges = append(m.disk.saving.pledges, pledge{w, m.disk.saving.version, without})
 	m.redeem()
 }
 
 // redeem answers the wishes that were pledged and are written, or could not be.
 func (m *Machine) redeem() {
-	s := &m.saving
+	s := &m.disk.saving
 	open := s.pledges
 	s.pledges = nil
 	for _, p := range open {
@@ -96,38 +96,38 @@ func (m *Machine) redeem() {
 }
 
 // isSaved tells whether the newest intent is on disk.
-func (m *Machine) isSaved() bool { return m.saving.stored == m.saving.version }
+func (m *Machine) isSaved() bool { return m.disk.saving.stored == m.disk.saving.version }
 
 // unsavable returns why the newest intent could not be written, nil while it may still be.
 func (m *Machine) unsavable() error {
-	if m.saving.failed == m.saving.version && m.saving.out == 0 {
-		return m.saving.err
+	if m.disk.saving.failed == m.disk.saving.version && m.disk.saving.out == 0 {
+		return m.disk.saving.err
 	}
 	return nil
 }
 
 // standing returns the intent with who is master now, and what is known of its data.
 func (m *Machine) standing() Intent {
-	i := m.intent
-	i.Spent, i.Bare, i.Unproven, i.Number = m.spent, m.bare, m.unproven, 0
-	i.TooFew, i.Had = m.tooFew, 0
-	if m.bare > 0 { // before, it is counted anew and not worth a write
-		i.Had = m.had
+	i := m.disk.intent
+	i.Spent, i.Bare, i.Unproven, i.Number = m.marks.spent, m.marks.bare, m.marks.unproven, 0
+	i.TooFew, i.Had = m.marks.tooFew, 0
+	if m.marks.bare > 0 { // before, it is counted anew and not worth a write
+		i.Had = m.marks.had
 	}
-	i.Epoch, i.Master, i.Arbiter = m.epoch, "", m.announced.accepted
+	i.Epoch, i.Master, i.Arbiter = m.epoch, "", m.peers.announced.accepted
 	if m.master >= 0 {
 		i.Master = m.name(m.master)
 	}
-	i.Recent, i.Released = spellNumbers(m.recent), spellNumbers(m.lastHour(m.released))
+	i.Recent, i.Released = spellNumbers(m.permit.recent), spellNumbers(m.lastHour(m.permit.released))
 	i.RunID, i.Lineage, i.Offset = m.known.RunID, m.known.Lineage, m.known.Offset
 	var before []string
-	for _, f := range m.former[max(0, len(m.former)-formerMost):] {
+	for _, f := range m.records.former[max(0, len(m.records.former)-formerMost):] {
 		if f.Lineage != "" && !slices.Contains(before, f.Lineage) {
 			before = append(before, f.Lineage)
 		}
 	}
 	i.Former, i.Descents = strings.Join(before, " "), m.spellDescents()
-	i.Abandoned, i.Losses = spellAbandoned(m.abandoned), spellLosses(m.losses)
+	i.Abandoned, i.Losses = spellAbandoned(m.records.abandoned), spellLosses(m.records.losses)
 	return i
 }
 
@@ -136,20 +136,20 @@ func (m *Machine) standing() Intent {
 func (m *Machine) begin(state string, candidate int32) {
 	b := m.member(candidate)
 	away := m.o.Mode == Local && b != nil && m.away(b)
-	m.intent = m.standing()
-	m.intent.Begun, m.intent.Candidate, m.intent.Away = state, "", away
+	m.disk.intent = m.standing()
+	m.disk.intent.Begun, m.disk.intent.Candidate, m.disk.intent.Away = state, "", away
 	if candidate >= 0 {
-		m.intent.Candidate = m.name(candidate)
+		m.disk.intent.Candidate = m.name(candidate)
 	}
 	if state == "promoting" || state == "handing" {
-		m.intent.Number = m.next()
+		m.disk.intent.Number = m.next()
 	}
 	m.save()
 }
 
 // takeBack notes that nothing is to be done any more, if something was.
 func (m *Machine) takeBack() {
-	if m.intent.Begun != "" {
+	if m.disk.intent.Begun != "" {
 		m.begin("", -1)
 	}
 }

@@ -262,7 +262,7 @@ func (w *world) heal(t *rapid.T) {
 // checkExit holds that a group that does not get out of its state by itself says who can.
 func (w *world) checkExit(t *rapid.T) {
 	stray := slices.ContainsFunc(w.m.members, func(b *member) bool { return w.m.dissents(b) && (w.m.richer(b) || w.m.later(b) || w.m.isTied(b)) })
-	if w.m.state != Ambiguous && w.m.state != Suspect && w.m.state != Stuck && !stray || w.m.intent.Latched != "" {
+	if w.m.state != Ambiguous && w.m.state != Suspect && w.m.state != Stuck && !stray || w.m.disk.intent.Latched != "" {
 		return
 	}
 	if all := strings.Join(w.m.Status().Alarms, "\n"); !strings.Contains(all, "huntaway resolve") {
@@ -272,7 +272,7 @@ func (w *world) checkExit(t *rapid.T) {
 
 // operate does what an operator has to do, where a machine must not.
 func (w *world) operate() {
-	if w.m.intent.Latched != "" {
+	if w.m.disk.intent.Latched != "" {
 		w.feed(Event{Kind: Commanded, Wish: Wish{Kind: WishRelease, ID: 2, By: "op"}})
 	}
 	if w.m.state == Healthy && slices.ContainsFunc(w.m.members, func(b *member) bool { return w.m.richer(b) || w.m.later(b) || w.m.isTied(b) }) {
@@ -301,7 +301,7 @@ func (w *world) whole() string {
 	if !slices.ContainsFunc(w.boxes, func(b *box) bool { return !b.foreign }) {
 		return "" // nothing is left of the group
 	}
-	if w.m.state != Healthy || w.table.Held && !w.m.hushed || w.table.Master < 0 {
+	if w.m.state != Healthy || w.table.Held && !w.m.holds.hushed || w.table.Master < 0 {
 		return w.m.state.String()
 	}
 	master := w.boxes[w.table.Master]

@@ -21,13 +21,13 @@ func (m *Machine) reviewInit() {
 
 // announcedAtStart goes with the arbiter's word, if it has given one.
 func (m *Machine) announcedAtStart() bool {
-	b := m.memberAt(m.announced.addr)
+	b := m.memberAt(m.peers.announced.addr)
 	return m.o.Mode == Sentinel && b != nil && b.ID != m.master && m.succeeded()
 }
 
 // lookedAround tells whether every server has answered or failed; after a while, true.
 func (m *Machine) lookedAround() bool {
-	if m.now-m.started >= initFor {
+	if m.now-m.clock.started >= initFor {
 		return true
 	}
 	for _, b := range m.members {
@@ -35,24 +35,24 @@ func (m *Machine) lookedAround() bool {
 			return false
 		}
 	}
-	return m.o.Mode != Sentinel || m.announced.addr != ""
+	return m.o.Mode != Sentinel || m.peers.announced.addr != ""
 }
 
 // finished goes on with what an earlier life had begun, when that was done but for its
 // publication.
 func (m *Machine) finished() bool {
-	if m.intent.Begun == "" {
+	if m.disk.intent.Begun == "" {
 		return false
 	}
-	b := m.memberAt(m.intent.Candidate)
-	if !m.isMaster(b) || m.intent.Lineage == "" || m.share(&b.repl, m.intent.Lineage) < m.intent.Offset || m.holder(b) != nil {
+	b := m.memberAt(m.disk.intent.Candidate)
+	if !m.isMaster(b) || m.disk.intent.Lineage == "" || m.share(&b.repl, m.disk.intent.Lineage) < m.disk.intent.Offset || m.holder(b) != nil {
 		return false // or it fell meanwhile, and lacks what others have
 	}
-	if m.intent.Begun == "promoting" { // what the crash has kept from being counted
-		m.recent = append(m.recent, m.now)
+	if m.disk.intent.Begun == "promoting" { // what the crash has kept from being counted
+		m.permit.recent = append(m.permit.recent, m.now)
 	}
-	m.round.candidate, m.round.from, m.round.handed = b.ID, m.master, m.intent.Begun == "handing"
-	m.follow(b, fmt.Sprintf("it was being made master when the last process ended (%s)", m.intent.Begun))
+	m.round.candidate, m.round.from, m.round.handed = b.ID, m.master, m.disk.intent.Begun == "handing"
+	m.follow(b, fmt.Sprintf("it was being made master when the last process ended (%s)", m.disk.intent.Begun))
 	return true
 }
 
@@ -64,7 +64,7 @@ func (m *Machine) settleStart(b *member) {
 		m.startWithout(b, rivals)
 	case m.replaced(b), m.awaited(b):
 		m.doubtAtStart()
-	case len(rivals) > 0 && m.intent.RunID == "":
+	case len(rivals) > 0 && m.disk.intent.RunID == "":
 		m.startTorn(b, rivals)
 	default:
 		m.trust(b, "it answers")

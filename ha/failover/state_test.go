@@ -99,10 +99,10 @@ func TestDescentsKept(t *testing.T) {
 	for _, id := range []string{"L1", "L2", "L3", "L4", "L5"} {
 		m.recordHeir(&vital.Replication{ID: id, Offset: 306, SecondID: "A", SecondOffset: 306})
 	}
-	if want := "A Z 50 least;L2 A 305;L3 A 305;L4 A 305;L5 A 305"; m.intent.Descents != want {
-		t.Errorf("got %q; want the newest, %q", m.intent.Descents, want)
+	if want := "A Z 50 least;L2 A 305;L3 A 305;L4 A 305;L5 A 305"; m.disk.intent.Descents != want {
+		t.Errorf("got %q; want the newest, %q", m.disk.intent.Descents, want)
 	}
-	in := m.intent
+	in := m.disk.intent
 	in.Descents += ";x;A B c;"
 	m = New(Options{Mode: Local}, l, in, 1e9)
 	late := vital.Replication{ID: "L5", Offset: 400, SecondID: "A", SecondOffset: 101, Replica: true}
@@ -196,7 +196,7 @@ func TestForgedKept(t *testing.T) {
 		m.forge(100 + mark)
 		m.forge(100 + mark)
 	}
-	m = New(Options{Mode: Local}, l, Intent{Forged: m.intent.Forged + " x -1"}, 1e9)
+	m = New(Options{Mode: Local}, l, Intent{Forged: m.disk.intent.Forged + " x -1"}, 1e9)
 	b := m.members[1]
 	b.looked = true
 	for mark, want := range map[uint64]bool{101: true, 102: false, 100 + forgedMost + 1: false, 100 + forgedMost + 2: true} {

@@ -11,9 +11,9 @@ import (
 // Status returns what the machine thinks of its group.
 func (m *Machine) Status() Status {
 	s := Status{
-		Group: m.group, State: m.state, Since: m.since, Master: m.tabled, Epoch: m.epoch, Held: m.held, Process: m.known.RunID,
-		EpochSure: m.tally.sure, EpochLeft: m.isLeft(), Awoken: m.now < m.tiltUntil && (m.state == Suspect || m.state == Stuck),
-		Forbidden: m.hindrance(), Latched: m.latched(), Recent: m.lastHour(append(slices.Clone(m.released), m.recent...)), Alarms: m.alarms(),
+		Group: m.group, State: m.state, Since: m.clock.since, Master: m.table.tabled, Epoch: m.epoch, Held: m.holds.held, Process: m.known.RunID,
+		EpochSure: m.marks.tally.sure, EpochLeft: m.isLeft(), Awoken: m.now < m.clock.tiltUntil && (m.state == Suspect || m.state == Stuck),
+		Forbidden: m.hindrance(), Latched: m.latched(), Recent: m.lastHour(append(slices.Clone(m.permit.released), m.permit.recent...)), Alarms: m.alarms(),
 	}
 	if m.state == Suspect || m.state == Stuck || m.state == Ambiguous {
 		s.Plight, s.Way = m.plight(), m.way()
@@ -25,7 +25,7 @@ func (m *Machine) Status() Status {
 		s.Servers = append(s.Servers, ServerStatus{
 			ID: b.ID, Addr: b.Addr, Role: b.Role, Repl: b.repl, Fault: b.fault, Heard: b.sent, Note: m.unfit(b)})
 	}
-	for _, b := range m.aliases {
+	for _, b := range m.table.aliases {
 		s.Servers = append(s.Servers, ServerStatus{ID: b.ID, Addr: b.Addr, Role: b.Role, Repl: b.repl, Fault: b.fault, Heard: b.sent,
 			Note: "it is " + m.name(b.same) + " under another name"})
 	}
@@ -48,15 +48,15 @@ func (m *Machine) alarms() (all []string) {
 			all = append(all, text)
 		}
 	}
-	lasts := m.state == Suspect && m.now-m.since > freshFor || m.state == Stuck || m.state == Ambiguous
-	when(lasts || m.state == Suspect && m.forbidden != "", m.plight())
+	lasts := m.state == Suspect && m.now-m.clock.since > freshFor || m.state == Stuck || m.state == Ambiguous
+	when(lasts || m.state == Suspect && m.permit.forbidden != "", m.plight())
 	when(lasts, m.wayOut())
-	if err := m.saving.err; err != nil {
+	if err := m.disk.saving.err; err != nil {
 		when(true, "the state file cannot be written: "+err.Error()+"; without it no failover may begin; make room there, or let this process write it, and it is tried again each second")
 	}
-	when(m.hushed, "the master has too few replicas and is held (self_fence)")
+	when(m.holds.hushed, "the master has too few replicas and is held (self_fence)")
 	when(m.latched() != "", "automatic failover is off: "+m.latched())
-	when(m.stoodDown(), "another monitor is active: "+m.rival)
+	when(m.stoodDown(), "another monitor is active: "+m.peers.rival)
 	for _, b := range m.members {
 		when(b.strange, fmt.Sprintf("%s holds data of which nothing shows that they are this group's (%d keys, no mark, an unknown replication id), and is left alone; %s",
 			b.Addr, b.mark.Keys, m.adviceOnStranger(b)))
@@ -73,18 +73,18 @@ func (m *Machine) alarms() (all []string) {
 		when(b.ID == m.master && b.fault != 0 && b.fault.Alive(), b.Addr+", the master, answers "+b.fault.String()+m.remedy(b.fault))
 		when(b.ID != m.master && b.unsaving, b.Addr+" "+cannotSave+": "+m.withoutSaving(b))
 	}
-	for _, b := range m.aliases {
+	for _, b := range m.table.aliases {
 		when(true, b.Addr+" is "+m.name(b.same)+" under another name and is left out; "+m.adviceOnAlias())
 	}
-	when(m.needy, m.name(m.master)+" refuses writes for want of replicas")
-	when(m.tally.barred && !m.isLeft(), fmt.Sprintf("no mark of epoch %d could be left: %s", m.epoch, m.tally.refused))
+	when(m.marks.needy, m.name(m.master)+" refuses writes for want of replicas")
+	when(m.marks.tally.barred && !m.isLeft(), fmt.Sprintf("no mark of epoch %d could be left: %s", m.epoch, m.marks.tally.refused))
 	known := fmt.Sprintf("; huntaway resolve --group %s --master %s says that this is known", m.group, m.name(m.master))
-	when(m.untried != "", fmt.Sprintf("%s was made master because nobody else could be; it %s; that ends when it takes the group's mark%s",
-		m.name(m.master), m.untried, known))
-	for _, l := range m.losses {
+	when(m.marks.untried != "", fmt.Sprintf("%s was made master because nobody else could be; it %s; that ends when it takes the group's mark%s",
+		m.name(m.master), m.marks.untried, known))
+	for _, l := range m.records.losses {
 		when(true, l.text+known)
 	}
-	for _, text := range m.remarks {
+	for _, text := range m.settling.remarks {
 		when(true, text+known)
 	}
 	return all
@@ -93,7 +93,7 @@ func (m *Machine) alarms() (all []string) {
 // remedy says what ends a complaint of a master.
 func (m *Machine) remedy(f vital.Fault) string {
 	switch {
-	case f == vital.FaultMisconf && (m.o.Mode != Local || m.o.DryRun || m.forbidden != ""):
+	case f == vital.FaultMisconf && (m.o.Mode != Local || m.o.DryRun || m.permit.forbidden != ""):
 		return "; see why it cannot save (its log, the disk)"
 	case f == vital.FaultMisconf:
 		return "; see why it cannot save (its log, the disk), or it is given up after " + span(m.o.DownMisconf) +
@@ -125,12 +125,12 @@ func (m *Machine) plight() string {
 		return m.dispute.over.Addr + " says that it is master, and others have what it lacks: writes fail until they agree or one is resolved"
 	case m.state == Ambiguous:
 		return "two servers are master and nothing proves which: writes fail until one is resolved"
-	case m.forbidden != "" && m.o.Mode != Local:
+	case m.permit.forbidden != "" && m.o.Mode != Local:
 		return m.fallen() + map[Mode]string{Sentinel: "; Sentinel decides who takes its place", Observe: "; this proxy only watches who takes its place"}[m.o.Mode]
-	case m.forbidden != "" && m.state != Stuck:
-		return m.fallen() + " and nothing is done: " + m.forbidden
-	case m.forbidden != "":
-		return "the master is dead, nobody could be promoted, and nothing is done: " + m.forbidden
+	case m.permit.forbidden != "" && m.state != Stuck:
+		return m.fallen() + " and nothing is done: " + m.permit.forbidden
+	case m.permit.forbidden != "":
+		return "the master is dead, nobody could be promoted, and nothing is done: " + m.permit.forbidden
 	case m.state == Stuck && !m.awaited(m.member(m.master)):
 		return "the master is dead and nobody can be promoted: writes fail; the next attempt begins by itself"
 	}
@@ -153,7 +153,7 @@ func (m *Machine) wayBack() string {
 // hindrance returns what forbids this process a failover that it would begin now, "" when nothing does, or somebody else decides.
 func (m *Machine) hindrance() string {
 	if m.o.Mode == Local && (m.state == Suspect || m.state == Stuck || m.state == Healthy) {
-		return m.forbidden
+		return m.permit.forbidden
 	}
 	return ""
 }
@@ -180,14 +180,14 @@ func (m *Machine) way() string {
 		by = fmt.Sprintf("add it to group %s in the file and reload; or ", m.group)
 	case m.state == Ambiguous:
 		by = "compare their data; "
-	case m.state != Suspect || m.forbidden != "" && m.o.Mode == Local:
+	case m.state != Suspect || m.permit.forbidden != "" && m.o.Mode == Local:
 	case m.o.Mode == Observe:
 		by = "whoever decides has to make another one master, and it is followed; or "
 	case m.o.Mode == Sentinel:
 		by = "whom Sentinel makes master is followed; or "
 	case m.awaited(b):
 		by = "start a server that has its data; or "
-	case b != nil && b.fault != vital.FaultNone && m.now-m.since <= m.o.DownSilence+freshFor:
+	case b != nil && b.fault != vital.FaultNone && m.now-m.clock.since <= m.o.DownSilence+freshFor:
 		return "look at it; it is replaced by itself when it has refused connections or been silent for long enough, and most replicas that answer hear nothing of it either"
 	}
 	return by + m.wayOut()
@@ -218,7 +218,7 @@ func (m *Machine) predicament() string {
 		return fmt.Sprintf("%s has come back as master without all that it had; for another %s a server that has it is waited for, then it is taken as it is",
 			b.Addr, span(m.patience(b)))
 	}
-	return b.Addr + ", the master, is in doubt: " + m.doubt
+	return b.Addr + ", the master, is in doubt: " + m.doubt.why
 }
 
 // outsider returns the address of a server that is none of the group's and that its servers follow, linked to it,

@@ -104,7 +104,7 @@ func (m *Machine) objection(w Wish) error {
 		return fmt.Errorf("the master is %s; %s was expected", m.name(m.master), m.name(w.Expect))
 	case m.state != Healthy || master == nil:
 		return m.unwell()
-	case m.wary:
+	case m.holds.wary:
 		return notYet{fmt.Errorf("a connection to the master %s was lost, and it has yet to say what it is; ask again in a second", master.Addr)}
 	case b == nil:
 		return errors.New("the target is no server of this group")
@@ -296,14 +296,14 @@ func (m *Machine) compare() {
 	if m.hand.stage != equalling {
 		m.enter(equalling)
 	}
-	m.outcomes, m.retryAt = nil, 0
+	m.pending.outcomes, m.pending.retryAt = nil, 0
 	m.order(Inspect, m.master, m.o.Promote)
 	m.order(Inspect, m.hand.wish.To, m.o.Promote)
 }
 
 // equalled waits until the target has all that the paused master has.
 func (m *Machine) equalled() {
-	if m.waiting() || m.now < m.retryAt {
+	if m.waiting() || m.now < m.pending.retryAt {
 		return
 	}
 	old, oldOver := m.outcome(Inspect, m.master)
@@ -312,15 +312,15 @@ func (m *Machine) equalled() {
 	case !oldOver || !toOver:
 	case m.now-m.hand.staged >= m.o.Handover || m.late():
 		m.unsure("the offsets did not become equal in time")
-	case m.retryAt != 0:
+	case m.pending.retryAt != 0:
 		m.compare()
 	case old.Err != nil || to.Err != nil:
 		m.unsure("the offsets could not be compared")
 	case old.Repl.ID != to.Repl.ID || old.Repl.Offset != to.Repl.Offset:
-		m.retryAt = m.now + pollEvery
+		m.pending.retryAt = m.now + pollEvery
 	case m.o.Mode == Sentinel:
 		m.enter(delegated)
-		m.hand.asked, m.announced.stand = true, old.Repl.Offset
+		m.hand.asked, m.peers.announced.stand = true, old.Repl.Offset
 		m.orderTo(Delegate, m.master, m.hand.wish.To, m.deadline()-m.now)
 	default:
 		m.enter(fencing)
@@ -365,8 +365,8 @@ func (m *Machine) awaitArbiter() {
 // the arbiter was asked, by an arbiter that has not said so yet.
 func (m *Machine) elevated() bool {
 	for _, b := range m.members {
-		if b.ID != m.master && m.isMaster(b) && m.known.Lineage != "" && b.repl.SecondID == m.known.Lineage && b.repl.SecondOffset > m.announced.stand {
-			m.announced.ahead = m.now
+		if b.ID != m.master && m.isMaster(b) && m.known.Lineage != "" && b.repl.SecondID == m.known.Lineage && b.repl.SecondOffset > m.peers.announced.stand {
+			m.peers.announced.ahead = m.now
 			m.follow(b, "it was promoted, which Sentinel has yet to tell")
 			return true
 		}
@@ -383,7 +383,7 @@ func (m *Machine) unsure(why string) {
 
 // lookAtBoth asks the old master and the target what they are.
 func (m *Machine) lookAtBoth() {
-	m.outcomes, m.retryAt = nil, 0
+	m.pending.outcomes, m.pending.retryAt = nil, 0
 	m.order(Inspect, m.master, m.o.Promote)
 	m.order(Inspect, m.hand.wish.To, m.o.Promote)
 }
@@ -394,7 +394,7 @@ func (m *Machine) lookAtBoth() {
 // it is held back when that one is gone, or has come back with less. Before the old master has said what it has nobody was
 // told to take over: whoever is master then has become one by himself.
 func (m *Machine) clarify() {
-	if m.waiting() || m.now < m.retryAt {
+	if m.waiting() || m.now < m.pending.retryAt {
 		return
 	}
 	old, _ := m.outcome(Inspect, m.master)
@@ -402,7 +402,7 @@ func (m *Machine) clarify() {
 	whole := seen && to.Err == nil && m.continues(&to.Repl, m.hand.stand)
 	stuck := old.Repl.Failover == "waiting-for-sync" || old.Repl.Failover == inProgress && !whole
 	switch {
-	case m.retryAt != 0:
+	case m.pending.retryAt != 0:
 		m.lookAtBoth()
 	case m.o.Mode == Sentinel && (m.succeeded() || m.elevated()):
 	case m.now-m.hand.staged >= unsure:
@@ -414,17 +414,17 @@ func (m *Machine) clarify() {
 	case old.Err == nil && stuck && !m.hand.aborting:
 		m.hand.aborting = true
 		m.orderTo(Abort, m.master, -1, lookTime)
-		m.retryAt = m.now + pollEvery
+		m.pending.retryAt = m.now + pollEvery
 	case old.Err == nil && over(old.Repl.Failover) && !old.Repl.Replica:
 		m.loose(Unpause, m.master, -1)
 		if m.o.Mode == Local && m.hand.measured && !(seen && to.Err == nil && to.Repl.Replica) {
-			m.skip(m.intent.Number) // the target may have become master, with a copy of the old one's mark
+			m.skip(m.disk.intent.Number) // the target may have become master, with a copy of the old one's mark
 		}
 		m.abort(m.hand.failure)
 	case old.Err == nil && over(old.Repl.Failover) && !whole && m.o.Mode == Local: // it has handed over to what is no more
 		m.confirm()
 	default:
-		m.retryAt = m.now + askEvery
+		m.pending.retryAt = m.now + askEvery
 	}
 }
 
@@ -454,7 +454,7 @@ func (m *Machine) deposed() *member {
 // more than that, do not have the writes held again.
 func (m *Machine) abort(why string) {
 	if m.hand.asked {
-		m.announced.objected, m.announced.pardoned = 0, m.now+pardonFor
+		m.peers.announced.objected, m.peers.announced.pardoned = 0, m.now+pardonFor
 	}
 	if doubt := m.questionable(); doubt != "" {
 		m.suspect(why + "; " + doubt)

@@ -36,7 +36,7 @@ func (m *Machine) latched() string {
 	if m.o.Mode != Local {
 		return ""
 	}
-	return m.intent.Latched
+	return m.disk.intent.Latched
 }
 
 // answer tells the operator how a wish has ended.
@@ -46,10 +46,10 @@ func (m *Machine) answer(w Wish, err error) {
 
 // unlatch allows automatic failover again; those that were made forbid no more.
 func (m *Machine) unlatch(w Wish) {
-	m.released, m.recent = append(m.lastHour(m.released), m.recent...), nil
-	latched := m.intent.Latched != ""
-	if latched || m.intent.Recent != "" {
-		m.intent.Latched, m.intent.Recent, m.intent.Released = "", "", spellNumbers(m.released)
+	m.permit.released, m.permit.recent = append(m.lastHour(m.permit.released), m.permit.recent...), nil
+	latched := m.disk.intent.Latched != ""
+	if latched || m.disk.intent.Recent != "" {
+		m.disk.intent.Latched, m.disk.intent.Recent, m.disk.intent.Released = "", "", spellNumbers(m.permit.released)
 		m.save()
 	}
 	if latched {
@@ -105,13 +105,13 @@ func (m *Machine) resolveMaster(w Wish, b *member) {
 		m.reach(m.next())
 		m.unmarked()
 	}
-	m.list.known, m.list.over = true, len(m.abandoned)+len(m.losses) > 0 // what stands there counts no more
-	m.known, m.abandoned, m.losses, m.remarks, m.untried, m.unread = past{}, nil, nil, nil, "", false
+	m.records.list.known, m.records.list.over = true, len(m.records.abandoned)+len(m.records.losses) > 0 // what stands there counts no more
+	m.known, m.records.abandoned, m.records.losses, m.settling.remarks, m.marks.untried, m.doubt.unread = past{}, nil, nil, nil, "", false
 	switch m.state {
 	case Ambiguous:
 		m.settleOn(b, "resolved by "+w.By)
 	case Suspect, Stuck:
-		m.doubtAt = 0
+		m.doubt.at = 0
 	}
 	m.answer(w, nil)
 }
@@ -169,16 +169,16 @@ func (m *Machine) watchThin() {
 	switch {
 	case !m.o.SelfFence || !m.isMaster(m.member(m.master)): // what it has said before is no news
 	case !m.thin():
-		m.thinSince = 0
-		if m.hushed {
-			m.hushed = false
+		m.holds.thinSince = 0
+		if m.holds.hushed {
+			m.holds.hushed = false
 			m.note("the master has enough replicas again", m.name(m.master))
 			m.release()
 		}
-	case m.thinSince == 0:
-		m.thinSince = m.now
-	case m.now-m.thinSince > thinLag && !m.hushed:
-		m.hushed = true
+	case m.holds.thinSince == 0:
+		m.holds.thinSince = m.now
+	case m.now-m.holds.thinSince > thinLag && !m.holds.hushed:
+		m.holds.hushed = true
 		m.warn("the master has too few replicas and is held", "self_fence; fewer than half of the others are in step")
 		m.hold()
 	}

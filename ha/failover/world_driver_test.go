@@ -45,7 +45,7 @@ func (w *world) feed(ev Event) {
 	}
 	ev.At, ev.Reached, ev.Others = w.now, w.reached[0], w.reached[1]
 	state := w.m.state
-	w.knew, w.unused = w.m.known, w.m.spent
+	w.knew, w.unused = w.m.known, w.m.marks.spent
 	w.perform(w.m.Step(ev, nil))
 	if w.m.state != state {
 		w.frozenFor = w.now
@@ -75,7 +75,7 @@ func (w *world) guard() {
 
 // guardList reads the list of losses on the master, and has it say what it should, as the driver does each second.
 func (w *world) guardList() {
-	l, master := w.m.Losses(), w.m.tabled
+	l, master := w.m.Losses(), w.m.table.tabled
 	if l.Known && w.now < w.listAt {
 		return
 	}
@@ -97,7 +97,7 @@ func (w *world) guardList() {
 	}
 	active := (w.m.state == Healthy || w.m.state == Settling) && !w.m.stoodDown() && l.Known
 	takes := w.sees(b) && b.fault == 0 && !b.replica && !b.full && !b.grudging && !b.barred && len(w.info(b).Followers) >= w.needs
-	if now := l.Instead(b.list); active && takes && w.m.tabled == master && now != "" {
+	if now := l.Instead(b.list); active && takes && w.m.table.tabled == master && now != "" {
 		b.list = now
 		b.offset++
 		w.say("the list of losses on s%d says now: %s", b.id, b.list)

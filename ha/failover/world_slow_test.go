@@ -122,7 +122,7 @@ func (w *world) watchOrphans() {
 	}
 	for _, b := range w.boxes {
 		up := w.box(b.master)
-		free := w.o.Mode == Local && !w.o.DryRun && !w.dark && w.lull.asleep == 0 && !w.mute && !w.m.stoodDown() && w.m.intent.Latched == "" && w.reached[0]*2 >= w.reached[1]
+		free := w.o.Mode == Local && !w.o.DryRun && !w.dark && w.lull.asleep == 0 && !w.mute && !w.m.stoodDown() && w.m.disk.intent.Latched == "" && w.reached[0]*2 >= w.reached[1]
 		is := free && b.ok() && !b.cut && b.fault == vital.FaultNone && b.replica && !b.linkUp && !b.refuses && b.giving == nil && up != nil &&
 			up.id == w.table.Master && up.id == w.m.master && w.sees(b) && w.m.carriesOn(&w.m.member(b.id).repl) && w.m.known.at != 0
 		was := w.lull.orphan[b.id]
