@@ -215,7 +215,7 @@ func (r *reader) readMembers(d *poolDraft) {
 	before := r.found
 	if e := d.known["servers"]; e != nil {
 		path := join(d.path, "servers")
-		d.groups = gather(r.lines(e, path), path)
+		d.groups = gather(r.lines(e, path, parseLine), path)
 		for _, g := range d.groups {
 			g.partial = r.found > before
 		}
@@ -242,8 +242,8 @@ func (r *reader) howToServers() string {
 	return `servers = ["127.0.0.1:6379:1"], or [[` + "pools.NAME.groups" + `]]`
 }
 
-// lines reads a list of server lines.
-func (r *reader) lines(e *entry, key string) []member {
+// lines reads a list of server lines with parse.
+func (r *reader) lines(e *entry, key string, parse func(string) (member, *wrong)) []member {
 	if e.value.shape == plain && e.value.text == "" {
 		r.fail(e.value.at, key, "the list is empty", r.howToServers())
 		return nil
@@ -252,7 +252,7 @@ func (r *reader) lines(e *entry, key string) []member {
 		r.fail(e.value.at, key, fmt.Sprintf("%s where a list of server lines belongs", e.value.shape), "")
 		return nil
 	}
-	return r.members(e, key, parseLine)
+	return r.members(e, key, parse)
 }
 
 // members reads one text or a list of them with parse.
@@ -328,13 +328,25 @@ func (r *reader) readGroup(n *node, path string) *groupDraft {
 	return g
 }
 
+// groupLine says what a group's servers look like.
+const groupLine = "in a group a line is " + roledLine + `; or name them instead: master = "host:port", replicas = ["host:port"]`
+
+// parseGroupLine is parseLine for a group's lines, where an address alone means that the other form was meant.
+func parseGroupLine(text string) (member, *wrong) {
+	m, bad := parseLine(text)
+	if bad != nil && bad.hint == plainLine {
+		bad.hint = groupLine
+	}
+	return m, bad
+}
+
 // groupLines reads a group's server lines; gid and weight come from the first of them when
 // the table itself does not say.
 func (r *reader) groupLines(g *groupDraft, e *entry, known map[string]*entry) {
 	path := join(g.path, "servers")
-	for _, m := range r.lines(e, path) {
+	for _, m := range r.lines(e, path, parseGroupLine) {
 		if !m.roled {
-			r.fail(m.at, path, fmt.Sprintf("%s has no role", m.server.Addr), "in a group a line is "+roledLine)
+			r.fail(m.at, path, fmt.Sprintf("%s has no role", m.server.Addr), groupLine)
 			continue
 		}
 		g.members = append(g.members, m)
