@@ -183,13 +183,13 @@ func (a *arrival) Closed(cause error, polite bool) {
 // that what comes late from an old connection cannot be taken for the new one's.
 type call struct {
 	l        *link
-	wire     netio.Conn
+	conn     netio.Conn
 	distance int64 // how long connecting took, which no server has a part in
 }
 
 func (c *call) Opened(w netio.Conn) {
 	c.l.w.begin()
-	c.wire = w
+	c.conn = w
 	c.l.trips.distance = min(c.distance, int64(mostDistance))
 	c.l.open(w)
 	c.l.w.end()
@@ -197,7 +197,7 @@ func (c *call) Opened(w netio.Conn) {
 
 func (c *call) Arrived(in []byte) {
 	c.l.w.begin()
-	if c.l.wire == c.wire {
+	if c.l.conn == c.conn {
 		c.l.readable(in)
 	}
 	c.l.w.end()
@@ -205,7 +205,7 @@ func (c *call) Arrived(in []byte) {
 
 func (c *call) Closed(cause error, _ bool) {
 	c.l.w.begin()
-	if c.l.wire == c.wire {
+	if c.l.conn == c.conn {
 		c.l.lost(cause)
 	}
 	c.l.w.end()

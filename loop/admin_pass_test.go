@@ -44,7 +44,7 @@ func TestAdminCommands(t *testing.T) {
 func TestUrgentAdminCommands(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{AdminCommands: true})
 	shared, c := st.linkTo(0, 0, 0), st.client(0, 0)
-	aside := st.connect(st.e.workers[0].pools[0].familyOf(dialect{2, noDatabase}).link(0, 0))
+	aside := st.connect(st.e.workers[0].pools[0].linkSetOf(dialect{2, noDatabase}).link(0, 0))
 	for _, request := range []string{"SHUTDOWN NOSAVE", "FUNCTION STATS"} {
 		c.say(strings.Fields(request)...)
 		got(t, request, aside.take(), frames(request))

@@ -96,8 +96,8 @@ func (s *session) regulate(n int64) {
 // dam suspends reading.
 func (l *link) dam() {
 	l.lease.dammed = true
-	if l.wire != nil {
-		l.wire.Pause()
+	if l.conn != nil {
+		l.conn.Pause()
 	}
 }
 
@@ -107,7 +107,7 @@ func (l *link) undam() {
 		return
 	}
 	l.lease.dammed, l.health.heard = false, l.w.now
-	if l.wire != nil {
-		l.wire.Resume()
+	if l.conn != nil {
+		l.conn.Resume()
 	}
 }

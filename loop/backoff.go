@@ -58,7 +58,7 @@ func (o *backoff) rest(now int64) {
 // refusesLink returns why s cannot be lent a private link to a server now, or nil when it can: there
 // is a free one, or one may be dialed.
 func (pw *poolWorker) refusesLink(s *session, id int32, kind loanKind) *fault {
-	o := pw.backoffs[backoffID{id, s.proto.family.dialect}]
+	o := pw.backoffs[backoffID{id, s.proto.linkSet.dialect}]
 	switch {
 	case o == nil || o.serving:
 		return nil
@@ -127,7 +127,7 @@ func (pw *poolWorker) endTrial(l *link) *backoff {
 
 // lineUp has b wait in the line for a server, if it waits at all and there is one.
 func (pw *poolWorker) lineUp(b *blocked, id int32) {
-	o := pw.backoffs[backoffID{id, b.s.proto.family.dialect}]
+	o := pw.backoffs[backoffID{id, b.s.proto.linkSet.dialect}]
 	if o == nil || b.link != nil || !b.waits() {
 		return
 	}

@@ -16,7 +16,7 @@ type closedDoor struct {
 	*ward
 	room  int // how many more the server lets in
 	dials int
-	in    []*memWire // the links of those that it has let in, in their order
+	in    []*memConn // the links of those that it has let in, in their order
 }
 
 func newClosedDoor(t *testing.T) *closedDoor {

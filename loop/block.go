@@ -23,28 +23,28 @@ const (
 //     what it sends meanwhile stays in its tail.
 //  2. A link that is not the session's pin is lent to it for as long as this exists.
 type blocked struct {
-	s        *session
-	e        entry     // the request
-	link     *link     // where it waits; nil while there is no server to wait at
-	patience int64     // how long a server may take to answer; 0: for ever
-	deadline int64     // when the link is given up; 0: never
-	held     []byte    // the request, while it has no link
-	why      *fault    // why it has none
-	doubt    *fault    // why a server may have executed it before; nil: none has
-	since    int64     // when it was given its link last
-	lostAt   int64     // since when it has none
-	timed    int64     // as of when the time in the request is right; 0: when it came
-	retryAt  int64     // when a master is looked for again
-	pause    int64     // how long to wait after that
-	asks     []unblock // CLIENT UNBLOCKs that have no answer yet
-	spent    bool      // the server is about to close the link
-	called   string    // as what a client, or a process that goes down, wants the wait to end; "": nobody does
-	leaving  bool      // it is the process that has called, and the session ends with the wait
-	recalled *link     // where we have asked for its end, to wait elsewhere, see wakeDisplaced
-	quorum   *quorum   // what WAIT waits for; nil for all others
-	hops     int       // how often a cluster has sent it elsewhere without a pause
-	line     *backoff  // in whose line it waits for a link, while it has none; nil: in none
-	counted  bool      // among the blocked clients of INFO: it has come to a server
+	s         *session
+	e         entry     // the request
+	link      *link     // where it waits; nil while there is no server to wait at
+	waitLimit int64     // how long a server may take to answer; 0: for ever
+	deadline  int64     // when the link is given up; 0: never
+	held      []byte    // the request, while it has no link
+	why       *fault    // why it has none
+	doubt     *fault    // why a server may have executed it before; nil: none has
+	since     int64     // when it was given its link last
+	lostAt    int64     // since when it has none
+	timed     int64     // as of when the time in the request is right; 0: when it came
+	retryAt   int64     // when a master is looked for again
+	pause     int64     // how long to wait after that
+	asks      []unblock // CLIENT UNBLOCKs that have no answer yet
+	spent     bool      // the server is about to close the link
+	called    string    // as what a client, or a process that goes down, wants the wait to end; "": nobody does
+	leaving   bool      // it is the process that has called, and the session ends with the wait
+	recalled  *link     // where we have asked for its end, to wait elsewhere, see wakeDisplaced
+	quorum    *quorum   // what WAIT waits for; nil for all others
+	hops      int       // how often a cluster has sent it elsewhere without a pause
+	line      *backoff  // in whose line it waits for a link, while it has none; nil: in none
+	counted   bool      // among the blocked clients of INFO: it has come to a server
 }
 
 // How a blocked session without a server looks for one, and how large a request is copied
@@ -80,7 +80,7 @@ func (s *session) block(cmd *codec.Command, r *codec.Request) {
 		return
 	}
 	b := s.blockOn(cmd, group)
-	b.patience = s.pw.patience(cmd, r)
+	b.waitLimit = s.pw.waitLimit(cmd, r)
 	switch {
 	case group >= 0:
 	case s.pw.table.Slotted():
@@ -191,8 +191,8 @@ func (pw *poolWorker) attendAt(b *blocked, id int32, e entry, frame []byte) {
 		return
 	}
 	b.held, b.link, b.spent, l.lease.patient, b.since = nil, l, false, true, pw.w.now
-	if b.patience > 0 {
-		b.deadline = pw.w.now + b.patience
+	if b.waitLimit > 0 {
+		b.deadline = pw.w.now + b.waitLimit
 	}
 	l.wait(e, frame)
 	if l.lease.number != 0 && l.state == linkReady {

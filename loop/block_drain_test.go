@@ -23,7 +23,7 @@ func TestDrainEndsWaits(t *testing.T) {
 		{"replicas", "WAIT 1 0", "", ""},
 	} {
 		f := newVigil(t, PoolOptions{}, strings.Fields(tc.ask)...)
-		var server *memWire
+		var server *memConn
 		if tc.says != "" {
 			server = f.connect(strings.Fields(tc.ask)...)
 			server.arrive(":17\r\n")

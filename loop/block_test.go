@@ -14,7 +14,7 @@ import (
 type vigil struct {
 	*stage
 	w      *worker
-	shared *memWire // the link that everybody uses
+	shared *memConn // the link that everybody uses
 	c      *memClient
 }
 
@@ -41,7 +41,7 @@ func (f *vigil) link() *link {
 
 // connect connects that link, and checks that it is asked for its number and given the
 // request.
-func (f *vigil) connect(args ...string) *memWire {
+func (f *vigil) connect(args ...string) *memConn {
 	f.t.Helper()
 	m := f.reconnect(f.link())
 	got(f.t, "sent to wait", m.take(), string(frameNumber)+string(codec.AppendCommand(nil, args...)))
@@ -93,7 +93,7 @@ func TestBlockOrder(t *testing.T) {
 	f.idle()
 
 	f.c.say(popL...)
-	if l := f.link(); l.wire != private || l.lease.number != 17 {
+	if l := f.link(); l.conn != private || l.lease.number != 17 {
 		t.Errorf("waits on another link than before, or on number %d; want the one that was kept, 17", l.lease.number)
 	}
 	got(t, "the second time", private.take(), string(pop))
@@ -164,7 +164,7 @@ func TestHalfClosedClientIsNotWaitedFor(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{})
 	f := &vigil{stage: st, w: st.e.workers[0], shared: st.linkTo(0, 0, 0), c: st.client(0, 0)}
 	f.c.ask(string(codec.AppendCommand(nil, "GET", "k")) + string(codec.AppendCommand(nil, popL...)))
-	last := &memWire{owner: f.c.owner}
+	last := &memConn{owner: f.c.owner}
 	f.c.last = last
 	f.c.owner.Closed(nil, true)
 	f.shared.arrive("$1\r\nx\r\n")

@@ -34,7 +34,7 @@ func TestPatience(t *testing.T) {
 	pw := newTestWorker(t, PoolOptions{}).e.workers[0].pools[0]
 	for _, tt := range tests {
 		r := blockRequest(t, tt.request)
-		if got := time.Duration(pw.patience(codec.Default().Find(r), r)); got != tt.want {
+		if got := time.Duration(pw.waitLimit(codec.Default().Find(r), r)); got != tt.want {
 			t.Errorf("%s: got %v; want %v", tt.request, got, tt.want)
 		}
 	}

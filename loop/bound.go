@@ -34,9 +34,9 @@ func (l *link) gather(e *entry, s *session, b []byte) {
 	}
 	before := l.coming.partial.Holds()
 	switch l.w.foresee(s, l.coming.partial.Growth(l.w.arena, len(b), 0)); {
-	case l.wire == nil:
+	case l.conn == nil:
 		return
-	case s.wire == nil:
+	case s.conn == nil:
 		e.marks |= isSink
 		l.flowOn(len(b))
 		return
@@ -48,7 +48,7 @@ func (l *link) gather(e *entry, s *session, b []byte) {
 	if !l.w.due() {
 		return
 	}
-	if l.w.balance(); l.wire != nil && s.wire == nil {
+	if l.w.balance(); l.conn != nil && s.conn == nil {
 		e.marks |= isSink
 		l.flowOn(0)
 	}

@@ -11,7 +11,7 @@ import (
 
 // flood has a server say n MiB of what has no end, and returns how much a link has kept of it
 // at most.
-func flood(m *memWire, l *link, n int) (most int) {
+func flood(m *memConn, l *link, n int) (most int) {
 	megabyte := strings.Repeat("$1015\r\n"+strings.Repeat("x", 1015)+"\r\n", 1<<10)
 	for range n {
 		if m.closed {
@@ -35,7 +35,7 @@ func TestEndlessReplies(t *testing.T) {
 	w.begin()
 	l.warm()
 	w.end()
-	m := &memWire{owner: &call{l: l}}
+	m := &memConn{owner: &call{l: l}}
 	m.owner.(*call).Opened(m)
 	m.arrive(endless)
 	if most := flood(m, l, 10); most > mostGreeting || !m.closed {
@@ -117,7 +117,7 @@ func TestEndlessOfEveryKind(t *testing.T) {
 				c.say("HELLO", "3")
 				other.say("HELLO", "3")
 			}
-			f := st.e.workers[0].pools[0].familyOf(dialect{tc.resp, 0})
+			f := st.e.workers[0].pools[0].linkSetOf(dialect{tc.resp, 0})
 			l := f.link(0, 0)
 			m := st.connect(l)
 			st.connect(f.link(1, 0))
@@ -200,7 +200,7 @@ func TestPushIsNoReply(t *testing.T) {
 		c.say("HELLO", "3")
 		other.say("HELLO", "3")
 		pw := st.e.workers[0].pools[0]
-		l := pw.familyOf(dialect{3, 0}).link(0, 0)
+		l := pw.linkSetOf(dialect{3, 0}).link(0, 0)
 		w := st.e.workers[0]
 		w.begin()
 		l.warm()
@@ -230,7 +230,7 @@ func TestPushOfAnOperator(t *testing.T) {
 	c.say("HELLO", "3")
 	other.say("HELLO", "3")
 	other.take()
-	l := st.e.workers[0].pools[0].familyOf(dialect{3, 0}).link(0, 0)
+	l := st.e.workers[0].pools[0].linkSetOf(dialect{3, 0}).link(0, 0)
 	m := st.connect(l)
 	c.take()
 	c.say("DEBUG", "PROTOCOL", "PUSH")
@@ -300,7 +300,7 @@ func TestLongWordsAreNotCopied(t *testing.T) {
 			c.ask(frames(tc.ahead))
 			feeds := st.e.workers[0].pools[0].board.feeds
 			for id := range feeds {
-				(&subscribedServer{wire: st.feedOf(id), has: make(map[string]bool)}).settle(t, st)
+				(&subscribedServer{conn: st.feedOf(id), has: make(map[string]bool)}).settle(t, st)
 			}
 			c.take()
 		}

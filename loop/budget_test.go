@@ -229,7 +229,7 @@ func TestNobodysPartIsForgotten(t *testing.T) {
 		t.Errorf("got %d bytes held for nobody; want none", got)
 	}
 	st.links[0].arrive(strings.Repeat("x", 5000000-194304) + "\r\n")
-	if l.wire == nil {
+	if l.conn == nil {
 		t.Error("the link is closed by a good reply")
 	}
 }
@@ -295,34 +295,34 @@ func TestWhatIsHeld(t *testing.T) {
 	bulk := "$" + decimal(size) + "\r\n" + large + "\r\n"
 	for _, tc := range []struct {
 		name string
-		do   func(c *memClient, one, other *memWire)
+		do   func(c *memClient, one, other *memConn)
 	}{
-		{"an unfinished request", func(c *memClient, _, _ *memWire) { c.unfinished(size) }},
-		{"a transaction", func(c *memClient, _, _ *memWire) {
+		{"an unfinished request", func(c *memClient, _, _ *memConn) { c.unfinished(size) }},
+		{"a transaction", func(c *memClient, _, _ *memConn) {
 			c.say("MULTI")
 			c.say("SET", first, large)
 		}},
-		{"an answer that is not read", func(c *memClient, one, _ *memWire) {
+		{"an answer that is not read", func(c *memClient, one, _ *memConn) {
 			c.say("GET", first)
 			one.arrive(bulk)
 			c.kept = size
 			c.s.lag()
 		}},
-		{"an early reply", func(c *memClient, _, other *memWire) {
+		{"an early reply", func(c *memClient, _, other *memConn) {
 			c.say("GET", first)
 			c.say("GET", second)
 			other.arrive(bulk)
 		}},
-		{"a reply that is collected", func(c *memClient, _, other *memWire) {
+		{"a reply that is collected", func(c *memClient, _, other *memConn) {
 			c.say("GET", first)
 			c.say("GET", second)
 			other.arrive(bulk[:size])
 		}},
-		{"a part of a joined one", func(c *memClient, _, other *memWire) {
+		{"a part of a joined one", func(c *memClient, _, other *memConn) {
 			c.say("MGET", first, second)
 			other.arrive("*1\r\n" + bulk)
 		}},
-		{"a request that is not answered", func(c *memClient, _, _ *memWire) { c.say("SET", first, large) }},
+		{"a request that is not answered", func(c *memClient, _, _ *memConn) { c.say("SET", first, large) }},
 	} {
 		st := newTestWorker(t, PoolOptions{Table: two})
 		one, other := st.linkTo(0, 0, two.Groups[0].Master), st.linkTo(0, 0, two.Groups[1].Master)

@@ -110,7 +110,7 @@ func (l *link) putCanary(part uint16) (nonce uint64) {
 func (l *link) sing() {
 	c := &l.canary
 	switch {
-	case l.kind.private || l.state != linkReady || l.wire == nil || !l.busy() || l.w.now < c.next:
+	case l.kind.private || l.state != linkReady || l.conn == nil || !l.busy() || l.w.now < c.next:
 	case c.next == 0: // the link is new
 		c.next = l.w.now + int64(canaryPeriod)
 	case c.watch != 0: // one is still on its way

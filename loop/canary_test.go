@@ -12,7 +12,7 @@ import (
 // An aviary is a worker with one link, whose clock is the test's.
 type aviary struct {
 	*stage
-	server *memWire
+	server *memConn
 	l      *link
 	now    int64 // of its clock, which is ahead of the worker's
 	asked  int   // requests of clients that the server has seen
@@ -83,7 +83,7 @@ func (a *aviary) sing(t *testing.T, c *memClient) []string {
 
 func (a *aviary) wantDesync(t *testing.T) {
 	t.Helper()
-	if !a.server.closed || a.l.count.Desyncs != 1 || a.l.wire != nil {
+	if !a.server.closed || a.l.count.Desyncs != 1 || a.l.conn != nil {
 		t.Errorf("got closed %v and %d desyncs; want the link closed for it", a.server.closed, a.l.count.Desyncs)
 	}
 }

@@ -30,11 +30,11 @@ func (w *worker) tick() {
 	w.gauges.beat.Store(w.now)
 	for _, pw := range w.pools {
 		pw.tickLinks()
-		pw.tickFamilies()
+		pw.tickLinkSets()
 		pw.tickEase()
 		pw.tickHolds()
 		pw.tickDrains()
-		pw.tickAstray()
+		pw.tickRedirects()
 		pw.tickBlocked()
 		pw.tickPause()
 		pw.tickTurns()
@@ -84,7 +84,7 @@ func (w *worker) still() bool {
 	}
 	settled := true
 	for _, pw := range w.pools {
-		settled = settled && !pw.paused() && len(pw.turns) == 0 && len(pw.drains) == 0 && len(pw.backoffs) == 0 && len(pw.astray) == 0 && len(pw.inquiries) == 0 && !pw.counting()
+		settled = settled && !pw.paused() && len(pw.turns) == 0 && len(pw.drains) == 0 && len(pw.backoffs) == 0 && len(pw.redirects) == 0 && len(pw.inquiries) == 0 && !pw.counting()
 		pw.everyLink(func(l *link) {
 			settled = settled && (l.state == linkReady || l.state == linkIdle || l.state == linkClosed)
 		})
@@ -117,16 +117,16 @@ func (l *link) tick() {
 		l.lookSlow()
 		l.expire()
 		l.sing()
-		if l.wire != nil && l.queue.sent < l.queue.log.Len() {
+		if l.conn != nil && l.queue.sent < l.queue.log.Len() {
 			l.flush()
 		}
 		l.relieve() // what gnet had kept may have gone, of which nobody tells
-		if l.wire != nil {
+		if l.conn != nil {
 			l.trim()
 		}
 	}
-	if l.health.shunned > 0 && l.w.now >= l.health.shunned {
-		l.health.shunned = 0
+	if l.health.avoided > 0 && l.w.now >= l.health.avoided {
+		l.health.avoided = 0
 		l.rate()
 	}
 }
@@ -221,7 +221,7 @@ func (w *worker) sweep() {
 			return
 		}
 		w.registry.sweepAt = (w.registry.sweepAt + 1) % uint32(len(w.registry.sessions))
-		if s := w.registry.sessions[w.registry.sweepAt]; s != nil && s.wire != nil {
+		if s := w.registry.sessions[w.registry.sweepAt]; s != nil && s.conn != nil {
 			s.inspect()
 		}
 	}

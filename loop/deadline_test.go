@@ -10,7 +10,7 @@ import (
 type waitingRoom struct {
 	*stage
 	w      *worker
-	server *memWire
+	server *memConn
 	c      *memClient
 }
 

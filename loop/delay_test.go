@@ -12,7 +12,7 @@ import (
 type strait struct {
 	*stage
 	t       *testing.T
-	m       *memWire
+	m       *memConn
 	l       *link
 	c       *memClient
 	pending int // requests that the server has and has not answered

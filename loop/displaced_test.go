@@ -20,7 +20,7 @@ type removal struct {
 	*vigil
 	pw    *poolWorker
 	table *shard.Table
-	old   *memWire // where it waits
+	old   *memConn // where it waits
 }
 
 // newRemoval has the client wait; numbered says that the server has told its number.
@@ -43,7 +43,7 @@ func (r *removal) publish(master int32) {
 }
 
 // errand connects the link on which a server is asked, and returns what it was asked.
-func (r *removal) errand(server int32) (m *memWire, asked string) {
+func (r *removal) errand(server int32) (m *memConn, asked string) {
 	r.t.Helper()
 	er := r.pw.errands[server]
 	if er == nil {
@@ -54,7 +54,7 @@ func (r *removal) errand(server int32) (m *memWire, asked string) {
 }
 
 // waitsAt checks that the client has been told nothing and waits at a server, and returns where.
-func (r *removal) waitsAt(server int32) *memWire {
+func (r *removal) waitsAt(server int32) *memConn {
 	r.t.Helper()
 	got(r.t, "the client", r.c.take(), "")
 	if at := r.link().server.ID; at != server {

@@ -8,7 +8,7 @@ import (
 	"huntaway/shard"
 )
 
-// untilHeard in link.shunned is a time that never comes: only the server's own word ends it.
+// untilHeard in link.avoided is a time that never comes: only the server's own word ends it.
 const untilHeard = math.MaxInt64
 
 // undivertible are the marks of entries that stay where they were sent: their answer is of
@@ -16,33 +16,33 @@ const untilHeard = math.MaxInt64
 // for them can answer (toReplica, and what has been redirected).
 const undivertible = isWrite | isSink | isCanary | retried | isMany | isPrivate | toReplica | urgent | hopLow | hopHigh
 
-// shun keeps new reads from the server of a link that has stalled, and reports whether the
+// avoid keeps new reads from the server of a link that has stalled, and reports whether the
 // reads that wait there may go elsewhere: while no other member of the group may serve them
 // they are best left where they are.
-func (l *link) shun() (spared bool) {
+func (l *link) avoid() (spared bool) {
 	if l.kind.private || l.kind.aside {
 		return false
 	}
 	spared = l.pw.canSpare(l.server.ID)
 	switch {
-	case spared && l.health.shunned != untilHeard:
-		l.health.shunned = untilHeard
+	case spared && l.health.avoided != untilHeard:
+		l.health.avoided = untilHeard
 		l.rate()
-	case !spared && l.health.shunned == untilHeard:
-		l.health.shunned = 0
+	case !spared && l.health.avoided == untilHeard:
+		l.health.avoided = 0
 		l.rate()
 	}
 	return spared
 }
 
-// unshun gives reads again to a server that had stalled and has spoken. First it must have
+// unavoid gives reads again to a server that had stalled and has spoken. First it must have
 // answered what was diverted: until then it works off what nobody waits for. How long that
 // has lain there says nothing about the next request, and is forgotten.
-func (l *link) unshun() {
-	if l.health.shunned != untilHeard || l.health.heard == l.health.stalled || l.busy() && l.queue.fifo.Front().marks.has(isSink) {
+func (l *link) unavoid() {
+	if l.health.avoided != untilHeard || l.health.heard == l.health.stalled || l.busy() && l.queue.fifo.Front().marks.has(isSink) {
 		return
 	}
-	l.health.shunned, l.trips.latency = 0, 0
+	l.health.avoided, l.trips.latency = 0, 0
 	l.rate()
 }
 
@@ -104,7 +104,7 @@ func (l *link) goesOn(at uint32, late bool) bool {
 // ruleOut keeps reads that are diverted from a server that has begun to be silent as well:
 // they would not be sent a third time.
 func (l *link) ruleOut() {
-	if l.wire != nil && l.owes() && l.quiet() > int64(stallTime)/2 {
+	if l.conn != nil && l.owes() && l.quiet() > int64(stallTime)/2 {
 		l.pw.cost[l.server.ID] = shard.Unusable
 	}
 }

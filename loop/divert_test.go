@@ -14,7 +14,7 @@ type ward struct {
 	*stage
 	w       *worker
 	pw      *poolWorker
-	servers []*memWire
+	servers []*memConn
 }
 
 func newWard(t *testing.T, replicas int, opt PoolOptions) *ward {
@@ -208,7 +208,7 @@ func TestDivertNowhere(t *testing.T) {
 			}
 			x.pass(stallEnd)
 			x.nothing(t, "after the stall")
-			if l := x.pw.link(int32(row.at), 0); l.health.shunned != 0 && name != "its own write" && row.replicas < 2 {
+			if l := x.pw.link(int32(row.at), 0); l.health.avoided != 0 && name != "its own write" && row.replicas < 2 {
 				t.Error("its server is avoided; want it used, there is no other")
 			}
 			x.pass(time.Second)
@@ -315,7 +315,7 @@ func TestDivertParts(t *testing.T) {
 	c := x.client(0, 0)
 	c.ask(frames("MGET " + k[0] + " " + k[1] + " " + k[0]))
 	g := table.Groups
-	replicaOf := func(i int) *memWire { return x.servers[g[i].Servers[1].ID] }
+	replicaOf := func(i int) *memConn { return x.servers[g[i].Servers[1].ID] }
 	got(t, "one part", replicaOf(0).take(), frames("MGET "+k[0]+" "+k[0]))
 	got(t, "the other", replicaOf(1).take(), frames("MGET "+k[1]))
 	replicaOf(1).arrive("*1\r\n$1\r\n2\r\n")
@@ -399,7 +399,7 @@ func TestDivertExpired(t *testing.T) {
 			k.TimedOut, m.TimedOut, k.Sinks, x.pw.counters.TimedOut)
 	}
 	for id := range int32(2) {
-		if l := x.pw.link(id, 0); l.busy() || l.queue.expired != 0 || l.health.shunned != 0 || x.servers[id].closed {
+		if l := x.pw.link(id, 0); l.busy() || l.queue.expired != 0 || l.health.avoided != 0 || x.servers[id].closed {
 			t.Errorf("server %d: got %d in flight, %d expired; want nothing left", id, l.queue.fifo.Len(), l.queue.expired)
 		}
 	}
@@ -481,7 +481,7 @@ func TestDivertLost(t *testing.T) {
 	x.servers[0].arrive("$1\r\n1\r\n")
 	x.run()
 	got(t, "reply", c.take(), "$1\r\n1\r\n")
-	if l.health.shunned != 0 {
+	if l.health.avoided != 0 {
 		t.Error("the server is avoided; want it used when it is back")
 	}
 }

@@ -48,7 +48,7 @@
 // Bytes: a frame and a reply alias the loop's read buffer and are dead when the event
 // ends. A request is copied once, into the log of its link, where it stays until it is
 // answered, because a refusal must be able to send it elsewhere. A large one, which comes in
-// many reads, is collected in a region (see loop/memory), to which the log and the wire refer: no event copies
+// many reads, is collected in a region (see loop/memory), to which the log and the connection refer: no event copies
 // all of it, or gives all of it to the kernel. Where the system maps no memory for one it is on the
 // heap, charged before it is taken ([session.extend]), and slow. A reply that is next in
 // order is written from the read buffer without a copy; one that is early is copied once,
@@ -70,7 +70,7 @@
 //
 // Where the servers are a Redis Cluster the table has slots instead of a ring, and commands are
 // bound to one slot: those over several are split by slot. What a server refuses because it
-// has not the slot is sent on ([poolWorker.redirected]) or put off ([wanderer]), and clients
+// has not the slot is sent on ([poolWorker.redirected]) or put off ([redirectQueue]), and clients
 // never hear of it. A session of which something is redirected stands alone until it is
 // answered, and so does every session with something in flight when slots change hands: what
 // it says later cannot overtake. What the master alone may answer a node answers by its own word
@@ -81,7 +81,7 @@
 // # State
 //
 // Most sessions have no state but their dialect: the protocol that they chose with HELLO,
-// and the database that they chose with SELECT. A worker has one family of shared links per
+// and the database that they chose with SELECT. A worker has one link set of shared links per
 // dialect, so replies pass byte for byte. A request that changes the dialect waits until
 // everything before it is answered ([session.stepAside]).
 //
@@ -205,9 +205,9 @@
 //	client     names of topics, patterns     mostWordBytes each              refused ([session.pubSub], [session.scan])
 //	clients    the same, all of them         piecesPerTurn per turn         chores stand in line ([worker.addChore])
 //	server     messages to pass on, answers  mostWork per event             what it says waits for a turn ([feed.goOn])
-//	client     orders with many names        namesPerPiece per event         they are read, and confirmed, in pieces ([pledge])
+//	client     orders with many names        namesPerPiece per event         they are read, and confirmed, in pieces ([pendingOrder])
 //	client     to subscribe, the server's    such a piece of an order,      the next is read when the server has answered
-//	           work                          mostNamed names of all         ([pledge.readSome], [session.awaitsQuiet])
+//	           work                          mostNamed names of all         ([pendingOrder.readSome], [session.awaitsQuiet])
 //	server     to be asked for topics anew   the same                       in pieces ([feed.each], [poolWorker.resubscribe])
 //	clients    to publish more than that,    a read's worth, and what a     whatever may publish waits in line ([session.waitsForFeeds]);
 //	           by whatever command           script makes, one per worker   some go on per round ([lag])

@@ -123,7 +123,7 @@ func TestFaultTexts(t *testing.T) {
 		{faultHoldTime, 0, "-TRYAGAIN huntaway: no server took the request in time (group g1, pool alpha); not executed"},
 		{faultMoved, 0, "-TRYAGAIN huntaway: its keys have moved to several groups (group g1, pool alpha); not executed"},
 		{faultUnowned, 0, "-TRYAGAIN huntaway: no server of the cluster owns the key's slot (group g1, pool alpha); not executed"},
-		{faultAstray, 0, "-TRYAGAIN huntaway: the cluster keeps naming other servers (group g1, pool alpha); not executed"},
+		{faultRedirect, 0, "-TRYAGAIN huntaway: the cluster keeps naming other servers (group g1, pool alpha); not executed"},
 		{faultMoving, 0, "-TRYAGAIN huntaway: its keys are being moved (group g1, pool alpha); not executed"},
 		{faultClusterDown, 0, "-TRYAGAIN huntaway: the cluster does not serve the key's slot (group g1, pool alpha); not executed"},
 		{faultAuth, 0, "-TRYAGAIN huntaway: the server refused our credentials on 10.0.0.1:6379 (group g1, pool alpha); not executed"},

@@ -42,7 +42,7 @@ const partTime = 200 * time.Millisecond
 // depart ends a session because the process goes down, if it is at rest or has been given
 // long enough.
 func (s *session) depart() {
-	if s.state == sessionOpen && s.wire != nil && (s.w.drains.overdue && s.stops&stopPause == 0 || s.atRest()) {
+	if s.state == sessionOpen && s.conn != nil && (s.w.drains.overdue && s.stops&stopPause == 0 || s.atRest()) {
 		s.lastWord(endDrain)
 	}
 }
@@ -56,7 +56,7 @@ const halfTime = 100 * time.Millisecond
 func (s *session) atRest() bool {
 	fresh := s.account.requests == 0 && s.w.now-s.client.since < int64(freshTime)
 	half := (s.input.tail != nil || s.mode.has(modeMulti)) && s.w.now-s.account.active < int64(halfTime)
-	return !fresh && !half && !s.input.hungry && !s.owed() && s.wire.Waiting() == 0
+	return !fresh && !half && !s.input.hungry && !s.owed() && s.conn.Waiting() == 0
 }
 
 // part closes our half of the connection, and waits for the client to close the other: were
@@ -65,10 +65,10 @@ func (s *session) atRest() bool {
 func (s *session) part() {
 	switch {
 	case s.stops&stopParted != 0:
-	case s.wire.Shut():
+	case s.conn.Shut():
 		s.stops |= stopParted
 		s.account.active = s.w.now
-		s.wire.Resume() // to hear of the client's end; what comes before that is thrown away
+		s.conn.Resume() // to hear of the client's end; what comes before that is thrown away
 	default:
 		s.hangUp()
 	}
@@ -84,7 +84,7 @@ func (w *worker) tickDrain() {
 	w.drains.overdue = w.drains.overdue || ends
 	for _, s := range w.registry.sessions {
 		switch {
-		case s == nil || s.wire == nil:
+		case s == nil || s.conn == nil:
 		case s.stops&stopParted != 0:
 			if s.w.now-s.account.active > int64(partTime) {
 				s.hangUp()

@@ -216,7 +216,7 @@ func (pw *poolWorker) urgently(s *session, e *entry, frame []byte) {
 // connection while it runs a script that came from there, SCRIPT KILL least of all.
 func (pw *poolWorker) linkFor(s *session, e *entry, id int32) *link {
 	if e.marks.has(urgent) {
-		return pw.familyOf(dialect{s.proto.resp, noDatabase}).link(id, 0)
+		return pw.linkSetOf(dialect{s.proto.resp, noDatabase}).link(id, 0)
 	}
 	return pw.linkOf(s, id)
 }

@@ -11,7 +11,7 @@ import (
 type fan struct {
 	*memClient
 	st      *stage
-	servers []*memWire
+	servers []*memConn
 }
 
 // newFan connects a client and every server of a pool of n groups.
@@ -85,7 +85,7 @@ func TestJoins(t *testing.T) {
 	f.servers = f.servers[:0]
 	pw := f.st.e.workers[0].pools[0]
 	for id := range int32(3) {
-		f.servers = append(f.servers, f.st.connect(pw.familyOf(dialect{2, noDatabase}).link(id, 0)))
+		f.servers = append(f.servers, f.st.connect(pw.linkSetOf(dialect{2, noDatabase}).link(id, 0)))
 	}
 	for _, row := range []struct {
 		replies [3]string
@@ -105,7 +105,7 @@ func TestJoins(t *testing.T) {
 }
 
 // connect connects a link that is not a plain one, and answers its handshake.
-func (st *stage) connect(l *link) *memWire {
+func (st *stage) connect(l *link) *memConn {
 	l.w.begin()
 	l.warm()
 	l.w.end()

@@ -15,7 +15,7 @@ import (
 
 // halfClosed is a client of a stage that has closed its half when a reply of that many bytes began
 // to come; it reads from the descriptor.
-func halfClosed(t *testing.T, size int, now func() int64) (c *memClient, server *memWire, fd int) {
+func halfClosed(t *testing.T, size int, now func() int64) (c *memClient, server *memConn, fd int) {
 	st := newTestWorker(t, PoolOptions{})
 	server, c = st.linkTo(0, 0, 0), st.client(0, 0)
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

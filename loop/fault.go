@@ -48,7 +48,7 @@ var (
 
 	// Of a Redis Cluster.
 	faultUnowned     = &fault{notExecuted, "no server of the cluster owns the key's slot", false}
-	faultAstray      = &fault{notExecuted, "the cluster keeps naming other servers", false}
+	faultRedirect    = &fault{notExecuted, "the cluster keeps naming other servers", false}
 	faultMoving      = &fault{notExecuted, "its keys are being moved", false}
 	faultClusterDown = &fault{notExecuted, "the cluster does not serve the key's slot", false}
 )

@@ -36,7 +36,7 @@ func (l *link) sever() {
 	switch {
 	case l.state == linkDialing && l.busy():
 		l.failed(errFenced, faultConnect)
-	case l.wire != nil:
+	case l.conn != nil:
 		l.pw.rewait(l)
 		l.giveUp(errFenced, faultLost)
 	}

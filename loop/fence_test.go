@@ -67,7 +67,7 @@ func TestFenceOfADial(t *testing.T) {
 	if l.busy() || l.queue.log.Len() > 0 {
 		t.Errorf("got %d requests left in the link; want none", l.queue.fifo.Len())
 	}
-	old := &memWire{owner: &call{l: l}, remote: l.server.Addr}
+	old := &memConn{owner: &call{l: l}, remote: l.server.Addr}
 	old.owner.Opened(old)
 	got(t, "to the fenced server", old.take(), "")
 	if !old.closed {
@@ -200,7 +200,7 @@ func TestDrain(t *testing.T) {
 	}
 	drain(t.Context())
 	for _, step := range []struct {
-		from *memWire
+		from *memConn
 		in   string
 	}{{c.servers[0], "+OK\r\n+OK\r\n"}, {pin, "$-1\r\n"}, {c.servers[0], "+OK\r\n+QUEUED\r\n*1\r\n:1\r\n"}} {
 		if done.Load() {

@@ -189,7 +189,7 @@ func soloGroups(n int) (groups []shard.Group) {
 func TestRandomKeyAfterReload(t *testing.T) {
 	three := testTable(t, soloGroups(3)...)
 	st := newTestWorker(t, PoolOptions{Table: three})
-	servers := []*memWire{st.linkTo(0, 0, 0), st.linkTo(0, 0, 1), st.linkTo(0, 0, 2)}
+	servers := []*memConn{st.linkTo(0, 0, 0), st.linkTo(0, 0, 1), st.linkTo(0, 0, 2)}
 	c := st.client(0, 0)
 	c.say("RANDOMKEY")
 	servers[0].arrive(":0\r\n")
@@ -294,7 +294,7 @@ type shuffle struct {
 	w       *worker
 	pw      *poolWorker
 	ids     *shard.IDs
-	wires   map[*link]*memWire
+	conns   map[*link]*memConn
 	clients []*shuffled
 	calm    bool // servers refuse nothing and links do not fail
 	slotted bool // the servers are a Redis Cluster
@@ -420,16 +420,16 @@ func (x *shuffle) connect() {
 			x.run()
 			continue
 		}
-		x.wires[l] = x.reconnect(l)
+		x.conns[l] = x.reconnect(l)
 	}
 }
 
 // serve has servers answer some of what they were sent.
 func (x *shuffle) serve() {
-	for l, m := range x.wires {
+	for l, m := range x.conns {
 		switch {
-		case m.closed || l.wire != netio.Conn(m):
-			delete(x.wires, l)
+		case m.closed || l.conn != netio.Conn(m):
+			delete(x.conns, l)
 			continue
 		case !x.calm && x.r.IntN(40) == 0:
 			m.Close()
@@ -454,7 +454,7 @@ func (x *shuffle) serve() {
 }
 
 // reply is what a server says; "": not yet.
-func (x *shuffle) reply(request string, m *memWire) string {
+func (x *shuffle) reply(request string, m *memConn) string {
 	words := strings.Split(request, "\r\n")
 	name := strings.ToUpper(words[2])
 	switch {
@@ -534,7 +534,7 @@ func (x *shuffle) hurry() {
 			h.nextTry = 0
 		}
 	}
-	x.pw.sharedLinks(func(l *link) { l.health.shunned = min(l.health.shunned, 1) })
+	x.pw.sharedLinks(func(l *link) { l.health.avoided = min(l.health.avoided, 1) })
 }
 
 // settle lets everything be answered.
@@ -573,9 +573,9 @@ func (x *shuffle) report() {
 			i, s.state, s.stops, s.window.Len(), s.pace.allowed, s.input.hungry, s.mode, s.pace.lease != nil, s.pin != nil, s.writes.held, s.input.tail, c.in)
 	}
 	x.pw.everyLink(func(l *link) {
-		m := x.wires[l]
-		x.t.Logf("link to %d, nth %d, private %v, relief %v: state %d wire %v known %v fifo %d sinks %d log %d sent %d occupied %v laden %v shunned %d waiters %d dropped %v lent %v",
-			l.server.ID, l.kind.nth, l.kind.private, l.isRelief(), l.state, l.wire != nil, m != nil, l.queue.fifo.Len(), l.queue.expired, l.queue.log.Len(), l.queue.sent, l.health.occupied, l.queue.laden, l.health.shunned, len(l.queue.waiters), l.lease.dropped, l.lease.lent)
+		m := x.conns[l]
+		x.t.Logf("link to %d, nth %d, private %v, relief %v: state %d connection %v known %v fifo %d sinks %d log %d sent %d occupied %v laden %v shunned %d waiters %d dropped %v lent %v",
+			l.server.ID, l.kind.nth, l.kind.private, l.isRelief(), l.state, l.conn != nil, m != nil, l.queue.fifo.Len(), l.queue.expired, l.queue.log.Len(), l.queue.sent, l.health.occupied, l.queue.laden, l.health.avoided, len(l.queue.waiters), l.lease.dropped, l.lease.lent)
 		for p := l.queue.fifo.First(); p != l.queue.fifo.Behind(); p++ {
 			e := l.queue.fifo.At(p)
 			x.t.Logf("  %s marks %b session %d", commands[e.cmd].Name, e.marks, e.session)
@@ -597,7 +597,7 @@ func (x *shuffle) report() {
 // Nothing dies of it, every request is answered once, and what is held is counted.
 func TestTableSwaps(t *testing.T) {
 	for seed := range uint64(24) {
-		x := &shuffle{slotted: seed%4 > 1, r: rand.New(rand.NewPCG(seed, 1)), ids: new(shard.IDs), wires: map[*link]*memWire{}}
+		x := &shuffle{slotted: seed%4 > 1, r: rand.New(rand.NewPCG(seed, 1)), ids: new(shard.IDs), conns: map[*link]*memConn{}}
 		x.stage = &stage{t: t}
 		policy := []shard.ReadPolicy{shard.ReadMaster, shard.PreferReplica}[seed%2]
 		x.stage = newTestWorker(t, PoolOptions{Table: x.table(), HoldTimeout: time.Minute, ReadPolicy: policy, AdminCommands: true})

@@ -101,7 +101,7 @@ func (l *link) probe() {
 	c.bar, c.barAt = l.queue.log.Len(), l.queue.fifo.Behind()
 }
 
-// mayWrite returns how much of the log may be given to the wire, and the position in the
+// mayWrite returns how much of the log may be given to the connection, and the position in the
 // FIFO of what may not.
 func (l *link) mayWrite() (end int, upTo uint32) {
 	if l.canary.probing {
@@ -121,7 +121,7 @@ func (l *link) probeRefused(forGood bool) {
 	}
 	l.shake.noEcho = true
 	l.w.ready.buried = append(l.w.ready.buried, func() {
-		if l.shake.noEcho && l.wire != nil {
+		if l.shake.noEcho && l.conn != nil {
 			l.settleAll(faultConnect)
 		}
 	})
@@ -150,7 +150,7 @@ func (l *link) guardedBytes(in []byte) (rest []byte) {
 	run, rest, over := l.cut(in)
 	early := l.run(run, over)
 	switch {
-	case l.wire == nil:
+	case l.conn == nil:
 		return nil
 	case over:
 		l.runEnds()
@@ -177,7 +177,7 @@ func (l *link) cut(in []byte) (run, rest []byte, over bool) {
 			return nil, in[n:], true
 		}
 		l.run(append([]byte(nil), want[:was]...), true) // so it was none
-		if l.wire == nil {
+		if l.conn == nil {
 			return nil, nil, false
 		}
 	}
@@ -202,7 +202,7 @@ func commonPrefix(a, b []byte) (n int) {
 // run takes bytes that come before the canary's answer; answered says that it has come. It
 // returns what is behind an error that may be the server's refusal to answer.
 func (l *link) run(b []byte, answered bool) (rest []byte) {
-	for len(b) > 0 && l.wire != nil {
+	for len(b) > 0 && l.conn != nil {
 		atGuard := l.queue.fifo.Front().isGuard()
 		if l.canary.surplus > 0 || atGuard && (answered || l.coming.scan.Fresh() && b[0] != '-') {
 			l.canary.surplus += len(b)
@@ -257,7 +257,7 @@ func (l *link) mend() {
 	l.coming.scan.Reset()
 	l.coming.partial.Release(l.w.arena)
 	l.led.n, l.led.all = 0, 0
-	for l.wire != nil && !l.queue.fifo.Front().isGuard() {
+	for l.conn != nil && !l.queue.fifo.Front().isGuard() {
 		e := l.take()
 		l.pw.landed(&e)
 		if l.coming.flows { // half of it has been passed on

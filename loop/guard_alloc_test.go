@@ -16,7 +16,7 @@ func TestGuardedAllocatesNothing(t *testing.T) {
 	reply := make([]byte, 0, 256)
 	trip := func() {
 		p.server.said, c.said = p.server.said[:0], c.said[:0]
-		c.memWire.owner.Arrived(frame)
+		c.memConn.owner.Arrived(frame)
 		p.run()
 		at := bytes.Index(p.server.said, []byte(canaryWord))
 		reply = append(reply[:0], "+OK\r\n$25\r\n"...)

@@ -11,7 +11,7 @@ import (
 // its like get is said by the test, an ECHO gets its word, and everything else its arguments.
 type puppet struct {
 	*stage
-	server *memWire
+	server *memConn
 	l      *link
 	forged string // what is said to guarded requests
 	asked  int    // guarded requests

@@ -161,7 +161,7 @@ func TestResetGivesNoTime(t *testing.T) {
 // inspect looks at the session as the tick does now and then.
 func (c *memClient) inspect() {
 	c.s.w.begin()
-	if c.s.wire != nil {
+	if c.s.conn != nil {
 		c.s.inspect()
 	}
 	c.s.w.end()

@@ -103,7 +103,7 @@ func (l *link) open(c netio.Conn) {
 		c.Close()
 		return
 	}
-	l.wire = c
+	l.conn = c
 	l.shake.noEcho = false
 	l.on(evDialed)
 	l.count.Connects++
@@ -117,7 +117,7 @@ func (l *link) greet() {
 	hello, l.shake.steps = greeting(&l.pw.opt.PoolOptions, l.kind.dialect, l.pw.table.Process(l.server.ID) != "")
 	l.shake.greets, l.shake.again, l.shake.process = len(l.shake.steps), false, ""
 	l.health.heard = l.w.now
-	l.wire.Write(hello)
+	l.conn.Write(hello)
 }
 
 // greeted takes one reply of the handshake.
@@ -151,7 +151,7 @@ func (l *link) bears(at greetStep, reply []byte) bool {
 		l.shake.again = true
 		l.shake.words = bytes.Clone(reply)
 	case codeIs(reply, "LOADING"), codeIs(reply, "MASTERDOWN"):
-		l.health.shunned = l.w.now + int64(shunTime)
+		l.health.avoided = l.w.now + int64(avoidTime)
 	}
 	return true
 }

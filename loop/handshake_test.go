@@ -9,7 +9,7 @@ import (
 type handshake struct {
 	*stage
 	l *link
-	m *memWire
+	m *memConn
 	c *memClient
 }
 
@@ -34,7 +34,7 @@ func (h *handshake) dial() {
 // dialed connects it when it is being dialed.
 func (h *handshake) dialed() {
 	c := &call{l: h.l}
-	h.m = &memWire{owner: c, remote: h.l.server.Addr}
+	h.m = &memConn{owner: c, remote: h.l.server.Addr}
 	c.Opened(h.m)
 }
 
@@ -138,7 +138,7 @@ func TestBusyPrivateHandshake(t *testing.T) {
 		l.warm()
 		st.e.workers[0].end()
 		d := &call{l: l}
-		m := &memWire{owner: d, remote: l.server.Addr}
+		m := &memConn{owner: d, remote: l.server.Addr}
 		d.Opened(m)
 		m.arrive(busy + busy)
 		st.run()
@@ -161,7 +161,7 @@ func TestBusyFeed(t *testing.T) {
 	pw := st.e.workers[0].pools[0]
 	l := pw.private.links[0]
 	d := &call{l: l}
-	m := &memWire{owner: d, remote: l.server.Addr}
+	m := &memConn{owner: d, remote: l.server.Addr}
 	st.e.workers[0].begin()
 	l.warm()
 	st.e.workers[0].end()
@@ -220,8 +220,8 @@ func TestRelief(t *testing.T) {
 		t.Errorf("got %d and %d users; want all four at home", x.pw.plain.users, x.pw.plain.relief.users)
 	}
 	f := x.pw.plain.relief
-	f.left -= int64(2 * keepFamily)
-	x.pass(2 * keepFamily)
+	f.left -= int64(2 * keepLinkSet)
+	x.pass(2 * keepLinkSet)
 	if x.pw.plain.relief != nil || !relief.closed {
 		t.Errorf("got relief %v, closed %t; want it gone when nobody needs it", x.pw.plain.relief, relief.closed)
 	}

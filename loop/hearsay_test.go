@@ -12,7 +12,7 @@ import (
 // A witness is a puppet that answers questions about itself as a healthy master does, unless
 // the test says otherwise.
 type witness struct {
-	server  *memWire
+	server  *memConn
 	scripts string            // what every script says
 	answers map[string]string // by name of command: to questions
 	ran     int               // scripts
@@ -21,7 +21,7 @@ type witness struct {
 
 const slaveRole = "*5\r\n$5\r\nslave\r\n$9\r\n127.0.0.1\r\n:1\r\n$9\r\nconnected\r\n:5\r\n"
 
-func newWitness(st *stage, server *memWire, scripts string) *witness {
+func newWitness(st *stage, server *memConn, scripts string) *witness {
 	return &witness{server: server, scripts: scripts, answers: map[string]string{
 		"ROLE": "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n", "EXISTS": ":1\r\n", "SCRIPT": "*1\r\n:1\r\n"}}
 }
@@ -72,7 +72,7 @@ func pairOptions(t *testing.T) PoolOptions {
 }
 
 // refusesInVain has the script of a request say refusal, and wants its client told so after one run and
-// nothing held, shunned, sent again or kept.
+// nothing held, avoided, sent again or kept.
 func (o *witness) refusesInVain(st *stage, c *memClient, refusal, what string, request []string) {
 	st.t.Helper()
 	o.ran, o.scripts = 0, refusal
@@ -82,14 +82,14 @@ func (o *witness) refusesInVain(st *stage, c *memClient, refusal, what string, r
 		st.t.Errorf("%s: got %q after %d runs; want %q after one", what, got, o.ran, refusal)
 	}
 	pw := st.e.workers[0].pools[0]
-	shunned := pw.link(0, 0).health.shunned > 0 || pw.link(1, 0).health.shunned > 0
-	if pw.holds[0] != nil || shunned || len(pw.hearsay) > 0 || pw.hearsayBytes != 0 || pw.counters.Retried+pw.counters.Held > 0 {
+	avoided := pw.link(0, 0).health.avoided > 0 || pw.link(1, 0).health.avoided > 0
+	if pw.holds[0] != nil || avoided || len(pw.hearsay) > 0 || pw.hearsayBytes != 0 || pw.counters.Retried+pw.counters.Held > 0 {
 		st.t.Errorf("%s, %q: something is held, shunned, sent again or kept; want nothing", what, refusal)
 	}
 }
 
 // TestScriptsWordIsNoServers: whatever error a script gives, it has run once, its client gets
-// the error, and nothing is held, shunned or thought about the server.
+// the error, and nothing is held, avoided or thought about the server.
 func TestScriptsWordIsNoServers(t *testing.T) {
 	const body = "return redis.error_reply(ARGV[1])"
 	for _, refusal := range refusals {
@@ -174,10 +174,10 @@ func TestServersWordIsBelieved(t *testing.T) {
 
 // TestHearsayWithoutAnswer: when the server does not say, the client gets what came.
 func TestHearsayWithoutAnswer(t *testing.T) {
-	for what, end := range map[string]func(*stage, *memWire){
-		"lost":  func(st *stage, m *memWire) { m.Close() },
-		"late":  func(st *stage, m *memWire) { passed(st, 600*time.Millisecond) },
-		"wrong": func(st *stage, m *memWire) { m.arrive("-NOPERM no\r\n") },
+	for what, end := range map[string]func(*stage, *memConn){
+		"lost":  func(st *stage, m *memConn) { m.Close() },
+		"late":  func(st *stage, m *memConn) { passed(st, 600*time.Millisecond) },
+		"wrong": func(st *stage, m *memConn) { m.arrive("-NOPERM no\r\n") },
 	} {
 		opt := pairOptions(t)
 		opt.Timeout = 500 * time.Millisecond

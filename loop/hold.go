@@ -9,7 +9,7 @@ import (
 
 // How requests that were refused wait.
 const (
-	shunTime   = time.Second           // how long a server that says it is not ready gets no reads
+	avoidTime  = time.Second           // how long a server that says it is not ready gets no reads
 	probePause = 50 * time.Millisecond // between two looks whether a group takes requests again
 	probeTime  = time.Second           // how long a look may take, if the pool's timeout is not longer
 )

@@ -62,7 +62,7 @@ func (l *link) behind() bool {
 // is until dropLater.
 func (l *link) takeUp() {
 	d := &l.lease.later
-	for l.behind() && l.wire != nil {
+	for l.behind() && l.conn != nil {
 		if d.whole.Len() > 0 {
 			if !l.takeWhole() {
 				return

@@ -17,7 +17,7 @@ import (
 //
 // Invariants:
 //  1. The queue's log holds the frames of its FIFO's entries, whole and in order; log[:sent] was
-//     given to the wire, log[sent:] was not and so cannot have been executed.
+//     given to the connection, log[sent:] was not and so cannot have been executed.
 //  2. A reply belongs to the oldest entry. Bytes without an entry mean that the two sides
 //     disagree, and the link is closed before anybody gets a wrong answer.
 //  3. expired entries at the front of the FIFO are sinks.
@@ -30,7 +30,7 @@ type link struct {
 	kind   linkKind
 
 	// Owned by the worker.
-	wire    netio.Conn // nil unless there is a connection
+	conn    netio.Conn // nil unless there is a connection
 	state   linkState
 	queue   linkQueue
 	coming  incoming
@@ -50,13 +50,13 @@ type link struct {
 // A linkKind is what a link is for.
 type linkKind struct {
 	dialect   dialect
-	home      *family // whose it is; nil: a private one's
-	nth       int     // which of the family's to the server
-	private   bool    // lent to one session at a time, see private
-	aside     bool    // carries only what goes round the others: what it costs, and that it is silent, is of no interest
-	inCluster bool    // the server is one of a Redis Cluster, see doubted
-	wholly    bool    // is of no use before the server takes everything: see bears
-	unlisted  bool    // its family is closed: what it would cost is of no interest
+	home      *linkSet // whose it is; nil: a private one's
+	nth       int      // which of the link set's to the server
+	private   bool     // lent to one session at a time, see private
+	aside     bool     // carries only what goes round the others: what it costs, and that it is silent, is of no interest
+	inCluster bool     // the server is one of a Redis Cluster, see doubted
+	wholly    bool     // is of no use before the server takes everything: see bears
+	unlisted  bool     // its link set is closed: what it would cost is of no interest
 }
 
 // A linkQueue is what the server has yet to answer, and who waits for room in it. Its invariants are the link's.
@@ -64,7 +64,7 @@ type linkQueue struct {
 	fifo    memory.Ring[entry]
 	log     memory.FrameLog
 	base    int                // bytes of log that were answered
-	sent    int                // bytes of log that were given to the wire
+	sent    int                // bytes of log that were given to the connection
 	expired int                // sinks at the front of the FIFO
 	written memory.Ring[stamp] // when what is in flight was written
 	laden   bool               // large replies are owed on it, see lade
@@ -135,7 +135,7 @@ type linkHealth struct {
 	takenAt   int64 // when it was last looked at whether that is over; 0: never
 	strayed   int64 // when its server was last out of step; 0: never
 	downAt    int64 // since when it cannot carry requests; 0 while it can
-	shunned   int64 // until when no read is sent here: the server said it is not ready, or is silent
+	avoided   int64 // until when no read is sent here: the server said it is not ready, or is silent
 	remindAt  int64 // when the first read that was diverted to it must be answered; 0: none was
 }
 
@@ -324,8 +324,8 @@ func (l *link) press() {
 // unsent returns the bytes that are waiting here.
 func (l *link) unsent() int {
 	n := l.queue.log.Len() - l.queue.sent
-	if l.wire != nil {
-		n += l.wire.Backlog()
+	if l.conn != nil {
+		n += l.conn.Backlog()
 	}
 	return n
 }
@@ -334,14 +334,14 @@ func (l *link) unsent() int {
 // buffer stays in the log, where it counts as not sent.
 func (l *link) flush() {
 	l.listed.pressed, l.listed.queued = false, false
-	if l.wire == nil || l.state != linkReady && l.state != linkLeaving || l.queue.sent == l.queue.log.Len() {
-		return // without a wire it was lost in this event, and is about to be cleaned up
+	if l.conn == nil || l.state != linkReady && l.state != linkLeaving || l.queue.sent == l.queue.log.Len() {
+		return // without a connection it was lost in this event, and is about to be cleaned up
 	}
 	if l.shake.moved && !l.kind.private {
 		l.renew()
 		return // what is unsent goes over the new connection
 	}
-	if l.wire.Backlog() > handOver {
+	if l.conn.Backlog() > handOver {
 		return // the tick and the next reply come back to it
 	}
 	if l.canary.owed {
@@ -351,7 +351,7 @@ func (l *link) flush() {
 		l.singSooner()
 	}
 	end, upTo := l.mayWrite()
-	for l.wire != nil && l.queue.sent < end && l.wire.Backlog() <= handOver {
+	for l.conn != nil && l.queue.sent < end && l.conn.Backlog() <= handOver {
 		l.writeNext(end, upTo)
 	}
 	l.relieve()
@@ -365,10 +365,10 @@ func (l *link) writeNext(end int, upTo uint32) {
 	l.queue.sent += n
 	l.health.progress.given += int64(n)
 	if !large.Is() {
-		l.wire.Write(b)
+		l.conn.Write(b)
 		return
 	}
-	if l.wire.WriteStretch(large) {
+	if l.conn.WriteStretch(large) {
 		l.unloadMore()
 	}
 }
@@ -424,7 +424,7 @@ func (l *link) rate() {
 	}
 	cost := &l.pw.cost[l.server.ID]
 	switch {
-	case !l.usable() || l.health.shunned > l.w.now || l.returns():
+	case !l.usable() || l.health.avoided > l.w.now || l.returns():
 		*cost = shard.Unusable
 	default:
 		*cost = uint64(max(l.trips.latency, 1)) * uint64(l.queue.fifo.Len()+1)
@@ -439,12 +439,12 @@ func (l *link) retire() {
 	switch {
 	case was == linkReady && !l.busy():
 		l.on(evRested)
-		l.wire.Close()
+		l.conn.Close()
 	case was == linkReady || was == linkLeaving:
 	default:
 		l.settleAll(faultConnect)
-		if l.wire != nil {
-			l.wire.Close()
+		if l.conn != nil {
+			l.conn.Close()
 		}
 	}
 }

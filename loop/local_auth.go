@@ -87,7 +87,7 @@ func answerHello(s *session, dst []byte, r *codec.Request) []byte {
 	if !s.auth.passed {
 		return codec.AppendError(dst, textHelloNoAuth)
 	}
-	to := dialect{resp, s.proto.family.db}
+	to := dialect{resp, s.proto.linkSet.db}
 	if s.anchored(to) {
 		return codec.AppendError(dst, textWatching)
 	}

@@ -96,7 +96,7 @@ func (w *worker) postEvent(task func()) {
 
 // isThereOf reports whether the session, which may be nil, is one of a pool's whose connection
 // is there.
-func (s *session) isThereOf(p *Pool) bool { return s != nil && s.wire != nil && s.pw.pool == p }
+func (s *session) isThereOf(p *Pool) bool { return s != nil && s.conn != nil && s.pw.pool == p }
 
 // sessionsOf calls f for each session of a pool on this worker whose connection is there. f
 // must be quick: there may be very many.

@@ -191,9 +191,9 @@ func (st *stage) masterTold(worker int, server int32, asked, text string) {
 	if er == nil {
 		st.t.Fatalf("server %d was not asked; want %q", server, asked)
 	}
-	m, ok := er.link.wire.(*memWire)
+	m, ok := er.link.conn.(*memConn)
 	if !ok {
-		m = &memWire{owner: &call{l: er.link}}
+		m = &memConn{owner: &call{l: er.link}}
 		m.owner.Opened(m)
 		_, replies := greeting(&pw.opt.PoolOptions, er.link.kind.dialect, false)
 		m.arrive(strings.Repeat("+OK\r\n", len(replies)))

@@ -130,7 +130,7 @@ func (s *session) appendLine(dst []byte, all []*codec.Command) []byte {
 	number(" age=", (s.w.now-s.client.since)/int64(time.Second))
 	number(" idle=", (s.w.now-s.account.active)/int64(time.Second))
 	text(" flags=", s.flags())
-	number(" db=", int64(s.proto.family.db))
+	number(" db=", int64(s.proto.linkSet.db))
 	channels, patterns, shards := s.subscriptions()
 	number(" sub=", int64(channels))
 	number(" psub=", int64(patterns))

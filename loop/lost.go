@@ -50,10 +50,10 @@ func (l *link) dialFailed(cause error) {
 
 // lost is called when the connection has gone, possibly from inside one of its writes.
 func (l *link) lost(cause error) {
-	if l.wire == nil {
+	if l.conn == nil {
 		return
 	}
-	l.wire = nil
+	l.conn = nil
 	l.count.Links--
 	if cause == nil {
 		l.count.EOF++
@@ -87,11 +87,11 @@ func (l *link) breakUp(f *fault) {
 // yet is thrown away, also what the kernel has: it would be executed when the network is back, after
 // what clients have said since they were told that nobody knows.
 func (l *link) giveUp(cause error, f *fault) {
-	old := l.wire
+	old := l.conn
 	if old != nil {
 		l.queue.sent = max(l.queue.base, l.queue.sent-old.Backlog()) // the kernel has never had the rest
 	}
-	l.wire = nil
+	l.conn = nil
 	l.count.Links--
 	l.failed(cause, f)
 	if old != nil {
@@ -104,7 +104,7 @@ func (l *link) failed(cause error, f *fault) {
 	wasLeaving := l.state == linkLeaving || l.state == linkClosed || l.lease.dropped
 	again, wasReady := l.mayComeBack(cause, f), l.state == linkReady
 	l.on(evFailed)
-	l.health.shunned, l.shake.words, l.shake.why = 0, nil, nil
+	l.health.avoided, l.shake.words, l.shake.why = 0, nil, nil
 	if f == faultAuth || f == faultFull || f == faultNoSelect || f == faultRefused || f == faultStranger {
 		l.shake.why = f
 	}
@@ -119,7 +119,7 @@ func (l *link) failed(cause error, f *fault) {
 	l.rate()
 	if !wasLeaving && cause != errMoved && !l.isRelief() && !l.w.engine.stopping() {
 		l.report(cause)
-		l.mourn(cause)
+		l.logLost(cause)
 	}
 	if l.kind.private && !wasReady && !wasLeaving {
 		l.pw.turnedAway(l, unsentFault(f))

@@ -24,7 +24,7 @@ func (l *link) readable(in []byte) {
 	l.health.heard, l.coming.unasked.event = l.w.now, 0
 	l.health.progress.came += int64(came)
 	l.count.ReplyBytes += uint64(came)
-	for len(in) > 0 && l.wire != nil {
+	for len(in) > 0 && l.conn != nil {
 		if l.lease.tap != nil && l.lease.dammed {
 			l.putMore(in)
 			break
@@ -94,11 +94,11 @@ func (l *link) stray(in []byte) {
 
 // after ends a round of replies.
 func (l *link) after() {
-	if l.wire == nil {
+	if l.conn == nil {
 		return
 	}
 	if l.lease.dammed {
-		l.wire.Pause() // gnet has resumed it because a backlog has drained
+		l.conn.Pause() // gnet has resumed it because a backlog has drained
 	}
 	l.forget()
 	l.unlade()
@@ -113,7 +113,7 @@ func (l *link) after() {
 	}
 	if l.state == linkLeaving && !l.busy() {
 		l.on(evRested)
-		l.wire.Close()
+		l.conn.Close()
 	}
 }
 
@@ -350,7 +350,7 @@ func (l *link) piece(b []byte) {
 	}
 	s := l.w.sessionOf(e)
 	l.pieceFor(e, s, b)
-	if l.wire != nil {
+	if l.conn != nil {
 		l.lade(s, int64(max(l.coming.flowed, l.coming.partial.Len()))+l.coming.scan.Rest())
 	}
 }

@@ -95,7 +95,7 @@ func (s *session) mergeLater(e *entry) {
 	w, who := s.w, *e
 	w.addChore(func() (done bool) {
 		s := w.sessionOf(&who)
-		if s == nil || s.wire == nil {
+		if s == nil || s.conn == nil {
 			return true // its joins go with it
 		}
 		at := s.window.At(who.seq).join
@@ -105,7 +105,7 @@ func (s *session) mergeLater(e *entry) {
 			fits, done = s.mergeSome(j)
 		}
 		if fits && !done {
-			return s.wire == nil
+			return s.conn == nil
 		}
 		reply := j.out.Bytes()
 		if !fits {

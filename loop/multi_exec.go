@@ -71,7 +71,7 @@ func (pw *poolWorker) execHeld(s *session, e *entry, frame []byte) (served bool)
 		return false
 	}
 	l := s.pin
-	if l == nil || l.state != linkReady || l.wire == nil || l.server.ID != pw.masterAt(e.group) {
+	if l == nil || l.state != linkReady || l.conn == nil || l.server.ID != pw.masterAt(e.group) {
 		pw.w.fail(e, faultNoMaster, nil) // which EXEC hears as null
 		return true
 	}

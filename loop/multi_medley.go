@@ -85,7 +85,7 @@ func (s *session) answersHere(cmd *codec.Command) bool {
 func (s *session) medleyOf() *medley {
 	t := s.tx
 	if t.medley == nil {
-		d := s.proto.family.dialect
+		d := s.proto.linkSet.dialect
 		t.medley = &medley{order: make([]turn, t.queued), speaks: d, links: d, home: d}
 	}
 	return t.medley
@@ -285,7 +285,7 @@ func (s *session) playSoon() {
 func (s *session) play() {
 	m := s.medley
 	m.playing = true
-	for n := 0; m.asked < m.frames.Len() && n < mostPlayed && !m.missing && s.wire != nil; n++ {
+	for n := 0; m.asked < m.frames.Len() && n < mostPlayed && !m.missing && s.conn != nil; n++ {
 		if s.stops&stopTurn != 0 {
 			break // that was work enough for one event
 		}
@@ -293,7 +293,7 @@ func (s *session) play() {
 	}
 	m.playing = false
 	switch {
-	case m.missing || s.wire == nil:
+	case m.missing || s.conn == nil:
 	case m.asked < m.frames.Len():
 		s.playSoon()
 	default:
@@ -333,10 +333,10 @@ func (s *session) finale() {
 	w.addChore(func() (done bool) {
 		s := w.sessionOf(&who)
 		switch {
-		case s == nil || s.medley != m || s.wire == nil:
+		case s == nil || s.medley != m || s.conn == nil:
 			return true
 		case !s.compose():
-			return s.wire == nil
+			return s.conn == nil
 		}
 		s.answerMedley()
 		return true
@@ -354,7 +354,7 @@ func (s *session) compose() (all bool) {
 		m.theirs, m.scan.RESP3 = codec.ArrayHeader(s.parkedAt(m.seq)), true // RESP3 has all that RESP2 has
 	}
 	for left := s.w.mostWork / clientShare; m.next < len(m.order) && !m.torn; {
-		if left <= 0 || s.wire == nil {
+		if left <= 0 || s.conn == nil {
 			return false
 		}
 		from := m.order[m.next]

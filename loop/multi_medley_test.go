@@ -29,16 +29,16 @@ func TestMedley(t *testing.T) {
 	got(t, "what came behind it goes elsewhere", link.take(), "")
 	link.arrive("$1\r\nx\r\n")
 	got(t, "the other client", other.take(), "$1\r\nx\r\n")
-	if n := c.s.proto.family.db; n != 2 {
+	if n := c.s.proto.linkSet.db; n != 2 {
 		t.Errorf("got database %d after EXEC; want 2", n)
 	}
 }
 
 // TestMedleyThatFails: nothing of it has happened when EXEC is refused, aborted or lost.
 func TestMedleyThatFails(t *testing.T) {
-	for what, end := range map[string]func(*memWire){
-		"aborted": func(link *memWire) { link.arrive(queued2 + "+QUEUED\r\n-EXECABORT no\r\n") },
-		"lost":    func(link *memWire) { link.Close() },
+	for what, end := range map[string]func(*memConn){
+		"aborted": func(link *memConn) { link.arrive(queued2 + "+QUEUED\r\n-EXECABORT no\r\n") },
+		"lost":    func(link *memConn) { link.Close() },
 	} {
 		st := newTestWorker(t, PoolOptions{})
 		link := st.linkTo(0, 0, 0)
@@ -50,8 +50,8 @@ func TestMedleyThatFails(t *testing.T) {
 			t.Errorf("%s: got %q; want an error", what, said)
 		}
 		got(t, what+": afterwards", c.say("CLIENT", "GETNAME"), "$-1\r\n")
-		if c.s.proto.family.db != 0 || c.s.mode != 0 || c.s.medley != nil {
-			t.Errorf("%s: got database %d, mode %b; want the ones before", what, c.s.proto.family.db, c.s.mode)
+		if c.s.proto.linkSet.db != 0 || c.s.mode != 0 || c.s.medley != nil {
+			t.Errorf("%s: got database %d, mode %b; want the ones before", what, c.s.proto.linkSet.db, c.s.mode)
 		}
 	}
 }

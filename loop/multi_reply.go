@@ -94,7 +94,7 @@ type counting struct {
 func (c *counting) count() (done bool) {
 	w := c.l.w
 	s := w.sessionOf(&c.e)
-	if s == nil || s.wire == nil {
+	if s == nil || s.conn == nil {
 		c.drop()
 		c.out.Release(w.arena)
 		return true
@@ -110,9 +110,9 @@ func (c *counting) count() (done bool) {
 		s.extend(&c.out, piece, 0)
 	})
 	if !all {
-		return s.wire == nil && c.count() // to be dropped
+		return s.conn == nil && c.count() // to be dropped
 	}
-	if s.wire != nil {
+	if s.conn != nil {
 		s.extend(&c.out, c.reply[c.at:], 0)
 		s.done(&c.e)
 		s.merged(&c.e, c.out.Bytes())

@@ -79,7 +79,7 @@ func TestEmptyTransactionIsAnsweredHere(t *testing.T) {
 func TestTransactionOfOneGroup(t *testing.T) {
 	table := twoGroups(t)
 	st := newTestWorker(t, PoolOptions{Table: table})
-	links := []*memWire{st.linkTo(0, 0, 0), st.linkTo(0, 0, 1)}
+	links := []*memConn{st.linkTo(0, 0, 0), st.linkTo(0, 0, 1)}
 	k := keysOf(t, table)
 	cross := "-" + textCrossSlot + "\r\n"
 	c := st.client(0, 0)
@@ -279,7 +279,7 @@ func TestLostTransaction(t *testing.T) {
 }
 
 // reconnect connects a link that waits for its dialer, and answers its handshake.
-func (st *stage) reconnect(l *link) *memWire {
+func (st *stage) reconnect(l *link) *memConn {
 	st.t.Helper()
 	st.e.workers[0].begin()
 	l.warm()
@@ -301,7 +301,7 @@ func TestHeldTransactionFollowsItsKeys(t *testing.T) {
 	two := twoGroups(t)
 	k := keysOf(t, two)
 	st := newTestWorker(t, PoolOptions{Table: two, HoldTimeout: time.Minute})
-	links := []*memWire{st.linkTo(0, 0, 0), st.linkTo(0, 0, 1)}
+	links := []*memConn{st.linkTo(0, 0, 0), st.linkTo(0, 0, 1)}
 	c, late := st.client(0, 0), st.client(0, 0)
 	links[1].Close()
 	got(t, "held", c.ask(frames("MULTI;INCR "+k[1]+";GET "+k[1]+";EXEC")), queued2)

@@ -93,7 +93,7 @@ func (s *session) checkPin() {
 	if !s.mode.has(modePinned) {
 		return
 	}
-	if !t.lost && s.pin.state == linkReady && s.pin.wire != nil &&
+	if !t.lost && s.pin.state == linkReady && s.pin.conn != nil &&
 		s.pw.masterAt(t.group) == s.pin.server.ID {
 		return
 	}
@@ -108,7 +108,7 @@ func (s *session) unpin() {
 		return
 	}
 	l := s.letPinGo()
-	if l.state != linkReady || l.wire == nil || l.busy() {
+	if l.state != linkReady || l.conn == nil || l.busy() {
 		l.burn()
 		return
 	}
@@ -144,7 +144,7 @@ func (s *session) pinAnswered(e *entry) {
 		s.unpinned()
 		return
 	}
-	sound := l.state == linkReady && l.wire != nil && l.queue.expired == 0
+	sound := l.state == linkReady && l.conn != nil && l.queue.expired == 0
 	switch {
 	case e.cmd == execID && sound && !l.busy():
 		s.letPinGo().giveBack()

@@ -13,8 +13,8 @@ import (
 type watching struct {
 	st     *stage
 	c      *memClient
-	shared *memWire
-	pin    *memWire
+	shared *memConn
+	pin    *memConn
 	pw     *poolWorker
 }
 

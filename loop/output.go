@@ -36,7 +36,7 @@ const mostSaved = 4 << 10
 // is spread over many servers gets fewer and larger pieces (CPU per GET with pipeline 16:
 // 0.85 x behind 64 groups, 0.95 x behind 2; bench -mode groups -loads get-p16).
 func (s *session) maySave() bool {
-	return s.w.flushes.armed && s.window.Len() > 0 && s.state == sessionOpen && s.wire != nil &&
+	return s.w.flushes.armed && s.window.Len() > 0 && s.state == sessionOpen && s.conn != nil &&
 		s.output.first.Len()+len(s.output.run) < mostSaved
 }
 
@@ -72,12 +72,12 @@ func (w *worker) flushSaving() {
 // flush writes what is next in order, with one system call.
 func (s *session) flush() {
 	s.output.touched = false
-	if s.wire == nil || s.state == sessionGone {
+	if s.conn == nil || s.state == sessionGone {
 		return
 	}
 	s.write()
 	s.drainRemainder()
-	if s.wire == nil {
+	if s.conn == nil {
 		return
 	}
 	s.compact()
@@ -92,7 +92,7 @@ func (s *session) flush() {
 	s.finish()
 }
 
-// write hands the output to the wire, or keeps it while the wire has too much already.
+// write hands the output to the connection, or keeps it while the connection has too much already.
 func (s *session) write() {
 	run := s.output.run
 	s.output.run = nil
@@ -100,7 +100,7 @@ func (s *session) write() {
 	if n == 0 {
 		return
 	}
-	if s.wire.Backlog() > handOver && s.output.first.Len() < handOver {
+	if s.conn.Backlog() > handOver && s.output.first.Len() < handOver {
 		s.output.first.Add(run)
 		s.w.budget.uncounted += int64(len(run))
 		s.lag()
@@ -109,23 +109,23 @@ func (s *session) write() {
 	s.handed(n)
 	switch {
 	case s.output.first.Len() == 0:
-		s.wire.Write(run)
+		s.conn.Write(run)
 	case len(run) == 0:
-		s.wire.Write(s.output.first.Bytes())
+		s.conn.Write(s.output.first.Bytes())
 	case len(run) < 4<<10:
 		s.output.first.Add(run)
-		s.wire.Write(s.output.first.Bytes())
+		s.conn.Write(s.output.first.Bytes())
 	default:
-		s.wire.Writev(s.output.first.Bytes(), run)
+		s.conn.Writev(s.output.first.Bytes(), run)
 	}
 	s.output.first.Rest()
-	if s.wire != nil && s.wire.Backlog() > 0 {
+	if s.conn != nil && s.conn.Backlog() > 0 {
 		s.w.budget.uncounted += int64(n)
 		s.lag()
 	}
 }
 
-// handed counts bytes that the wire is given.
+// handed counts bytes that the connection is given.
 func (s *session) handed(n int) {
 	s.account.active = s.w.now
 	s.account.bytesOut += uint64(n)
@@ -145,8 +145,8 @@ func (s *session) lag() {
 // unread returns the bytes of replies that the client has not taken.
 func (s *session) unread() int64 {
 	n := s.output.first.Len() + s.output.parkedLive + s.output.earlyLive + s.output.rest.bytes
-	if s.wire != nil {
-		n += s.wire.Backlog()
+	if s.conn != nil {
+		n += s.conn.Backlog()
 	}
 	return int64(n)
 }
@@ -160,7 +160,7 @@ func (s *session) overLimit() {
 	switch {
 	case n > l.OutputBytes || s.sub != nil && n > mostMessages:
 		s.cutOff(endOutput)
-	case n > pauseOutput || s.wire != nil && s.wire.Backlog() > 0:
+	case n > pauseOutput || s.conn != nil && s.conn.Backlog() > 0:
 		s.stop(stopOutput)
 		s.lag()
 	default:
@@ -174,11 +174,11 @@ func (s *session) overLimit() {
 // we were asleep ourselves nothing was given to the client that it could have read.
 func (s *session) softLimit(n int64) {
 	l := &s.pw.opt.Limits
-	if n <= l.OutputSoftBytes || s.wire == nil {
+	if n <= l.OutputSoftBytes || s.conn == nil {
 		s.output.softSince = 0
 		return
 	}
-	taken := s.account.bytesOut - uint64(s.wire.Backlog()+s.wire.Untaken())
+	taken := s.account.bytesOut - uint64(s.conn.Backlog()+s.conn.Untaken())
 	switch {
 	case s.output.softSince == 0 || taken != s.output.taken || s.w.woke():
 		s.output.softSince, s.output.taken = s.w.now, taken
@@ -189,7 +189,7 @@ func (s *session) softLimit(n int64) {
 
 // cutOff closes a session that breaks a limit.
 func (s *session) cutOff(why ending) {
-	if s.state == sessionGone || s.wire == nil {
+	if s.state == sessionGone || s.conn == nil {
 		return
 	}
 	s.ending = why
@@ -213,7 +213,7 @@ func (s *session) finish() {
 	if s.state != sessionClosing || s.window.Len() > 0 || s.says() {
 		return
 	}
-	if s.wire.Backlog() > 0 {
+	if s.conn.Backlog() > 0 {
 		s.lag() // closing now would cut the backlog off
 		return
 	}
@@ -238,21 +238,21 @@ func (w *worker) drainSlow() {
 
 // lookAgain writes on, and puts the session back on the list while its client is behind.
 func (s *session) lookAgain() {
-	if s.wire == nil || s.state == sessionGone {
+	if s.conn == nil || s.state == sessionGone {
 		return
 	}
-	if s.output.first.Len() > 0 && s.wire.Backlog() < handOver {
+	if s.output.first.Len() > 0 && s.conn.Backlog() < handOver {
 		s.write()
 	}
 	s.drainRemainder()
-	if s.wire == nil {
+	if s.conn == nil {
 		return
 	}
 	s.overLimit()
-	if s.wire == nil || s.output.isSlow {
+	if s.conn == nil || s.output.isSlow {
 		return
 	}
-	if s.wire.Backlog() > 0 || s.says() {
+	if s.conn.Backlog() > 0 || s.says() {
 		s.lag()
 		return
 	}

@@ -213,7 +213,7 @@ func (s *session) overBudget() {
 
 // overBudget closes a link for what it holds for nobody.
 func (l *link) overBudget() {
-	if l.wire != nil {
+	if l.conn != nil {
 		l.giveUp(errBehind, faultLost)
 	}
 }

@@ -82,7 +82,7 @@ func (s *session) copyOn(t *memory.Intake, b []byte, done int) int {
 // closed for it.
 func (s *session) extend(t *memory.Intake, p []byte, least int) (done bool) {
 	before, was := t.Holds(), s.state
-	if s.w.foresee(s, t.Growth(s.w.arena, len(p), least)); s.wire == nil || s.state != was {
+	if s.w.foresee(s, t.Growth(s.w.arena, len(p), least)); s.conn == nil || s.state != was {
 		return false
 	}
 	t.Add(s.w.arena, p, least)

@@ -29,7 +29,7 @@ func (st *stage) collected() (n int) {
 }
 
 // joinedGroups is a stage with two groups, whose links are up.
-func joinedGroups(t *testing.T) (st *stage, servers []*memWire) {
+func joinedGroups(t *testing.T) (st *stage, servers []*memConn) {
 	st = newTestWorker(t, PoolOptions{Table: twoGroups(t)})
 	for i := range 2 {
 		servers = append(servers, st.linkTo(0, 0, int32(i)))

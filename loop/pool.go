@@ -174,35 +174,35 @@ type poolWorker struct {
 	pool *Pool
 
 	// Owned by the worker.
-	opt          *settings // those in force
-	table        *shard.Table
-	families     []*family // the shared links, by dialect; the first is plain
-	plain        *family   // RESP2 in database 0
-	private      private
-	blocked      map[uint32]*blocked // sessions that wait at a server, by their index
-	errands      map[int32]*errand   // by server ID
-	polls        map[int32]*poll     // likewise
-	backoffs     map[backoffID]*backoff
-	hearsay      map[hearsayID]hearsay
-	hearsayBytes int64 // that are kept in it
-	pause        pause
-	pace         pace
-	inquiries    []*inquiry
-	board        *switchboard         // subscriptions; nil until there was one
-	publishers   publishers           // sessions that wait to publish, see waitsForFeeds
-	matcher      matcher              // what is known of who hears of channels
-	cost         []uint64             // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
-	holds        []*hold              // by group; nil while nothing is held
-	astray       map[uint32]*wanderer // sessions of which requests are put off, by their index
-	astrayBytes  int64                // of their frames
-	laying       uint32               // of the table's ring: rises by one with each that is another; from 1
-	regrouped    uint32               // the laying that brought other groups
-	counters     perf.PoolCounters
-	charged      int64                  // bytes that its sessions and links held when that was last counted
-	audit        *audit                 // while somebody is chosen to pay
-	paid         int64                  // bytes of those that have been chosen
-	commands     []perf.CommandCounters // by command ID
-	servers      []*perf.ServerCounters // by server ID
+	opt           *settings // those in force
+	table         *shard.Table
+	linkSets      []*linkSet // the shared links, by dialect; the first is plain
+	plain         *linkSet   // RESP2 in database 0
+	private       private
+	blocked       map[uint32]*blocked // sessions that wait at a server, by their index
+	errands       map[int32]*errand   // by server ID
+	polls         map[int32]*poll     // likewise
+	backoffs      map[backoffID]*backoff
+	hearsay       map[hearsayID]hearsay
+	hearsayBytes  int64 // that are kept in it
+	pause         pause
+	pace          pace
+	inquiries     []*inquiry
+	board         *topicRegistry            // subscriptions; nil until there was one
+	publishers    publishers                // sessions that wait to publish, see waitsForFeeds
+	matcher       matcher                   // what is known of who hears of channels
+	cost          []uint64                  // by server ID: expected wait in ns × weight of its queue; shard.Group.Reader reads it
+	holds         []*hold                   // by group; nil while nothing is held
+	redirects     map[uint32]*redirectQueue // sessions of which requests are put off, by their index
+	redirectBytes int64                     // of their frames
+	laying        uint32                    // of the table's ring: rises by one with each that is another; from 1
+	regrouped     uint32                    // the laying that brought other groups
+	counters      perf.PoolCounters
+	charged       int64                  // bytes that its sessions and links held when that was last counted
+	audit         *audit                 // while somebody is chosen to pay
+	paid          int64                  // bytes of those that have been chosen
+	commands      []perf.CommandCounters // by command ID
+	servers       []*perf.ServerCounters // by server ID
 
 	turns  []waiter   // who waits to authenticate, see guesses
 	drains []drainage // who waits until a server owes nothing
@@ -212,7 +212,7 @@ type poolWorker struct {
 // newPoolWorker makes a worker's share of p.
 func newPoolWorker(w *worker, p *Pool) *poolWorker {
 	pw := &poolWorker{w: w, pool: p, opt: p.options(), commands: make([]perf.CommandCounters, p.options().Commands.Len())}
-	pw.plain = pw.familyOf(dialect{resp: 2})
+	pw.plain = pw.linkSetOf(dialect{resp: 2})
 	pw.adopt(p.table.Load())
 	return pw
 }
@@ -284,8 +284,8 @@ func (pw *poolWorker) linkOf(s *session, id int32) *link {
 		return s.pin
 	}
 	k := int(s.index) % pw.opt.ServerConnections
-	l := s.proto.family.link(id, k)
-	if (l.congested() || s.proto.family.home != nil) && s.mayStep() {
+	l := s.proto.linkSet.link(id, k)
+	if (l.congested() || s.proto.linkSet.home != nil) && s.mayStep() {
 		return s.sidestep(id, k)
 	}
 	return l

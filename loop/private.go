@@ -39,7 +39,7 @@ func (pw *poolWorker) borrow(s *session, id int32, kind loanKind) *link {
 	if !pw.w.engine.mayOpen() {
 		return nil
 	}
-	l := newLink(pw, pw.table.Server(id), s.proto.family.dialect)
+	l := newLink(pw, pw.table.Server(id), s.proto.linkSet.dialect)
 	l.kind.private, l.lease.lendable = true, true
 	pw.tryOut(l)
 	p.links = append(p.links, l)
@@ -51,7 +51,7 @@ func (pw *poolWorker) borrow(s *session, id int32, kind loanKind) *link {
 func (pw *poolWorker) freeLink(s *session, id int32) int {
 	kept := pw.private.kept
 	for i := len(kept) - 1; i >= 0; i-- {
-		if l := kept[i]; l.server.ID == id && l.kind.dialect == s.proto.family.dialect && l.state == linkReady {
+		if l := kept[i]; l.server.ID == id && l.kind.dialect == s.proto.linkSet.dialect && l.state == linkReady {
 			return i
 		}
 	}
@@ -85,8 +85,8 @@ func (l *link) giveBack() {
 func (l *link) discard() {
 	l.endLoan()
 	l.lease.dropped, l.lease.tap, l.lease.tapLost = true, nil, nil
-	if l.wire != nil {
-		l.wire.Close() // calls lost, which does the rest
+	if l.conn != nil {
+		l.conn.Close() // calls lost, which does the rest
 		return
 	}
 	switch l.state {

@@ -24,8 +24,8 @@ const (
 // progress is what a link has carried. Owner: the link.
 type progress struct {
 	came    int64 // bytes of replies
-	given   int64 // bytes given to the wire
-	kept    int   // of them, what the wire had at the last tick
+	given   int64 // bytes given to the connection
+	kept    int   // of them, what the connection had at the last tick
 	taken   int64 // of them, what it had not
 	takenAt int64 // when a request was last seen to be on its way; 0: never
 
@@ -38,19 +38,19 @@ type progress struct {
 // carried returns how many bytes have come, or have left for the server.
 func (l *link) carried() int64 {
 	n := l.health.progress.came + l.health.progress.given
-	if l.wire != nil {
-		n -= int64(l.wire.Backlog())
+	if l.conn != nil {
+		n -= int64(l.conn.Backlog())
 	}
 	return n
 }
 
-// noteTaken notes, at every tick, whether the server takes on what the wire keeps for it. Where
+// noteTaken notes, at every tick, whether the server takes on what the connection keeps for it. Where
 // it keeps nothing, requests that leave at once say nothing about the server.
 func (l *link) noteTaken() {
-	if l.wire == nil {
+	if l.conn == nil {
 		return
 	}
-	p, kept := &l.health.progress, l.wire.Backlog()
+	p, kept := &l.health.progress, l.conn.Backlog()
 	taken := p.given - int64(kept)
 	if p.kept > 0 && taken > p.taken {
 		p.takenAt = l.w.now

@@ -137,8 +137,8 @@ func TestDrippingReplyEndsTheLink(t *testing.T) {
 		write.ask(frames("SET d v"))
 		x.drip(8 * progressLimit)
 		l := x.pw.link(0, 0)
-		if l.wire != nil || l.count.Drips != 1 || l.count.Stalls != 0 {
-			t.Fatalf("%s: given up %t, %d and %d counted; want it given up, once", what, l.wire == nil, l.count.Drips, l.count.Stalls)
+		if l.conn != nil || l.count.Drips != 1 || l.count.Stalls != 0 {
+			t.Fatalf("%s: given up %t, %d and %d counted; want it given up, once", what, l.conn == nil, l.count.Drips, l.count.Stalls)
 		}
 		if got := behind.take(); !strings.HasPrefix(got, timedOut) {
 			t.Errorf("%s: behind it: got %.60q; want a time-out", what, got)

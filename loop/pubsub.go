@@ -35,14 +35,14 @@ var orders = commandSet("subscribe", "unsubscribe", "psubscribe", "punsubscribe"
 // A subscriber is what a session is subscribed to, or about to be. Owner: the session; it
 // has none while it has no subscription and no order is unanswered.
 type subscriber struct {
-	topics    map[*topic]*stake
-	counts    [topicKinds]int      // topics that it is a member of, by kind
-	wants     int                  // topics that its orders so far ask for
-	pledges   memory.Ring[*pledge] // its unanswered orders, oldest first
-	named     int                  // names in them
-	bytes     int                  // of the names of topics
-	answering bool                 // they are being answered, now or by a chore
-	behind    uint32               // the slot behind the last messages that took one
+	topics        map[*topic]*stake
+	counts        [topicKinds]int            // topics that it is a member of, by kind
+	wants         int                        // topics that its orders so far ask for
+	pendingOrders memory.Ring[*pendingOrder] // its unanswered orders, oldest first
+	named         int                        // names in them
+	bytes         int                        // of the names of topics
+	answering     bool                       // they are being answered, now or by a chore
+	behind        uint32                     // the slot behind the last messages that took one
 }
 
 // A stake is what a session has to do with a topic. Owner: the session.
@@ -68,14 +68,16 @@ func (sub *subscriber) holds() int64 {
 		return 0
 	}
 	n := sub.bytes + bytesPerStake*len(sub.topics) + bytesPerMention*sub.named
-	if sub.pledges.Len() > 0 { // others have been read, and have nothing to say
-		n += cap(sub.newest().rest) + cap((*sub.pledges.Front()).said)
+	if sub.pendingOrders.Len() > 0 { // others have been read, and have nothing to say
+		n += cap(sub.newest().rest) + cap((*sub.pendingOrders.Front()).said)
 	}
 	return int64(n)
 }
 
 // newest returns the last of the unanswered orders; there is one.
-func (sub *subscriber) newest() *pledge { return *sub.pledges.At(sub.pledges.Behind() - 1) }
+func (sub *subscriber) newest() *pendingOrder {
+	return *sub.pendingOrders.At(sub.pendingOrders.Behind() - 1)
+}
 
 // confirmed is the count in confirmations of a kind: channels and patterns are counted
 // together, channels of shards apart.
@@ -112,7 +114,7 @@ func (s *session) pubSub(cmd *codec.Command, r *codec.Request) {
 	}
 	switch cmd.Name {
 	case "pubsub|channels", "pubsub|shardchannels", "pubsub|numsub", "pubsub|shardnumsub", "pubsub|numpat":
-		s.takeCensus(cmd, r)
+		s.takeTopicQuery(cmd, r)
 		return
 	}
 	if inSet(orders, cmd) && s.awaitsQuiet(r) {
@@ -145,7 +147,7 @@ const mostNamed = 128
 // has published before it subscribes must have been executed first, as at a server. Of a
 // transaction everything else has been.
 func (s *session) awaitsQuiet(r *codec.Request) bool {
-	if s.mode.has(modeMedley) || s.sub != nil && s.sub.pledges.Len() > 0 && s.sub.named < mostNamed {
+	if s.mode.has(modeMedley) || s.sub != nil && s.sub.pendingOrders.Len() > 0 && s.sub.named < mostNamed {
 		return false
 	}
 	return s.stepAside(r)
@@ -153,7 +155,7 @@ func (s *session) awaitsQuiet(r *codec.Request) bool {
 
 // subscribe serves SUBSCRIBE and its sisters.
 func (s *session) subscribe(kind topicKind, r *codec.Request) {
-	x := s.pw.switchboard()
+	x := s.pw.topicRegistry()
 	if s.input.parted && r.Len()-1 > s.w.namesPerPiece() {
 		s.lastWord(endPeer) // a client that is gone is not waited for
 		return
@@ -163,13 +165,13 @@ func (s *session) subscribe(kind topicKind, r *codec.Request) {
 			decimal(s.pw.opt.Limits.Subscriptions) + ", see limits.subscriptions")
 		return
 	}
-	p := s.pledge(kind)
+	p := s.pendingOrder(kind)
 	p.joins = true
 	p.read(r)
 }
 
 // subscribesTooMuch reports whether an order would bring the session over its limit.
-func (s *session) subscribesTooMuch(x *switchboard, kind topicKind, r *codec.Request) bool {
+func (s *session) subscribesTooMuch(x *topicRegistry, kind topicKind, r *codec.Request) bool {
 	have, most := 0, s.pw.opt.Limits.Subscriptions
 	if s.sub != nil {
 		have = s.sub.wants
@@ -190,7 +192,7 @@ func (s *session) subscribesTooMuch(x *switchboard, kind topicKind, r *codec.Req
 // isJoining reports whether an order to subscribe is being read, which takes several turns. A
 // client that goes away meanwhile is not waited for.
 func (s *session) isJoining() bool {
-	return s.stops&stopOrder != 0 && s.sub != nil && s.sub.pledges.Len() > 0 && s.sub.newest().joins
+	return s.stops&stopOrder != 0 && s.sub != nil && s.sub.pendingOrders.Len() > 0 && s.sub.newest().joins
 }
 
 // asksFor reports whether the session's orders so far ask for t, which may be nil.
@@ -205,7 +207,7 @@ func (s *session) asksFor(t *topic) bool {
 // unsubscribe serves UNSUBSCRIBE and its sisters: from the topics that are named, or from
 // all of the kind.
 func (s *session) unsubscribe(kind topicKind, r *codec.Request) {
-	p := s.pledge(kind)
+	p := s.pendingOrder(kind)
 	if r.Len() == 1 {
 		p.leave(s.topicsOf(kind))
 		return
@@ -246,7 +248,7 @@ func appendConfirmation(dst []byte, s *session, how string, name []byte, count i
 
 // endSubscribed leaves the mode with the last subscription and the last order.
 func (s *session) endSubscribed() {
-	if s.sub != nil && len(s.sub.topics) == 0 && s.sub.pledges.Len() == 0 {
+	if s.sub != nil && len(s.sub.topics) == 0 && s.sub.pendingOrders.Len() == 0 {
 		s.sub = nil
 		s.mode &^= modeSubscribed
 	}
@@ -259,7 +261,7 @@ func (s *session) attends(cmd *codec.Command, r *codec.Request) (served bool) {
 	switch {
 	case proper && inSet(orders, cmd):
 		return false
-	case s.sub.pledges.Len() > 0:
+	case s.sub.pendingOrders.Len() > 0:
 		return s.stepAside(r) // it may cause messages, and means something else while subscribed
 	case proper && (cmd.ID == quitID || cmd.ID == resetID):
 		return s.stepAside(r) || s.takeLeave(r)
@@ -272,7 +274,7 @@ func (s *session) attends(cmd *codec.Command, r *codec.Request) (served bool) {
 func (s *session) takeLeave(r *codec.Request) bool {
 	s.putBack(r)
 	s.stop(stopAlone)
-	p := s.pledge(channelTopic)
+	p := s.pendingOrder(channelTopic)
 	p.silent = true
 	if s.proto.silence == skipping {
 		s.proto.skipped = uint16(s.window.Behind()) // see skip: the slot was taken for the same request
@@ -329,8 +331,8 @@ func (s *session) dropSubscriptions() {
 	if s.sub == nil {
 		return
 	}
-	for at := s.sub.pledges.First(); at != s.sub.pledges.Behind(); at++ {
-		(*s.sub.pledges.At(at)).over = true
+	for at := s.sub.pendingOrders.First(); at != s.sub.pendingOrders.Behind(); at++ {
+		(*s.sub.pendingOrders.At(at)).over = true
 	}
 	if !s.dropSome() {
 		s.w.addChore(s.dropSome)
@@ -340,8 +342,8 @@ func (s *session) dropSubscriptions() {
 // dropSome ends some subscriptions, and reports whether those were the last.
 func (s *session) dropSome() (all bool) {
 	n := s.w.namesPerPiece()
-	for ; s.sub.pledges.Len() > 0; s.sub.pledges.Pop() {
-		if all, n = (*s.sub.pledges.Front()).forgetSome(n); !all {
+	for ; s.sub.pendingOrders.Len() > 0; s.sub.pendingOrders.Pop() {
+		if all, n = (*s.sub.pendingOrders.Front()).forgetSome(n); !all {
 			return false
 		}
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // tellsOf returns what was said on a feed, a command per line.
-func tellsOf(t *testing.T, feed *memWire) (all [][]string) {
+func tellsOf(t *testing.T, feed *memConn) (all [][]string) {
 	t.Helper()
 	for in := feed.take(); in != ""; {
 		words, n := wordsIn(in)
@@ -30,7 +30,7 @@ func TestNamesTravelTogether(t *testing.T) {
 		first, second := st.client(0, 0), st.client(0, 0)
 		first.say(v.join, "x")
 		feed := st.feedOf(0)
-		server := &subscribedServer{wire: feed, has: make(map[string]bool)}
+		server := &subscribedServer{conn: feed, has: make(map[string]bool)}
 		server.finish(t)
 		names := func(n int, long string) (all []string) {
 			for i := range n {
@@ -120,7 +120,7 @@ func TestRefusedTogether(t *testing.T) {
 	good.Close()
 	old.Close()
 	st.run()
-	(&subscribedServer{wire: feed, has: make(map[string]bool), todo: []string{"unsubscribe b"}}).finish(t)
+	(&subscribedServer{conn: feed, has: make(map[string]bool), todo: []string{"unsubscribe b"}}).finish(t)
 	wantNothingLeft(t, w.pools[0].board)
 }
 

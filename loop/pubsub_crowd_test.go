@@ -13,18 +13,18 @@ func TestPublishCountsConfirmed(t *testing.T) {
 		}
 		for _, tc := range []struct {
 			name string
-			do   func(other *memClient, feed *memWire)
+			do   func(other *memClient, feed *memConn)
 		}{
-			{"is confirmed to nobody yet", func(other *memClient, feed *memWire) {
+			{"is confirmed to nobody yet", func(other *memClient, feed *memConn) {
 				other.say(v.join, "c", "e")
 				feed.arrive(confirmation("*", v.join, "c", 1))
 			}},
-			{"has been left by the last", func(other *memClient, feed *memWire) {
+			{"has been left by the last", func(other *memClient, feed *memConn) {
 				other.say(v.join, "c")
 				feed.arrive(confirmation("*", v.join, "c", 1))
 				other.Close()
 			}},
-			{"has been taken from its feed", func(other *memClient, feed *memWire) {
+			{"has been taken from its feed", func(other *memClient, feed *memConn) {
 				other.say(v.join, "c")
 				feed.arrive(confirmation("*", v.join, "c", 1))
 				x := other.s.pw.board

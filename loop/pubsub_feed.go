@@ -21,7 +21,7 @@ const pingFeed = 10 * time.Second
 // Owner: the worker. It is dialed with the first topic, dialed again when it is lost (with
 // the pauses of other links), and closed some time after the last topic is gone.
 type feed struct {
-	x       *switchboard
+	x       *topicRegistry
 	server  int32
 	l       *link // nil while it is not connected and not being dialed
 	strands map[*topic]*strand
@@ -376,7 +376,7 @@ func (f *feed) tick() (needed bool) {
 		return false
 	case f.l == nil && now >= f.retryAt:
 		f.connect()
-	case f.l == nil || f.l.state != linkReady || f.l.wire == nil:
+	case f.l == nil || f.l.state != linkReady || f.l.conn == nil:
 	case f.asks.Len() > 0 && now-max(f.l.health.heard, f.asked) > f.x.pw.silence():
 		f.l.breakUp(faultTimeout)
 	case len(f.strands) == 0 && f.asks.Len() == 0 && !f.on && now-f.l.health.heard > int64(quietTime):

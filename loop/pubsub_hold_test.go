@@ -40,7 +40,7 @@ func TestSubscriptionsAreHeld(t *testing.T) {
 			if got := c.s.account.charged; got < tc.want || got > 3*tc.want {
 				t.Errorf("got %d bytes charged; want %d, or twice that", got, tc.want)
 			}
-			server := &subscribedServer{wire: st.feedOf(0), has: make(map[string]bool)}
+			server := &subscribedServer{conn: st.feedOf(0), has: make(map[string]bool)}
 			server.settle(t, st)
 			w.tick()
 			if got := c.s.account.charged; got < tc.want || got > 3*tc.want {
@@ -76,7 +76,7 @@ func TestWhoSubscribesMostPays(t *testing.T) {
 	other.arrive(orderOf("SUBSCRIBE", 1000))
 	c.arrive(orderOf("PSUBSCRIBE", 100_000))
 	st.run()
-	server := &subscribedServer{wire: st.feedOf(0), has: make(map[string]bool)}
+	server := &subscribedServer{conn: st.feedOf(0), has: make(map[string]bool)}
 	for range 2000 {
 		server.finish(t)
 		st.run()

@@ -72,7 +72,7 @@ func (p *Pool) strain(now int64) { p.strained.Store(now + int64(calmTime)) }
 // up if that went on (client-output-buffer-limit pubsub), and nobody would hear anything.
 func (f *feed) judge() {
 	next := f.x.pw.pool.rounds.Load() + 1
-	if !f.lags && f.round != next && f.l != nil && f.l.wire != nil && (f.isLate() || f.l.wire.Waiting() >= netio.ReadBuffer) {
+	if !f.lags && f.round != next && f.l != nil && f.l.conn != nil && (f.isLate() || f.l.conn.Waiting() >= netio.ReadBuffer) {
 		f.beginRound(next, 1)
 	}
 }

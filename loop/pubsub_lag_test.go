@@ -9,7 +9,7 @@ import (
 )
 
 // lag has a feed put a message off while more waits behind it.
-func (st *stage) lag(feed *memWire, message string) {
+func (st *stage) lag(feed *memConn, message string) {
 	feed.unread = netio.ReadBuffer
 	feed.arrive(message)
 	for feed.paused {
@@ -68,7 +68,7 @@ func TestWhatMayPublishWaitsForFeeds(t *testing.T) {
 	}
 }
 
-func testWaits(t *testing.T, st *stage, feed *memWire, message, request string, waits, pours bool) {
+func testWaits(t *testing.T, st *stage, feed *memConn, message, request string, waits, pours bool) {
 	server := st.linkTo(0, 0, 0)
 	st.lag(feed, message)
 	const n = 20
@@ -91,7 +91,7 @@ func testWaits(t *testing.T, st *stage, feed *memWire, message, request string, 
 		t.Fatalf("%d requests were sent while the feed lags; want none", got)
 	}
 	feed.unread = 0
-	has := &subscribedServer{wire: feed, has: map[string]bool{"c": true}}
+	has := &subscribedServer{conn: feed, has: map[string]bool{"c": true}}
 	p := st.e.pools[0]
 	for marks := 0; p.lagging[byOrder].Load() > 0; marks++ {
 		if marks > 5*n {
@@ -134,7 +134,7 @@ func TestNobodyWaitsForOthersMessages(t *testing.T) {
 			if strings.Contains(server.take(), "FCALL") {
 				t.Fatal("a script is sent while the feed lags")
 			}
-			has := &subscribedServer{wire: feed, has: map[string]bool{"c": true}}
+			has := &subscribedServer{conn: feed, has: map[string]bool{"c": true}}
 			switch f := st.e.workers[0].pools[0].board.feeds[0]; how {
 			case "lost":
 				feed.Close()
@@ -180,7 +180,7 @@ func TestPoursGoSingly(t *testing.T) {
 	}
 	st.lag(feed, frame("*", "message", "c", "m"))
 	feed.unread = 0
-	(&subscribedServer{wire: feed, has: map[string]bool{"c": true}}).settle(t, st)
+	(&subscribedServer{conn: feed, has: map[string]bool{"c": true}}).settle(t, st)
 	count()
 	w := st.client(0, 0)
 	w.arrive(many)
@@ -231,7 +231,7 @@ func TestServerLags(t *testing.T) {
 			if f.probedAt != 0 {
 				t.Error("the mark is answered, and the feed waits for it")
 			}
-			has := &subscribedServer{wire: feed, has: map[string]bool{"c": true}}
+			has := &subscribedServer{conn: feed, has: map[string]bool{"c": true}}
 			for range 4 {
 				has.reply(t)
 				st.run()

@@ -15,7 +15,7 @@ import (
 // A subscribedServer is the simplest server of subscriptions there can be. What it does comes
 // to those who listen later, in the order in which it did it.
 type subscribedServer struct {
-	wire *memWire
+	conn *memConn
 	todo []string // commands it has been sent and has not looked at, e.g. "subscribe a b"
 	out  []string // frames that have not been sent yet
 	has  map[string]bool
@@ -24,7 +24,7 @@ type subscribedServer struct {
 // take reads what was written to it.
 func (s *subscribedServer) take(t *testing.T) {
 	t.Helper()
-	for in := s.wire.take(); in != ""; {
+	for in := s.conn.take(); in != ""; {
 		words, n := wordsIn(in)
 		if n == 0 {
 			t.Fatalf("the feed said %q; want whole commands", in)
@@ -91,7 +91,7 @@ func (s *subscribedServer) send(n int) {
 	all := strings.Join(s.out[:n], "")
 	s.out = s.out[n:]
 	if all != "" {
-		s.wire.arrive(all)
+		s.conn.arrive(all)
 	}
 }
 
@@ -247,7 +247,7 @@ type model struct {
 	t         *testing.T
 	rnd       *rand.Rand
 	st        *stage
-	x         *switchboard
+	x         *topicRegistry
 	clients   []*listener
 	server    *subscribedServer
 	now       int
@@ -259,7 +259,7 @@ type model struct {
 func newModel(t *testing.T, seed uint64) *model {
 	m := &model{t: t, rnd: rand.New(rand.NewPCG(seed, seed)), st: newTestWorker(t, PoolOptions{HoldTimeout: 1e12}),
 		server: &subscribedServer{has: make(map[string]bool)}, published: make(map[string][]int), lossy: seed%3 == 0, put: seed%2 == 1}
-	m.x = m.st.e.workers[0].pools[0].switchboard()
+	m.x = m.st.e.workers[0].pools[0].topicRegistry()
 	clients := 3
 	if m.put {
 		m.st.e.workers[0].mostWork = 1
@@ -306,20 +306,20 @@ func (m *model) step() {
 		m.published[names[0]] = append(m.published[names[0]], m.now)
 		m.server.publish(names[0], decimal(m.now))
 	case 8, 9:
-		if m.server.wire != nil {
+		if m.server.conn != nil {
 			m.server.take(m.t)
 			m.server.work(m.rnd.IntN(len(m.server.todo) + 1))
 		}
 	case 10:
-		if m.server.wire != nil {
+		if m.server.conn != nil {
 			m.server.send(m.rnd.IntN(len(m.server.out) + 1))
 			m.goOn()
 		}
 	case 11:
 		m.end(m.rnd.IntN(len(m.clients)))
 	}
-	if m.server.wire == nil && len(m.x.feeds) > 0 {
-		m.server.wire = m.st.feedOf(0)
+	if m.server.conn == nil && len(m.x.feeds) > 0 {
+		m.server.conn = m.st.feedOf(0)
 	}
 	for _, c := range m.clients {
 		c.listen(m.t, m.now)
@@ -330,15 +330,15 @@ func (m *model) step() {
 func (m *model) end(which int) {
 	switch {
 	case m.rnd.IntN(6) > 0:
-	case m.lossy && m.server.wire != nil && m.rnd.IntN(2) == 0:
-		m.server.wire.Close()
+	case m.lossy && m.server.conn != nil && m.rnd.IntN(2) == 0:
+		m.server.conn.Close()
 		m.goOn()
 		m.server = &subscribedServer{has: make(map[string]bool)}
 		f := m.x.feeds[0]
 		f.retryAt = 0
 		m.st.e.workers[0].tick()
 		if f.l != nil {
-			m.server.wire = m.st.feedOf(0)
+			m.server.conn = m.st.feedOf(0)
 		}
 	default:
 		c := m.clients[which]
@@ -352,7 +352,7 @@ func (m *model) end(which int) {
 // finish lets everything arrive, and judges.
 func (m *model) finish() {
 	t := m.t
-	if m.server.wire == nil {
+	if m.server.conn == nil {
 		t.Skip("nobody has subscribed")
 	}
 	m.server.settle(t, m.st)

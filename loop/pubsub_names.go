@@ -35,9 +35,9 @@ func (pw *poolWorker) outwardName(kind topicKind, name []byte) (shown []byte, vi
 	return shiftName(name, -pw.opt.DB)
 }
 
-// inwardCensus returns a question of PUBSUB with the names by which servers know what it is
+// inwardQuery returns a question of PUBSUB with the names by which servers know what it is
 // about.
-func (pw *poolWorker) inwardCensus(kind topicKind, r *codec.Request) []byte {
+func (pw *poolWorker) inwardQuery(kind topicKind, r *codec.Request) []byte {
 	words := make([]string, r.Len())
 	for i := range words {
 		words[i] = string(r.Arg(i))
@@ -51,7 +51,7 @@ func (pw *poolWorker) inwardCensus(kind topicKind, r *codec.Request) []byte {
 // outward returns how a message begins as clients are to get it, and how much of it that stands
 // for: nothing where it is as the server has said it. False: it is none of theirs. The beginning
 // lies in scratch memory.
-func (x *switchboard) outward(t *topic, b []byte) (head []byte, from int, visible bool) {
+func (x *topicRegistry) outward(t *topic, b []byte) (head []byte, from int, visible bool) {
 	switch {
 	case x.pw.opt.DB == 0 || t.kind == shardTopic:
 		return nil, 0, true
@@ -66,7 +66,7 @@ func (x *switchboard) outward(t *topic, b []byte) (head []byte, from int, visibl
 }
 
 // outwardMatch is outward for what fits a pattern: by the numbers of clients it may not.
-func (x *switchboard) outwardMatch(t *topic, b []byte) (head []byte, from int, visible bool) {
+func (x *topicRegistry) outwardMatch(t *topic, b []byte) (head []byte, from int, visible bool) {
 	what, at := word(b, codec.ArrayHeader(b))
 	_, at = word(b, at)
 	channel, at := word(b, at)

@@ -10,13 +10,13 @@ import (
 )
 
 // greet connects a link in memory and answers its handshake.
-func (st *stage) greet(l *link) *memWire {
+func (st *stage) greet(l *link) *memConn {
 	st.t.Helper()
 	l.w.begin()
 	l.warm()
 	l.w.end()
 	c := &call{l: l}
-	m := &memWire{owner: c, remote: l.server.Addr}
+	m := &memConn{owner: c, remote: l.server.Addr}
 	c.Opened(m)
 	said := m.take()
 	if strings.Contains(said, "HELLO") {
@@ -31,25 +31,25 @@ func (st *stage) greet(l *link) *memWire {
 }
 
 // feedOf connects the first worker's feed of a server.
-func (st *stage) feedOf(server int32) *memWire {
+func (st *stage) feedOf(server int32) *memConn {
 	st.t.Helper()
 	return st.greet(st.e.workers[0].pools[0].board.feeds[server].l)
 }
 
 // heard is an event with bytes from a server; it returns what was said to c.
-func (c *memClient) heard(from *memWire, in string) string {
+func (c *memClient) heard(from *memConn, in string) string {
 	from.arrive(in)
 	c.st.run()
 	return c.take()
 }
 
 // resp3 makes a client speak RESP3 and returns its link to the first server.
-func (c *memClient) resp3() *memWire {
+func (c *memClient) resp3() *memConn {
 	c.st.t.Helper()
 	if got := c.say("HELLO", "3"); got[0] != '%' {
 		c.st.t.Fatalf("HELLO 3: got %q; want a map", got)
 	}
-	return c.st.greet(c.s.proto.family.link(0, 0))
+	return c.st.greet(c.s.proto.linkSet.link(0, 0))
 }
 
 // frame makes a frame of bulk strings; how is its first byte.
@@ -75,7 +75,7 @@ func wantSaid(t *testing.T, when, got, want string) {
 }
 
 // wantNothingLeft checks that nobody's subscriptions have left anything behind.
-func wantNothingLeft(t *testing.T, x *switchboard) {
+func wantNothingLeft(t *testing.T, x *topicRegistry) {
 	t.Helper()
 	for kind := range x.topics {
 		if n := len(x.topics[kind]); n != 0 {
@@ -259,7 +259,7 @@ func TestOrdersRunOutOfTime(t *testing.T) {
 	c.heard(feed, confirmation("*", "subscribe", "x", 1))
 	wantSaid(t, "UNSUBSCRIBE", c.say("UNSUBSCRIBE", "x"), "")
 	wantSaid(t, "SUBSCRIBE", other.say("SUBSCRIBE", "x"), "")
-	for _, p := range c.s.pw.board.pledges {
+	for _, p := range c.s.pw.board.pendingOrders {
 		p.since -= int64(time.Second)
 	}
 	st.e.workers[0].tick()

@@ -30,7 +30,7 @@ func TestOrderWaitsForServer(t *testing.T) {
 			c := st.client(0, 0).known()
 			c.arrive(in)
 			st.run()
-			server := &subscribedServer{wire: st.feedOf(0), has: make(map[string]bool)}
+			server := &subscribedServer{conn: st.feedOf(0), has: make(map[string]bool)}
 			f, rounds := c.s.pw.board.feeds[0], 0
 			for ; f.asks.Len() > 0; rounds++ {
 				if got := f.asks.Len(); got > most {
@@ -57,14 +57,14 @@ func TestNobodyJoinsForWhoIsGone(t *testing.T) {
 		for _, pieces := range []int{0, 1, 10} {
 			t.Run(name+" after "+decimal(pieces), func(t *testing.T) {
 				st := newTestWorker(t, PoolOptions{HoldTimeout: 1e12})
-				x, c := st.e.workers[0].pools[0].switchboard(), st.client(0, 0)
-				c.last = &memWire{owner: c.owner}
+				x, c := st.e.workers[0].pools[0].topicRegistry(), st.client(0, 0)
+				c.last = &memConn{owner: c.owner}
 				c.arrive(orderOf("SUBSCRIBE", n) + frame("*", "SUBSCRIBE", "later"))
 				st.run()
 				if !c.awaits {
 					t.Error("the end of the client is not noticed")
 				}
-				server := &subscribedServer{wire: st.feedOf(0), has: make(map[string]bool)}
+				server := &subscribedServer{conn: st.feedOf(0), has: make(map[string]bool)}
 				for range pieces {
 					server.finish(t)
 					st.run()
@@ -101,7 +101,7 @@ func TestNobodyJoinsForWhoIsGone(t *testing.T) {
 func TestHalfClosedSubscriber(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{HoldTimeout: 1e12})
 	c := st.client(0, 0)
-	last := &memWire{owner: c.owner}
+	last := &memConn{owner: c.owner}
 	c.last = last
 	server := st.linkTo(0, 0, 0)
 	c.arrive(frame("*", "GET", "k") + frame("*", "SUBSCRIBE", "x") + orderOf("SUBSCRIBE", 1000) + frame("*", "SUBSCRIBE", "later"))
@@ -109,7 +109,7 @@ func TestHalfClosedSubscriber(t *testing.T) {
 	st.run()
 	server.arrive("$1\r\nv\r\n")
 	st.run()
-	feed := &subscribedServer{wire: st.feedOf(0), has: make(map[string]bool)}
+	feed := &subscribedServer{conn: st.feedOf(0), has: make(map[string]bool)}
 	feed.settle(t, st)
 	wantSaid(t, "the client", last.take(), "$1\r\nv\r\n"+confirmation("*", "subscribe", "x", 1))
 	if c.s.state != sessionGone || len(feed.has) > 0 {
@@ -136,7 +136,7 @@ func TestAnswersPerEventAreBounded(t *testing.T) {
 		all = append(all, c)
 	}
 	st.run()
-	server.wire = st.feedOf(0)
+	server.conn = st.feedOf(0)
 	server.take(t)
 	server.work(len(server.todo))
 	f := w.pools[0].board.feeds[0]
@@ -153,7 +153,7 @@ func TestAnswersPerEventAreBounded(t *testing.T) {
 		events++
 	}
 	st.run()
-	if least := n * workTold / mostWork; events < least || f.l.wire.(*memWire).paused {
+	if least := n * workTold / mostWork; events < least || f.l.conn.(*memConn).paused {
 		t.Errorf("%d events took all answers; want at least %d, and the feed read from again", events, least)
 	}
 	for i, c := range all {

@@ -221,7 +221,7 @@ func (f *feed) handOut() (all bool) {
 		f.l.takeUp()
 		f.x.lasting = nil
 	}
-	if f.l != nil && f.l.wire != nil && f.l.behind() {
+	if f.l != nil && f.l.conn != nil && f.l.behind() {
 		return false
 	}
 	f.holdLater()

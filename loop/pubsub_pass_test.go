@@ -12,8 +12,8 @@ import (
 )
 
 // crowdOf makes workers, the first with clients that are all subscribed by the same order, and the
-// wire of the feed that carries it.
-func crowdOf(t *testing.T, workers, clients, resp int, order ...string) (st *stage, all []*memClient, feed *memWire) {
+// connection of the feed that carries it.
+func crowdOf(t *testing.T, workers, clients, resp int, order ...string) (st *stage, all []*memClient, feed *memConn) {
 	t.Helper()
 	st = newStage(t, workers, PoolOptions{Limits: Limits{Subscriptions: 1 << 20}})
 	for range clients {
@@ -24,7 +24,7 @@ func crowdOf(t *testing.T, workers, clients, resp int, order ...string) (st *sta
 	}
 	st.run()
 	feed = st.feedOf(0)
-	server := &subscribedServer{wire: feed, has: make(map[string]bool)}
+	server := &subscribedServer{conn: feed, has: make(map[string]bool)}
 	server.settle(t, st)
 	for i, c := range all {
 		if n := len(c.s.sub.topics); n != len(order)-1 || c.s.window.Len() > 0 {
@@ -141,7 +141,7 @@ func testMessages(t *testing.T, clients, resp int, order []string, size, n int) 
 // the pool publishes, on whatever worker, others are served, and then all goes on in order.
 func TestPublishersWaitForFeeds(t *testing.T) {
 	st, _, feed := crowdOf(t, 2, 900, 2, "SUBSCRIBE", "c")
-	servers := []*memWire{st.linkTo(0, 0, 0), st.linkTo(0, 1, 0)}
+	servers := []*memConn{st.linkTo(0, 0, 0), st.linkTo(0, 1, 0)}
 	publish := frame("*", "PUBLISH", "c", "m")
 	clients := []*memClient{st.client(0, 0), st.client(0, 1)}
 	feed.unread = netio.ReadBuffer
@@ -164,7 +164,7 @@ func TestPublishersWaitForFeeds(t *testing.T) {
 	gone.arrive(publish)
 	gone.Close()
 	feed.unread = 0
-	has := &subscribedServer{wire: feed, has: map[string]bool{"c": true}}
+	has := &subscribedServer{conn: feed, has: map[string]bool{"c": true}}
 	for st.e.pools[0].lagging[byOrder].Load() > 0 {
 		has.reply(t)
 		st.run()
@@ -223,7 +223,7 @@ func TestCountsPerEventAreBounded(t *testing.T) {
 		wantSaid(t, "one channel", publish(100, same), strings.Repeat(":3\r\n", 100))
 	}
 	st.client(0, 0).say("PSUBSCRIBE", "c*")
-	(&subscribedServer{wire: feed, has: make(map[string]bool)}).settle(t, st)
+	(&subscribedServer{conn: feed, has: make(map[string]bool)}).settle(t, st)
 	wantSaid(t, "one more subscriber", publish(100, same), strings.Repeat(":4\r\n", 100))
 }
 
@@ -258,14 +258,14 @@ func testNames(t *testing.T, end string, how func(c *memClient), shared bool) {
 	c.s.proto.resp = 3
 	other.arrive(frame("*", "SUBSCRIBE", "x"))
 	st.run()
-	server := &subscribedServer{wire: st.feedOf(0), has: make(map[string]bool)}
+	server := &subscribedServer{conn: st.feedOf(0), has: make(map[string]bool)}
 	server.finish(t)
 	x := w.pools[0].board
 	turns := 0
 	// settle lets everything happen, and looks at each event.
 	settle := func(do func()) {
 		for {
-			said, members := len(server.wire.said), x.pw.counters.Subscriptions
+			said, members := len(server.conn.said), x.pw.counters.Subscriptions
 			stakes := 0
 			if c.s.sub != nil {
 				stakes = len(c.s.sub.topics)
@@ -280,7 +280,7 @@ func testNames(t *testing.T, end string, how func(c *memClient), shared bool) {
 			if got := x.pw.counters.Subscriptions - members; max(got, -got) > int64(most) {
 				t.Fatalf("one event made %d members; want at most %d", got, most)
 			}
-			if got := strings.Count(string(server.wire.said[min(said, len(server.wire.said)):]), "\r\nc"); got > most {
+			if got := strings.Count(string(server.conn.said[min(said, len(server.conn.said)):]), "\r\nc"); got > most {
 				t.Fatalf("one event said %d names to the server; want at most %d", got, most)
 			}
 			if got := victim.ask1(t, "PING\r\n"); got != "+PONG\r\n" {
@@ -329,7 +329,7 @@ func testNames(t *testing.T, end string, how func(c *memClient), shared bool) {
 		}
 	}
 	if c.s.sub != nil {
-		t.Errorf("%d topics and %d orders are left; want none", len(c.s.sub.topics), c.s.sub.pledges.Len())
+		t.Errorf("%d topics and %d orders are left; want none", len(c.s.sub.topics), c.s.sub.pendingOrders.Len())
 	}
 	settle(other.Close)
 	wantSame(t, server, nil)
@@ -362,7 +362,7 @@ func testStrands(t *testing.T, moved bool) {
 	}
 	st.run()
 	x := w.pools[0].board
-	server := &subscribedServer{wire: st.feedOf(0), has: make(map[string]bool)}
+	server := &subscribedServer{conn: st.feedOf(0), has: make(map[string]bool)}
 	finish := func() { server.settle(t, st) }
 	finish()
 	if got := w.pools[0].pool.crowd.uneven.Load(); got != n {
@@ -373,7 +373,7 @@ func testStrands(t *testing.T, moved bool) {
 		id = 1
 		st.e.pools[0].Publish(table.WithMaster(0, 1))
 	} else {
-		server.wire.Close()
+		server.conn.Close()
 		for len(st.tasks) > 0 {
 			was := w.pools[0].pool.crowd.uneven.Load()
 			st.step()
@@ -401,7 +401,7 @@ func testStrands(t *testing.T, moved bool) {
 			other[1].arrive(frame("*", "UNSUBSCRIBE", "c0"))
 		}
 	}
-	server = &subscribedServer{wire: st.feedOf(id), has: make(map[string]bool)}
+	server = &subscribedServer{conn: st.feedOf(id), has: make(map[string]bool)}
 	for joiner.said = joiner.said[:0]; len(joiner.said) == 0; st.run() {
 		server.take(t)
 		server.work(min(len(server.todo), 10))
@@ -442,7 +442,7 @@ func TestLargeMessageIsNotCopied(t *testing.T) {
 		}
 		st.run()
 		feed := st.feedOf(0)
-		server := &subscribedServer{wire: feed, has: make(map[string]bool)}
+		server := &subscribedServer{conn: feed, has: make(map[string]bool)}
 		server.settle(t, st)
 		for i, c := range all {
 			c.take()

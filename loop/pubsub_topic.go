@@ -11,7 +11,7 @@ import (
 // or about to be, or about to leave. Owner: the worker. The servers know of one subscription
 // per feed, however many members it has.
 type topic struct {
-	x       *switchboard
+	x       *topicRegistry
 	kind    topicKind
 	name    string // as the servers know it
 	shown   string // as clients do
@@ -21,7 +21,7 @@ type topic struct {
 	table   uint32    // that it has followed last, see resubscribe
 	orphan  bool      // some group that it needs has no master
 	pending underway
-	namedBy *pledge // the order that is being read and has named it
+	namedBy *pendingOrder // the order that is being read and has named it
 }
 
 // A member is a session that hears a topic.
@@ -168,7 +168,7 @@ func (s *session) leaveTopic(at *stake) {
 // one. kept is where the message is kept for all who share it.
 func (who member) receive(m []byte, kept **shared) (said bool) {
 	s := who.s
-	if s.wire == nil || s.state != sessionOpen {
+	if s.conn == nil || s.state != sessionOpen {
 		return false
 	}
 	if s.interjects(who.at) {
@@ -190,7 +190,7 @@ func (who member) receive(m []byte, kept **shared) (said bool) {
 // refer is receive for what is not copied: lead, and then a body but for the first so many bytes.
 func (who member) refer(lead []byte, body *shared, from int) (said bool) {
 	s := who.s
-	if s.wire == nil || s.state != sessionOpen {
+	if s.conn == nil || s.state != sessionOpen {
 		return false
 	}
 	if s.interjects(who.at) {
@@ -243,7 +243,7 @@ func (s *session) interjects(at *stake) bool {
 		return true
 	case s.mode.has(modeMedley): // its orders are confirmed with its end
 		return at.joined-win.First() >= uint32(win.Len())
-	case s.sub.pledges.Len() > 0:
+	case s.sub.pendingOrders.Len() > 0:
 		return true
 	case win.Front().state == passing, s.sub.behind-1-win.First() < uint32(win.Len()):
 		return false
@@ -253,7 +253,7 @@ func (s *session) interjects(at *stake) bool {
 
 // asPush returns a copy of a message for those who speak RESP3; it lives as long as the
 // message. Copies of one event lie behind each other, so that they leave in one piece.
-func (x *switchboard) asPush(b []byte) []byte {
+func (x *topicRegistry) asPush(b []byte) []byte {
 	made := x.copies()
 	at := made.Len()
 	made.Add(b) // when it grows, what was handed out stays where it was
@@ -263,7 +263,7 @@ func (x *switchboard) asPush(b []byte) []byte {
 }
 
 // copied returns a copy of a message of two parts; it lives as long as the message.
-func (x *switchboard) copied(head, rest []byte) []byte {
+func (x *topicRegistry) copied(head, rest []byte) []byte {
 	made := x.copies()
 	at := made.Len()
 	made.Add(head)
@@ -273,7 +273,7 @@ func (x *switchboard) copied(head, rest []byte) []byte {
 
 // copies returns the buffer for what is made of messages in this event, or of those that a
 // feed has put off.
-func (x *switchboard) copies() *memory.Buffer {
+func (x *topicRegistry) copies() *memory.Buffer {
 	w := x.pw.w
 	if x.lasting != nil {
 		return x.lasting

@@ -18,7 +18,7 @@ func TestPushesForNobody(t *testing.T) {
 			st := newTestWorker(t, PoolOptions{})
 			c := st.client(0, 0)
 			c.say("HELLO", "3")
-			l := st.e.workers[0].pools[0].familyOf(dialect{3, 0}).link(0, 0)
+			l := st.e.workers[0].pools[0].linkSetOf(dialect{3, 0}).link(0, 0)
 			m := st.connect(l)
 			if c.take(); owes {
 				c.say("INCR", "k")
@@ -47,8 +47,8 @@ func TestPushIsNoSignOfWork(t *testing.T) {
 		c := x.client(0, 0)
 		c.say("HELLO", "3")
 		c.take()
-		l := x.pw.familyOf(dialect{3, 0}).link(0, 0)
-		var m *memWire
+		l := x.pw.linkSetOf(dialect{3, 0}).link(0, 0)
+		var m *memConn
 		if greets {
 			x.w.begin()
 			l.warm()

@@ -28,7 +28,7 @@ func (s *session) recall() {
 		return // a mode may have noted the place of a slot
 	}
 	all := make([]recallable, s.window.Len())
-	for _, l := range s.proto.family.links {
+	for _, l := range s.proto.linkSet.links {
 		if l != nil {
 			l.listRecallable(s, all)
 		}

@@ -18,7 +18,7 @@ import (
 //	CLUSTERDOWN            put off, until the cluster serves the slot again
 //
 // What names a server that the table does not know, or has been sent about too often, is put
-// off as well, see wanderer.
+// off as well, see redirectQueue.
 //
 // Order: a session of which something is redirected stands alone, so nothing that it says
 // later can overtake. What it had said before is refused by the same server in the same
@@ -98,7 +98,7 @@ func (r redirection) fault() *fault {
 	case redirectDown:
 		return faultClusterDown
 	}
-	return faultAstray
+	return faultRedirect
 }
 
 // redirected looks at the error reply of a server of a Redis Cluster. It returns true when
@@ -128,7 +128,7 @@ func (pw *poolWorker) redirected(e *entry, frame, b []byte, l *link) bool {
 // chase sends a request where a redirection says.
 func (pw *poolWorker) chase(s *session, e *entry, frame []byte, r redirection, from *link) {
 	id := pw.directed(r, from)
-	if id < 0 || e.marks&mostHops == mostHops || pw.isAstray(s) || !pw.linkOf(s, id).takes(e) {
+	if id < 0 || e.marks&mostHops == mostHops || pw.isRedirected(s) || !pw.linkOf(s, id).takes(e) {
 		pw.putOff(s, e, frame, r.fault())
 		return
 	}

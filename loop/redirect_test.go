@@ -13,7 +13,7 @@ import (
 // gives. The first has the lower half of the slots.
 type cluster struct {
 	*stage
-	a, b *memWire
+	a, b *memConn
 	c    *memClient
 	ids  *shard.IDs
 	sent int // Moved reports
@@ -70,7 +70,7 @@ func (x *cluster) Exchanged(string, int32)         {}
 func (x *cluster) Moved(string)                    { x.sent++ }
 
 // answer is one event with a server's reply, after which everything that follows happens.
-func (x *cluster) answer(m *memWire, reply string) {
+func (x *cluster) answer(m *memConn, reply string) {
 	m.arrive(reply)
 	x.run()
 }
@@ -78,7 +78,7 @@ func (x *cluster) answer(m *memWire, reply string) {
 // wait lets what was put off be tried again.
 func (x *cluster) wait() {
 	w := x.e.workers[0]
-	for _, s := range w.pools[0].astray {
+	for _, s := range w.pools[0].redirects {
 		s.retryAt = 0
 	}
 	w.tick()
@@ -183,15 +183,15 @@ func TestRedirectionsGoRound(t *testing.T) {
 	x.wait()
 	got(t, "tried again", x.a.take(), frames("GET "+keyOfA))
 	pw := x.e.workers[0].pools[0]
-	for _, s := range pw.astray {
+	for _, s := range pw.redirects {
 		s.since -= int64(time.Hour)
 	}
 	x.answer(x.a, tryAgain)
 	got(t, "when the time is over", x.c.take(),
 		"-TRYAGAIN huntaway: its keys are being moved (group g0, pool alpha); not executed\r\n")
 	x.wait()
-	if len(pw.astray) != 0 || pw.astrayBytes != 0 {
-		t.Errorf("got %d sessions and %d bytes put off; want none", len(pw.astray), pw.astrayBytes)
+	if len(pw.redirects) != 0 || pw.redirectBytes != 0 {
+		t.Errorf("got %d sessions and %d bytes put off; want none", len(pw.redirects), pw.redirectBytes)
 	}
 }
 
@@ -345,15 +345,15 @@ func TestWatchRedirected(t *testing.T) {
 }
 
 // lendTo connects the newest private link, which leads to a server.
-func (x *cluster) lendTo(server int32) *memWire {
+func (x *cluster) lendTo(server int32) *memConn {
 	x.t.Helper()
 	links := x.e.workers[0].pools[0].private.links
 	l := links[len(links)-1]
 	if l.server.ID != server {
 		x.t.Fatalf("the newest private link leads to server %d; want %d", l.server.ID, server)
 	}
-	if l.wire != nil {
-		m := l.wire.(*memWire)
+	if l.conn != nil {
+		m := l.conn.(*memConn)
 		m.take()
 		return m
 	}
@@ -385,7 +385,7 @@ func TestBlockedRedirected(t *testing.T) {
 // enough; channels of shards are where their slot is.
 func TestTopicsOfCluster(t *testing.T) {
 	x := newCluster(t)
-	board := x.e.workers[0].pools[0].switchboard()
+	board := x.e.workers[0].pools[0].topicRegistry()
 	for _, tc := range []struct {
 		kind topicKind
 		name string

@@ -12,22 +12,22 @@ import (
 	"huntaway/loop/netio"
 )
 
-// A slowWire takes a piece of what it is offered.
-type slowWire struct {
-	*memWire
+// A slowConn takes a piece of what it is offered.
+type slowConn struct {
+	*memConn
 	took int // bytes
 	rest memory.Stretch
 }
 
-func (m *slowWire) Backlog() int { return m.rest.Len() }
+func (m *slowConn) Backlog() int { return m.rest.Len() }
 
-func (m *slowWire) WriteStretch(b memory.Stretch) bool {
+func (m *slowConn) WriteStretch(b memory.Stretch) bool {
 	m.rest = b.Part(0)
 	left, _ := m.Push()
 	return left
 }
 
-func (m *slowWire) Push() (left, took bool) {
+func (m *slowConn) Push() (left, took bool) {
 	if !m.rest.Is() {
 		return false, false
 	}
@@ -42,10 +42,10 @@ func (m *slowWire) Push() (left, took bool) {
 }
 
 // slowLink is linkTo for the first server of the first pool, whose link has a slowWire.
-func (st *stage) slowLink() *slowWire {
+func (st *stage) slowLink() *slowConn {
 	link := st.linkTo(0, 0, 0)
-	slow := &slowWire{memWire: link}
-	st.e.workers[0].pools[0].link(0, 0).wire, link.owner.(*call).wire = slow, slow
+	slow := &slowConn{memConn: link}
+	st.e.workers[0].pools[0].link(0, 0).conn, link.owner.(*call).conn = slow, slow
 	return slow
 }
 
@@ -60,7 +60,7 @@ func TestLargeRequestIsNotCopied(t *testing.T) {
 	const size = 24 << 20
 	st := newTestWorker(t, PoolOptions{})
 	slow := st.slowLink()
-	link := slow.memWire
+	link := slow.memConn
 	link.echo = nil
 	w := st.e.workers[0]
 	shared := w.pools[0].link(0, 0)
@@ -147,7 +147,7 @@ func BenchmarkLargeRequest(b *testing.B) {
 func benchmarkLargeRequest(b *testing.B, size int) {
 	st := newTestWorker(b, PoolOptions{})
 	slow := st.slowLink()
-	link := slow.memWire
+	link := slow.memConn
 	link.echo = nil
 	shared := st.e.workers[0].pools[0].link(0, 0)
 	c := st.client(0, 0)

@@ -14,7 +14,7 @@ type crisis struct {
 	*stage
 	pw      *poolWorker
 	table   *shard.Table
-	servers [2]*memWire
+	servers [2]*memConn
 }
 
 func newCrisis(t *testing.T, opt PoolOptions) *crisis {
@@ -377,7 +377,7 @@ func TestWritesDoNotWaitForReads(t *testing.T) {
 	opt := PoolOptions{ReadPolicy: shard.ReplicaOnly, HoldTimeout: time.Minute, Table: testTable(t, withReplicas(2))}
 	st := newTestWorker(t, opt)
 	w, pw := st.e.workers[0], st.e.workers[0].pools[0]
-	var servers []*memWire
+	var servers []*memConn
 	for id := range int32(3) {
 		servers = append(servers, st.linkTo(0, 0, id))
 	}
@@ -388,7 +388,7 @@ func TestWritesDoNotWaitForReads(t *testing.T) {
 	for range steps {
 		for id := 1; id < 3; id++ {
 			l := pw.link(int32(id), 0)
-			l.health.shunned = 0
+			l.health.avoided = 0
 			l.rate()
 			if servers[id].take() != "" {
 				refused++

@@ -25,19 +25,19 @@ const (
 	mostReliefs   = 2       // in a row
 )
 
-// relieved returns the family of the same dialect whose links stand in for those of f.
-func (f *family) relieved() *family {
+// relieved returns the link set of the same dialect whose links stand in for those of f.
+func (f *linkSet) relieved() *linkSet {
 	if f.relief == nil {
-		f.relief = &family{dialect: f.dialect, pw: f.pw, home: f}
-		f.pw.families = append(f.pw.families, f.relief)
+		f.relief = &linkSet{dialect: f.dialect, pw: f.pw, home: f}
+		f.pw.linkSets = append(f.pw.linkSets, f.relief)
 	}
 	return f.relief
 }
 
-// attach makes f the family whose links the session uses.
-func (s *session) attach(f *family) {
-	s.proto.family.leave()
-	s.proto.family = f
+// attach makes f the link set whose links the session uses.
+func (s *session) attach(f *linkSet) {
+	s.proto.linkSet.leave()
+	s.proto.linkSet = f
 	f.users++
 }
 
@@ -47,10 +47,10 @@ func (s *session) mayStep() bool {
 	return s.window.Len() == 1 && s.window.Front().join == noJoin
 }
 
-// sidestep chooses anew between the links of the session's family to a server and their
+// sidestep chooses anew between the links of the session's link set to a server and their
 // reliefs. The session has nothing in flight but the request that is to be sent.
 func (s *session) sidestep(id int32, k int) *link {
-	f := s.proto.family
+	f := s.proto.linkSet
 	for f.home != nil {
 		f = f.home
 	}
@@ -62,7 +62,7 @@ func (s *session) sidestep(id int32, k int) *link {
 		}
 		l, f = r, f.relief
 	}
-	if f != s.proto.family {
+	if f != s.proto.linkSet {
 		s.attach(f)
 		if f.home != nil {
 			s.pace.allowed = min(s.pace.allowed, reliefAllowed)
@@ -146,7 +146,7 @@ func (l *link) moveOthers() {
 
 // mayMove reports whether what waits on the link may go over its relief.
 func (l *link) mayMove() bool {
-	if !l.queue.laden || l.wire == nil || l.kind.home.relief == nil {
+	if !l.queue.laden || l.conn == nil || l.kind.home.relief == nil {
 		return false
 	}
 	r := l.kind.home.relief.made(l.server.ID, l.kind.nth)
@@ -190,7 +190,7 @@ func (l *link) moveSome(from uint32) (to uint32) {
 // mayTake reports whether a request that waits on a laden link may be taken back for the sake of
 // its session, which is not who waits for much itself.
 func (l *link) mayTake(s *session, e *entry) bool {
-	return s.mode == 0 && s.input.unfinished == nil && s.stops&^stopWindow == 0 && s.state == sessionOpen && !s.input.hungry && s.proto.family == l.kind.home &&
+	return s.mode == 0 && s.input.unfinished == nil && s.stops&^stopWindow == 0 && s.state == sessionOpen && !s.input.hungry && s.proto.linkSet == l.kind.home &&
 		s.window.Len() <= reliefAllowed && !e.marks.has(unrecallable) && asItCame(s.pw.opt.Commands.All()[e.cmd])
 }
 

@@ -14,7 +14,7 @@ func TestPrivateLinksNeedNoRelief(t *testing.T) {
 		g.serve()
 		st.run()
 		if line == "WATCH a" {
-			g.wires[c.s.pin].arrive("+OK\r\n")
+			g.conns[c.s.pin].arrive("+OK\r\n")
 		}
 	}
 	w := st.e.workers[0]

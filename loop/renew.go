@@ -31,8 +31,8 @@ func (pw *poolWorker) renewLinks(which func(*link) bool) {
 			continue
 		}
 		switch l := p.links[i]; {
-		case l.lease.tap != nil && l.wire != nil:
-			l.wire.Close() // what is published is published elsewhere now
+		case l.lease.tap != nil && l.conn != nil:
+			l.conn.Close() // what is published is published elsewhere now
 		default:
 			l.shake.moved = true // see giveBack
 		}
@@ -47,11 +47,11 @@ func (pw *poolWorker) renewLinks(which func(*link) bool) {
 // renew changes the connection of a shared link whose server has moved, once nothing is in
 // flight there. What waits to be sent is routed again.
 func (l *link) renew() {
-	if !l.shake.moved || l.kind.private || l.wire == nil || l.state != linkReady || l.owes() {
+	if !l.shake.moved || l.kind.private || l.conn == nil || l.state != linkReady || l.owes() {
 		return
 	}
-	old := l.wire
-	l.wire, l.shake.moved = nil, false
+	old := l.conn
+	l.conn, l.shake.moved = nil, false
 	l.count.Links--
 	l.failed(errMoved, faultLost)
 	old.Close()

@@ -10,7 +10,7 @@ import (
 // A replicated is a cluster whose first master has a replica, from which reads are served.
 type replicated struct {
 	*cluster
-	r  *memWire
+	r  *memConn
 	id int32 // of the replica
 }
 

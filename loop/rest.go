@@ -54,7 +54,7 @@ func (w *worker) dormant() bool {
 	for _, pw := range w.pools {
 		dormant = dormant && len(pw.blocked)+len(pw.errands)+len(pw.private.links)+len(pw.private.kept)+len(pw.turns) == 0 &&
 			pw.board == nil && pw.easing <= w.now
-		pw.everyLink(func(l *link) { dormant = dormant && l.health.shunned == 0 })
+		pw.everyLink(func(l *link) { dormant = dormant && l.health.avoided == 0 })
 	}
 	return dormant
 }

@@ -70,7 +70,7 @@ func TestNoRest(t *testing.T) {
 		"a request in flight": func(_ *stage, c *memClient) { c.say("GET", "k") },
 		"a blocked client":    func(_ *stage, c *memClient) { c.say("BLPOP", "k", "1") },
 		"a pause":             func(_ *stage, c *memClient) { c.say("CLIENT", "PAUSE", "1000000") },
-		"a server avoided":    func(st *stage, _ *memClient) { st.e.workers[0].pools[0].link(0, 0).health.shunned = 1 << 62 },
+		"a server avoided":    func(st *stage, _ *memClient) { st.e.workers[0].pools[0].link(0, 0).health.avoided = 1 << 62 },
 		"who waits to authenticate": func(st *stage, c *memClient) {
 			c.s.auth.turn = 1 << 62
 			pw := st.e.workers[0].pools[0]
@@ -81,7 +81,7 @@ func TestNoRest(t *testing.T) {
 				st.client(0, 0)
 			}
 		},
-		"a server that is gone": func(st *stage, _ *memClient) { st.e.workers[0].pools[0].link(0, 0).wire.Close() },
+		"a server that is gone": func(st *stage, _ *memClient) { st.e.workers[0].pools[0].link(0, 0).conn.Close() },
 	} {
 		st := newTestWorker(t, PoolOptions{})
 		c := st.client(0, 0)

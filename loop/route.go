@@ -228,7 +228,7 @@ func (pw *poolWorker) refused(e *entry, frame, b []byte, l *link) bool {
 		code = demoted
 		pw.w.engine.report.Demoted(pw.opt.Name, l.server.ID)
 	case "LOADING", "MASTERDOWN":
-		l.health.shunned = pw.w.now + int64(shunTime)
+		l.health.avoided = pw.w.now + int64(avoidTime)
 		l.rate()
 		switch {
 		case !e.marks.has(viaRead):

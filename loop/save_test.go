@@ -7,9 +7,9 @@ import (
 
 // saver is a client that has sent four GETs, two to each of two servers, in turns; another
 // client's request has posted a flush that has not run yet.
-func saver(t *testing.T) (c *memClient, servers []*memWire) {
+func saver(t *testing.T) (c *memClient, servers []*memConn) {
 	st := newTestWorker(t, PoolOptions{Table: twoGroups(t)})
-	servers = []*memWire{st.linkTo(0, 0, 0), st.linkTo(0, 0, 1)}
+	servers = []*memConn{st.linkTo(0, 0, 0), st.linkTo(0, 0, 1)}
 	table := st.e.pools[0].Table()
 	keys := make([][]string, 2)
 	for i := 0; len(keys[0]) < 2 || len(keys[1]) < 2; i++ {
@@ -54,19 +54,19 @@ func TestSaving(t *testing.T) {
 func TestSavingEnds(t *testing.T) {
 	const large = mostSaved
 	for name, tc := range map[string]struct {
-		after func(c *memClient, servers []*memWire)
+		after func(c *memClient, servers []*memConn)
 		want  string
 	}{
-		"nothing more is owed": {func(_ *memClient, servers []*memWire) {
+		"nothing more is owed": {func(_ *memClient, servers []*memConn) {
 			servers[1].arrive("+1\r\n+3\r\n")
 		}, "+0\r\n+1\r\n+2\r\n+3\r\n"},
-		"much has been saved": {func(_ *memClient, servers []*memWire) {
+		"much has been saved": {func(_ *memClient, servers []*memConn) {
 			servers[1].arrive("+" + strings.Repeat("x", large) + "\r\n")
 		}, "+0\r\n+" + strings.Repeat("x", large) + "\r\n+2\r\n"},
-		"the last word is said": {func(c *memClient, _ []*memWire) {
+		"the last word is said": {func(c *memClient, _ []*memConn) {
 			c.arrive("*x\r\n")
 		}, "+0\r\n"},
-		"the client is gone": {func(c *memClient, _ []*memWire) {
+		"the client is gone": {func(c *memClient, _ []*memConn) {
 			c.Close()
 		}, ""},
 	} {

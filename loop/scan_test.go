@@ -23,7 +23,7 @@ func manyGroups(t testing.TB, n int) *shard.Table {
 
 // A walker is a server that knows SCAN: its cursors are those of a list, times a stride.
 type walker struct {
-	*memWire
+	*memConn
 	keys   []string
 	stride uint64
 }
@@ -55,7 +55,7 @@ func TestScanWalksManyGroups(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{Table: manyGroups(t, groups)})
 	servers := make([]*walker, groups)
 	for i := range servers {
-		servers[i] = &walker{memWire: st.linkTo(0, 0, int32(i)), stride: 1 << 48}
+		servers[i] = &walker{memConn: st.linkTo(0, 0, int32(i)), stride: 1 << 48}
 	}
 	for i := range keys {
 		at := i * i % (groups - 5) // the last groups are empty, and the others uneven

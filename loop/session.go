@@ -24,7 +24,7 @@ type session struct {
 	client clientInfo
 
 	// Owned by the worker.
-	wire    netio.Conn // nil once the connection is lost
+	conn    netio.Conn // nil once the connection is lost
 	window  memory.Ring[slot]
 	output  output
 	input   input
@@ -85,8 +85,8 @@ type input struct {
 
 // A protocol is how a session is spoken to.
 type protocol struct {
-	family  *family // the links that speak its protocol and see its database
-	resp    uint8   // 2 or 3: as it chose with HELLO
+	linkSet *linkSet // the links that speak its protocol and see its database
+	resp    uint8    // 2 or 3: as it chose with HELLO
 	silence silence
 	skipped uint16 // the slot, cut short, that a SKIP is for
 }
@@ -164,7 +164,7 @@ const (
 	stopParted                    // our half of the connection is closed, see part
 	stopTurn                      // what came so far was work enough for one event, see spend
 	stopGather                    // every worker is being asked for what one request wants
-	stopOrder                     // an order of very many names is being read, see pledge
+	stopOrder                     // an order of very many names is being read, see pending order
 	stopFeeds                     // it may publish, and feeds lag, see waitsForFeeds
 )
 
@@ -218,15 +218,15 @@ func (s *session) readable(in []byte) {
 // sends on regardless is cut off.
 func (s *session) stayStopped() {
 	switch {
-	case s.stops == 0 || s.wire == nil:
+	case s.stops == 0 || s.conn == nil:
 		return
 	case s.stops == stopAlone && (s.input.tail == nil || s.input.tail.buf.Len()-s.input.tail.used < mostAside):
-		s.wire.Resume() // it reads on, so that a client that goes away while it is blocked is noticed
+		s.conn.Resume() // it reads on, so that a client that goes away while it is blocked is noticed
 		return
 	case s.stops == stopAlone && s.blocked() != nil, s.stops&^stopsBriefly == 0 && s.isJoining():
-		s.wire.Await() // for the same reason
+		s.conn.Await() // for the same reason
 	default:
-		s.wire.Pause()
+		s.conn.Pause()
 	}
 	if s.input.tail != nil && int64(s.input.tail.buf.Len()-s.input.tail.used) > s.pw.opt.Limits.RequestBytes {
 		s.cutOff(endOutput)
@@ -244,7 +244,7 @@ func (s *session) take(buf []byte, scan *codec.Scanner, req *codec.Request) (use
 		used = len(req.Frame)
 		s.mayGoOn()
 	}
-	for used < len(buf) && s.stops == 0 && s.wire != nil {
+	for used < len(buf) && s.stops == 0 && s.conn != nil {
 		n, err := scan.Next(buf[used:], req, s.limits())
 		if err == codec.ErrShort {
 			break
@@ -276,8 +276,8 @@ func (s *session) limits() *codec.Limits {
 
 // stop makes the session take no more requests for the reason given.
 func (s *session) stop(why stops) {
-	if s.stops&^stopsBriefly == 0 && why&stopsBriefly == 0 && s.wire != nil {
-		s.wire.Pause()
+	if s.stops&^stopsBriefly == 0 && why&stopsBriefly == 0 && s.conn != nil {
+		s.conn.Pause()
 		s.pw.counters.Paused++
 	}
 	s.stops |= why
@@ -309,7 +309,7 @@ func (s *session) goOn() {
 		s.takeTail()
 	}
 	switch {
-	case s.stops != 0 || s.wire == nil:
+	case s.stops != 0 || s.conn == nil:
 		s.stayStopped() // in another way than before, perhaps
 		if s.w.drains.on {
 			s.stopWaiting()
@@ -317,7 +317,7 @@ func (s *session) goOn() {
 	case s.input.parted:
 		s.lastWord(endPeer) // that was all it had sent
 	default:
-		s.wire.Resume()
+		s.conn.Resume()
 		if s.w.drains.on {
 			s.depart()
 		}
@@ -326,13 +326,13 @@ func (s *session) goOn() {
 
 // open takes the connection over from the acceptor.
 func (s *session) open(c netio.Conn) {
-	s.wire = c
+	s.conn = c
 	s.state = sessionOpen
 	s.client.since, s.account.active = s.w.now, s.w.now
 	s.pace.allowed = min(firstAllowed, s.pw.opt.Limits.Pipeline)
 	s.pace.width, s.pace.narrowedAt = int32(s.pace.allowed), s.w.now
-	s.proto.resp, s.proto.family = 2, s.pw.plain
-	s.proto.family.users++
+	s.proto.resp, s.proto.linkSet = 2, s.pw.plain
+	s.proto.linkSet.users++
 	s.client.peer, s.client.here = c.Addresses()
 	s.estrange()
 	if s.pw.paused() {
@@ -377,21 +377,21 @@ func (s *session) lastWord(why ending) {
 
 // hangUp closes at once.
 func (s *session) hangUp() {
-	if s.wire != nil {
-		s.wire.Close()
+	if s.conn != nil {
+		s.conn.Close()
 	}
 }
 
 // lost is called when the connection has gone, possibly from inside one of its writes:
-// from here on the wire belongs to nobody. A client that closed only its half still gets
+// from here on the connection belongs to nobody. A client that closed only its half still gets
 // the replies it is owed, but is not waited for at a server: Redis does not either.
 func (s *session) lost(cause error, polite bool) {
-	old := s.wire
-	s.wire = nil
+	old := s.conn
+	s.conn = nil
 	owed := s.owed() || old.Backlog() > 0
 	if polite && s.state == sessionOpen && owed && s.blocked() == nil && !s.isJoining() {
 		if last := old.Linger(); last != nil {
-			s.wire = last
+			s.conn = last
 			s.input.parted = true
 			s.w.burden(s, 0)
 			s.w.touch(s)
@@ -417,7 +417,7 @@ func (s *session) gone(cause error) {
 	}
 	s.count(cause)
 	s.state = sessionGone
-	s.proto.family.leave()
+	s.proto.linkSet.leave()
 	s.w.leave(s)
 	s.releaseJoins()
 	s.leaveModes()

@@ -3,15 +3,15 @@ package loop
 import "huntaway/loop/memory"
 
 // A message that several subscribers do not take at once is held once for all of them: each has
-// in its remainder where its own rest of it begins, and hands it to its wire piece by piece. So
-// subscribers that read slowly cost a message each little more than what their wires keep. A large
+// in its remainder where its own rest of it begins, and hands it to its connection piece by piece. So
+// subscribers that read slowly cost a message each little more than what their connections keep. A large
 // reply that was collected waits likewise, where it lies.
 
 // shareFrom is the size from which a message is shared out instead of copied. A smaller one costs
 // less than half a page more to copy than what is remembered of it.
 const shareFrom = 4 << 10
 
-// How much a wire may keep of a remainder: at first, and at most, when it had nothing left
+// How much a connection may keep of a remainder: at first, and at most, when it had nothing left
 // whenever that was looked at. A tick looks, so this is also how fast a client may read.
 const (
 	firstStride = handOver
@@ -44,7 +44,7 @@ type lot struct {
 type remainder struct {
 	lots   []lot
 	bytes  int // in them
-	stride int // how much the wire may keep, see firstStride
+	stride int // how much the connection may keep, see firstStride
 }
 
 // holds returns the session's part of what is shared: an equal one of each.
@@ -56,7 +56,7 @@ func (q *remainder) holds() (n int64) {
 }
 
 // shares reports whether a message is to be shared: it would make the session keep more than its
-// wire may, or is behind what does.
+// connection may, or is behind what does.
 func (s *session) shares(m []byte) bool {
 	switch {
 	case len(m) < shareFrom:
@@ -66,7 +66,7 @@ func (s *session) shares(m []byte) bool {
 	case !s.output.isSlow && len(m)+len(s.output.run)+s.output.first.Len() <= handOver:
 		return false // the ordinary case
 	}
-	return len(m)+len(s.output.run)+s.output.first.Len()+s.wire.Backlog() > handOver
+	return len(m)+len(s.output.run)+s.output.first.Len()+s.conn.Backlog() > handOver
 }
 
 // addShared puts shared bytes, without the first so many, behind everything that the session has
@@ -90,28 +90,28 @@ func (s *session) addCopy(b []byte) {
 	s.addShared(&shared{own: true, b: append(make([]byte, 0, max(len(b), shareFrom)), b...)}, 0)
 }
 
-// drainRemainder hands the wire what it may keep of the remainder, when everything before it is handed
+// drainRemainder hands the connection what it may keep of the remainder, when everything before it is handed
 // over.
 func (s *session) drainRemainder() {
 	q := &s.output.rest
-	if len(q.lots) == 0 || s.wire == nil || s.output.first.Len()+len(s.output.run) > 0 {
+	if len(q.lots) == 0 || s.conn == nil || s.output.first.Len()+len(s.output.run) > 0 {
 		return
 	}
-	switch kept := s.wire.Backlog(); {
+	switch kept := s.conn.Backlog(); {
 	case kept == 0:
 		q.stride = min(2*q.stride, lastStride)
 	case kept > q.stride/2:
 		q.stride = firstStride
 	}
 	done, given := 0, 0
-	for done < len(q.lots) && s.wire != nil && s.wire.Backlog() < q.stride && given < mostGiven {
+	for done < len(q.lots) && s.conn != nil && s.conn.Backlog() < q.stride && given < mostGiven {
 		l := &q.lots[done]
 		piece := l.of.b[l.from:min(l.from+handOver, len(l.of.b))]
 		s.handed(len(piece))
 		given += len(piece)
 		l.from += len(piece)
 		q.bytes -= len(piece)
-		s.wire.Write(piece)
+		s.conn.Write(piece)
 		if l.from == len(l.of.b) {
 			l.of.drop()
 			l.of = nil
@@ -125,27 +125,27 @@ func (s *session) drainRemainder() {
 		*q = remainder{}
 	}
 	switch {
-	case s.wire == nil:
+	case s.conn == nil:
 	case len(q.lots) > 0:
 		s.lag()
 		s.drainSoon()
-	case s.wire.Backlog() > 0:
-		s.lag() // for what is suspended until the wire has taken all: see regulate
+	case s.conn.Backlog() > 0:
+		s.lag() // for what is suspended until the connection has taken all: see regulate
 	}
 }
 
-// mostGiven is how much of a remainder a wire is given in an event.
+// mostGiven is how much of a remainder a connection is given in an event.
 const mostGiven = 2 << 20
 
-// drainSoon has the remainder go on in later turns, as long as the wire takes more of it. When it
+// drainSoon has the remainder go on in later turns, as long as the connection takes more of it. When it
 // does not a tick looks again.
 func (s *session) drainSoon() {
-	if s.output.drains || s.wire.Backlog() >= s.output.rest.stride {
+	if s.output.drains || s.conn.Backlog() >= s.output.rest.stride {
 		return
 	}
 	s.output.drains = true
 	s.w.addChore(func() (done bool) {
-		if s.lookAgain(); s.wire != nil && len(s.output.rest.lots) > 0 && s.wire.Backlog() < s.output.rest.stride {
+		if s.lookAgain(); s.conn != nil && len(s.output.rest.lots) > 0 && s.conn.Backlog() < s.output.rest.stride {
 			return false
 		}
 		s.output.drains = false

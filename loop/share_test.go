@@ -40,9 +40,9 @@ func TestMessageIsHeldOnce(t *testing.T) {
 		if own > clients*worthCharging {
 			t.Errorf("RESP%d: got %d bytes of the clients' own; want next to none", resp, own)
 		}
-		wires := int64(clients * 2 * handOver)
-		if got := st.e.held() - wires; got < size || got > 2*size {
-			t.Errorf("RESP%d: got %d bytes charged besides what the wires keep; want the message, once", resp, got)
+		conns := int64(clients * 2 * handOver)
+		if got := st.e.held() - conns; got < size || got > 2*size {
+			t.Errorf("RESP%d: got %d bytes charged besides what the connections keep; want the message, once", resp, got)
 		}
 		for i, c := range all {
 			if i%2 == 0 {
@@ -50,7 +50,7 @@ func TestMessageIsHeldOnce(t *testing.T) {
 			}
 		}
 		st.turns()
-		if got := st.e.held() - wires/2; got < size || got > 2*size {
+		if got := st.e.held() - conns/2; got < size || got > 2*size {
 			t.Errorf("RESP%d: got %d bytes charged when half have gone; want the message, once", resp, got)
 		}
 		for i, c := range all {

@@ -13,13 +13,13 @@ import (
 )
 
 // This file is about clients that read their replies more slowly than servers give them, on
-// wires in memory: how much the client has taken is what the test says.
+// connections in memory: how much the client has taken is what the test says.
 
 // A giver is the server of a stage, of all its links: it answers GET of a key "size:token" with
 // so many bytes of the token, SET with OK, and a script with the value of its key.
 type giver struct {
 	st     *stage
-	wires  map[*link]*memWire
+	conns  map[*link]*memConn
 	runs   map[string]int // how often each request was executed
 	owed   map[*link][]byte
 	most   int  // bytes that were seen waiting for one client
@@ -27,7 +27,7 @@ type giver struct {
 }
 
 func newGiver(st *stage) *giver {
-	return &giver{st: st, wires: map[*link]*memWire{}, runs: map[string]int{}, owed: map[*link][]byte{}}
+	return &giver{st: st, conns: map[*link]*memConn{}, runs: map[string]int{}, owed: map[*link][]byte{}}
 }
 
 // serve connects links that wait for that, and answers a piece of what each is owed, unless it
@@ -39,15 +39,15 @@ func (g *giver) serve() (some bool) {
 	for _, l := range links {
 		if l.state == linkDialing {
 			c := &call{l: l}
-			m := &memWire{owner: c, remote: l.server.Addr}
+			m := &memConn{owner: c, remote: l.server.Addr}
 			c.Opened(m)
-			g.wires[l] = m
+			g.conns[l] = m
 			m.take()
 			_, replies := greeting(&pw.opt.PoolOptions, l.kind.dialect, false)
 			m.arrive(strings.Repeat("+OK\r\n", len(replies)))
 			some = true
 		}
-		if m := g.wires[l]; m != nil && !m.closed && !g.silent {
+		if m := g.conns[l]; m != nil && !m.closed && !g.silent {
 			g.answer(l, m.take())
 			for range 4 {
 				some = g.give(l, m) || some
@@ -94,7 +94,7 @@ func given(key string) string {
 }
 
 // give sends one piece of what is owed.
-func (g *giver) give(l *link, m *memWire) (some bool) {
+func (g *giver) give(l *link, m *memConn) (some bool) {
 	n := min(len(g.owed[l]), netio.ReadBuffer)
 	if n == 0 || m.paused {
 		return false
@@ -267,7 +267,7 @@ func TestApartIsNobodysBurden(t *testing.T) {
 		st.e.workers[0].tick()
 		pw := st.e.workers[0].pools[0]
 		pw.sharedLinks(func(l *link) {
-			if m := g.wires[l]; m != nil && m.paused {
+			if m := g.conns[l]; m != nil && m.paused {
 				t.Fatal("a shared link is not read")
 			}
 		})
@@ -310,7 +310,7 @@ func TestOwnLinkIsReadOnAfterTheLast(t *testing.T) {
 		"in an event": func(w *worker, s *session) { w.begin(); w.touch(s); w.end() },
 		"by the tick": func(w *worker, s *session) { s.lag(); w.tick() },
 	} {
-		for _, kept := range []int{0, handOver + 1} { // by the wire, when it has been given the last
+		for _, kept := range []int{0, handOver + 1} { // by the connection, when it has been given the last
 			st := newTestWorker(t, PoolOptions{})
 			w, c := st.e.workers[0], st.client(0, 0)
 			c.s.pace.lease = c.s.pw.borrow(c.s, 0, loanLarge)

@@ -10,18 +10,18 @@ const stallTime = 300 * time.Millisecond
 // something: another member may have become able to serve them only now. After a time
 // without ticks it is this process that was silent: replies may be waiting to be read.
 func (l *link) stall() {
-	l.unshun()
+	l.unavoid()
 	if l.quiet() <= int64(stallTime) || l.w.rests.late {
 		return
 	}
-	if l.lease.patient || l.lease.tap != nil || l.wire == nil || !l.owes() {
+	if l.lease.patient || l.lease.tap != nil || l.conn == nil || !l.owes() {
 		return
 	}
 	if l.health.stalled != l.health.heard {
 		l.health.stalled = l.health.heard
 		l.w.engine.report.Stalled(l.pw.opt.Name, l.server.ID)
 	}
-	if l.shun() && l.divert(false) > 0 {
+	if l.avoid() && l.divert(false) > 0 {
 		l.relieveAll() // who waits for room in its queue has other places to go
 	}
 }

@@ -21,7 +21,7 @@ type stage struct {
 	t     testing.TB
 	e     *Engine
 	tasks []func() // posted and not run yet, in the order of posting
-	links []*memWire
+	links []*memConn
 }
 
 // newStage makes an engine with n workers and one pool per options. Without a command table
@@ -98,9 +98,9 @@ func (st *stage) echo() (some bool) {
 	return some
 }
 
-// server makes the wire of a link of the stage, whose canaries are answered by themselves.
-func (st *stage) server(c *call, addr string) *memWire {
-	m := &memWire{owner: c, remote: addr, echo: &echoer{scan: codec.ReplyScanner{RESP3: true}}}
+// server makes the connection of a link of the stage, whose canaries are answered by themselves.
+func (st *stage) server(c *call, addr string) *memConn {
+	m := &memConn{owner: c, remote: addr, echo: &echoer{scan: codec.ReplyScanner{RESP3: true}}}
 	st.links = append(st.links, m)
 	return m
 }
@@ -108,8 +108,8 @@ func (st *stage) server(c *call, addr string) *memWire {
 // stale is what bytes are overwritten with that must not be read any more.
 var stale = bytes.Repeat([]byte{0xDB}, 64<<10)
 
-// A memWire is a wire in memory. The fields may be read and set between events.
-type memWire struct {
+// A memConn is a connection in memory. The fields may be read and set between events.
+type memConn struct {
 	owner   netio.Endpoint
 	said    []byte // written and not taken by the test
 	writes  int    // system calls it would have cost
@@ -126,57 +126,57 @@ type memWire struct {
 	echo    *echoer    // answers canaries; nil: the test does
 }
 
-func (m *memWire) Write(b []byte) {
+func (m *memConn) Write(b []byte) {
 	m.writes++
 	m.kept = cmp.Or(m.fills, m.kept)
 	m.said = append(m.said, m.echo.hide(b)...)
 }
 
-func (m *memWire) Writev(a, b []byte) {
+func (m *memConn) Writev(a, b []byte) {
 	m.writes++
 	m.said = append(append(m.said, a...), b...)
 }
 
-func (m *memWire) Backlog() int { return m.kept }
-func (m *memWire) Untaken() int { return 0 }
-func (m *memWire) Pause()       { m.paused, m.awaits = true, false }
-func (m *memWire) Await()       { m.paused, m.awaits = true, true }
-func (m *memWire) Resume()      { m.paused, m.awaits = false, false }
+func (m *memConn) Backlog() int { return m.kept }
+func (m *memConn) Untaken() int { return 0 }
+func (m *memConn) Pause()       { m.paused, m.awaits = true, false }
+func (m *memConn) Await()       { m.paused, m.awaits = true, true }
+func (m *memConn) Resume()      { m.paused, m.awaits = false, false }
 
-func (m *memWire) Close() {
+func (m *memConn) Close() {
 	if !m.closed {
 		m.closed = true
 		m.owner.Closed(nil, false)
 	}
 }
 
-func (m *memWire) Abort() {
+func (m *memConn) Abort() {
 	m.aborted = true
 	m.Close()
 }
 
-func (m *memWire) WriteStretch(b memory.Stretch) (left bool) {
+func (m *memConn) WriteStretch(b memory.Stretch) (left bool) {
 	m.Write(b.Bytes())
 	return false
 }
 
-func (m *memWire) Push() (left, took bool) { return false, false }
+func (m *memConn) Push() (left, took bool) { return false, false }
 
-func (m *memWire) Waiting() int { return m.unread }
-func (m *memWire) Shut() bool   { return false }
+func (m *memConn) Waiting() int { return m.unread }
+func (m *memConn) Shut() bool   { return false }
 
-func (m *memWire) Linger() netio.Conn {
+func (m *memConn) Linger() netio.Conn {
 	if m.last == nil {
 		return nil
 	}
 	return m.last
 }
 
-func (m *memWire) Addresses() (remote, local string) { return m.remote, m.local }
+func (m *memConn) Addresses() (remote, local string) { return m.remote, m.local }
 
 // arrive is one event with bytes from the other side. They are overwritten when it ends, as
 // the event loop's read buffer is.
-func (m *memWire) arrive(in string) {
+func (m *memConn) arrive(in string) {
 	b := m.echo.weave([]byte(in))
 	m.owner.Arrived(b)
 	for rest := b; len(rest) > 0; {
@@ -185,7 +185,7 @@ func (m *memWire) arrive(in string) {
 }
 
 // take returns what was written since the last take.
-func (m *memWire) take() string {
+func (m *memConn) take() string {
 	said := string(m.said)
 	m.said = m.said[:0]
 	return said
@@ -193,7 +193,7 @@ func (m *memWire) take() string {
 
 // A memClient is a client of a stage.
 type memClient struct {
-	*memWire
+	*memConn
 	st *stage
 	s  *session
 }
@@ -206,7 +206,7 @@ func (st *stage) client(pool, worker int) *memClient {
 	w.gauges.load.Add(1)
 	s := &session{w: w, client: clientInfo{id: st.e.lastID.Add(1)}}
 	a := &arrival{s, p}
-	m := &memWire{owner: a, local: "127.0.0.1:22121", remote: "127.0.0.1:" + decimal(50000+int(s.client.id))}
+	m := &memConn{owner: a, local: "127.0.0.1:22121", remote: "127.0.0.1:" + decimal(50000+int(s.client.id))}
 	a.Opened(m)
 	return &memClient{m, st, s}
 }
@@ -240,7 +240,7 @@ func (l *link) refuse() {
 }
 
 // linkTo connects the worker's link to a server of a pool, and answers its handshake.
-func (st *stage) linkTo(pool, worker int, server int32) *memWire {
+func (st *stage) linkTo(pool, worker int, server int32) *memConn {
 	st.t.Helper()
 	w := st.e.workers[worker]
 	pw := w.pools[pool]

@@ -50,7 +50,7 @@ func TestManyKeysAreSurveyed(t *testing.T) {
 				t.Fatal(err)
 			}
 			st := newTestWorker(t, PoolOptions{Table: table})
-			servers := []*memWire{st.linkTo(0, 0, 0), st.linkTo(0, 0, 1)}
+			servers := []*memConn{st.linkTo(0, 0, 0), st.linkTo(0, 0, 1)}
 			w := st.e.workers[0]
 			if w.pools[0].table.Locate([]byte("{a}")) == w.pools[0].table.Locate([]byte("d")) {
 				t.Fatal("a and d are of one group; want two")

@@ -33,7 +33,7 @@ func (l *link) utter(frame []byte) {
 	l.count.RequestBytes += uint64(len(frame))
 }
 
-// uttered lets the log forget what has been given to the wire: nothing of it is ever sent
+// uttered lets the log forget what has been given to the connection: nothing of it is ever sent
 // again, and no entry of the FIFO stands for it.
 func (l *link) uttered() {
 	if l.queue.base != l.queue.sent {

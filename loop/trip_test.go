@@ -13,7 +13,7 @@ import (
 type trip struct {
 	st      *stage
 	c       *memClient
-	servers []*memWire
+	servers []*memConn
 	in      []byte   // what the client sends
 	replies [][]byte // what each server answers to it
 }
@@ -30,7 +30,7 @@ func twoGroups(t testing.TB) *shard.Table {
 func newTrip(t testing.TB, reply string, requests ...[]string) *trip {
 	table := twoGroups(t)
 	p := &trip{st: newTestWorker(t, PoolOptions{Table: table})}
-	p.servers = []*memWire{p.st.linkTo(0, 0, 0), p.st.linkTo(0, 0, 1)}
+	p.servers = []*memConn{p.st.linkTo(0, 0, 0), p.st.linkTo(0, 0, 1)}
 	p.servers[0].echo, p.servers[1].echo = nil, nil
 	p.replies = make([][]byte, 2)
 	p.c = p.st.client(0, 0)

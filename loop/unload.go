@@ -9,7 +9,7 @@ import "time"
 // unloadPause is that moment: a send buffer of 4 MB holds more than the fastest network takes in it.
 const unloadPause = time.Millisecond
 
-// Unloads are the links of a worker that have a large request to give to their wire.
+// Unloads are the links of a worker that have a large request to give to their connection.
 type unloads struct {
 	now    []*link
 	before []*link // the other array of now, while it is walked
@@ -17,7 +17,7 @@ type unloads struct {
 	next   bool    // in the next turn
 }
 
-// unloadMore puts the link on the list of those whose wire has more of a large request to give.
+// unloadMore puts the link on the list of those whose connection has more of a large request to give.
 func (l *link) unloadMore() {
 	if l.listed.unloads {
 		return
@@ -38,8 +38,8 @@ func (w *worker) unload() {
 	for i, l := range links {
 		links[i] = nil
 		left, took := false, false
-		if l.wire != nil {
-			left, took = l.wire.Push()
+		if l.conn != nil {
+			left, took = l.conn.Push()
 		}
 		if left {
 			w.unloads.now = append(w.unloads.now, l)

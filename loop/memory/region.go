@@ -14,7 +14,7 @@ import (
 // double make an event that copies half of a request and leaves as much to the garbage collector,
 // and everybody else waits (100 MB in 1.7 s, 1.2 s of it one event, where it is 40 and 1 ms now, and
 // 2 MB in 2 ms where it is 0.06; BenchmarkLargeRequest). The link that sends the request, and its
-// wire, refer to the bytes where they lie.
+// connection, refer to the bytes where they lie.
 
 // LeastStretch is from which size on a frame is referred to where it lies, and not copied.
 const LeastStretch = LeastRegion / 8

@@ -75,12 +75,12 @@ func TestSend(t *testing.T) {
 // has closed its half.
 type talker struct {
 	said  []byte
-	wire  Conn
+	conn  Conn
 	ended chan Conn // what is left to speak on, nil for nothing
 }
 
 func (e *talker) Opened(w Conn) {
-	e.wire = w
+	e.conn = w
 	for b := e.said; len(b) > 0; b = b[min(len(b), 48<<10):] {
 		w.Write(b[:min(len(b), 48<<10)])
 	}
@@ -90,15 +90,15 @@ func (e *talker) Arrived([]byte) {}
 
 func (e *talker) Closed(_ error, polite bool) {
 	var last Conn
-	if polite && e.wire != nil {
-		last = e.wire.Linger()
+	if polite && e.conn != nil {
+		last = e.conn.Linger()
 	}
-	e.wire = nil
+	e.conn = nil
 	e.ended <- last
 }
 
 // TestLingerKeepsWhatWaits: what gnet keeps to be written when the peer closes its half is said
-// on the wire that lingers, in order and before what comes after.
+// on the connection that lingers, in order and before what comes after.
 func TestLingerKeepsWhatWaits(t *testing.T) {
 	r, err := NewReactor(1, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -123,7 +123,7 @@ func TestLingerKeepsWhatWaits(t *testing.T) {
 	}
 	last := <-e.ended
 	if last == nil {
-		t.Fatal("nothing lingers; want a wire with what was not written")
+		t.Fatal("nothing lingers; want a connection with what was not written")
 	}
 	if last.Backlog() == 0 {
 		t.Fatal("nothing is left to be written of 4 MiB; the test has nothing to see")

@@ -2,10 +2,10 @@ package loop
 
 import "huntaway/codec"
 
-// A pledge is an order that waits for servers: what it asks for has been told to the feeds,
+// A pendingOrder is an order that waits for servers: what it asks for has been told to the feeds,
 // and it is confirmed when their servers have answered, in the order of its session's orders.
 // Owner: the session, until it is over.
-type pledge struct {
+type pendingOrder struct {
 	s        *session
 	seq      uint32 // its slot
 	since    int64  // when the last of its names were read
@@ -33,9 +33,9 @@ type mention struct {
 	name string // then: what it is called
 }
 
-// A change is a session's way into a topic or out of it. Owner: the pledge.
+// A change is a session's way into a topic or out of it. Owner: the pendingOrder.
 type change struct {
-	p    *pledge
+	p    *pendingOrder
 	t    *topic
 	at   *stake
 	left int    // feeds that have not answered, and one for a group without a master
@@ -51,20 +51,20 @@ type claim struct {
 // stands reports whether anybody still waits for the claim.
 func (k *claim) stands() bool { return k.turn == k.c.turn && !k.c.p.over && k.c.left > 0 }
 
-// pledge begins an order. Its slot is said even under CLIENT REPLY OFF.
-func (s *session) pledge(kind topicKind) *pledge {
+// pendingOrder begins an order. Its slot is said even under CLIENT REPLY OFF.
+func (s *session) pendingOrder(kind topicKind) *pendingOrder {
 	if s.sub == nil {
 		s.sub = &subscriber{topics: make(map[*topic]*stake)}
 		s.mode |= modeSubscribed
 	}
-	p := &pledge{s: s, kind: kind, seq: s.window.Push(slot{join: noJoin})}
-	s.sub.pledges.Push(p)
+	p := &pendingOrder{s: s, kind: kind, seq: s.window.Push(slot{join: noJoin})}
+	s.sub.pendingOrders.Push(p)
 	return p
 }
 
 // name adds a name to the order: t, or what nobody is subscribed to. What is named twice is
 // changed once.
-func (p *pledge) name(t *topic, name string) {
+func (p *pendingOrder) name(t *topic, name string) {
 	p.mentions = append(p.mentions, mention{t, name})
 	p.s.sub.named++
 	if t == nil || t.namedBy == p || !p.joins && p.s.sub.topics[t] == nil {
@@ -92,7 +92,7 @@ const mostAsked = 64
 
 // read takes the names of an order, and makes it wait for what its changes wait for. Of very many
 // the others are read in later turns, and the session takes no more requests before.
-func (p *pledge) read(r *codec.Request) {
+func (p *pendingOrder) read(r *codec.Request) {
 	most := p.s.w.namesPerPiece()
 	for i := 1; i < r.Len(); i++ {
 		if i > most {
@@ -105,15 +105,15 @@ func (p *pledge) read(r *codec.Request) {
 }
 
 // leave is read for an order to leave topics.
-func (p *pledge) leave(all []*topic) {
+func (p *pendingOrder) leave(all []*topic) {
 	p.leaving = all
 	p.readFirst()
 }
 
 // readFirst reads the first piece of the order, of which names have been taken.
-func (p *pledge) readFirst() {
-	s, x := p.s, p.s.pw.switchboard()
-	x.pledges = append(x.pledges, p)
+func (p *pendingOrder) readFirst() {
+	s, x := p.s, p.s.pw.topicRegistry()
+	x.pendingOrders = append(x.pendingOrders, p)
 	p.left = 1 // until all have been read
 	p.readSome(s.w.namesPerPiece() - len(p.mentions))
 	s.spend(workName*len(p.mentions) + workAnswer)
@@ -123,10 +123,10 @@ func (p *pledge) readFirst() {
 }
 
 // isUnread reports whether names of the order have not been read.
-func (p *pledge) isUnread() bool { return len(p.rest)+len(p.leaving) > 0 }
+func (p *pendingOrder) isUnread() bool { return len(p.rest)+len(p.leaving) > 0 }
 
 // readMore is the order's chore: one more piece of its names.
-func (p *pledge) readMore() (done bool) {
+func (p *pendingOrder) readMore() (done bool) {
 	if p.reading = false; !p.over {
 		p.readSome(p.s.w.namesPerPiece())
 	}
@@ -136,8 +136,8 @@ func (p *pledge) readMore() (done bool) {
 // readSome reads at most n names, and has their changes begin. Who subscribes waits for servers
 // where they have much to answer: what they have not of one order is bounded, and of one whose
 // client goes away what has not been read costs nothing.
-func (p *pledge) readSome(n int) {
-	x := p.s.pw.switchboard()
+func (p *pendingOrder) readSome(n int) {
+	x := p.s.pw.topicRegistry()
 	defer p.s.chargeOrders(p.s.sub.holds())
 	p.left++ // until this piece has been read
 	p.since = p.s.w.now
@@ -183,8 +183,8 @@ func (s *session) chargeOrders(before int64) {
 }
 
 // nameOne adds a name to the order, as a client says it.
-func (p *pledge) nameOne(said []byte) {
-	x := p.s.pw.switchboard()
+func (p *pendingOrder) nameOne(said []byte) {
+	x := p.s.pw.topicRegistry()
 	name := x.pw.inward(p.kind, said)
 	if p.joins {
 		p.name(x.topicOf(p.kind, name), "")
@@ -198,7 +198,7 @@ func (p *pledge) nameOne(said []byte) {
 }
 
 // begin makes a change wait for every feed of its topic, from now on.
-func (x *switchboard) begin(c *change) {
+func (x *topicRegistry) begin(c *change) {
 	c.turn++
 	c.left = 1 // until all feeds have been asked
 	for _, st := range c.t.strands {
@@ -222,13 +222,13 @@ func (c *change) heard() {
 }
 
 // kept counts a change of which everything is known.
-func (p *pledge) kept() {
+func (p *pendingOrder) kept() {
 	p.left--
 	switch {
 	case p.over:
 	case p.left == 0:
 		p.over = true
-		p.s.answerPledges()
+		p.s.answerOrders()
 	case p.isUnread() && !p.reading && (!p.joins || p.left <= mostAsked):
 		p.reading = true
 		p.s.w.addChore(p.readMore)
@@ -236,7 +236,7 @@ func (p *pledge) kept() {
 }
 
 // fail makes an error the answer of an order; without one it is kept as far as it can be.
-func (p *pledge) fail(reply []byte) {
+func (p *pendingOrder) fail(reply []byte) {
 	if p.over {
 		return
 	}
@@ -248,12 +248,12 @@ func (p *pledge) fail(reply []byte) {
 	for ; p.known < len(p.changes); p.known++ {
 		p.changes[p.known].forget()
 	}
-	p.s.answerPledges()
+	p.s.answerOrders()
 }
 
 // forgetSome takes changes of an order whose session is gone out of their topics' books, at most
 // n. It reports whether those were the last, and how many more it could have taken.
-func (p *pledge) forgetSome(n int) (all bool, left int) {
+func (p *pendingOrder) forgetSome(n int) (all bool, left int) {
 	for ; p.known < len(p.changes); p.known++ {
 		if n == 0 {
 			return false, 0
@@ -272,10 +272,10 @@ func (c *change) forget() {
 	}
 }
 
-// answerPledges answers the session's oldest orders as far as nothing is missing. Only now
+// answerOrders answers the session's oldest orders as far as nothing is missing. Only now
 // they take effect: to its member a topic begins and ends with the confirmation. What is too
 // much for one event, with what others are confirmed in it, is answered in later turns.
-func (s *session) answerPledges() {
+func (s *session) answerOrders() {
 	if s.sub.answering || s.answerSome() {
 		return
 	}
@@ -285,13 +285,13 @@ func (s *session) answerPledges() {
 // answerSome answers orders, and reports whether no other can be answered.
 func (s *session) answerSome() (all bool) {
 	s.sub.answering = true
-	for s.sub.pledges.Len() > 0 && (*s.sub.pledges.Front()).over {
-		p := *s.sub.pledges.Front()
+	for s.sub.pendingOrders.Len() > 0 && (*s.sub.pendingOrders.Front()).over {
+		p := *s.sub.pendingOrders.Front()
 		if !p.conclude() {
 			return false
 		}
-		*s.sub.pledges.Front() = nil
-		s.sub.pledges.Pop()
+		*s.sub.pendingOrders.Front() = nil
+		s.sub.pendingOrders.Pop()
 		s.sub.named -= len(p.mentions)
 		p.answer()
 	}
@@ -302,7 +302,7 @@ func (s *session) answerSome() (all bool) {
 
 // conclude makes the order so, as far as this event has time for it, and says so for each of its
 // names; the last of that is left in p.said. It reports whether it is done.
-func (p *pledge) conclude() (done bool) {
+func (p *pendingOrder) conclude() (done bool) {
 	s, orders := p.s, &p.s.w.turns.orders
 	w := s.w
 	for ; p.told < len(p.mentions) && p.broken == nil && !p.silent; p.told++ {
@@ -327,7 +327,7 @@ func (p *pledge) conclude() (done bool) {
 
 // sayPart says what has been confirmed: messages may follow. Within a transaction none can, and
 // it is part of one reply.
-func (p *pledge) sayPart() {
+func (p *pendingOrder) sayPart() {
 	if !p.s.mode.has(modeMedley) {
 		p.s.sayOwn(p.said)
 		p.said = p.said[:0]
@@ -349,7 +349,7 @@ func (c *change) conclude() {
 }
 
 // answer says how the order has ended.
-func (p *pledge) answer() {
+func (p *pendingOrder) answer() {
 	s := p.s
 	switch {
 	case p.broken != nil:
@@ -367,7 +367,7 @@ func (p *pledge) answer() {
 }
 
 // confirm makes the order's change of one topic and appends its confirmation.
-func (p *pledge) confirm(m *mention) {
+func (p *pendingOrder) confirm(m *mention) {
 	s, how := p.s, verbs[p.kind].leave
 	if p.joins {
 		how = verbs[p.kind].join
@@ -385,7 +385,7 @@ func (p *pledge) confirm(m *mention) {
 
 // effect makes the session a member of what it joins, and no member of what it leaves; at is
 // nil for what it has nothing to do with.
-func (p *pledge) effect(at *stake) {
+func (p *pendingOrder) effect(at *stake) {
 	switch {
 	case at == nil:
 	case p.joins:

@@ -12,10 +12,10 @@ import (
 // pool's timeout is not longer.
 const leastGrace = 2 * time.Second
 
-// patience says how long a server may take to answer a request that may wait, in ns: what
+// waitLimit says how long a server may take to answer a request that may wait, in ns: what
 // the request allows and some more. 0 is for ever; so is what cannot be read, because the
 // server says at once what is wrong with it.
-func (pw *poolWorker) patience(cmd *codec.Command, r *codec.Request) int64 {
+func (pw *poolWorker) waitLimit(cmd *codec.Command, r *codec.Request) int64 {
 	wait, ok := allowedWait(cmd, r)
 	if !ok {
 		return 0
@@ -98,7 +98,7 @@ func (pw *poolWorker) shorten(b *blocked, frame []byte) (rest []byte, ok bool) {
 	at, unit := waitArgument(cmd, r)
 	left := max(wait-elapsed, 0) / int64(time.Millisecond)
 	b.timed = pw.w.now
-	b.patience -= wait - left*int64(time.Millisecond)
+	b.waitLimit -= wait - left*int64(time.Millisecond)
 	rest = codec.AppendArray(nil, r.Len())
 	for i := range r.Len() {
 		arg := r.Arg(i)

@@ -2,7 +2,7 @@ package loop
 
 import "slices"
 
-// A wanderer is a session some requests of which no server of the Redis Cluster takes now:
+// A redirectQueue is a session some requests of which no server of the Redis Cluster takes now:
 // their slot is being moved, or nobody owns it, or the owner is not in the table yet.
 //
 // It stands alone until all that it has said is answered, and gets the pool's hold timeout
@@ -11,7 +11,7 @@ import "slices"
 // passed since the first was refused, or with the next table.
 //
 // Owner: the worker.
-type wanderer struct {
+type redirectQueue struct {
 	s       *session
 	gen     uint32 // of the session
 	since   int64  // when the first request was put off
@@ -19,15 +19,15 @@ type wanderer struct {
 	queue   []held // by their slots
 }
 
-// How long a wanderer waits at least, and at most, before it tries again.
+// How long a redirectQueue waits at least, and at most, before it tries again.
 const (
 	leastWait = 5 * 1e6
 	mostWait  = 200 * 1e6
 )
 
-// isAstray reports whether requests of the session are put off.
-func (pw *poolWorker) isAstray(s *session) bool {
-	x := pw.astray[s.index]
+// isRedirected reports whether requests of the session are put off.
+func (pw *poolWorker) isRedirected(s *session) bool {
+	x := pw.redirects[s.index]
 	return x != nil && x.gen == s.gen && len(x.queue) > 0
 }
 
@@ -39,20 +39,20 @@ func (pw *poolWorker) putOff(s *session, e *entry, frame []byte, f *fault) {
 		pw.w.fail(e, f, nil)
 		return
 	}
-	x := pw.astray[s.index]
+	x := pw.redirects[s.index]
 	if x == nil || x.gen != s.gen {
-		x = &wanderer{s: s, gen: s.gen, since: pw.w.now}
-		if pw.astray == nil {
-			pw.astray = make(map[uint32]*wanderer)
+		x = &redirectQueue{s: s, gen: s.gen, since: pw.w.now}
+		if pw.redirects == nil {
+			pw.redirects = make(map[uint32]*redirectQueue)
 		}
-		pw.astray[s.index] = x
+		pw.redirects[s.index] = x
 	}
 	waited := pw.w.now - x.since
 	switch {
 	case waited >= limit:
 		pw.w.fail(e, f, nil)
 		return
-	case pw.astrayBytes+int64(len(frame)) > pw.opt.HoldBytes:
+	case pw.redirectBytes+int64(len(frame)) > pw.opt.HoldBytes:
 		pw.w.fail(e, faultHoldFull, nil)
 		return
 	}
@@ -63,17 +63,17 @@ func (pw *poolWorker) putOff(s *session, e *entry, frame []byte, f *fault) {
 	}
 	x.queue = slices.Insert(x.queue, at, held{*e, append([]byte(nil), frame...), f})
 	x.retryAt = pw.w.now + min(max(waited/4, leastWait), mostWait)
-	pw.astrayBytes += int64(len(frame))
+	pw.redirectBytes += int64(len(frame))
 	pw.counters.Held++
 }
 
-// tickAstray sends again what can be, and fails what has waited for too long.
-func (pw *poolWorker) tickAstray() {
-	for at, x := range pw.astray {
+// tickRedirects sends again what can be, and fails what has waited for too long.
+func (pw *poolWorker) tickRedirects() {
+	for at, x := range pw.redirects {
 		switch {
 		case x.s.state == sessionGone || x.s.window.Len() == 0:
 			pw.forsake(x)
-			delete(pw.astray, at)
+			delete(pw.redirects, at)
 		case len(x.queue) == 0:
 		case pw.w.now-x.since >= int64(pw.opt.HoldTimeout):
 			for _, q := range pw.forsake(x) {
@@ -85,18 +85,18 @@ func (pw *poolWorker) tickAstray() {
 	}
 }
 
-// forsake empties a wanderer's queue and returns it.
-func (pw *poolWorker) forsake(x *wanderer) []held {
+// forsake empties a redirectQueue's queue and returns it.
+func (pw *poolWorker) forsake(x *redirectQueue) []held {
 	queue := x.queue
 	x.queue = nil
 	for i := range queue {
-		pw.astrayBytes -= int64(len(queue[i].frame))
+		pw.redirectBytes -= int64(len(queue[i].frame))
 	}
 	return queue
 }
 
-// goOn sends a wanderer's requests again, to where the table says now.
-func (pw *poolWorker) goOn(x *wanderer) {
+// goOn sends a redirectQueue's requests again, to where the table says now.
+func (pw *poolWorker) goOn(x *redirectQueue) {
 	for _, q := range pw.forsake(x) {
 		if x.s.state == sessionGone {
 			return
@@ -116,7 +116,7 @@ func (pw *poolWorker) slotsMoved() {
 			s.standAlone()
 		}
 	}
-	for _, x := range pw.astray {
+	for _, x := range pw.redirects {
 		x.retryAt = pw.w.now
 	}
 }

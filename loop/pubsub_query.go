@@ -10,13 +10,13 @@ import (
 	"huntaway/loop/memory"
 )
 
-// A census answers PUBSUB's questions about who is subscribed: every master is asked, and
+// A topicQuery answers PUBSUB's questions about who is subscribed: every master is asked, and
 // then every worker of this process, whose sessions a server sees as one.
 //
 // What it says is exact for sessions of this proxy and for clients that are connected to
 // the servers themselves. Another proxy counts as one subscriber per worker. NUMPAT is the
 // most that one master knows: through a proxy every master knows every pattern.
-type census struct {
+type topicQuery struct {
 	who     entry // the session's slot
 	what    string
 	names   []string // what NUMSUB asks about
@@ -26,14 +26,14 @@ type census struct {
 	bad     []byte // the first error
 }
 
-// takeCensus begins to answer one of PUBSUB's questions.
-func (s *session) takeCensus(cmd *codec.Command, r *codec.Request) {
-	x := s.pw.switchboard()
-	c := &census{what: strings.TrimPrefix(strings.TrimPrefix(cmd.Name, "pubsub|"), "shard")}
+// takeTopicQuery begins to answer one of PUBSUB's questions.
+func (s *session) takeTopicQuery(cmd *codec.Command, r *codec.Request) {
+	x := s.pw.topicRegistry()
+	c := &topicQuery{what: strings.TrimPrefix(strings.TrimPrefix(cmd.Name, "pubsub|"), "shard")}
 	if strings.HasPrefix(cmd.Name, "pubsub|shard") {
 		c.kind = shardTopic
 	}
-	frame := s.pw.inwardCensus(c.kind, r)
+	frame := s.pw.inwardQuery(c.kind, r)
 	for i := 2; i < r.Len() && c.what == "numsub"; i++ {
 		c.names = append(c.names, string(s.pw.inward(c.kind, r.Arg(i))))
 	}
@@ -53,7 +53,7 @@ func (s *session) takeCensus(cmd *codec.Command, r *codec.Request) {
 }
 
 // counted takes a master's answer; nil: there is none. With the last the workers are asked.
-func (x *switchboard) counted(c *census, id int32, reply []byte) {
+func (x *topicRegistry) counted(c *topicQuery, id int32, reply []byte) {
 	switch {
 	case reply == nil && c.bad == nil:
 		c.bad = x.pw.faultReply(faultConnect, id)
@@ -104,7 +104,7 @@ func (pw *poolWorker) owns(kind topicKind, names []string) []own {
 }
 
 // finish makes the reply.
-func (c *census) finish(s *session, dst []byte, workers [][]own) []byte {
+func (c *topicQuery) finish(s *session, dst []byte, workers [][]own) []byte {
 	switch c.what {
 	case "numpat":
 		most := int64(0)
@@ -135,7 +135,7 @@ func (c *census) finish(s *session, dst []byte, workers [][]own) []byte {
 
 // appendCounts appends every name and its subscribers: what the masters count, with our
 // sessions in the place of our workers.
-func (c *census) appendCounts(pw *poolWorker, dst []byte, workers [][]own) []byte {
+func (c *topicQuery) appendCounts(pw *poolWorker, dst []byte, workers [][]own) []byte {
 	counts := make([]int64, len(c.names))
 	for _, reply := range c.replies {
 		at := codec.ArrayHeader(reply)
@@ -168,14 +168,14 @@ const keepOracle = 10e9
 // not ask, its server takes nothing but subscriptions there. Owner: the worker. It is made
 // by a question, and closed when there has been none for keepOracle nanoseconds.
 type oracle struct {
-	x      *switchboard
+	x      *topicRegistry
 	l      *link // nil once it is lost
 	answer memory.Ring[func([]byte)]
 	asked  int64 // when the last question came
 }
 
 // ask asks a server; answer gets its reply, which is dead when it returns, or nil.
-func (x *switchboard) ask(id int32, frame []byte, answer func([]byte)) {
+func (x *topicRegistry) ask(id int32, frame []byte, answer func([]byte)) {
 	o := x.oracles[id]
 	if o == nil || o.l == nil {
 		o = &oracle{x: x}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// A dialect is what the links of a family have in common beside the server: a reply can be
+// A dialect is what the links of a link set have in common beside the server: a reply can be
 // passed on byte for byte only to a client that speaks the link's protocol, and a request
 // means something only in the client's database.
 type dialect struct {
@@ -20,33 +20,33 @@ const noDatabase = -1
 // urgent reports whether links of the dialect stay free of scripts.
 func (c dialect) urgent() bool { return c.db == noDatabase }
 
-// A family is a worker's shared links of one dialect to the servers of a pool. Sessions that
+// A linkSet is a worker's shared links of one dialect to the servers of a pool. Sessions that
 // speak it use no others, but for private links. Owner: the worker.
-type family struct {
+type linkSet struct {
 	dialect
 	pw     *poolWorker
-	links  []*link // by server ID x ServerConnections; nil until first used
-	users  int     // sessions that use it
-	left   int64   // when the last of them ended or changed
-	relief *family // its stand-in, see sidestep; nil: it has none
-	home   *family // whose stand-in it is; nil: nobody's
+	links  []*link  // by server ID x ServerConnections; nil until first used
+	users  int      // sessions that use it
+	left   int64    // when the last of them ended or changed
+	relief *linkSet // its stand-in, see sidestep; nil: it has none
+	home   *linkSet // whose stand-in it is; nil: nobody's
 }
 
-// keepFamily is how long the links of a dialect stay open that no session speaks.
-const keepFamily = time.Minute
+// keepLinkSet is how long the links of a dialect stay open that no session speaks.
+const keepLinkSet = time.Minute
 
 // leave takes a session out.
-func (f *family) leave() {
+func (f *linkSet) leave() {
 	f.users--
 	f.left = f.pw.w.now
 }
 
-// tickFamilies closes the links of dialects that nobody has used for long. The plain family
+// tickLinkSets closes the links of dialects that nobody has used for long. The plain link set
 // stays: most clients speak it, and preconnect opens it.
-func (pw *poolWorker) tickFamilies() {
-	for i := len(pw.families) - 1; i > 0; i-- {
-		if f := pw.families[i]; f.unused() {
-			pw.families = slices.Delete(pw.families, i, i+1)
+func (pw *poolWorker) tickLinkSets() {
+	for i := len(pw.linkSets) - 1; i > 0; i-- {
+		if f := pw.linkSets[i]; f.unused() {
+			pw.linkSets = slices.Delete(pw.linkSets, i, i+1)
 			f.close()
 			if f.home != nil {
 				f.home.relief = nil
@@ -56,9 +56,9 @@ func (pw *poolWorker) tickFamilies() {
 }
 
 // unused reports whether nobody has spoken the dialect, and nothing has come over its links,
-// for keepFamily.
-func (f *family) unused() bool {
-	before := f.pw.w.now - int64(keepFamily)
+// for keepLinkSet.
+func (f *linkSet) unused() bool {
+	before := f.pw.w.now - int64(keepLinkSet)
 	if f.users > 0 || f.left > before || f.relief != nil {
 		return false
 	}
@@ -67,8 +67,8 @@ func (f *family) unused() bool {
 	})
 }
 
-// close ends the family's links, over which nothing is in flight.
-func (f *family) close() {
+// close ends the link set's links, over which nothing is in flight.
+func (f *linkSet) close() {
 	for _, l := range f.links {
 		if l != nil {
 			l.kind.unlisted = true
@@ -77,20 +77,20 @@ func (f *family) close() {
 	}
 }
 
-// familyOf returns the family of a dialect, made on first use.
-func (pw *poolWorker) familyOf(c dialect) *family {
-	for _, f := range pw.families {
+// linkSetOf returns the link set of a dialect, made on first use.
+func (pw *poolWorker) linkSetOf(c dialect) *linkSet {
+	for _, f := range pw.linkSets {
 		if f.dialect == c && f.home == nil {
 			return f
 		}
 	}
-	f := &family{dialect: c, pw: pw}
-	pw.families = append(pw.families, f)
+	f := &linkSet{dialect: c, pw: pw}
+	pw.linkSets = append(pw.linkSets, f)
 	return f
 }
 
 // link returns the k-th link to a server of the table, made on first use.
-func (f *family) link(id int32, k int) *link {
+func (f *linkSet) link(id int32, k int) *link {
 	at := int(id)*f.pw.opt.ServerConnections + k
 	for at >= len(f.links) {
 		f.links = append(f.links, nil)
@@ -105,7 +105,7 @@ func (f *family) link(id int32, k int) *link {
 }
 
 // made returns the k-th link to a server, which may have left the table, or nil if it was never used.
-func (f *family) made(id int32, k int) *link {
+func (f *linkSet) made(id int32, k int) *link {
 	if at := int(id)*f.pw.opt.ServerConnections + k; at < len(f.links) {
 		return f.links[at]
 	}
@@ -123,7 +123,7 @@ func (pw *poolWorker) everyLink(do func(*link)) {
 
 // sharedLinks calls do with every link that is not private.
 func (pw *poolWorker) sharedLinks(do func(*link)) {
-	for _, f := range pw.families {
+	for _, f := range pw.linkSets {
 		for _, l := range f.links {
 			if l != nil {
 				do(l)
@@ -132,8 +132,8 @@ func (pw *poolWorker) sharedLinks(do func(*link)) {
 	}
 }
 
-// speak puts a session into the family of a dialect. Nothing of it may be in flight.
+// speak puts a session into the link set of a dialect. Nothing of it may be in flight.
 func (s *session) speak(c dialect) {
 	s.proto.resp = c.resp
-	s.attach(s.pw.familyOf(c))
+	s.attach(s.pw.linkSetOf(c))
 }

@@ -13,8 +13,8 @@ func (l *link) outage() repeat.Subject {
 	return repeat.Subject{What: "link down", Whom: l.pw.opt.Name + " " + l.server.Addr, Until: "link up"}
 }
 
-// mourn logs that the link is down.
-func (l *link) mourn(cause error) {
+// logLost logs that the link is down.
+func (l *link) logLost(cause error) {
 	l.w.engine.often.Say(slog.LevelWarn, l.outage(), "server", l.server.Addr, "pool", l.pw.opt.Name,
 		"cause", cause, "unanswered", l.queue.fifo.Len()-l.queue.expired, "retry", age(l.redial.at-l.w.now).String())
 }

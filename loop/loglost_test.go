@@ -119,7 +119,7 @@ func TestNonsenseIsLoggedTogether(t *testing.T) {
 					l.health.downAt = 0
 					l.warm()
 					w.end()
-					m := &memWire{owner: &call{l: l}}
+					m := &memConn{owner: &call{l: l}}
 					m.owner.(*call).Opened(m)
 					m.arrive(tc.greet)
 					c := st.client(0, 0)
@@ -135,7 +135,7 @@ func TestNonsenseIsLoggedTogether(t *testing.T) {
 					}
 					m.arrive(tc.say)
 					c.Close()
-					if l.wire != nil {
+					if l.conn != nil {
 						w.begin()
 						l.breakUp(faultReply)
 						w.end()

@@ -8,25 +8,25 @@ import (
 	"huntaway/loop/memory"
 )
 
-// A switchboard is a worker's subscriptions in one pool: who is subscribed to what, and
+// A topicRegistry is a worker's subscriptions in one pool: who is subscribed to what, and
 // which servers have been asked for it. Owner: the worker; made on first use.
-type switchboard struct {
-	pw       *poolWorker
-	topics   [topicKinds]map[string]*topic
-	feeds    map[int32]*feed   // by server ID
-	oracles  map[int32]*oracle // by server ID
-	pledges  []*pledge         // the oldest first
-	table    uint32            // of those that topics have followed
-	frame    []byte            // a command to a server, while it is made
-	pushes   memory.Buffer     // see copies
-	pushesOf uint64            // the event that pushes is of
-	lasting  *memory.Buffer    // see copies
+type topicRegistry struct {
+	pw            *poolWorker
+	topics        [topicKinds]map[string]*topic
+	feeds         map[int32]*feed   // by server ID
+	oracles       map[int32]*oracle // by server ID
+	pendingOrders []*pendingOrder   // the oldest first
+	table         uint32            // of those that topics have followed
+	frame         []byte            // a command to a server, while it is made
+	pushes        memory.Buffer     // see copies
+	pushesOf      uint64            // the event that pushes is of
+	lasting       *memory.Buffer    // see copies
 }
 
-// switchboard returns the worker's subscriptions.
-func (pw *poolWorker) switchboard() *switchboard {
+// topicRegistry returns the worker's subscriptions.
+func (pw *poolWorker) topicRegistry() *topicRegistry {
 	if pw.board == nil {
-		x := &switchboard{pw: pw, feeds: make(map[int32]*feed), oracles: make(map[int32]*oracle)}
+		x := &topicRegistry{pw: pw, feeds: make(map[int32]*feed), oracles: make(map[int32]*oracle)}
 		for kind := range x.topics {
 			x.topics[kind] = make(map[string]*topic)
 		}
@@ -36,7 +36,7 @@ func (pw *poolWorker) switchboard() *switchboard {
 }
 
 // topicOf returns a topic, by the name that the servers know it by.
-func (x *switchboard) topicOf(kind topicKind, name []byte) *topic {
+func (x *topicRegistry) topicOf(kind topicKind, name []byte) *topic {
 	if t := x.topics[kind][string(name)]; t != nil {
 		x.follow(t)
 		return t
@@ -50,7 +50,7 @@ func (x *switchboard) topicOf(kind topicKind, name []byte) *topic {
 }
 
 // drop forgets a topic that is nobody's.
-func (x *switchboard) drop(t *topic) {
+func (x *topicRegistry) drop(t *topic) {
 	if x.topics[t.kind][t.name] == t {
 		delete(x.topics[t.kind], t.name)
 	}
@@ -62,7 +62,7 @@ func (x *switchboard) drop(t *topic) {
 
 // place makes exactly those feeds carry t that have to by the present table, and reports
 // whether that is a change.
-func (x *switchboard) place(t *topic) (moved bool) {
+func (x *topicRegistry) place(t *topic) (moved bool) {
 	was := t.orphan
 	ids := x.serversOf(t)
 	moved = was != t.orphan
@@ -89,7 +89,7 @@ func (x *switchboard) place(t *topic) (moved bool) {
 // unless the channel is of the same group. The servers of a cluster tell each other what is
 // published, and would tell us as many times: there any one of them carries what is not an
 // event of keys.
-func (x *switchboard) serversOf(t *topic) (ids []int32) {
+func (x *topicRegistry) serversOf(t *topic) (ids []int32) {
 	table := x.pw.table
 	t.orphan = len(table.Groups) == 0
 	from, to := 0, len(table.Groups)
@@ -124,7 +124,7 @@ func mayBeKeyEvent(t *topic) bool {
 }
 
 // feedOf returns the feed of a server.
-func (x *switchboard) feedOf(id int32) *feed {
+func (x *topicRegistry) feedOf(id int32) *feed {
 	f := x.feeds[id]
 	if f == nil {
 		f = &feed{x: x, server: id, strands: make(map[*topic]*strand), unended: make(map[topicName]*strand), nth: 1}
@@ -135,7 +135,7 @@ func (x *switchboard) feedOf(id int32) *feed {
 }
 
 // hopeless returns the error for an order with a change that is not worth waiting for, or nil.
-func (x *switchboard) hopeless(c *change) []byte {
+func (x *topicRegistry) hopeless(c *change) []byte {
 	if x.pw.opt.HoldTimeout > 0 || !c.p.joins {
 		return nil
 	}
@@ -190,7 +190,7 @@ func (pw *poolWorker) resubscribe() {
 }
 
 // follow moves a topic to the masters of the present table, if it has not been.
-func (x *switchboard) follow(t *topic) {
+func (x *topicRegistry) follow(t *topic) {
 	if t.table == x.table {
 		return
 	}
@@ -201,7 +201,7 @@ func (x *switchboard) follow(t *topic) {
 }
 
 // beginAnew makes the changes of a topic wait for the feeds that carry it now.
-func (x *switchboard) beginAnew(t *topic) {
+func (x *topicRegistry) beginAnew(t *topic) {
 	for _, c := range t.pending.waiting() {
 		if c.left == 0 {
 			continue
@@ -230,19 +230,19 @@ func (pw *poolWorker) tickSubscriptions() {
 			delete(x.oracles, id)
 		}
 	}
-	x.expirePledges()
+	x.expireOrders()
 }
 
-// expirePledges ends the wait for what servers have not answered within the time that a
+// expireOrders ends the wait for what servers have not answered within the time that a
 // request may be held, or that a server may take, whichever is longer: who joins has failed,
 // who leaves has left.
-func (x *switchboard) expirePledges() {
-	if len(x.pledges) == 0 {
+func (x *topicRegistry) expireOrders() {
+	if len(x.pendingOrders) == 0 {
 		return
 	}
 	limit := max(int64(x.pw.opt.HoldTimeout), int64(x.pw.opt.Timeout))
 	late := x.pw.faultReply(faultHoldTime, -1)
-	for _, p := range x.pledges {
+	for _, p := range x.pendingOrders {
 		switch {
 		case p.over || limit == 0 || x.pw.w.now-p.since < limit:
 		case p.isUnread() && !p.joins: // it waits for nothing but its turn
@@ -252,5 +252,5 @@ func (x *switchboard) expirePledges() {
 			p.fail(nil)
 		}
 	}
-	x.pledges = slices.DeleteFunc(x.pledges, func(p *pledge) bool { return p.over })
+	x.pendingOrders = slices.DeleteFunc(x.pendingOrders, func(p *pendingOrder) bool { return p.over })
 }

@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// TestFamilyThatNobodySpeaks: the links of a dialect are closed a minute after the last
+// TestLinkSetThatNobodySpeaks: the links of a dialect are closed a minute after the last
 // session of it has gone and the last byte has come; the plain ones stay.
-func TestFamilyThatNobodySpeaks(t *testing.T) {
+func TestLinkSetThatNobodySpeaks(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{Databases: 16})
 	w := st.e.workers[0]
 	pw := w.pools[0]
 	pass := func(d time.Duration) { // what has happened is longer ago
 		w.begin()
-		for _, f := range pw.families {
+		for _, f := range pw.linkSets {
 			f.left -= int64(d)
 		}
 		pw.sharedLinks(func(l *link) { l.health.heard -= int64(d) })
-		pw.tickFamilies()
+		pw.tickLinkSets()
 		w.end()
 		st.run()
 	}
@@ -25,20 +25,20 @@ func TestFamilyThatNobodySpeaks(t *testing.T) {
 	third, second := st.client(0, 0), st.client(0, 0)
 	third.say("HELLO", "3")
 	second.say("SELECT", "2")
-	three := st.reconnect(third.s.proto.family.link(0, 0))
-	two := st.reconnect(second.s.proto.family.link(0, 0))
-	want := func(what string, families int, plainUp, threeUp, twoUp bool) {
+	three := st.reconnect(third.s.proto.linkSet.link(0, 0))
+	two := st.reconnect(second.s.proto.linkSet.link(0, 0))
+	want := func(what string, linkSets int, plainUp, threeUp, twoUp bool) {
 		t.Helper()
-		if got := len(pw.families); got != families || plain.closed == plainUp || three.closed == threeUp || two.closed == twoUp {
+		if got := len(pw.linkSets); got != linkSets || plain.closed == plainUp || three.closed == threeUp || two.closed == twoUp {
 			t.Errorf("%s: got %d families, links up: plain %v, RESP3 %v, database 2 %v; want %d, %v, %v, %v", what,
-				got, !plain.closed, !three.closed, !two.closed, families, plainUp, threeUp, twoUp)
+				got, !plain.closed, !three.closed, !two.closed, linkSets, plainUp, threeUp, twoUp)
 		}
 	}
-	pass(10 * keepFamily)
+	pass(10 * keepLinkSet)
 	want("spoken, idle", 3, true, true, true)
 
 	second.say("SELECT", "0")
-	pass(keepFamily - time.Second)
+	pass(keepLinkSet - time.Second)
 	want("left, too young", 3, true, true, true)
 	cost := pw.cost[0]
 	pass(2 * time.Second)
@@ -56,18 +56,18 @@ func TestFamilyThatNobodySpeaks(t *testing.T) {
 	asker.say("HELLO", "3")
 	asker.say("GET", "k") // and the client goes before the reply comes
 	asker.Close()
-	pass(2 * keepFamily)
+	pass(2 * keepLinkSet)
 	want("a reply is owed", 2, true, true, false)
 	three.arrive("$1\r\nv\r\n")
 	st.run()
-	pass(keepFamily / 2)
+	pass(keepLinkSet / 2)
 	want("a reply came lately", 2, true, true, false)
-	pass(keepFamily)
+	pass(keepLinkSet)
 	want("all is quiet", 1, true, false, false)
 
 	again := st.client(0, 0)
 	again.say("HELLO", "3")
-	l := again.s.proto.family.link(0, 0)
+	l := again.s.proto.linkSet.link(0, 0)
 	if l.state != linkIdle || l.kind.unlisted {
 		t.Fatalf("spoken again: got state %v, unlisted %v; want a new link", l.state, l.kind.unlisted)
 	}
