@@ -52,7 +52,7 @@ func (w *watch) admit() {
 			return true
 		}
 		at := &w.seen.Groups[g]
-		if s := stewardOf(w.stewards, at.Name); at.Master == id && w.o.Failover.Mode != failover.Observe &&
+		if s := groupDriverOf(w.groupDrivers, at.Name); at.Master == id && w.o.Failover.Mode != failover.Observe &&
 			(at.Held || s == nil || s.machine == nil || s.machine.Process(id) != runID) {
 			return false
 		}

@@ -24,7 +24,7 @@ const (
 // who owns which slot, and publishes a table when that has changed.
 //
 // Every node that is known is asked each time, and each is believed before all others about
-// itself, see atlas. A node that does not answer costs nothing but its word: the others have
+// itself, see topology. A node that does not answer costs nothing but its word: the others have
 // surveyPatient from the first answer on.
 //
 // Owner: its goroutine, which runs run; poke is for everybody.
@@ -40,16 +40,16 @@ type survey struct {
 	plight atomic.Pointer[ClusterStatus] // of the last survey; nil before the first
 
 	// Owned by the goroutine.
-	atlas   atlas
-	asked   map[string]*surveyed // by address
-	answers chan view            // from those who ask; each waits until it is taken
-	asking  sync.WaitGroup       // their goroutines
-	round   int                  // how many surveys there were
-	alert   bool                 // some master with slots did not answer, or has slots that may be nobody's
-	partAt  int64                // since when some slots are found to be nobody's, 0: none are
-	entries map[string]entrance  // by address, those that have answered or failed to
-	failing bool                 // no table could be made of what was found the last time, and that was told
-	told    string               // what was last told of the cluster; used on the watch's goroutine
+	topology topology
+	asked    map[string]*surveyed // by address
+	answers  chan view            // from those who ask; each waits until it is taken
+	asking   sync.WaitGroup       // their goroutines
+	round    int                  // how many surveys there were
+	alert    bool                 // some master with slots did not answer, or has slots that may be nobody's
+	partAt   int64                // since when some slots are found to be nobody's, 0: none are
+	entries  map[string]entrance  // by address, those that have answered or failed to
+	failing  bool                 // no table could be made of what was found the last time, and that was told
+	told     string               // what was last told of the cluster; used on the watch's goroutine
 }
 
 // newSurvey returns the arbiter of a pool whose servers are a Redis Cluster.
@@ -121,7 +121,7 @@ func (s *survey) look(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	chart, err := s.atlas.merge(views)
+	chart, err := s.topology.merge(views)
 	if err != nil {
 		s.alert = true
 		s.partAt = 0

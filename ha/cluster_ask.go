@@ -57,7 +57,7 @@ func (s *survey) ask(ctx context.Context) (views []view) {
 // addresses returns the entry points and all nodes that are known.
 func (s *survey) addresses() (addrs []string) {
 	seen := map[string]bool{}
-	for _, all := range [][]string{s.o.Entries, s.atlas.addrs} {
+	for _, all := range [][]string{s.o.Entries, s.topology.addrs} {
 		for _, addr := range all {
 			if !seen[addr] {
 				seen[addr] = true

@@ -73,7 +73,7 @@ func (p *ClusterStatus) says() string {
 
 // plight works out what is wrong. A slot is served by nobody when nobody owns it, or when the cluster has given its owner
 // up. Whether that stops all others as well (cluster-require-full-coverage) the nodes say that answer.
-func (a *atlas) plight(nodes map[string]*clusterNode, views []view) (p ClusterStatus) {
+func (a *topology) plight(nodes map[string]*clusterNode, views []view) (p ClusterStatus) {
 	unserved := 0
 	for _, o := range a.owners {
 		if n := nodes[o.id]; n == nil || n.failed {
@@ -116,7 +116,7 @@ func (a *atlas) plight(nodes map[string]*clusterNode, views []view) (p ClusterSt
 }
 
 // landless tells whether nobody is known to own any slot.
-func (a *atlas) landless() bool { return a.owners == [shard.Slots]claim{} }
+func (a *topology) landless() bool { return a.owners == [shard.Slots]claim{} }
 
 // spellLandless says what it means when that is so, and what to do.
 func spellLandless(views []view) (what, advice string) {
@@ -155,12 +155,12 @@ func (s *survey) strays(views []view, c *chart) (alarms []string) {
 	}
 	for _, addr := range s.o.Entries {
 		at, asked := s.entries[addr]
-		spoken := slices.Contains(s.atlas.addrs, addr) || slices.ContainsFunc(c.plight.Alarms, func(a string) bool { return strings.HasPrefix(a, addr+", ") })
+		spoken := slices.Contains(s.topology.addrs, addr) || slices.ContainsFunc(c.plight.Alarms, func(a string) bool { return strings.HasPrefix(a, addr+", ") })
 		switch {
-		case !asked || spoken || at.id != "" && s.atlas.landless():
+		case !asked || spoken || at.id != "" && s.topology.landless():
 		case at.id == "":
 			alarms = append(alarms, fmt.Sprintf("the entry point %s does not answer, and no node of the cluster is known under that address (%s): put another node into the file", addr, at.err))
-		case s.atlas.names[at.id] == "":
+		case s.topology.names[at.id] == "":
 			alarms = append(alarms, fmt.Sprintf("the entry point %s is no node of this cluster any more: put another one into the file", addr))
 		}
 	}

@@ -39,7 +39,7 @@ func TestClusterPlight(t *testing.T) {
 		{"one of two is cut off", append(down(viewOf(t, "1", masterOne, masterTwo)), viewOf(t, "2", masterOne, masterTwo)), "", "", ""},
 	} {
 		s := newSurvey(PoolOptions{}, nil)
-		p := merged(t, &s.atlas, c.views...).plight
+		p := merged(t, &s.topology, c.views...).plight
 		if (p.Down == "") != (c.down == "") || !strings.Contains(p.Down, c.down) || (p.Part == "") != (c.part == "") || !strings.Contains(p.Part, c.part) {
 			t.Errorf("%s: got down %q, in part %q; want %q and %q", c.name, p.Down, p.Part, c.down, c.part)
 		}
@@ -88,7 +88,7 @@ func TestStrayEntries(t *testing.T) {
 	named.from = "one.example:6379"
 	views := []view{viewOf(t, "1", masterOne, masterTwo), viewOf(t, "2", masterOne, masterTwo), named,
 		viewOf(t, "9", said{"9", "master", "-", "0", ""}), {from: "10.0.0.8:6379", err: errors.New("connection refused")}}
-	c := merged(t, &s.atlas, views...)
+	c := merged(t, &s.topology, views...)
 	got := s.strays(views, &c)
 	if len(got) != 2 || !strings.Contains(got[0], "10.0.0.9:6379 is no node of this cluster") || !strings.Contains(got[1], "10.0.0.8:6379 does not answer") {
 		t.Errorf("got %q; want the one that was sent away and the one that is gone", got)

@@ -34,8 +34,8 @@ func viewOf(t *testing.T, asked string, lines ...said) view {
 	return v
 }
 
-// merged merges views into an atlas.
-func merged(t *testing.T, a *atlas, views ...view) chart {
+// merged merges views into a topology.
+func merged(t *testing.T, a *topology, views ...view) chart {
 	t.Helper()
 	c, err := a.merge(views)
 	if err != nil {
@@ -94,9 +94,9 @@ func TestParseView(t *testing.T) {
 	}
 }
 
-// TestAtlasBelievesNodesAboutThemselves: the new owner knows before the others do.
-func TestAtlasBelievesNodesAboutThemselves(t *testing.T) {
-	var a atlas
+// TestTopologyBelievesNodesAboutThemselves: the new owner knows before the others do.
+func TestTopologyBelievesNodesAboutThemselves(t *testing.T) {
+	var a topology
 	takes := said{"2", "master", "-", "5", "0 8192-16383"}
 	gives := said{"1", "master", "-", "1", "1-8191"}
 	c := merged(t, &a, viewOf(t, "1", masterOne, masterTwo, replica3), viewOf(t, "2", gives, takes, replica3),
@@ -119,9 +119,9 @@ func TestAtlasBelievesNodesAboutThemselves(t *testing.T) {
 	}
 }
 
-// TestAtlasFollowsFailover: the group keeps its name and place, the dead master is in none.
-func TestAtlasFollowsFailover(t *testing.T) {
-	var a atlas
+// TestTopologyFollowsFailover: the group keeps its name and place, the dead master is in none.
+func TestTopologyFollowsFailover(t *testing.T) {
+	var a topology
 	before := merged(t, &a, viewOf(t, "1", masterOne, masterTwo, replica3), viewOf(t, "2", masterOne, masterTwo, replica3))
 	dead := said{"1", "master,fail", "-", "1", ""}
 	heir := said{"3", "master", "-", "6", "0-8191"}
@@ -139,9 +139,9 @@ func TestAtlasFollowsFailover(t *testing.T) {
 	}
 }
 
-// TestAtlasStaleMaster: a master that was cut off still claims its slots, with an older epoch.
-func TestAtlasStaleMaster(t *testing.T) {
-	var a atlas
+// TestTopologyStaleMaster: a master that was cut off still claims its slots, with an older epoch.
+func TestTopologyStaleMaster(t *testing.T) {
+	var a topology
 	heir := said{"3", "master", "-", "6", "0-8191"}
 	c := merged(t, &a, viewOf(t, "1", masterOne, masterTwo, replica3), viewOf(t, "2", said{"1", "master,fail", "-", "1", ""}, masterTwo, heir),
 		viewOf(t, "3", said{"1", "master,fail", "-", "1", ""}, masterTwo, heir))
@@ -150,10 +150,10 @@ func TestAtlasStaleMaster(t *testing.T) {
 	}
 }
 
-// TestAtlasStrangers: nodes that belong to another cluster, or were sent away, count for less
+// TestTopologyStrangers: nodes that belong to another cluster, or were sent away, count for less
 // than those that belong together; and an importing master without slots is in the table.
-func TestAtlasStrangers(t *testing.T) {
-	var a atlas
+func TestTopologyStrangers(t *testing.T) {
+	var a topology
 	stranger := viewOf(t, "9", said{"9", "master", "-", "99", "0-16383"})
 	idle := said{"4", "master", "-", "0", "[5-<-1]"}
 	c := merged(t, &a, stranger, viewOf(t, "1", masterOne, masterTwo, idle), viewOf(t, "2", masterOne, masterTwo, idle),
@@ -168,7 +168,7 @@ func TestAtlasStrangers(t *testing.T) {
 
 // TestChartSpec: a table can be built from every chart, and says the same.
 func TestChartSpec(t *testing.T) {
-	var a atlas
+	var a topology
 	var ids shard.IDs
 	gives := said{"1", "master", "-", "1", "0-8191 [7->-2]"}
 	c := merged(t, &a, viewOf(t, "1", gives, masterTwo, replica3), viewOf(t, "2", gives, masterTwo, replica3))

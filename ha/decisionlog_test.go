@@ -61,8 +61,8 @@ func TestOdditiesAreLoud(t *testing.T) {
 	var out bytes.Buffer
 	m := NewMonitor(Options{Logger: slog.New(slog.NewTextHandler(&out, nil))})
 	w := &watch{o: PoolOptions{Name: "p"}, note: m.note}
-	s := &steward{group: "g"}
-	w.stewards = []*steward{s}
+	s := &groupDriver{group: "g"}
+	w.groupDrivers = []*groupDriver{s}
 	for i := range 1000 {
 		w.wonder(s, oddity{key: "a", text: fmt.Sprint("a is odd ", i)})
 		w.wonder(s, oddity{key: "b", text: fmt.Sprint("b is odd ", i)})

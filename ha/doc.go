@@ -20,12 +20,12 @@
 //
 // The core is a function of its events, so its tests are scripts (testdata/*.txt) and random
 // sequences under virtual time. So is failover.Machine, of which there is one for each group
-// beside the Detector. Each has a steward, and is fed the same events:
+// beside the Detector. Each has a group driver, and is fed the same events:
 //
 //	prober ──┐                     ┌─▶ Publisher: a table with another master, or held;
-//	LinkUp … ├─▶ watch ─▶ steward ─┤   connections closed (Fence), in-flight awaited (Drain)
+//	LinkUp … ├─▶ watch ─▶ group driver ─┤   connections closed (Fence), in-flight awaited (Drain)
 //	arbiter ─┤            Machine  ├─▶ hand, one per server: REPLICAOF, FAILOVER, CLIENT PAUSE …
-//	operator ┘     ▲               ├─▶ vault: the intent, on disk before a server is touched
+//	operator ┘     ▲               ├─▶ state store: the intent, on disk before a server is touched
 //	               └── outcome ────┴─▶ log, Events
 //
 // # Who decides
@@ -69,7 +69,7 @@
 //
 // # What is on disk
 //
-// A vault keeps, in the state directory, a file POOL@GROUP.json for each group, with the intent
+// A stateStore keeps, in the state directory, a file POOL@GROUP.json for each group, with the intent
 // and its SHA-256, written to a temporary file, synced and renamed; and POOL.lock, which one
 // process holds and which contains the name that its badges and heartbeats bear, the same after a restart. A
 // file that is damaged is reported and treated as absent. Who decides by himself may not begin
@@ -182,14 +182,14 @@
 // survey asks all nodes that are known for CLUSTER NODES: every ten probe intervals, every
 // 250 ms while a master with slots does not answer, and when the data path has met a MOVED or
 // lost a link, or a node has another role than the table says, but never twice within 100 ms.
-// An atlas settles what they say: a node is believed about itself, a slot is its whose claim has
+// A topology settles what they say: a node is believed about itself, a slot is its whose claim has
 // the highest epoch, and never an older claim than one that was believed. The detector goes on
 // judging who may serve reads. A group that gives slots away is marked Moving, and its master
 // serves all its reads.
 //
 // # Goroutines
 //
-// Monitor.Run starts one watch goroutine per pool, which owns the pool's Detector, its stewards
+// Monitor.Run starts one watch goroutine per pool, which owns the pool's Detector, its group drivers
 // and their machines, and is the only one to publish tables. That one starts
 //
 //	a prober      per server; owns the client that probes it
@@ -201,6 +201,6 @@
 //
 // What they bring goes to the watch through channels. All of them have ended when Run returns. Only
 // what is inside a call to a disk that hangs may outlive it, one goroutine for each group. A
-// pool that is watched anew, by a reload, hands its stewards on between the end of the old watch
+// pool that is watched anew, by a reload, hands its group drivers on between the end of the old watch
 // and the beginning of the new one; what was under way counts as failed.
 package ha

@@ -33,10 +33,10 @@ type watch struct {
 	calls   chan func()   // to be run on the goroutine
 	ended   chan struct{} // closed when the goroutine is gone
 
-	outcomes chan outcome      // of what was begun for the machines; each waits until it is taken
-	verdicts chan arbiterEvent // from the arbiter, likewise
-	arbiter  arbiter           // nil when nobody else decides
-	vault    *vault            // where intents are kept
+	outcomes   chan outcome      // of what was begun for the machines; each waits until it is taken
+	verdicts   chan arbiterEvent // from the arbiter, likewise
+	arbiter    arbiter           // nil when nobody else decides
+	stateStore *stateStore       // where intents are kept
 
 	// Fixed when started.
 	started atomic.Bool
@@ -52,29 +52,29 @@ type watch struct {
 	working  sync.WaitGroup    // every goroutine that it started
 	ctx      context.Context   // of run
 
-	stewards []*steward        // of the groups of seen that have more than one server, in their order
-	hands    map[int32]*hand   // by server ID; hired when first needed
-	contacts map[int32]contact // by server ID
+	groupDrivers []*groupDriver    // of the groups of seen that have more than one server, in their order
+	hands        map[int32]*hand   // by server ID; hired when first needed
+	contacts     map[int32]contact // by server ID
 
 	newcomers map[int32]string // by server ID: the run_id, see admit
 }
 
-func newWatch(o PoolOptions, v *vault, note func(Transition)) *watch {
+func newWatch(o PoolOptions, v *stateStore, note func(Transition)) *watch {
 	w := &watch{
-		o:        o,
-		note:     note,
-		reports:  make(chan Event, reportsMost),
-		results:  make(chan Event),
-		calls:    make(chan func()),
-		ended:    make(chan struct{}),
-		detector: NewDetector(o.limits()),
-		probers:  make(map[int32]*prober),
-		outcomes: make(chan outcome),
-		verdicts: make(chan arbiterEvent),
-		arbiter:  newArbiter(o, note),
-		vault:    v,
-		hands:    make(map[int32]*hand),
-		contacts: make(map[int32]contact),
+		o:          o,
+		note:       note,
+		reports:    make(chan Event, reportsMost),
+		results:    make(chan Event),
+		calls:      make(chan func()),
+		ended:      make(chan struct{}),
+		detector:   NewDetector(o.limits()),
+		probers:    make(map[int32]*prober),
+		outcomes:   make(chan outcome),
+		verdicts:   make(chan arbiterEvent),
+		arbiter:    newArbiter(o, note),
+		stateStore: v,
+		hands:      make(map[int32]*hand),
+		contacts:   make(map[int32]contact),
 
 		newcomers: make(map[int32]string),
 	}
@@ -170,7 +170,7 @@ func (w *watch) run(ctx context.Context) {
 func (w *watch) disrobe() {
 	ctx, cancel := context.WithTimeout(context.Background(), withdrawTime)
 	defer cancel()
-	for _, s := range w.stewards {
+	for _, s := range w.groupDrivers {
 		s.heart.withdraw(ctx, s.group)
 	}
 }
@@ -178,7 +178,7 @@ func (w *watch) disrobe() {
 // next returns when the next Tick is wanted by anybody.
 func (w *watch) next() int64 {
 	next := w.detector.Next()
-	for _, s := range w.stewards {
+	for _, s := range w.groupDrivers {
 		next = min(next, s.next())
 	}
 	return next

@@ -398,7 +398,7 @@ func TestStateFileDamaged(t *testing.T) {
 	tr := cast(t, 2, nil)
 	tr.settled(0, "[1 2]")
 	tr.stop()
-	path := (&vault{dir: tr.o.StateDir, pool: "p"}).path("g")
+	path := (&stateStore{dir: tr.o.StateDir, pool: "p"}).path("g")
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

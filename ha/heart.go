@@ -43,7 +43,7 @@ func beatKey(group string) string { return "huntaway:monitor:" + group }
 
 // A heart is what a monitor knows of its own activity in one group, and of others'.
 //
-// Owner: the goroutine of a look while there is one, else the group's steward.
+// Owner: the goroutine of a look while there is one, else the group's groupDriver.
 type heart struct {
 	badge      *badge            // nil: this monitor does not say that it is active
 	others     map[string]*badge // those at the other members, by address, while it does, or did when the master last answered
@@ -96,7 +96,7 @@ func (h *heart) stood() bool {
 }
 
 // beatDue returns when to look for other monitors next.
-func (s *steward) beatDue() int64 {
+func (s *groupDriver) beatDue() int64 {
 	if s.beating || s.beatAt == 0 {
 		return math.MaxInt64
 	}
@@ -105,9 +105,9 @@ func (s *steward) beatDue() int64 {
 
 // beat looks for other monitors on a goroutine of its own and, while the group is well and
 // nobody else is heard, says that this one is active.
-func (w *watch) beat(s *steward) {
+func (w *watch) beat(s *groupDriver) {
 	s.beating = true
-	l := look{group: s.group, id: w.vault.name(), access: w.o.Access, heart: s.heart}
+	l := look{group: s.group, id: w.stateStore.name(), access: w.o.Access, heart: s.heart}
 	g := &w.seen.Groups[w.index(s.group)]
 	master := g.Master
 	for i := range g.Servers {
@@ -146,7 +146,7 @@ func (w *watch) beat(s *steward) {
 
 // beaten takes the end of a look. After the first one the group gets its machine. Monitors that
 // started together do not go on looking together.
-func (w *watch) beaten(s *steward, o outcome) {
+func (w *watch) beaten(s *groupDriver, o outcome) {
 	s.beating, s.beatAt = false, perf.Now()+beatEvery+rand.Int64N(beatEvery/6)
 	if s.machine == nil {
 		w.install(s)
@@ -178,7 +178,7 @@ type look struct {
 	left      bool             // the master has been given the mark of it
 	process   string           // the master's, as the machine has accepted it; "": it is not told
 	lost      *failover.Losses // what the machine knows of losses; nil: it is not asked
-	heart     *heart           // the steward's
+	heart     *heart           // the group driver's
 
 	kept  uint64 // the mark that who was heard at the master keeps there; 0: it is not known
 	byKey bool   // who was heard at the master is known by a heartbeat alone that a badge should stand for

@@ -26,7 +26,7 @@ func (o *PoolOptions) decides() bool {
 }
 
 // lookAtRights asks the servers of a group for what nobody can be made master without, on a goroutine of its own.
-func (w *watch) lookAtRights(s *steward) {
+func (w *watch) lookAtRights(s *groupDriver) {
 	s.rightsAt = perf.Now() + rightsEvery
 	if s.asking {
 		return
@@ -43,7 +43,7 @@ func (w *watch) lookAtRights(s *steward) {
 }
 
 // learnt takes which rights are missing, and says of each once that it is.
-func (w *watch) learnt(s *steward, lacking []string) {
+func (w *watch) learnt(s *groupDriver, lacking []string) {
 	s.asking = false
 	for _, line := range lacking {
 		if !slices.Contains(s.lacking, line) {

@@ -26,14 +26,14 @@ type list struct {
 
 // hasten has the next look be then at the latest, if the machine has to know what the list of losses says before it tells servers
 // to copy the master.
-func (s *steward) hasten(at int64) {
+func (s *groupDriver) hasten(at int64) {
 	if s.beatAt != 0 && s.machine.AwaitsLosses() {
 		s.beatAt = min(s.beatAt, at)
 	}
 }
 
 // spread has the next look be now when what was lost has changed: whoever acts next is to know it.
-func (s *steward) spread(i *failover.Intent) {
+func (s *groupDriver) spread(i *failover.Intent) {
 	if losses := i.Abandoned + i.Losses; losses != s.losses && s.beatAt != 0 {
 		s.losses, s.beatAt = losses, perf.Now()
 	}

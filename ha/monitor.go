@@ -70,7 +70,7 @@ func (m *Monitor) Run(ctx context.Context) {
 	m.mu.Unlock()
 	m.running.Wait()
 	for _, w := range *m.pools.Load() {
-		w.vault.close()
+		w.stateStore.close()
 	}
 }
 
@@ -99,7 +99,7 @@ func (m *Monitor) Watch(o PoolOptions) error {
 	complete.StateDir = cmp.Or(complete.StateDir, m.stateDir)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	v, err := m.vaultOf(complete)
+	v, err := m.stateStoreOf(complete)
 	if err != nil {
 		return fmt.Errorf("watching pool %q: %w", o.Name, err)
 	}
@@ -112,13 +112,13 @@ func (m *Monitor) Watch(o PoolOptions) error {
 	return nil
 }
 
-// vaultOf returns where a pool's intents are kept: where they are kept already, or a new
+// stateStoreOf returns where a pool's intents are kept: where they are kept already, or a new
 // place. The caller holds mu.
-func (m *Monitor) vaultOf(o PoolOptions) (*vault, error) {
-	if old := (*m.pools.Load())[o.Name]; old != nil && old.vault.dir == o.StateDir && old.vault.from == o.StateFrom {
-		return old.vault, nil
+func (m *Monitor) stateStoreOf(o PoolOptions) (*stateStore, error) {
+	if old := (*m.pools.Load())[o.Name]; old != nil && old.stateStore.dir == o.StateDir && old.stateStore.from == o.StateFrom {
+		return old.stateStore, nil
 	}
-	v := &vault{dir: o.StateDir, from: o.StateFrom, pool: o.Name}
+	v := &stateStore{dir: o.StateDir, from: o.StateFrom, pool: o.Name}
 	if o.Failover.Mode == failover.Local {
 		return v, v.open()
 	}
@@ -149,8 +149,8 @@ func (m *Monitor) exchange(name string, w *watch) {
 	if w != nil {
 		w.inherit(old)
 	}
-	if w == nil || w.vault != old.vault {
-		old.vault.close()
+	if w == nil || w.stateStore != old.stateStore {
+		old.stateStore.close()
 	}
 }
 

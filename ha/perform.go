@@ -22,7 +22,7 @@ const withinLeast = int64(time.Second)
 
 // carryOut does what the group's machine says, in that order. What takes time runs on
 // goroutines of its own and comes back as an outcome.
-func (w *watch) carryOut(s *steward, acts []failover.Action) {
+func (w *watch) carryOut(s *groupDriver, acts []failover.Action) {
 	lineage, before := s.machine.Data()
 	w.own(s.group, lineage, before)
 	for _, a := range acts {
@@ -55,7 +55,7 @@ func (w *watch) carryOut(s *steward, acts []failover.Action) {
 }
 
 // amend publishes what change makes of the adopted table.
-func (w *watch) amend(s *steward, change func(*shard.Table, int) *shard.Table) {
+func (w *watch) amend(s *groupDriver, change func(*shard.Table, int) *shard.Table) {
 	if i := w.index(s.group); i >= 0 {
 		w.seen = change(w.seen, i)
 		w.o.Publisher.Publish(w.seen)
@@ -64,14 +64,14 @@ func (w *watch) amend(s *steward, change func(*shard.Table, int) *shard.Table) {
 
 // enthrone publishes a server as its group's master, and tells the detector and the machines
 // of the other groups of the new table.
-func (w *watch) enthrone(s *steward, id int32) {
+func (w *watch) enthrone(s *groupDriver, id int32) {
 	if w.seen.GroupOf(id) != w.index(s.group) {
 		return // it has left the group while the machine was at work; Adopt has said so
 	}
 	w.amend(s, func(t *shard.Table, i int) *shard.Table { return t.WithMaster(i, id) })
 	passing(pointPublished)
 	w.perform(w.detector.Adopt(layoutOf(w.seen), perf.Now(), nil))
-	for _, other := range w.stewards {
+	for _, other := range w.groupDrivers {
 		if other != s && other.machine != nil {
 			w.carryOut(other, other.machine.Adopt(w.layout(other.group), perf.Now(), nil))
 		}
@@ -79,7 +79,7 @@ func (w *watch) enthrone(s *steward, id int32) {
 }
 
 // report logs a transition of a machine.
-func (w *watch) report(s *steward, t failover.Transition) {
+func (w *watch) report(s *groupDriver, t failover.Transition) {
 	switch t.To {
 	case failover.Healthy, failover.Suspect, failover.Stuck, failover.Ambiguous:
 		w.detector.Settle(w.index(s.group))
@@ -88,7 +88,7 @@ func (w *watch) report(s *steward, t failover.Transition) {
 }
 
 // answer tells the operator who waits for it how a wish ended.
-func (w *watch) answer(s *steward, a failover.Action) {
+func (w *watch) answer(s *groupDriver, a failover.Action) {
 	if to := s.waiting[a.ID]; to != nil {
 		delete(s.waiting, a.ID)
 		to <- answer{a.Plan, a.Err}
@@ -101,7 +101,7 @@ func (w *watch) order(ctx context.Context, group string, wish failover.Wish) ([]
 	answers := make(chan answer, 1)
 	refused := errors.New("the pool is not being watched")
 	w.call(func() {
-		s := stewardOf(w.stewards, group)
+		s := groupDriverOf(w.groupDrivers, group)
 		switch {
 		case s == nil:
 			refused = w.unattended(group)
@@ -135,7 +135,7 @@ func (w *watch) unattended(group string) error {
 }
 
 // begin starts an action that has an ID.
-func (w *watch) begin(s *steward, a failover.Action) {
+func (w *watch) begin(s *groupDriver, a failover.Action) {
 	limit := time.Duration(cmp.Or(a.Within, withinLeast))
 	switch {
 	case a.Kind == failover.Fence:
@@ -143,7 +143,7 @@ func (w *watch) begin(s *steward, a failover.Action) {
 	case a.Kind == failover.Drain:
 		w.apart(s, a, limit, func(ctx context.Context) error { return w.o.Publisher.Drain(ctx, a.Server) })
 	case a.Kind == failover.Persist:
-		save := w.vault.prepare(a.Intent)
+		save := w.stateStore.prepare(a.Intent)
 		w.apart(s, a, limit, func(context.Context) error { return w.persisted(a.Intent, save()) })
 	case a.Op == failover.Delegate:
 		c := w.change(s.group, a.Server, a.Target)
@@ -187,7 +187,7 @@ func (w *watch) delegate(ctx context.Context, c change) error {
 
 // apart runs f on a goroutine of its own, with a time limit, and has its end told to the group's
 // machine.
-func (w *watch) apart(s *steward, a failover.Action, limit time.Duration, f func(context.Context) error) {
+func (w *watch) apart(s *groupDriver, a failover.Action, limit time.Duration, f func(context.Context) error) {
 	ctx := w.ctx
 	o := outcome{group: s.group, ev: failover.Event{Kind: failover.Done, ID: a.ID, Server: a.Server, Sent: perf.Now()}}
 	w.working.Go(func() {
@@ -202,7 +202,7 @@ func (w *watch) apart(s *steward, a failover.Action, limit time.Duration, f func
 }
 
 // hand gives an order to whoever carries out orders at that server.
-func (w *watch) hand(s *steward, a failover.Action, limit time.Duration) {
+func (w *watch) hand(s *groupDriver, a failover.Action, limit time.Duration) {
 	o := order{Action: a, group: s.group, until: time.Now().Add(limit), keepFile: w.o.NoRewrite}
 	if t := w.seen.Server(a.Target); t != nil {
 		o.target = t.Addr

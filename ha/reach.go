@@ -48,5 +48,5 @@ func (w *watch) reach(master int32) (reached, others int) {
 
 // alias tells whether a server is another one of its group under a second name.
 func (w *watch) alias(id int32) bool {
-	return slices.ContainsFunc(w.stewards, func(s *steward) bool { return s.machine != nil && s.machine.Alias(id) })
+	return slices.ContainsFunc(w.groupDrivers, func(s *groupDriver) bool { return s.machine != nil && s.machine.Alias(id) })
 }

@@ -41,10 +41,10 @@ type sentinels struct {
 	roll  roll         // which of them answer
 
 	// Owned by run.
-	elections map[string]*election // by group
-	repeated  map[string]int64     // when what stands was last told again, by group
-	odd       map[string]string    // what was last complained of, by group
-	doubts    []bool               // whether each Sentinel has doubts
+	sentinelTallies map[string]*sentinelTally // by group
+	repeated        map[string]int64          // when what stands was last told again, by group
+	odd             map[string]string         // what was last complained of, by group
+	doubts          []bool                    // whether each Sentinel has doubts
 }
 
 // A report is what came of asking one Sentinel. Immutable.
@@ -60,7 +60,7 @@ type report struct {
 func newSentinels(o PoolOptions, note func(Transition)) *sentinels {
 	s := &sentinels{
 		o: o, note: note, reports: make(chan report), resolver: resolver{timeout: o.SentinelAccess.Timeout},
-		elections: map[string]*election{}, repeated: map[string]int64{}, odd: map[string]string{},
+		sentinelTallies: map[string]*sentinelTally{}, repeated: map[string]int64{}, odd: map[string]string{},
 		roll: roll{calls: make([]call, len(o.Sentinels))}, doubts: make([]bool, len(o.Sentinels)),
 	}
 	for i, addr := range o.Sentinels {
@@ -102,7 +102,7 @@ func (s *sentinels) poke() {
 	}
 }
 
-// count takes a report into the elections of all groups and returns what is to be told.
+// count takes a report into the tallies of all groups and returns what is to be told.
 func (s *sentinels) count(r report) (told []arbiterEvent) {
 	s.attend(r)
 	s.doubts[r.index] = r.doubted
@@ -114,16 +114,16 @@ func (s *sentinels) count(r report) (told []arbiterEvent) {
 	t := s.o.Publisher.Table()
 	for i := range t.Groups {
 		g := &t.Groups[i]
-		e := s.elections[g.Name]
+		e := s.sentinelTallies[g.Name]
 		if e == nil {
-			e = newElection(len(s.askers))
-			s.elections[g.Name] = e
+			e = newSentinelTally(len(s.askers))
+			s.sentinelTallies[g.Name] = e
 		}
 		f := r.found[g.Name]
 		if f.addr == "" {
 			e.hush(r.index)
 		} else {
-			e.hear(r.index, voice{f.addr, f.lot.epoch, f.lot.down && !r.tilt})
+			e.hear(r.index, sentinelReport{f.addr, f.lot.epoch, f.lot.down && !r.tilt})
 		}
 		evs := e.decide(nil)
 		if len(evs) == 0 && e.announced {
@@ -140,7 +140,7 @@ func (s *sentinels) count(r report) (told []arbiterEvent) {
 // again repeats now and then what is still to be acted upon: an objection that stands, and
 // an announcement that the table is behind, for whoever got it may have had reasons to doubt
 // it that are gone.
-func (s *sentinels) again(t *shard.Table, g *shard.Group, e *election) (evs []failover.Event) {
+func (s *sentinels) again(t *shard.Table, g *shard.Group, e *sentinelTally) (evs []failover.Event) {
 	master, now := t.Server(g.Master), perf.Now()
 	behind := master == nil || master.Addr != e.addr
 	if !behind && e.objectors == 0 || now-s.repeated[g.Name] < int64(sentinelHaste) {
@@ -174,7 +174,7 @@ func (s *sentinels) attend(r report) {
 }
 
 // complain notes what is strange about a group, once for each change.
-func (s *sentinels) complain(group string, r report, f finding, e *election) {
+func (s *sentinels) complain(group string, r report, f finding, e *sentinelTally) {
 	if r.err != nil {
 		return
 	}

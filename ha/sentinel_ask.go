@@ -109,7 +109,7 @@ func (a *asker) attempt(ctx context.Context) report {
 		r.err = err
 		return r
 	}
-	lots, odd := parseLots(masters.Val())
+	lots, odd := parseMasterEntries(masters.Val())
 	if len(lots) == 0 && odd != nil {
 		r.err = odd
 		return r
@@ -119,7 +119,7 @@ func (a *asker) attempt(ctx context.Context) report {
 	if r.err = a.complete(ctx, lots); r.err != nil {
 		return r
 	}
-	groups := a.of.households(ctx)
+	groups := a.of.groupsAddresses(ctx)
 	found := match(groups, lots)
 	if a.look(ctx, lots, found) {
 		found = match(groups, lots)
@@ -129,7 +129,7 @@ func (a *asker) attempt(ctx context.Context) report {
 }
 
 // file puts what was found into the report, and remembers what the Sentinel calls each group.
-func (a *asker) file(r *report, groups []household, found []finding) {
+func (a *asker) file(r *report, groups []groupAddresses, found []finding) {
 	r.found = map[string]finding{}
 	names := map[string]string{}
 	for i, f := range found {
@@ -260,10 +260,10 @@ func (a *asker) subscribe(ctx context.Context) {
 	}
 }
 
-// households returns the groups of the pool's table with all that their members are known as.
-func (s *sentinels) households(ctx context.Context) []household {
+// groupsAddresses returns the groups of the pool's table with all that their members are known as.
+func (s *sentinels) groupsAddresses(ctx context.Context) []groupAddresses {
 	t := s.o.Publisher.Table()
-	all := make([]household, len(t.Groups))
+	all := make([]groupAddresses, len(t.Groups))
 	for i := range t.Groups {
 		all[i].name = t.Groups[i].Name
 		for j := range t.Groups[i].Servers {

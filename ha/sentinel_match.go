@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A household is a group as Sentinels may know it. Immutable.
-type household struct {
+// A groupAddresses is a group as Sentinels may know it. Immutable.
+type groupAddresses struct {
 	name    string
 	members []resident
 }
@@ -20,7 +20,7 @@ type resident struct {
 
 // member returns the member that a canonical address stands for, as the table spells it; ""
 // for a stranger.
-func (h *household) member(addr string) string {
+func (h *groupAddresses) member(addr string) string {
 	for _, m := range h.members {
 		if slices.Contains(m.known, addr) {
 			return m.addr
@@ -39,13 +39,13 @@ type finding struct {
 // match finds each group in what a Sentinel watches: by its name, else by the address of a
 // master, else by that of a replica. What one of these steps gave to a group the next gives
 // to no other.
-func match(groups []household, lots []lot) []finding {
+func match(groups []groupAddresses, lots []lot) []finding {
 	found := make([]finding, len(groups))
 	taken := map[*lot]bool{}
-	for _, fits := range []func(*household, *lot) bool{
-		func(h *household, l *lot) bool { return h.name == l.name },
-		func(h *household, l *lot) bool { return h.member(l.addr) != "" },
-		func(h *household, l *lot) bool {
+	for _, fits := range []func(*groupAddresses, *lot) bool{
+		func(h *groupAddresses, l *lot) bool { return h.name == l.name },
+		func(h *groupAddresses, l *lot) bool { return h.member(l.addr) != "" },
+		func(h *groupAddresses, l *lot) bool {
 			return slices.ContainsFunc(l.replicas, func(a string) bool { return h.member(a) != "" })
 		},
 	} {
@@ -65,7 +65,7 @@ func match(groups []household, lots []lot) []finding {
 }
 
 // seek finds the one lot that fits.
-func (h *household) seek(lots []lot, fits func(*lot) bool) (f finding) {
+func (h *groupAddresses) seek(lots []lot, fits func(*lot) bool) (f finding) {
 	var mine []string
 	for i := range lots {
 		if fits(&lots[i]) {
@@ -80,7 +80,7 @@ func (h *household) seek(lots []lot, fits func(*lot) bool) (f finding) {
 }
 
 // judge names the member that the lot of the group has for a master, or says why there is none.
-func (f *finding) judge(h *household, lots []lot) {
+func (f *finding) judge(h *groupAddresses, lots []lot) {
 	switch {
 	case f.odd != "":
 	case f.lot == nil:

@@ -7,8 +7,8 @@ import (
 
 // TestMatch: how groups are found among a Sentinel's masters.
 func TestMatch(t *testing.T) {
-	home := func(name string, addrs ...string) household {
-		h := household{name: name}
+	home := func(name string, addrs ...string) groupAddresses {
+		h := groupAddresses{name: name}
 		for _, a := range addrs {
 			h.members = append(h.members, resident{addr: "n-" + a, known: []string{"n-" + a, a}})
 		}
@@ -17,27 +17,27 @@ func TestMatch(t *testing.T) {
 	one, two := home("one", "10.0.0.1:1", "10.0.0.1:2"), home("two", "10.0.0.2:1", "10.0.0.2:2")
 	for _, tc := range []struct {
 		name   string
-		groups []household
+		groups []groupAddresses
 		lots   []lot
 		want   []string // "name addr", "-" for none; then a part of what is odd after "|"
 	}{
-		{"by name", []household{one, two}, []lot{{name: "two", addr: "10.0.0.2:2"}, {name: "one", addr: "10.0.0.1:1"}},
+		{"by name", []groupAddresses{one, two}, []lot{{name: "two", addr: "10.0.0.2:2"}, {name: "one", addr: "10.0.0.1:1"}},
 			[]string{"one n-10.0.0.1:1", "two n-10.0.0.2:2"}},
-		{"by the master's address", []household{one, two}, []lot{{name: "x", addr: "10.0.0.2:1"}, {name: "y", addr: "10.0.0.1:2"}},
+		{"by the master's address", []groupAddresses{one, two}, []lot{{name: "x", addr: "10.0.0.2:1"}, {name: "y", addr: "10.0.0.1:2"}},
 			[]string{"y n-10.0.0.1:2", "x n-10.0.0.2:1"}},
-		{"by a replica's address, and the master is a stranger", []household{one},
+		{"by a replica's address, and the master is a stranger", []groupAddresses{one},
 			[]lot{{name: "x", addr: "10.9.9.9:1", replicas: []string{"10.0.0.1:2"}}},
 			[]string{"x |10.9.9.9:1, which is no member"}},
-		{"a name goes before an address", []household{one}, []lot{{name: "x", addr: "10.0.0.1:1"}, {name: "one", addr: "10.0.0.1:2"}},
+		{"a name goes before an address", []groupAddresses{one}, []lot{{name: "x", addr: "10.0.0.1:1"}, {name: "one", addr: "10.0.0.1:2"}},
 			[]string{"one n-10.0.0.1:2"}},
-		{"a stranger under the right name is refused", []household{one}, []lot{{name: "one", addr: "192.0.2.1:6379"}},
+		{"a stranger under the right name is refused", []groupAddresses{one}, []lot{{name: "one", addr: "192.0.2.1:6379"}},
 			[]string{"one |192.0.2.1:6379, which is no member"}},
-		{"another group's name is not taken", []household{one, two}, []lot{{name: "two", addr: "10.0.0.1:1"}},
+		{"another group's name is not taken", []groupAddresses{one, two}, []lot{{name: "two", addr: "10.0.0.1:1"}},
 			[]string{"- |watches no master", "two |no member"}},
-		{"two masters for one group", []household{one}, []lot{{name: "x", addr: "10.0.0.1:1"}, {name: "y", addr: "10.0.0.1:2"}},
+		{"two masters for one group", []groupAddresses{one}, []lot{{name: "x", addr: "10.0.0.1:1"}, {name: "y", addr: "10.0.0.1:2"}},
 			[]string{"- |several of its masters have members of the group: x y"}},
-		{"nothing", []household{one}, nil, []string{"- |none at all"}},
-		{"others", []household{one}, []lot{{name: "a", addr: "h:1"}, {name: "b", addr: "h:2"}, {name: "c", addr: "h:3"}, {name: "d", addr: "h:4"}, {name: "e", addr: "h:5"}},
+		{"nothing", []groupAddresses{one}, nil, []string{"- |none at all"}},
+		{"others", []groupAddresses{one}, []lot{{name: "a", addr: "h:1"}, {name: "b", addr: "h:2"}, {name: "c", addr: "h:3"}, {name: "d", addr: "h:4"}, {name: "e", addr: "h:5"}},
 			[]string{"- |d at h:4 and 1 more"}},
 	} {
 		for i, f := range match(tc.groups, tc.lots) {
@@ -56,10 +56,10 @@ func TestMatch(t *testing.T) {
 // row makes one master or replica of an answer.
 func row(pairs ...any) any { return pairs }
 
-// TestParseLots: what is taken from SENTINEL MASTERS and what is refused.
-func TestParseLots(t *testing.T) {
+// TestParseMasterEntries: what is taken from SENTINEL MASTERS and what is refused.
+func TestParseMasterEntries(t *testing.T) {
 	good := row("name", "m", "ip", "10.0.0.1", "port", "6379", "flags", "master", "config-epoch", "7")
-	lots, err := parseLots([]any{good,
+	lots, err := parseMasterEntries([]any{good,
 		row("name", "o", "ip", "::FFFF:10.0.0.2", "port", "6380", "flags", "s_down,o_down,master", "config-epoch", "8"),
 		row("name", "p", "ip", "Host.example", "port", "1", "flags", "s_down,o_down,master,failover_in_progress", "failover-state", "reconf_slaves", "config-epoch", "9"),
 		row("name", "q", "ip", "fe80::1", "port", "1", "flags", "s_down,master,failover_in_progress", "failover-state", "wait_promotion", "config-epoch", "9"),
@@ -94,11 +94,11 @@ func TestParseLots(t *testing.T) {
 		"a negative epoch":      []any{row("name", "m", "ip", "10.0.0.1", "port", "1", "config-epoch", "-1")},
 		"an epoch beyond int64": []any{row("name", "m", "ip", "10.0.0.1", "port", "1", "config-epoch", "9223372036854775808")},
 	} {
-		if lots, err := parseLots(bad); err == nil || len(lots) > 0 {
+		if lots, err := parseMasterEntries(bad); err == nil || len(lots) > 0 {
 			t.Errorf("%s: got %+v, %v; want an error", what, lots, err)
 		}
 	}
-	if lots, err := parseLots([]any{row("name", "m"), good}); err == nil || len(lots) != 1 {
+	if lots, err := parseMasterEntries([]any{row("name", "m"), good}); err == nil || len(lots) != 1 {
 		t.Errorf("one bad and one good: got %+v, %v; want the good one and an error", lots, err)
 	}
 	if got := parseReplicas([]any{good, row("ip", "x y"), "z", row("ip", "10.0.0.9", "port", "2")}); strings.Join(got, " ") != "10.0.0.1:6379 10.0.0.9:2" {

@@ -107,8 +107,8 @@ func (a *asker) ready(ctx context.Context, c change) error {
 	if err := quorum.Err(); err != nil && !beginsWith(err, "NOPERM ") {
 		return err
 	}
-	v := outlook{c: c}
-	for _, h := range a.of.households(ctx) {
+	v := readiness{c: c}
+	for _, h := range a.of.groupsAddresses(ctx) {
 		if h.name == c.group {
 			v.of = h
 		}
@@ -131,15 +131,15 @@ func (a *asker) begin(ctx context.Context, group string) (sent bool, err error) 
 	return err == nil || !answeredBy(err) && classify(err) != vital.FaultRefused, err
 }
 
-// An outlook is what a Sentinel thinks of a group that is to get another master.
-type outlook struct {
+// A readiness is what a Sentinel thinks of a group that is to get another master.
+type readiness struct {
 	c  change
-	of household
+	of groupAddresses
 }
 
 // judge returns why a SENTINEL FAILOVER would not make c.to, or somebody like it, master at
 // once; nil when it would, for all that can be seen.
-func (v *outlook) judge(master, replicas any) error {
+func (v *readiness) judge(master, replicas any) error {
 	m, err := parseFields(master)
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (v *outlook) judge(master, replicas any) error {
 
 // candidates looks at the replicas: the target must be one that it would promote, and no other
 // one preferred to it. Among equals it chooses by what it last knew of their offsets.
-func (v *outlook) candidates(rows []any, downAfter int64) error {
+func (v *readiness) candidates(rows []any, downAfter int64) error {
 	why, mine := fmt.Errorf("it does not know the replica %s", v.c.to), int64(-1)
 	best, bestAt := int64(-1), ""
 	for _, row := range rows {
@@ -185,7 +185,7 @@ func (v *outlook) candidates(rows []any, downAfter int64) error {
 }
 
 // at returns the member at an address of Sentinel's, as the table spells it; "" for a stranger.
-func (v *outlook) at(host, port string) string {
+func (v *readiness) at(host, port string) string {
 	addr, err := canonical(host, port)
 	if err != nil {
 		return ""

@@ -72,7 +72,7 @@ func TestReady(t *testing.T) {
 			all{sentinelReplica(to), sentinelReplica(other, "slave-priority", "1", "flags", "s_down,slave")}, ""},
 		{"another must not be master", well, all{sentinelReplica(to), sentinelReplica(other, "slave-priority", "0")}, ""},
 	} {
-		h := household{name: "g"}
+		h := groupAddresses{name: "g"}
 		for _, a := range []string{from, to, other} {
 			h.members = append(h.members, resident{addr: a, known: []string{a}})
 		}
@@ -80,7 +80,7 @@ func TestReady(t *testing.T) {
 		for _, r := range tc.replicas {
 			rows = append(rows, asRow(r))
 		}
-		o := outlook{c: change{group: "g", from: from, to: to}, of: h}
+		o := readiness{c: change{group: "g", from: from, to: to}, of: h}
 		err := o.judge(asRow(tc.master), rows)
 		if got := fmt.Sprint(err); (err == nil) != (tc.want == "") || err != nil && !strings.Contains(got, tc.want) {
 			t.Errorf("%s: got %v; want %q", tc.name, err, tc.want)

@@ -27,9 +27,9 @@ type lot struct {
 // sentinelRefreshInstanceInfo and sentinelGetCurrentMasterAddress).
 var outcomeStates = []string{"reconf_slaves", "update_config"}
 
-// parseLots reads the answer of SENTINEL MASTERS. What cannot be read is left out, and is in
+// parseMasterEntries reads the answer of SENTINEL MASTERS. What cannot be read is left out, and is in
 // the error.
-func parseLots(reply any) ([]lot, error) {
+func parseMasterEntries(reply any) ([]lot, error) {
 	rows, ok := reply.([]any)
 	if !ok {
 		return nil, fmt.Errorf("SENTINEL MASTERS answered with a %T, not a list", reply)
@@ -37,7 +37,7 @@ func parseLots(reply any) ([]lot, error) {
 	var lots []lot
 	var errs []error
 	for _, row := range rows {
-		l, err := parseLot(row)
+		l, err := parseMasterEntry(row)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -47,8 +47,8 @@ func parseLots(reply any) ([]lot, error) {
 	return lots, errors.Join(errs...)
 }
 
-// parseLot reads one master: names and values in turn.
-func parseLot(row any) (lot, error) {
+// parseMasterEntry reads one master: names and values in turn.
+func parseMasterEntry(row any) (lot, error) {
 	field, err := parseFields(row)
 	if err != nil {
 		return lot{}, err

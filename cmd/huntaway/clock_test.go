@@ -10,7 +10,7 @@ import (
 // decided goes by perf.Now, or by a time.Time that keeps its monotonic reading: a calendar may be
 // set by an hour at any moment.
 var calendars = map[string]string{
-	"ha/vault.go":              "the hour of a failover, for the next process",
+	"ha/statestore.go":         "the hour of a failover, for the next process",
 	"loop/local_info.go":       "INFO's server_time_usec",
 	"loop/local_connection.go": "the command TIME",
 }

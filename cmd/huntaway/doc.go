@@ -62,8 +62,8 @@
 //	                              --connect                        time is over
 //	ha/sentinel.go             2  for each Sentinel of a pool:     with its pool's watch
 //	                              one asks it, one listens to it
-//	ha/vault.go                1  gives the state lock back        when nothing is being written
-//	ha/vaultdisk.go            2  a write or a read of a state     when the disk has answered
+//	ha/statestore.go           1  gives the state lock back        when nothing is being written
+//	ha/statefile.go            2  a write or a read of a state     when the disk has answered
 //	                              file
 //	loop/accept.go             1  dials one link                   after its connect timeout
 //	loop/engine.go             1  the ticker                       with Engine.Stop

@@ -131,7 +131,7 @@ func (w *world) disturbFollowed(t *rapid.T, u *umpire) {
 	}
 	w.say("# %s s%d", what, b.id)
 	switch {
-	case what == "stale" && u.epoch > 1: // a voice that has not heard yet
+	case what == "stale" && u.epoch > 1: // a report that has not heard yet
 		e := uint64(rapid.IntRange(0, int(u.epoch)-1).Draw(t, "epoch"))
 		w.feed(Event{Kind: Announced, Addr: b.addr, Epoch: e, Source: 1, Of: 3})
 	case what == "stale":

@@ -39,8 +39,8 @@ type Event struct {
 	Found  uint64            // Done of Verify: the mark that was there before; Forged, Rival: likewise
 	Addr   string            // Announced: host:port
 	Epoch  uint64            // Announced: the arbiter's own
-	Source int               // Announced, Objected: how many of the arbiter's voices say so
-	Of     int               // Announced, Objected: how many voices it has
+	Source int               // Announced, Objected: how many of the arbiter's reports say so
+	Of     int               // Announced, Objected: how many reports it has
 	Text   string            // Rival: who; Probed with a Fault: the error's text; Lost: what it says, at most LostMost bytes of it
 	Faint  bool              // Rival: by a heartbeat alone, which may be left over, for nobody is seen where all are who act; or the one there stands still
 	Wish   Wish              // Commanded

@@ -75,7 +75,7 @@ func (m *Machine) accused(ev Event) {
 // again at once. Nothing is said of it, for mostly a server has closed an idle connection.
 func (m *Machine) beware() {
 	if (m.state == Healthy || m.state == Settling) && m.o.Mode != Observe {
-		m.holds.wary = true
+		m.holds.unverified = true
 		m.hold()
 	}
 }
@@ -97,8 +97,8 @@ func (m *Machine) calm() {
 	m.countReplicas(b)
 	looked := m.fresh(b) && b.sent > m.doubt.lostAt ||
 		b != nil && b.fault != vital.FaultNone && b.fault.Alive() && !b.ended && b.told > m.doubt.lostAt && !m.exchanged(b)
-	if m.holds.wary && looked {
-		m.holds.wary = false
+	if m.holds.unverified && looked {
+		m.holds.unverified = false
 		m.release()
 	}
 }

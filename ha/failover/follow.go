@@ -40,7 +40,7 @@ type heir struct {
 type announce struct {
 	addr      string
 	epoch     uint64
-	vouched   bool   // by a majority of its voices
+	vouched   bool   // by a majority of its reports
 	accepted  uint64 // the epoch of the last announcement that was followed; the next must be higher
 	bound     bool   // there was one, perhaps in an earlier life
 	ignored   announced
@@ -84,12 +84,12 @@ func (m *Machine) succeeded() bool {
 }
 
 // spurned tells whether the announcement of b was refused for its lineage, and neither
-// that nor the number of voices has changed.
+// that nor the number of reports has changed.
 func (m *Machine) spurned(b *member) bool {
 	return m.peers.announced.spurned == m.peers.announced.epoch && m.peers.announced.spurned != 0 && !m.peers.announced.vouched && !m.carriesOn(&b.repl)
 }
 
-// overruled tells whether a majority of the arbiter's voices stands for another master, in a
+// overruled tells whether a majority of the arbiter's reports stands for another master, in a
 // later epoch than ours. That one may be no master yet or be out of sight: what ours would
 // acknowledge meanwhile is lost when the arbiter demotes it, so that it gets nothing until that
 // one is followed or the arbiter names ours again.

@@ -145,10 +145,10 @@ type permit struct {
 
 // Holds are why writes wait.
 type holds struct {
-	held      bool  // as the table has it
-	hushed    bool  // held because the master has too few replicas
-	wary      bool  // held until a probe has seen who answers in the master's place
-	thinSince int64 // since when it has too few; 0: it has not
+	held       bool  // as the table has it
+	selfFenced bool  // held because the master has too few replicas
+	unverified bool  // held until a probe has seen who answers in the master's place
+	thinSince  int64 // since when it has too few; 0: it has not
 }
 
 // A settling is what follows a publication.
@@ -455,7 +455,7 @@ func (m *Machine) fence(but int32) {
 // release lets writes go to the master they would have gone to, unless that has too few
 // replicas.
 func (m *Machine) release() {
-	if !m.holds.held || m.holds.hushed || m.holds.wary {
+	if !m.holds.held || m.holds.selfFenced || m.holds.unverified {
 		return
 	}
 	m.holds.held = false

@@ -1,6 +1,6 @@
 package failover
 
-// hearObjected takes that the arbiter holds the master for dead, or, when none of its voices
+// hearObjected takes that the arbiter holds the master for dead, or, when none of its reports
 // does, that it does so no more.
 func (m *Machine) hearObjected(ev Event) {
 	switch {

@@ -22,7 +22,7 @@ func (m *Machine) publish(id int32, r vital.Replication, why string) {
 	m.bury(was)
 	m.number(id)
 	tabled := m.table.tabled
-	m.master, m.table.tabled, m.holds.held, m.holds.hushed, m.holds.thinSince = id, id, false, false, 0
+	m.master, m.table.tabled, m.holds.held, m.holds.selfFenced, m.holds.thinSince = id, id, false, false, 0
 	if id != tabled {
 		m.peers.announced.objected = 0 // it was about that one
 	}
@@ -177,7 +177,7 @@ func (m *Machine) reviewSettling() {
 	m.realign()
 	straggling := m.stragglers()
 	switch {
-	case m.holds.wary:
+	case m.holds.unverified:
 	case len(straggling) == 0:
 		m.on(ready, Transition{What: "the group is in line", Why: "every server that answers follows " + m.name(m.master), Loss: -1})
 	case m.now-m.clock.since >= m.o.Settle:

@@ -301,7 +301,7 @@ func (w *world) whole() string {
 	if !slices.ContainsFunc(w.boxes, func(b *box) bool { return !b.foreign }) {
 		return "" // nothing is left of the group
 	}
-	if w.m.state != Healthy || w.table.Held && !w.m.holds.hushed || w.table.Master < 0 {
+	if w.m.state != Healthy || w.table.Held && !w.m.holds.selfFenced || w.table.Master < 0 {
 		return w.m.state.String()
 	}
 	master := w.boxes[w.table.Master]

@@ -101,7 +101,7 @@ func (m *Machine) on(s signal, note Transition) {
 		return
 	}
 	note.At, note.From, note.To = m.now, m.state, next
-	m.state, m.clock.since, m.holds.wary, m.dispute = next, m.now, false, dispute{}
+	m.state, m.clock.since, m.holds.unverified, m.dispute = next, m.now, false, dispute{}
 	m.forgetOutcomes()
 	m.do(Action{Kind: Report, Server: m.master, Transition: note})
 }

@@ -54,7 +54,7 @@ func (m *Machine) alarms() (all []string) {
 	if err := m.disk.saving.err; err != nil {
 		when(true, "the state file cannot be written: "+err.Error()+"; without it no failover may begin; make room there, or let this process write it, and it is tried again each second")
 	}
-	when(m.holds.hushed, "the master has too few replicas and is held (self_fence)")
+	when(m.holds.selfFenced, "the master has too few replicas and is held (self_fence)")
 	when(m.latched() != "", "automatic failover is off: "+m.latched())
 	when(m.stoodDown(), "another monitor is active: "+m.peers.rival)
 	for _, b := range m.members {

@@ -104,7 +104,7 @@ func (m *Machine) objection(w Wish) error {
 		return fmt.Errorf("the master is %s; %s was expected", m.name(m.master), m.name(w.Expect))
 	case m.state != Healthy || master == nil:
 		return m.unwell()
-	case m.holds.wary:
+	case m.holds.unverified:
 		return notYet{fmt.Errorf("a connection to the master %s was lost, and it has yet to say what it is; ask again in a second", master.Addr)}
 	case b == nil:
 		return errors.New("the target is no server of this group")

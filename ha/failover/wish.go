@@ -170,15 +170,15 @@ func (m *Machine) watchThin() {
 	case !m.o.SelfFence || !m.isMaster(m.member(m.master)): // what it has said before is no news
 	case !m.thin():
 		m.holds.thinSince = 0
-		if m.holds.hushed {
-			m.holds.hushed = false
+		if m.holds.selfFenced {
+			m.holds.selfFenced = false
 			m.note("the master has enough replicas again", m.name(m.master))
 			m.release()
 		}
 	case m.holds.thinSince == 0:
 		m.holds.thinSince = m.now
-	case m.now-m.holds.thinSince > thinLag && !m.holds.hushed:
-		m.holds.hushed = true
+	case m.now-m.holds.thinSince > thinLag && !m.holds.selfFenced:
+		m.holds.selfFenced = true
 		m.warn("the master has too few replicas and is held", "self_fence; fewer than half of the others are in step")
 		m.hold()
 	}

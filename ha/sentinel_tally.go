@@ -6,8 +6,8 @@ import (
 	"huntaway/ha/failover"
 )
 
-// A voice is what one Sentinel says of one group. Immutable.
-type voice struct {
+// A sentinelReport is what one Sentinel says of one group. Immutable.
+type sentinelReport struct {
 	addr  string // of the member that it names as master, as the table spells it
 	epoch uint64 // the config-epoch under which it does
 	down  bool   // a quorum of Sentinels cannot reach that one, and this one is not in TILT
@@ -18,45 +18,45 @@ type hearing uint8
 
 const (
 	unasked hearing = iota // has not been asked yet
-	spoke                  // its voice counts
+	spoke                  // its report counts
 	mute                   // does not answer, or has nothing to say of the group
 )
 
-// An election is what all Sentinels say of one group, and what was made known of it. It is
-// a pure core: voices in, events out.
+// A sentinelTally is what all Sentinels say of one group, and what was made known of it. It is
+// a pure core: reports in, events out.
 //
 // Invariants: the epochs of its Announced events never fall, and one epoch names one address.
-type election struct {
-	voices []voice   // by Sentinel
-	heard  []hearing // likewise; a voice counts while it is spoke
+type sentinelTally struct {
+	sentinelReports []sentinelReport // by Sentinel
+	heard           []hearing        // likewise; a report counts while it is spoke
 
 	announced bool   // something was made known
 	addr      string // what was: the master,
 	epoch     uint64 // its epoch,
 	source    int    // how many said so,
 	objectors int    // and how many hold it for dead
-	odd       string // what is strange about the voices; "": nothing
+	odd       string // what is strange about the reports; "": nothing
 }
 
-// newElection returns the election of n Sentinels.
-func newElection(n int) *election {
-	return &election{voices: make([]voice, n), heard: make([]hearing, n)}
+// newSentinelTally returns the tally of n Sentinels.
+func newSentinelTally(n int) *sentinelTally {
+	return &sentinelTally{sentinelReports: make([]sentinelReport, n), heard: make([]hearing, n)}
 }
 
 // hear takes what Sentinel i says now.
-func (e *election) hear(i int, v voice) { e.voices[i], e.heard[i] = v, spoke }
+func (e *sentinelTally) hear(i int, v sentinelReport) { e.sentinelReports[i], e.heard[i] = v, spoke }
 
 // hush takes that Sentinel i says nothing.
-func (e *election) hush(i int) { e.heard[i] = mute }
+func (e *sentinelTally) hush(i int) { e.heard[i] = mute }
 
 // decide appends what there is to make known since the last time: a master under a higher
-// epoch, more voices for the one that was named, and how many hold it for dead.
+// epoch, more reports for the one that was named, and how many hold it for dead.
 //
 // The highest epoch wins however few speak of it, for an epoch is given to one Sentinel by
 // a majority of them (sentinel.c, sentinelGetLeader); who follows looks at the server and at
-// the number of voices before believing it. A Sentinel that was asleep, or that makes up an
+// the number of reports before believing it. A Sentinel that was asleep, or that makes up an
 // old epoch, is outvoted by any that is up to date, and by what was made known before.
-func (e *election) decide(evs []failover.Event) []failover.Event {
+func (e *sentinelTally) decide(evs []failover.Event) []failover.Event {
 	best, source, clear := e.poll()
 	e.odd = e.strange(best, source, clear)
 	if source == 0 || !clear || !e.announced && e.early() {
@@ -71,17 +71,17 @@ func (e *election) decide(evs []failover.Event) []failover.Event {
 }
 
 // announcement is what was made known last.
-func (e *election) announcement() failover.Event {
-	return failover.Event{Kind: failover.Announced, Addr: e.addr, Epoch: e.epoch, Source: e.source, Of: len(e.voices)}
+func (e *sentinelTally) announcement() failover.Event {
+	return failover.Event{Kind: failover.Announced, Addr: e.addr, Epoch: e.epoch, Source: e.source, Of: len(e.sentinelReports)}
 }
 
 // object appends a change in how many hold the announced master for dead. A Sentinel that
 // speaks of another one, or of another epoch, is not heard on it. That nobody does any more is
 // told only when somebody says so: when those who did fall silent, or speak of another master,
 // the objection stands for as long as who heard of it believes it.
-func (e *election) object(evs []failover.Event) []failover.Event {
+func (e *sentinelTally) object(evs []failover.Event) []failover.Event {
 	n, well := 0, 0
-	for i, v := range e.voices {
+	for i, v := range e.sentinelReports {
 		switch {
 		case e.heard[i] != spoke || !e.announced || v.addr != e.addr || v.epoch != e.epoch:
 		case v.down:
@@ -90,7 +90,7 @@ func (e *election) object(evs []failover.Event) []failover.Event {
 			well++
 		}
 	}
-	news := n != e.objectors && (n > 0 || well*2 > len(e.voices))
+	news := n != e.objectors && (n > 0 || well*2 > len(e.sentinelReports))
 	if e.objectors = n; news {
 		evs = append(evs, e.objection())
 	}
@@ -98,20 +98,20 @@ func (e *election) object(evs []failover.Event) []failover.Event {
 }
 
 // objection says how many hold the master for dead that was made known last; 0 clears it.
-func (e *election) objection() failover.Event {
-	return failover.Event{Kind: failover.Objected, Addr: e.addr, Epoch: e.epoch, Source: e.objectors, Of: len(e.voices)}
+func (e *sentinelTally) objection() failover.Event {
+	return failover.Event{Kind: failover.Objected, Addr: e.addr, Epoch: e.epoch, Source: e.objectors, Of: len(e.sentinelReports)}
 }
 
-// poll returns the voice of the highest epoch, of how many it is, and whether no other
+// poll returns the report of the highest epoch, of how many it is, and whether no other
 // address has as many under that epoch.
-func (e *election) poll() (best voice, source int, clear bool) {
+func (e *sentinelTally) poll() (best sentinelReport, source int, clear bool) {
 	votes := map[string]int{}
-	for i, v := range e.voices {
+	for i, v := range e.sentinelReports {
 		if e.heard[i] == spoke && v.epoch > best.epoch {
 			best.epoch = v.epoch
 		}
 	}
-	for i, v := range e.voices {
+	for i, v := range e.sentinelReports {
 		if e.heard[i] == spoke && v.epoch == best.epoch {
 			votes[v.addr]++
 		}
@@ -128,7 +128,7 @@ func (e *election) poll() (best voice, source int, clear bool) {
 }
 
 // early tells whether too few were heard for a first announcement, and more may come.
-func (e *election) early() bool {
+func (e *sentinelTally) early() bool {
 	waiting, said := 0, 0
 	for _, h := range e.heard {
 		switch h {
@@ -138,11 +138,11 @@ func (e *election) early() bool {
 			said++
 		}
 	}
-	return waiting > 0 && said <= len(e.voices)/2
+	return waiting > 0 && said <= len(e.sentinelReports)/2
 }
 
-// strange words what an operator should know of the voices.
-func (e *election) strange(best voice, source int, clear bool) string {
+// strange words what an operator should know of the sentinelReports.
+func (e *sentinelTally) strange(best sentinelReport, source int, clear bool) string {
 	switch {
 	case source == 0:
 		return ""

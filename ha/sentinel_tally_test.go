@@ -23,9 +23,9 @@ func spell(evs []failover.Event) string {
 	return strings.Join(all, ", ")
 }
 
-// TestElection: three Sentinels are heard one after the other; every line is who (1 to 3) says
+// TestSentinelTally: three Sentinels are heard one after the other; every line is who (1 to 3) says
 // what ("-" for nothing), and what is made known.
-func TestElection(t *testing.T) {
+func TestSentinelTally(t *testing.T) {
 	type step struct {
 		who  int
 		says string // addr@epoch, with "!" for o_down; "-" is silence
@@ -65,7 +65,7 @@ func TestElection(t *testing.T) {
 		"epoch 0 is what a new Sentinel has": {
 			{1, "a@0", ""}, {2, "a@0", "a@0 2/3"}, {1, "b@1", "b@1 1/3"}, {2, "a@0", ""}},
 	} {
-		e := newElection(3)
+		e := newSentinelTally(3)
 		for i, s := range steps {
 			utter(e, s.who-1, s.says)
 			if got := spell(e.decide(nil)); got != s.want {
@@ -76,18 +76,18 @@ func TestElection(t *testing.T) {
 }
 
 // utter has Sentinel i say what a step spells.
-func utter(e *election, i int, says string) {
+func utter(e *sentinelTally, i int, says string) {
 	if says == "-" {
 		e.hush(i)
 		return
 	}
-	v := voice{down: strings.HasSuffix(says, "!")}
+	v := sentinelReport{down: strings.HasSuffix(says, "!")}
 	v.addr = says[:1]
 	fmt.Sscanf(says[2:], "%d", &v.epoch)
 	e.hear(i, v)
 }
 
-// TestStrange: what an operator is told of voices that do not fit together.
+// TestStrange: what an operator is told of reports that do not fit together.
 func TestStrange(t *testing.T) {
 	for _, tc := range []struct{ says, want string }{
 		{"a@1 a@1 a@1", ""},
@@ -96,7 +96,7 @@ func TestStrange(t *testing.T) {
 		{"a@3 a@3 a@3 b@3 b@3 b@3", "they name b under epoch 3, which stood for a"},
 		{"- - -", ""},
 	} {
-		e := newElection(3)
+		e := newSentinelTally(3)
 		for i, s := range strings.Fields(tc.says) {
 			utter(e, i%3, s)
 			e.decide(nil)
@@ -107,16 +107,16 @@ func TestStrange(t *testing.T) {
 	}
 }
 
-// TestElectionProperties: whatever the order of answers, silences and returns of old knowledge,
+// TestSentinelTallyProperties: whatever the order of answers, silences and returns of old knowledge,
 // and with one Sentinel that makes up what it says of all but the newest epochs: epochs never
 // fall, one epoch names one master, a master that truly was one is named, and the truth is
 // known when all but the liar have it.
-func TestElectionProperties(t *testing.T) {
+func TestSentinelTallyProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(3, 7).Draw(t, "sentinels")
 		truth := []string{"a"} // the master under each epoch
 		knows := make([]int, n)
-		e := newElection(n)
+		e := newSentinelTally(n)
 		last, named := uint64(0), map[uint64]string{}
 		say := func(i int) {
 			epoch := knows[i]
@@ -125,7 +125,7 @@ func TestElectionProperties(t *testing.T) {
 				epoch = rapid.IntRange(0, epoch-1).Draw(t, "old epoch")
 				addr = rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, "lie")
 			}
-			e.hear(i, voice{addr, uint64(epoch), rapid.Bool().Draw(t, "down")})
+			e.hear(i, sentinelReport{addr, uint64(epoch), rapid.Bool().Draw(t, "down")})
 		}
 		check := func(evs []failover.Event) {
 			for _, ev := range evs {

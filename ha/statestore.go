@@ -22,13 +22,13 @@ import (
 	"huntaway/perf"
 )
 
-// A vault keeps a pool's intents, a file for each group, and the lock that keeps other
+// A stateStore keeps a pool's intents, a file for each group, and the lock that keeps other
 // processes away from them. A crash leaves the old file or the new one, never a part of one.
 //
 // A disk may take as long as it likes to answer, or never do. Whoever waits for it, but for
 // open, waits for so long and no longer; what was begun there ends on a goroutine of its own,
 // however late, and keeps nobody but its own group from writing.
-type vault struct {
+type stateStore struct {
 	// Fixed when made.
 	dir  string // "": nothing is kept
 	from string // where intents are read from in that case; "": from nowhere
@@ -39,10 +39,10 @@ type vault struct {
 	reading atomic.Bool    // a read is under way, given up or not
 
 	// mu guards the following, and is held over no I/O.
-	mu      sync.Mutex
-	lock    *os.File           // nil until the directory was needed
-	id      string             // of this monitor, the same after a restart; "" without lock
-	drawers map[string]*drawer // by group
+	mu         sync.Mutex
+	lock       *os.File              // nil until the directory was needed
+	id         string                // of this monitor, the same after a restart; "" without lock
+	stateFiles map[string]*stateFile // by group
 }
 
 // stored is a state file. The sum is that of the bytes of Intent.
@@ -53,7 +53,7 @@ type stored struct {
 
 // open makes the directory and takes the lock. The error says who else may have it.
 // It does nothing the second time.
-func (v *vault) open() error {
+func (v *stateStore) open() error {
 	v.opening.Lock()
 	defer v.opening.Unlock()
 	if v.isOpen() {
@@ -126,14 +126,14 @@ func readBounded(path string, most int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, most))
 }
 
-func (v *vault) isOpen() bool {
+func (v *stateStore) isOpen() bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.lock != nil
 }
 
 // name returns what this monitor is called; "" before open.
-func (v *vault) name() string {
+func (v *stateStore) name() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.id
@@ -165,7 +165,7 @@ func identity(f *os.File) (string, error) {
 
 // close gives the lock back, once everything that was begun is written. It waits for that, but
 // not for a disk that hangs: then the lock is given back later. Nothing is prepared afterwards.
-func (v *vault) close() {
+func (v *stateStore) close() {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
@@ -184,13 +184,13 @@ func (v *vault) close() {
 }
 
 // path returns the file of a group.
-func (v *vault) path(group string) string {
+func (v *stateStore) path(group string) string {
 	return filepath.Join(cmp.Or(v.dir, v.from), url.PathEscape(v.pool)+"@"+url.PathEscape(group)+".json")
 }
 
 // load returns what is kept of a group, nothing when there is no file. A file that is damaged, or
 // that the disk does not bring, is an error, and nothing of it is returned.
-func (v *vault) load(group string) (failover.Intent, error) {
+func (v *stateStore) load(group string) (failover.Intent, error) {
 	if v.dir == "" && v.from == "" {
 		return failover.Intent{}, nil
 	}

@@ -18,9 +18,9 @@ import (
 	"huntaway/shard"
 )
 
-func TestVault(t *testing.T) {
+func TestStateStore(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
-	v := &vault{dir: dir, pool: "p/../q"}
+	v := &stateStore{dir: dir, pool: "p/../q"}
 	want := failover.Intent{Group: "g h", Epoch: 7, Master: "a:1", Begun: "freezing"}
 	if got, err := v.load(want.Group); got != (failover.Intent{}) || err != nil {
 		t.Errorf("before anything was kept: got %+v, %v; want nothing", got, err)
@@ -39,7 +39,7 @@ func TestVault(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(dir, "*.tmp")); len(left) > 0 {
 		t.Errorf("got %v left behind; want nothing", left)
 	}
-	other := &vault{dir: dir, pool: "p/../q"}
+	other := &stateStore{dir: dir, pool: "p/../q"}
 	if err := other.open(); err == nil || !strings.Contains(err.Error(), "state_dir of its own") {
 		t.Errorf("a second one: got %v; want a refusal that says what helps", err)
 	}
@@ -51,9 +51,9 @@ func TestVault(t *testing.T) {
 	other.close()
 }
 
-// TestVaultOrder: whoever writes last, the newest intent is what stays.
-func TestVaultOrder(t *testing.T) {
-	v := &vault{dir: t.TempDir(), pool: "p"}
+// TestStateStoreOrder: whoever writes last, the newest intent is what stays.
+func TestStateStoreOrder(t *testing.T) {
+	v := &stateStore{dir: t.TempDir(), pool: "p"}
 	defer v.close()
 	var saves []func() error
 	for epoch := range uint64(20) {
@@ -74,12 +74,12 @@ func TestVaultOrder(t *testing.T) {
 	}
 }
 
-// TestVaultHangs: while the disk hangs nothing that a watch calls waits for it, a write fails in
+// TestStateStoreHangs: while the disk hangs nothing that a watch calls waits for it, a write fails in
 // time and says why, and keeps no other group from being written. What it had begun ends later,
 // and never over something newer.
-func TestVaultHangs(t *testing.T) {
+func TestStateStoreHangs(t *testing.T) {
 	t.Parallel()
-	v := &vault{dir: t.TempDir(), pool: "p"}
+	v := &stateStore{dir: t.TempDir(), pool: "p"}
 	v.opening.Lock() // every write stops in open
 	begun, watch := time.Now(), rig.StartWatch()
 	first := make(chan error, 1)
@@ -114,16 +114,16 @@ func TestVaultHangs(t *testing.T) {
 }
 
 // isIdle tells whether nothing of the group is being written.
-func (v *vault) isIdle(group string) bool {
+func (v *stateStore) isIdle(group string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.drawer(group).since == 0
+	return v.stateFile(group).since == 0
 }
 
-// TestVaultOneHangs: a group whose write hangs keeps no other group from being written.
-func TestVaultOneHangs(t *testing.T) {
-	v := &vault{dir: t.TempDir(), pool: "p"}
-	v.drawer("g").turn <- struct{}{} // as if a write of g's were under way
+// TestStateStoreOneHangs: a group whose write hangs keeps no other group from being written.
+func TestStateStoreOneHangs(t *testing.T) {
+	v := &stateStore{dir: t.TempDir(), pool: "p"}
+	v.stateFile("g").turn <- struct{}{} // as if a write of g's were under way
 	if err := v.prepare(failover.Intent{Group: "h", Epoch: 2})(); err != nil {
 		t.Error(err)
 	}
@@ -133,10 +133,10 @@ func TestVaultOneHangs(t *testing.T) {
 	v.close()
 }
 
-// TestVaultReadHangs: a read that hangs is given up, and while it hangs others are not tried.
-func TestVaultReadHangs(t *testing.T) {
+// TestStateStoreReadHangs: a read that hangs is given up, and while it hangs others are not tried.
+func TestStateStoreReadHangs(t *testing.T) {
 	t.Parallel()
-	v := &vault{dir: t.TempDir(), pool: "p"}
+	v := &stateStore{dir: t.TempDir(), pool: "p"}
 	if err := syscall.Mkfifo(v.path("g"), 0o600); err != nil { // opening it waits for somebody who writes
 		t.Fatal(err)
 	}
@@ -159,10 +159,10 @@ func TestVaultReadHangs(t *testing.T) {
 	}
 }
 
-// TestVaultTrustsNobody: a directory that everybody may write to is not used, links in it are not
+// TestStateStoreTrustsNobody: a directory that everybody may write to is not used, links in it are not
 // followed, and a file of any length is not read whole.
-func TestVaultTrustsNobody(t *testing.T) {
-	open := &vault{dir: t.TempDir(), pool: "p"}
+func TestStateStoreTrustsNobody(t *testing.T) {
+	open := &stateStore{dir: t.TempDir(), pool: "p"}
 	if err := os.Chmod(open.dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestVaultTrustsNobody(t *testing.T) {
 	if err := os.WriteFile(victim, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	linked := &vault{dir: t.TempDir(), pool: "p"}
+	linked := &stateStore{dir: t.TempDir(), pool: "p"}
 	if err := os.Symlink(victim, filepath.Join(linked.dir, "p.lock")); err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestVaultTrustsNobody(t *testing.T) {
 	if text, _ := os.ReadFile(victim); string(text) != "precious" {
 		t.Errorf("the file behind the link has %q; want it untouched", text)
 	}
-	v := &vault{dir: t.TempDir(), pool: "p"}
+	v := &stateStore{dir: t.TempDir(), pool: "p"}
 	if err := v.open(); err != nil {
 		t.Fatal(err)
 	}
@@ -204,10 +204,10 @@ func TestVaultTrustsNobody(t *testing.T) {
 	}
 }
 
-// TestVaultErrors: what went wrong is told with the file that it is about.
-func TestVaultErrors(t *testing.T) {
+// TestStateStoreErrors: what went wrong is told with the file that it is about.
+func TestStateStoreErrors(t *testing.T) {
 	dir := t.TempDir()
-	v := &vault{dir: filepath.Join(dir, "s"), pool: "p"}
+	v := &stateStore{dir: filepath.Join(dir, "s"), pool: "p"}
 	if err := v.open(); err != nil {
 		t.Fatal(err)
 	}
@@ -221,9 +221,9 @@ func TestVaultErrors(t *testing.T) {
 	}
 }
 
-// TestVaultTimes: when failovers were made is kept by the calendar, for a process that has
+// TestStateStoreTimes: when failovers were made is kept by the calendar, for a process that has
 // another clock; a calendar that jumps forbids nothing for longer than an hour.
-func TestVaultTimes(t *testing.T) {
+func TestStateStoreTimes(t *testing.T) {
 	const s = int64(time.Second)
 	wall := time.Unix(1_000_000, 0)
 	kept := toWall(failover.Intent{Group: "g", Recent: fmt.Sprintf("%d %d", 1000*s, 2000*s)}, wall, 2060*s)
@@ -246,7 +246,7 @@ func TestVaultTimes(t *testing.T) {
 			t.Errorf("after %v: got %q; want %q", c.since, got.Recent, want)
 		}
 	}
-	v := &vault{dir: t.TempDir(), pool: "p"}
+	v := &stateStore{dir: t.TempDir(), pool: "p"}
 	defer v.close()
 	now := perf.Now()
 	if err := v.prepare(failover.Intent{Group: "g", Recent: fmt.Sprint(now - 90*s)})(); err != nil {
@@ -263,7 +263,7 @@ func TestVaultTimes(t *testing.T) {
 	}
 }
 
-func TestVaultDamaged(t *testing.T) {
+func TestStateStoreDamaged(t *testing.T) {
 	good, err := seal(failover.Intent{Group: "g", Epoch: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +272,7 @@ func TestVaultDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &vault{dir: t.TempDir(), pool: "p"}
+	v := &stateStore{dir: t.TempDir(), pool: "p"}
 	for name, text := range map[string]string{
 		"empty": "", "cut off": string(good[:len(good)/2]), "changed": strings.Replace(string(good), `"epoch":1`, `"epoch":2`, 1),
 		"no sum": `{"intent":{"group":"g"}}`, "another group's": string(foreign),

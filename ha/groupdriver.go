@@ -11,10 +11,10 @@ import (
 	"huntaway/shard"
 )
 
-// A steward keeps one group's failover machine: it feeds it and has carried out what it says.
+// A groupDriver keeps one group's failover machine: it feeds it and has carried out what it says.
 //
 // Owner: the goroutine of the watch; between two watches of the pool, whoever hands it on.
-type steward struct {
+type groupDriver struct {
 	group   string            // its name
 	machine *failover.Machine // nil until it is known whether another monitor is active
 
@@ -61,7 +61,7 @@ type outcome struct {
 	rights  bool            // it is a look at rights, and lacking what it found; ev means nothing
 	lacking []string        // see lackingOf
 	beat    bool            // it is a look for other monitors; without a rival ev is a Tick
-	heart   *heart          // of a look: the steward's
+	heart   *heart          // of a look: the group driver's
 	list    *failover.Event // of a look: what the machine is to hear of the list of losses; nil: nothing
 	odd     []oddity        // of a look or a Verify: what it found that no monitor has written
 	note    string          // what is worth a line in the log all the same; "" for nothing
@@ -77,31 +77,31 @@ type answer struct {
 // wishes counts operators' wishes, so that each has an ID of its own.
 var wishes atomic.Uint64
 
-// muster has a steward for every group of the adopted table that has more than one server,
+// muster has a group driver for every group of the adopted table that has more than one server,
 // and tells each machine what has become of its group.
 func (w *watch) muster() {
 	if w.o.Cluster {
 		return
 	}
-	old := w.stewards
-	w.stewards = nil
+	old := w.groupDrivers
+	w.groupDrivers = nil
 	for i := range w.seen.Groups {
 		g := &w.seen.Groups[i]
 		if len(g.Servers) < 2 {
 			continue
 		}
-		s := stewardOf(old, g.Name)
+		s := groupDriverOf(old, g.Name)
 		if s == nil {
-			s = &steward{group: g.Name, pending: map[uint64]struct{}{}, waiting: map[uint64]chan<- answer{}, heart: &heart{}}
+			s = &groupDriver{group: g.Name, pending: map[uint64]struct{}{}, waiting: map[uint64]chan<- answer{}, heart: &heart{}}
 		}
-		w.stewards = append(w.stewards, s)
+		w.groupDrivers = append(w.groupDrivers, s)
 	}
 	for _, s := range old {
-		if !s.beating && stewardOf(w.stewards, s.group) == nil {
+		if !s.beating && groupDriverOf(w.groupDrivers, s.group) == nil {
 			s.heart.doff()
 		}
 	}
-	for _, s := range w.stewards {
+	for _, s := range w.groupDrivers {
 		w.acquaint(s)
 	}
 }
@@ -122,8 +122,8 @@ func (w *watch) reserve() {
 	}
 }
 
-// acquaint gives the steward a machine, if it is time for that, and that one the table.
-func (w *watch) acquaint(s *steward) {
+// acquaint gives the group driver a machine, if it is time for that, and that one the table.
+func (w *watch) acquaint(s *groupDriver) {
 	now := perf.Now()
 	switch l := w.layout(s.group); {
 	case s.machine != nil:
@@ -131,7 +131,7 @@ func (w *watch) acquaint(s *steward) {
 	case w.o.Failover.Mode == failover.Local:
 		if s.beatAt == 0 {
 			s.beatAt = now
-			intent, _ := w.vault.load(s.group) // install says it when that cannot be read
+			intent, _ := w.stateStore.load(s.group) // install says it when that cannot be read
 			w.own(s.group, intent.Lineage, "")
 		}
 	default:
@@ -147,8 +147,8 @@ func (w *watch) own(group, lineage, before string) {
 }
 
 // install makes the machine, from what was known when its group was last watched.
-func (w *watch) install(s *steward) {
-	intent, err := w.vault.load(s.group)
+func (w *watch) install(s *groupDriver) {
+	intent, err := w.stateStore.load(s.group)
 	layout := w.layout(s.group)
 	what, why := "", ""
 	switch {
@@ -156,7 +156,7 @@ func (w *watch) install(s *steward) {
 		what, why = "state file not used, the servers' word is taken instead", err.Error()
 	case intent.Master != "" && !slices.ContainsFunc(layout.Members, func(m failover.Member) bool { return m.Addr == intent.Master }):
 		what = "the state file says that a server was master which is not in this group"
-		why = fmt.Sprintf("%s; if %s is another group's, end this process, take it away and start again: it is held against the servers", intent.Master, w.vault.path(s.group))
+		why = fmt.Sprintf("%s; if %s is another group's, end this process, take it away and start again: it is held against the servers", intent.Master, w.stateStore.path(s.group))
 	}
 	if what != "" {
 		w.remark(s.group, what, why)
@@ -167,7 +167,7 @@ func (w *watch) install(s *steward) {
 // remark notes something about a group that its machine did not say, and that somebody should look at.
 func (w *watch) remark(group, what, why string) {
 	t := failover.Transition{At: perf.Now(), What: what, Why: why, Alarm: true}
-	if s := stewardOf(w.stewards, group); s != nil && s.machine != nil {
+	if s := groupDriverOf(w.groupDrivers, group); s != nil && s.machine != nil {
 		t.From = s.machine.Status().State
 		t.To = t.From
 	}
@@ -175,7 +175,7 @@ func (w *watch) remark(group, what, why string) {
 }
 
 // wonder makes an oddity an alarm for a while, and notes it if none of that key was noted for as long.
-func (w *watch) wonder(s *steward, o oddity) {
+func (w *watch) wonder(s *groupDriver, o oddity) {
 	o.at = perf.Now()
 	for _, was := range s.odd {
 		if was.key == o.key {
@@ -191,13 +191,13 @@ func (w *watch) wonder(s *steward, o oddity) {
 	s.odd = append(slices.DeleteFunc(s.odd, func(was oddity) bool { return was.key == o.key }), o)
 }
 
-// inherit takes over the stewards of the watch that w replaces: what their machines know, and
+// inherit takes over the group drivers of the watch that w replaces: what their machines know, and
 // what they are about to do. What that watch had begun is over, and failed. Both watches
 // stand still.
 func (w *watch) inherit(old *watch) {
-	w.stewards, w.contacts = old.stewards, old.contacts
+	w.groupDrivers, w.contacts = old.groupDrivers, old.contacts
 	w.seen = nil
-	for _, s := range w.stewards {
+	for _, s := range w.groupDrivers {
 		s.beating, s.asking = false, false
 		if s.machine != nil {
 			s.machine.Adjust(w.o.Failover)
@@ -207,15 +207,15 @@ func (w *watch) inherit(old *watch) {
 
 // settle tells the machines of a watch that begins what its predecessor left unfinished.
 func (w *watch) settle() {
-	for _, s := range w.stewards {
+	for _, s := range w.groupDrivers {
 		for id := range s.pending {
 			w.conclude(outcome{group: s.group, ev: failover.Event{Kind: failover.Done, ID: id, Err: errReplaced}})
 		}
 	}
 }
 
-// stewardOf returns the one of the named group, nil when there is none.
-func stewardOf(all []*steward, group string) *steward {
+// groupDriverOf returns the one of the named group, nil when there is none.
+func groupDriverOf(all []*groupDriver, group string) *groupDriver {
 	for _, s := range all {
 		if s.group == group {
 			return s
@@ -245,8 +245,8 @@ func (w *watch) layout(group string) failover.Layout {
 	return l
 }
 
-// next returns when the steward wants a Tick.
-func (s *steward) next() int64 {
+// next returns when the group driver wants a Tick.
+func (s *groupDriver) next() int64 {
 	if s.machine == nil {
 		return s.beatDue()
 	}
@@ -282,7 +282,7 @@ var heardAs = [...]failover.EventKind{
 
 // tick tells those whose time has come.
 func (w *watch) tick() {
-	for _, s := range w.stewards {
+	for _, s := range w.groupDrivers {
 		now := perf.Now()
 		if s.beatDue() <= now {
 			w.beat(s)
@@ -298,13 +298,13 @@ func (w *watch) tick() {
 
 // consultNamed is consult for the group of that name, if it has a machine.
 func (w *watch) consultNamed(group string, ev failover.Event) {
-	if s := stewardOf(w.stewards, group); s != nil && s.machine != nil {
+	if s := groupDriverOf(w.groupDrivers, group); s != nil && s.machine != nil {
 		w.consult(s, ev)
 	}
 }
 
 // consult feeds one event, known from this moment on, to a machine and carries out what it says.
-func (w *watch) consult(s *steward, ev failover.Event) {
+func (w *watch) consult(s *groupDriver, ev failover.Event) {
 	ev.At = perf.Now()
 	ev.Reached, ev.Others = w.reach(s.machine.Master())
 	w.carryOut(s, s.machine.Step(ev, nil))
@@ -312,7 +312,7 @@ func (w *watch) consult(s *steward, ev failover.Event) {
 
 // conclude tells a machine how something ended.
 func (w *watch) conclude(o outcome) {
-	s := stewardOf(w.stewards, o.group)
+	s := groupDriverOf(w.groupDrivers, o.group)
 	if s == nil {
 		if o.heart != nil {
 			o.heart.doff()
@@ -357,7 +357,7 @@ func (w *watch) groups() (all []GroupStatus) {
 
 func (w *watch) groupStatus(g *shard.Group, servers []ServerStatus, now int64) GroupStatus {
 	st := GroupStatus{Pool: w.o.Name, Mode: w.o.Failover.Mode, Cluster: w.o.Cluster, Hold: time.Duration(w.o.Failover.Hold)}
-	if s := stewardOf(w.stewards, g.Name); s != nil && s.machine != nil {
+	if s := groupDriverOf(w.groupDrivers, g.Name); s != nil && s.machine != nil {
 		st.Status = s.machine.Status()
 		st.Alarms = append(slices.Clone(s.lacking), st.Alarms...) // they may be why of the others
 		for _, o := range s.odd {

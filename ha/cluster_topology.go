@@ -8,13 +8,13 @@ import (
 	"huntaway/shard"
 )
 
-// An atlas is what is known of a Redis Cluster over all surveys. Its merge is pure.
+// A topology is what is known of a Redis Cluster over all surveys. Its merge is pure.
 //
 // Whom it believes: a node about itself; about one that does not answer, the answering node
 // that most of those that answer belong to. A slot is its whose claim has the highest
 // configuration epoch, which is the cluster's own rule; and never whose claim is older
 // than one that was believed before, unless who made that one says that it is over.
-type atlas struct {
+type topology struct {
 	owners [shard.Slots]claim // by slot, as believed last
 	addrs  []string           // of all nodes of the last chart
 	names  map[string]string  // by id: the group that the node is or was in
@@ -61,7 +61,7 @@ func (c chart) String() string {
 }
 
 // merge makes a chart of what nodes have said. It fails when none has.
-func (a *atlas) merge(views []view) (chart, error) {
+func (a *topology) merge(views []view) (chart, error) {
 	lead := leading(views)
 	if lead == nil {
 		return chart{}, failures(views)
@@ -125,7 +125,7 @@ func known(lead *view, views []view) (nodes map[string]*clusterNode, answered ma
 }
 
 // believe settles who owns each slot.
-func (a *atlas) believe(nodes map[string]*clusterNode, answered map[string]bool) {
+func (a *topology) believe(nodes map[string]*clusterNode, answered map[string]bool) {
 	var next [shard.Slots]claim
 	for id, n := range nodes {
 		if !n.master || n.addr == "" {
@@ -150,7 +150,7 @@ func (a *atlas) believe(nodes map[string]*clusterNode, answered map[string]bool)
 
 // group puts the nodes into groups: masters with slots, other masters that are well, which may
 // be about to get some, and their replicas.
-func (a *atlas) group(c *chart, nodes map[string]*clusterNode, answered map[string]bool) {
+func (a *topology) group(c *chart, nodes map[string]*clusterNode, answered map[string]bool) {
 	owns := map[string]bool{}
 	for _, o := range a.owners {
 		owns[o.id] = true
@@ -192,7 +192,7 @@ func replicasOf(id string, nodes map[string]*clusterNode) (replicas []*clusterNo
 
 // nameOf returns the name of a master's group: that of the group it was last seen in, so that
 // a failover changes none, or the beginning of its id.
-func (a *atlas) nameOf(id string, taken map[string]bool) string {
+func (a *topology) nameOf(id string, taken map[string]bool) string {
 	short := id[:min(8, len(id))]
 	for _, name := range []string{a.names[id], short, id} {
 		if name != "" && !taken[name] {
@@ -204,7 +204,7 @@ func (a *atlas) nameOf(id string, taken map[string]bool) string {
 
 // arrange gives the groups the places that they had before, behind which new ones come, and
 // remembers where everybody was seen.
-func (a *atlas) arrange(c *chart) {
+func (a *topology) arrange(c *chart) {
 	for _, g := range c.groups {
 		if !slices.Contains(a.order, g.name) {
 			a.order = append(a.order, g.name)

@@ -15,25 +15,25 @@ import (
 // ordered, so that it learns why.
 const diskPatience = 1900 * time.Millisecond
 
-// A drawer is where one group's intent is kept.
-type drawer struct {
+// A stateFile is where one group's intent is kept.
+type stateFile struct {
 	turn chan struct{} // full while a write is under way, given up or not; room for one
 
-	// Guarded by the vault's mu.
+	// Guarded by the state store's mu.
 	begun   uint64 // the newest version that was prepared
 	written uint64 // the newest version that is in the file
 	since   int64  // when the write under way was begun; 0: there is none
 }
 
-// drawer returns that of a group. The caller holds mu.
-func (v *vault) drawer(group string) *drawer {
-	d := v.drawers[group]
+// stateFile returns that of a group. The caller holds mu.
+func (v *stateStore) stateFile(group string) *stateFile {
+	d := v.stateFiles[group]
 	if d == nil {
-		if v.drawers == nil {
-			v.drawers = map[string]*drawer{}
+		if v.stateFiles == nil {
+			v.stateFiles = map[string]*stateFile{}
 		}
-		d = &drawer{turn: make(chan struct{}, 1)}
-		v.drawers[group] = d
+		d = &stateFile{turn: make(chan struct{}, 1)}
+		v.stateFiles[group] = d
 	}
 	return d
 }
@@ -41,10 +41,10 @@ func (v *vault) drawer(group string) *drawer {
 // prepare notes that an intent is the newest of its group, and returns what writes it. That may
 // run on any goroutine. It returns nil when the intent, or a newer one, is on the disk, and an
 // error after diskPatience at the latest; the intent may come to be on the disk all the same.
-func (v *vault) prepare(in failover.Intent) func() error {
+func (v *stateStore) prepare(in failover.Intent) func() error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	d := v.drawer(in.Group)
+	d := v.stateFile(in.Group)
 	d.begun++
 	version := d.begun
 	return func() error {
@@ -70,20 +70,20 @@ func (v *vault) prepare(in failover.Intent) func() error {
 }
 
 // overdue says that the disk does not answer.
-func (v *vault) overdue(group string) error {
+func (v *stateStore) overdue(group string) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	waited := diskPatience
-	if since := v.drawer(group).since; since != 0 {
+	if since := v.stateFile(group).since; since != 0 {
 		waited = time.Duration(perf.Now() - since)
 	}
 	return fmt.Errorf("writing %s: the disk has not answered for %v", v.path(group), waited.Round(100*time.Millisecond))
 }
 
 // keep writes an intent unless a newer one was written, and ends the group's turn.
-func (v *vault) keep(in failover.Intent, version uint64) error {
+func (v *stateStore) keep(in failover.Intent, version uint64) error {
 	v.mu.Lock()
-	d := v.drawer(in.Group)
+	d := v.stateFile(in.Group)
 	outdated := d.written > version
 	d.since = perf.Now()
 	v.mu.Unlock()
@@ -104,7 +104,7 @@ func (v *vault) keep(in failover.Intent, version uint64) error {
 }
 
 // write puts an intent in its file.
-func (v *vault) write(in failover.Intent) error {
+func (v *stateStore) write(in failover.Intent) error {
 	if err := v.open(); err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func syncDir(dir string) error {
 
 // read returns what is in a file, if the disk brings it in time. One read that hangs is enough:
 // until it has ended others fail at once, so that many groups do not wait one after the other.
-func (v *vault) read(path string) ([]byte, error) {
+func (v *stateStore) read(path string) ([]byte, error) {
 	if !v.reading.CompareAndSwap(false, true) {
 		return nil, fmt.Errorf("reading %s: the disk does not answer", path)
 	}
