@@ -8,7 +8,7 @@ import (
 	"huntaway/perf/invariant"
 )
 
-// Drains is how a worker ends.
+// drains is how a worker ends.
 type drains struct {
 	on      bool  // the process is going down: sessions close when nothing is owed
 	by      int64 // when that waits for no pause any more; 0: never

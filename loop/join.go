@@ -29,7 +29,7 @@ type join struct {
 	bad     memory.Buffer    // the first error reply; it becomes the whole command's
 }
 
-// Joins are a worker's by index.
+// joins are a worker's by index.
 type joins struct {
 	all  []join
 	free []int32

@@ -11,7 +11,7 @@ const (
 	fewSessions = 256 // more are looked at bit by bit, which needs ticks
 )
 
-// Rests is what a worker knows of its ticks.
+// rests is what a worker knows of its ticks.
 type rests struct {
 	resting bool   // ticks are as rare as can be, until something happens
 	lull    int    // ticks in a row between which nothing happened

@@ -12,7 +12,7 @@ const (
 	clientShare = 4
 )
 
-// Turns are what a worker has put off until every other connection has had its turn.
+// turns are what a worker has put off until every other connection has had its turn.
 type turns struct {
 	ask       func()   // has takeTurn run behind an event of every connection that is ready
 	due       bool     // one has been asked for and has not begun

@@ -9,7 +9,7 @@ import "time"
 // unloadPause is that moment: a send buffer of 4 MB holds more than the fastest network takes in it.
 const unloadPause = time.Millisecond
 
-// Unloads are the links of a worker that have a large request to give to their connection.
+// unloads are the links of a worker that have a large request to give to their connection.
 type unloads struct {
 	now    []*link
 	before []*link // the other array of now, while it is walked

@@ -45,7 +45,7 @@ type worker struct {
 	gauges gauges
 }
 
-// Flushing is how a worker's links and sessions are written: those that were idle at the end of the event, those that are busy all
+// flushing is how a worker's links and sessions are written: those that were idle at the end of the event, those that are busy all
 // together by a flush that is posted behind the events that are ready.
 type flushing struct {
 	run     func()     // flushQueued, made once
@@ -92,7 +92,7 @@ type pad struct {
 	cursors []int         // of weave: where each part's next element begins
 }
 
-// Gauges are written by the worker, and read by the ticker and the acceptors.
+// gauges are written by the worker, and read by the ticker and the acceptors.
 type gauges struct {
 	beat   atomic.Int64 // perf.Now of the last tick
 	load   atomic.Int64 // sessions it has or will soon have

@@ -75,7 +75,7 @@ type tableSaid struct {
 	left    string    // the address of a master that was taken out of the group; "": none was
 }
 
-// Marks are what is known of who was given which number, and has taken its mark.
+// marks are what is known of who was given which number, and has taken its mark.
 type marks struct {
 	spent    uint64   // how many epochs up to the last one are unused: they may be in marks of who did not prove itself
 	borrowed bool     // the last one is known by a replica's mark alone, and not who was given it
@@ -90,7 +90,7 @@ type marks struct {
 	beside   keptMark // of it beside another monitor
 }
 
-// Records are what was, as far as it still matters.
+// records are what was, as far as it still matters.
 type records struct {
 	descents  descents
 	losses    []loss   // what an operator has yet to acknowledge, oldest first
@@ -100,7 +100,7 @@ type records struct {
 	list      lossList
 }
 
-// Pending is what was ordered.
+// pending is what was ordered.
 type pending struct {
 	nextID   uint64
 	awaits   []await   // what was begun and has not ended, in the order of IDs
@@ -123,7 +123,7 @@ type doubt struct {
 	lostAt      int64  // when the data path last lost the master, or was told READONLY by it
 }
 
-// Peers are who else decides, and what of the world this process reaches.
+// peers are who else decides, and what of the world this process reaches.
 type peers struct {
 	rivalAt   int64    // when another monitor was last heard; 0: never
 	rival     string   // who
@@ -143,7 +143,7 @@ type permit struct {
 	forbidden string  // see Status
 }
 
-// Holds are why writes wait.
+// holds are why writes wait.
 type holds struct {
 	held       bool  // as the table has it
 	selfFenced bool  // held because the master has too few replicas
