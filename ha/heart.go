@@ -43,7 +43,7 @@ func beatKey(group string) string { return "huntaway:monitor:" + group }
 
 // A heart is what a monitor knows of its own activity in one group, and of others'.
 //
-// Owner: the goroutine of a look while there is one, else the group's groupDriver.
+// Owner: the goroutine of a look while there is one, else the group driver's.
 type heart struct {
 	badge      *badge            // nil: this monitor does not say that it is active
 	others     map[string]*badge // those at the other members, by address, while it does, or did when the master last answered

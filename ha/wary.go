@@ -23,10 +23,10 @@ const (
 // errSaidTooMuch ends a connection on which an answer is longer than mostSaid.
 var errSaidTooMuch = errors.New("the server's answer is too long")
 
-// A unverified is a connection whose server may have gone mad, or be somebody else's. The library
+// A wary is a connection whose server may have gone mad, or be somebody else's. The library
 // behind it makes room for whatever is announced, and reads lines of any length: it gets to
 // read what is bounded and RESP, and an error otherwise.
-type unverified struct {
+type wary struct {
 	net.Conn
 	scan codec.ReplyScanner
 	size int   // bytes of the answer that is coming
@@ -34,7 +34,7 @@ type unverified struct {
 }
 
 // Read implements net.Conn.
-func (c *unverified) Read(b []byte) (int, error) {
+func (c *wary) Read(b []byte) (int, error) {
 	if c.err != nil {
 		return 0, c.err
 	}
@@ -60,7 +60,7 @@ func (c *unverified) Read(b []byte) (int, error) {
 
 // SyscallConn implements syscall.Conn, by which the library looks whether an idle connection is
 // still good.
-func (c *unverified) SyscallConn() (syscall.RawConn, error) {
+func (c *wary) SyscallConn() (syscall.RawConn, error) {
 	if inner, ok := c.Conn.(syscall.Conn); ok && c.err == nil {
 		return inner.SyscallConn()
 	}
@@ -88,7 +88,7 @@ func (a Access) turnedAway(ctx context.Context, network, addr string) error {
 	return nil
 }
 
-// dial opens a connection that is unverified of its server.
+// dial opens a connection that is wary of its server.
 func (a Access) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	dial := a.Dial
 	if dial == nil {
@@ -98,5 +98,5 @@ func (a Access) dial(ctx context.Context, network, addr string) (net.Conn, error
 	if err != nil {
 		return nil, err
 	}
-	return &unverified{Conn: c, scan: codec.ReplyScanner{Most: mostSaid}}, nil
+	return &wary{Conn: c, scan: codec.ReplyScanner{Most: mostSaid}}, nil
 }

@@ -36,7 +36,7 @@ func TestWithoutBackPressure(t *testing.T) {
 		sent <- nil
 	}()
 	ended := false
-	for end := time.Now().Add(waitLimit); !ended && time.Now().Before(end); {
+	for end := time.Now().Add(patience); !ended && time.Now().Before(end); {
 		other.want(t, "1", "EXISTS", "k")
 		select {
 		case err := <-sent:

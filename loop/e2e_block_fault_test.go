@@ -27,7 +27,7 @@ func TestBlockedOnServerThatDies(t *testing.T) {
 }
 
 func TestBlockedWaitsForMaster(t *testing.T) {
-	st, server := playBlocking(t, func(sc *scene) { sc.options.HoldTimeout = waitLimit })
+	st, server := playBlocking(t, func(sc *scene) { sc.options.HoldTimeout = patience })
 	server.Kill()
 	c, other := st.dial(), st.dial()
 	c.begin(t, "BLPOP", "l", "0")

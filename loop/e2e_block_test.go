@@ -18,7 +18,7 @@ func playBlocking(t testing.TB, change func(*scene)) (*stage, *rig.Child) {
 	t.Helper()
 	server := startServers(t, 1)[0]
 	sc := scene{groups: alone(server)}
-	sc.options.Timeout = waitLimit
+	sc.options.Timeout = patience
 	if change != nil {
 		change(&sc)
 	}
@@ -28,7 +28,7 @@ func playBlocking(t testing.TB, change func(*scene)) (*stage, *rig.Child) {
 // hasty makes the pool's timeout far shorter than what clients wait for.
 func hasty(sc *scene) {
 	sc.options.Timeout = 80 * time.Millisecond
-	sc.options.ConnectTimeout = waitLimit
+	sc.options.ConnectTimeout = patience
 }
 
 // begin sends a command whose reply is read later.

@@ -58,7 +58,7 @@ func TestManyUnfinishedRequests(t *testing.T) {
 func TestLargeTrafficLeavesNothing(t *testing.T) {
 	const clients = 2
 	sc := scene{groups: alone(startServers(t, 2)...)}
-	sc.options.ConnectTimeout = waitLimit // as in TestLargeValuesPassThrough
+	sc.options.ConnectTimeout = patience // as in TestLargeValuesPassThrough
 	st := play(t, sc)
 	keys := []string{st.keyOf(0, "a"), st.keyOf(1, "b")}
 	large := value("large", invariant.Lighter(8<<20))

@@ -124,7 +124,7 @@ func TestBusyFunction(t *testing.T) {
 	server := busyServer(t)
 	st := play(t, scene{groups: alone(server), options: loop.PoolOptions{Timeout: 300 * time.Millisecond, AdminCommands: true}})
 	code := "#!lua name=l\nredis.register_function('f', function() while true do end end)"
-	if _, err := rig.Call(server.Addr, waitLimit, "FUNCTION", "LOAD", code); err != nil {
+	if _, err := rig.Call(server.Addr, patience, "FUNCTION", "LOAD", code); err != nil {
 		t.Fatal(err)
 	}
 	occupy(t, st, server.Addr, "FCALL", "f", "0")
@@ -159,7 +159,7 @@ func TestBusyShutdown(t *testing.T) {
 // grant changes a user of a server.
 func grant(t *testing.T, addr string, rules ...string) {
 	t.Helper()
-	if _, err := rig.Call(addr, waitLimit, append([]string{"ACL", "SETUSER"}, rules...)...); err != nil {
+	if _, err := rig.Call(addr, patience, append([]string{"ACL", "SETUSER"}, rules...)...); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -71,7 +71,7 @@ func TestCanaryRaisesNoFalseAlarm(t *testing.T) {
 // disturb lets a server sleep longer than a request may take, a few times in 5 s.
 func disturb(addr string) error {
 	for range 5 {
-		if _, err := rig.Call(addr, waitLimit, "DEBUG", "SLEEP", "0.15"); err != nil {
+		if _, err := rig.Call(addr, patience, "DEBUG", "SLEEP", "0.15"); err != nil {
 			return err
 		}
 		<-time.After(850 * time.Millisecond)

@@ -28,7 +28,7 @@ func playCouple(t *testing.T) *couple {
 	t.Helper()
 	servers := startServers(t, 2, "--repl-diskless-sync-delay", "0")
 	sc := scene{groups: one(group("g", servers[0].Addr, servers[1].Addr))}
-	sc.options = loop.PoolOptions{HoldTimeout: waitLimit, ReadPolicy: shard.ReadMaster}
+	sc.options = loop.PoolOptions{HoldTimeout: patience, ReadPolicy: shard.ReadMaster}
 	p := &couple{stage: play(t, sc), servers: servers}
 	p.follow(t)
 	return p
@@ -49,7 +49,7 @@ func (p *couple) other() string { return p.servers[1-p.master].Addr }
 // askServer sends one command to a server.
 func askServer(t testing.TB, addr string, args ...string) string {
 	t.Helper()
-	got, err := rig.Call(addr, waitLimit, args...)
+	got, err := rig.Call(addr, patience, args...)
 	if err != nil {
 		t.Fatalf("%s: %q: %v", addr, args, err)
 	}
@@ -72,7 +72,7 @@ func offset(t testing.TB, addr string) int {
 // one has, so that nothing may be missing afterwards.
 func (p *couple) change(t *testing.T, fence bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), waitLimit)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	old, next := p.master, 1-p.master
 	p.pool.Publish(p.pool.Table().WithHold(0))

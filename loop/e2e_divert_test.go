@@ -31,7 +31,7 @@ func TestStoppedReplicaFailsNoRead(t *testing.T) {
 			st.dial().want(t, "OK", "SET", "k", "v")
 			for _, s := range servers {
 				eventually(t, "the replica has the key", func() bool {
-					got, err := rig.Call(s.Addr, waitLimit, "GET", "k")
+					got, err := rig.Call(s.Addr, patience, "GET", "k")
 					return err == nil && got == "v"
 				})
 			}
@@ -65,7 +65,7 @@ func TestStoppedReplicaFailsNoRead(t *testing.T) {
 func stopWhileRead(st *stage, replica *rig.Child, reads *atomic.Int64) error {
 	served := func() int64 { return int64(st.server(replica.Addr).Replies) }
 	serves := func() bool {
-		before, end := served(), time.Now().Add(waitLimit)
+		before, end := served(), time.Now().Add(patience)
 		for served() < before+500 {
 			if time.Now().After(end) {
 				return false

@@ -132,7 +132,7 @@ func TestFanOut(t *testing.T) {
 	}
 	c.want(t, "0", "DBSIZE")
 	for _, s := range servers {
-		if n, err := rig.Call(s.Addr, waitLimit, "DBSIZE"); n != "0" {
+		if n, err := rig.Call(s.Addr, patience, "DBSIZE"); n != "0" {
 			t.Errorf("%s: got %s keys, %v; want 0 after FLUSHDB", s.Addr, n, err)
 		}
 	}

@@ -83,7 +83,7 @@ func TestTimeoutKeepsTheLink(t *testing.T) {
 
 	asleep := make(chan error, 1)
 	go func() {
-		_, err := rig.Call(servers[0].Addr, waitLimit, "DEBUG", "SLEEP", "0.6")
+		_, err := rig.Call(servers[0].Addr, patience, "DEBUG", "SLEEP", "0.6")
 		asleep <- err
 	}()
 	late := 0
@@ -205,7 +205,7 @@ func TestReadsMoveToAnotherMember(t *testing.T) {
 			c := st.dial()
 			c.want(t, "OK", "SET", "k", "v")
 			eventually(t, "the replica has the key", func() bool {
-				got, err := rig.Call(replica.Addr, waitLimit, "GET", "k")
+				got, err := rig.Call(replica.Addr, patience, "GET", "k")
 				return err == nil && got == "v"
 			})
 			var stop atomic.Bool
@@ -239,7 +239,7 @@ func killWhenRead(st *stage, replica *rig.Child, reads *atomic.Int64) error {
 	}
 	replica.Pause()
 	defer replica.Kill()
-	end := time.Now().Add(waitLimit)
+	end := time.Now().Add(patience)
 	for st.server(replica.Addr).InFlight == 0 {
 		if time.Now().After(end) {
 			return errors.New("no read in flight on the frozen replica")
@@ -256,7 +256,7 @@ func killWhenRead(st *stage, replica *rig.Child, reads *atomic.Int64) error {
 func reaches(n *atomic.Int64, want int64) bool {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	for end := time.Now().Add(waitLimit); n.Load() < want; <-tick.C {
+	for end := time.Now().Add(patience); n.Load() < want; <-tick.C {
 		if time.Now().After(end) {
 			return false
 		}

@@ -16,7 +16,7 @@ func TestScriptsThatRefuse(t *testing.T) {
 	servers := startServers(t, 2)
 	onServer(t, servers[1].Addr, "REPLICAOF", "127.0.0.1", portOf(servers[0].Addr))
 	st := play(t, scene{groups: []shard.Group{group("g", servers[0].Addr, servers[1].Addr)}, engine: loop.Options{Workers: 1},
-		options: loop.PoolOptions{HoldTimeout: waitLimit, ReadPolicy: shard.PreferReplica}})
+		options: loop.PoolOptions{HoldTimeout: patience, ReadPolicy: shard.PreferReplica}})
 	c, other := st.dial(), st.dial()
 	const body = "redis.call('INCR', KEYS[1]) return redis.error_reply(ARGV[1])"
 	st.dial().must(t, "FUNCTION", "LOAD", "#!lua name=l\nredis.register_function('f', function(k, a) redis.call('INCR', k[1]) return redis.error_reply(a[1]) end)")
@@ -45,7 +45,7 @@ func TestScriptsThatRefuse(t *testing.T) {
 // for the master like any other write, and runs once.
 func TestScriptsOverAFailover(t *testing.T) {
 	servers := startServers(t, 2)
-	st := play(t, scene{groups: []shard.Group{group("g", servers[0].Addr)}, options: loop.PoolOptions{HoldTimeout: waitLimit}})
+	st := play(t, scene{groups: []shard.Group{group("g", servers[0].Addr)}, options: loop.PoolOptions{HoldTimeout: patience}})
 	const body = "return redis.call('INCR', KEYS[1])"
 	c := st.dial()
 	c.want(t, "1", "EVAL", body, "1", "n")

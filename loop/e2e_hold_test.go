@@ -85,7 +85,7 @@ func (st *stage) work(n, group, depth int) *crew {
 func (cr *crew) after(t testing.TB, rounds int64) {
 	t.Helper()
 	if !reaches(&cr.rounds, cr.rounds.Load()+rounds) {
-		t.Fatalf("no %d rounds within %v", rounds, waitLimit)
+		t.Fatalf("no %d rounds within %v", rounds, patience)
 	}
 }
 
@@ -229,14 +229,14 @@ func TestHoldBridgesADemotion(t *testing.T) {
 // listens on, and so keeps its data.
 func demote(t testing.TB, addr string) {
 	t.Helper()
-	if _, err := rig.Call(addr, waitLimit, "REPLICAOF", "127.0.0.1", "1"); err != nil {
+	if _, err := rig.Call(addr, patience, "REPLICAOF", "127.0.0.1", "1"); err != nil {
 		t.Fatal(err)
 	}
 }
 
 func promote(t testing.TB, addr string) {
 	t.Helper()
-	if _, err := rig.Call(addr, waitLimit, "REPLICAOF", "NO", "ONE"); err != nil {
+	if _, err := rig.Call(addr, patience, "REPLICAOF", "NO", "ONE"); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -177,7 +177,7 @@ func writeBytes(c net.Conn, b []byte) error {
 // write each request waits for the answer to the one before.
 func converse(t *testing.T, server *rig.Child, addr, hello, row string, write func(net.Conn, []byte) error) string {
 	t.Helper()
-	if _, err := rig.Call(server.Addr, waitLimit, "FLUSHALL"); err != nil {
+	if _, err := rig.Call(server.Addr, patience, "FLUSHALL"); err != nil {
 		t.Fatal(err)
 	}
 	c, err := connectTo("tcp", addr)

@@ -291,7 +291,7 @@ func TestTransactionsHaveTheirScripts(t *testing.T) {
 	c := st.dial()
 	digest := c.must(t, "SCRIPT", "LOAD", "return redis.call('incr', KEYS[1])")
 	for i, watch := range []bool{false, true} {
-		if _, err := rig.Call(servers[0].Addr, waitLimit, "SCRIPT", "FLUSH"); err != nil {
+		if _, err := rig.Call(servers[0].Addr, patience, "SCRIPT", "FLUSH"); err != nil {
 			t.Fatal(err)
 		}
 		if watch {

@@ -21,12 +21,12 @@ func TestDrainAnswersThePaused(t *testing.T) {
 		want  []string      // replies to what waits
 		value string        // of the key afterwards
 	}{
-		"over in time":       {"500", waitLimit, []string{"OK", "1", "v", "PONG"}, "v"},
+		"over in time":       {"500", patience, []string{"OK", "1", "v", "PONG"}, "v"},
 		"over, no time-out":  {"500", 0, []string{"OK", "1", "v", "PONG"}, "v"},
 		"not over in time":   {"600000", 2 * time.Second, []string{late, late, late, late}, "(nil)"},
 		"not over, at once":  {"600000", time.Millisecond, []string{late, late, late, late}, "(nil)"},
 		"writes, not over":   {"600000 WRITE", time.Second, []string{late, late, "(nil)", "PONG"}, "(nil)"},
-		"writes and waiting": {"300 WRITE", waitLimit, []string{"OK", "1", "v", "PONG"}, "v"},
+		"writes and waiting": {"300 WRITE", patience, []string{"OK", "1", "v", "PONG"}, "v"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := startServers(t, 1)[0]
@@ -66,7 +66,7 @@ func TestDrainAnswersThePaused(t *testing.T) {
 			}
 			// Whether all have gone before the time is over, which is told a quarter of it before, is
 			// the machine's word where the pause does not end by itself.
-			if err := <-drained; err != nil && (row.drain == 0 || row.drain == waitLimit) {
+			if err := <-drained; err != nil && (row.drain == 0 || row.drain == patience) {
 				t.Errorf("Drain = %v after %v; want nil", err, time.Since(began))
 			}
 			if got := straight(t, server).must(t, "GET", "paused"); got != row.value {

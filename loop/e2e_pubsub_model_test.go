@@ -57,7 +57,7 @@ func TestPubSubModel(t *testing.T) {
 	servers := startServers(t, 2)
 	m := &modelStage{t: t}
 	for range 2 {
-		m.proxies = append(m.proxies, play(t, scene{groups: alone(servers...), options: loop.PoolOptions{HoldTimeout: waitLimit}}))
+		m.proxies = append(m.proxies, play(t, scene{groups: alone(servers...), options: loop.PoolOptions{HoldTimeout: patience}}))
 	}
 	each := *modelMessages / publishers
 	for id := range publishers {
@@ -121,7 +121,7 @@ func (m *modelStage) publish(p *publication, through *stage) error {
 
 // sendInTime is send for a connection that is used for long: what follows has its time anew.
 func (c *client) sendInTime(frames []byte) error {
-	if err := c.conn.SetDeadline(time.Now().Add(3 * waitLimit)); err != nil {
+	if err := c.conn.SetDeadline(time.Now().Add(3 * patience)); err != nil {
 		return err
 	}
 	return c.send(frames)

@@ -415,7 +415,7 @@ func TestPubSubSlow(t *testing.T) {
 // Subscriptions come back when their server does.
 func TestPubSubRestart(t *testing.T) {
 	server := startServers(t, 1)[0]
-	st := play(t, scene{groups: alone(server), options: loop.PoolOptions{HoldTimeout: waitLimit}})
+	st := play(t, scene{groups: alone(server), options: loop.PoolOptions{HoldTimeout: patience}})
 	c, p := st.dial(), st.dial()
 	c.subscribe(t, "SUBSCRIBE", "news")
 	c.subscribe(t, "PSUBSCRIBE", "n*")

@@ -31,7 +31,7 @@ func TestReloadUnderRefusal(t *testing.T) {
 			c.want(t, "OK", "SET", key, "0")
 			direct := func(args ...string) {
 				t.Helper()
-				if _, err := rig.Call(servers[1].Addr, waitLimit, args...); err != nil {
+				if _, err := rig.Call(servers[1].Addr, patience, args...); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -62,7 +62,7 @@ func TestReloadsUnderWaits(t *testing.T) {
 	const tables = 60
 	clients := invariant.Lighter(200)
 	servers := startServers(t, 3)
-	st := play(t, scene{groups: alone(servers...), options: loop.PoolOptions{HoldTimeout: waitLimit}})
+	st := play(t, scene{groups: alone(servers...), options: loop.PoolOptions{HoldTimeout: patience}})
 	ids, order := new(shard.IDs), [][]*rig.Child{
 		servers, {servers[1], servers[0], servers[2]}, {servers[2], servers[0]}, {servers[0], servers[2], servers[1]}, {servers[1]},
 	}

@@ -22,9 +22,9 @@ import (
 	"huntaway/shard"
 )
 
-// waitLimit bounds every wait of these tests. It is far over what anything takes, because
+// patience bounds every wait of these tests. It is far over what anything takes, because
 // the machine may be busy with something else.
-const waitLimit = 2 * time.Minute
+const patience = 2 * time.Minute
 
 // A stage is an engine with one pool on real sockets, in front of servers of the test's own.
 type stage struct {
@@ -113,7 +113,7 @@ func play(t testing.TB, sc scene) *stage {
 	}
 	sc.options.Name, sc.options.Table, sc.options.Commands = "alpha", table, codec.Default()
 	if sc.options.Timeout == 0 && sc.options.ConnectTimeout == 0 {
-		sc.options.ConnectTimeout = waitLimit // a second is little where the machine is busy
+		sc.options.ConnectTimeout = patience // a second is little where the machine is busy
 	}
 	if st.pool, err = st.engine.AddPool(sc.options); err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func (st *stage) stop() {
 // snapshot copies the counters.
 func (st *stage) snapshot() perf.PoolSnapshot {
 	st.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), waitLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	s, err := st.engine.Snapshot(ctx)
 	if err != nil {
@@ -202,12 +202,12 @@ func (st *stage) keyOf(group int, prefix string) string {
 // eventually polls until ok, and fails with what was awaited.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	end := time.Now().Add(waitLimit)
+	end := time.Now().Add(patience)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		if time.Now().After(end) {
-			t.Fatalf("still not so after %v: %s", waitLimit, what)
+			t.Fatalf("still not so after %v: %s", patience, what)
 		}
 		<-tick.C
 	}
@@ -240,11 +240,11 @@ func (st *stage) connect() (*client, error) {
 }
 
 func connectTo(network, addr string) (*client, error) {
-	conn, err := net.DialTimeout(network, addr, waitLimit)
+	conn, err := net.DialTimeout(network, addr, patience)
 	if err != nil {
 		return nil, err
 	}
-	err = conn.SetDeadline(time.Now().Add(3 * waitLimit))
+	err = conn.SetDeadline(time.Now().Add(3 * patience))
 	return &client{conn: conn, in: bufio.NewReaderSize(conn, 64<<10)}, err
 }
 

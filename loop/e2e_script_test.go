@@ -328,7 +328,7 @@ func TestScriptsUnderLoad(t *testing.T) {
 func flushNow(servers []*rig.Child, n int) error {
 	for range n {
 		for _, s := range servers {
-			if _, err := rig.Call(s.Addr, waitLimit, "SCRIPT", "FLUSH"); err != nil {
+			if _, err := rig.Call(s.Addr, patience, "SCRIPT", "FLUSH"); err != nil {
 				return err
 			}
 		}

@@ -144,7 +144,7 @@ func heap() int64 {
 func TestLargeValuesPassThrough(t *testing.T) {
 	const size, clients = 32 << 20, 4
 	sc := scene{groups: alone(startServers(t, 1)...)}
-	sc.options.ConnectTimeout = waitLimit // on a busy machine one that writes such replies greets later than in a second
+	sc.options.ConnectTimeout = patience // on a busy machine one that writes such replies greets later than in a second
 	st := play(t, sc)
 	large := value("large", size)
 	c, small := st.dial(), st.dial()

@@ -102,7 +102,7 @@ func TestSlowReadersGetEverything(t *testing.T) {
 func (c *client) readAll(want []byte, n int) error {
 	got := make([]byte, len(want))
 	for i := range n {
-		if err := c.conn.SetDeadline(time.Now().Add(waitLimit)); err != nil {
+		if err := c.conn.SetDeadline(time.Now().Add(patience)); err != nil {
 			return err
 		}
 		if _, err := io.ReadFull(c.in, got); err != nil || !bytes.Equal(got, want) {

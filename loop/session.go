@@ -164,7 +164,7 @@ const (
 	stopParted                    // our half of the connection is closed, see part
 	stopTurn                      // what came so far was work enough for one event, see spend
 	stopGather                    // every worker is being asked for what one request wants
-	stopOrder                     // an order of very many names is being read, see pending order
+	stopOrder                     // an order of very many names is being read, see pendingOrder
 	stopFeeds                     // it may publish, and feeds lag, see waitsForFeeds
 )
 
