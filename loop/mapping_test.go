@@ -56,10 +56,15 @@ func testUnmapped(t *testing.T, most int64, large int, refusals func(n *int) boo
 func TestRegionsAreGivenForBytes(t *testing.T) {
 	st := newTestWorker(t, PoolOptions{Limits: slowLimits(0)})
 	w := st.e.workers[0]
-	st.e.opt = Unmapped(st.e.opt, func() bool { return false })
-	st.e.opt.mapping.Get = func(n int) ([]byte, error) { return make([]byte, 0, 1), nil } // nothing of it is used
+	st.e.opt.mapping = memory.Mapping{ // nothing of it is used
+		Get:  func(int) ([]byte, error) { return make([]byte, 0, 1), nil },
+		Grow: func(mem []byte, _ int) ([]byte, error) { return mem, nil },
+	}
 	for range memory.MostRegions / 2 {
-		w.arena.NewRegion(0)
+		new(memory.Intake).Growth(w.arena, memory.LeastRegion+1, 0)
+	}
+	if got := regionsOf(w); got != memory.MostRegions/2 {
+		t.Fatalf("got %d regions; want half of what there may be", got)
 	}
 	st.e.opt.mapping = memory.SystemMapping
 	c := st.client(0, 0)

@@ -9,6 +9,6 @@
 // what it came from, or when the event ends, whichever is first. What has to last an event and no longer is an orphan
 // ([Arena.Orphan], [Arena.Lend]); what has to last longer is copied, or referred to where it lies in a region ([Arena.StretchOf], [Arena.Keep]).
 //
-// It refuses nothing by itself: who takes memory has to have charged it before, and [Intake.Growth] and [Buffer.Growth] say how
-// much of Go's heap that will be.
+// It refuses nothing by itself: who takes memory has to have charged it before, and [Intake.Growth] says how much of Go's heap
+// that will be.
 package memory

@@ -90,7 +90,7 @@ func (f *FrameLog) Forget(upTo int) {
 			return
 		}
 		if l.where.of != nil {
-			l.where.of.Release()
+			l.where.of.release()
 			l.where.of = nil
 			f.live -= int64(l.where.Len())
 		}

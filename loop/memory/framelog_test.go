@@ -23,16 +23,16 @@ func TestFrameLogIsItsFrames(t *testing.T) {
 				f.Add(b)
 				frames = append(frames, b)
 			case n < 5:
-				r := a.NewRegion(0)
-				r.Add([]byte("before"))
+				r := a.newRegion(0)
+				r.add([]byte("before"))
 				b := bytes.Repeat([]byte{byte(rng.Uint32())}, LeastStretch+rng.IntN(1000))
-				r.Add(b)
-				where, ok := a.StretchOf(r.Bytes()[6:])
+				r.add(b)
+				where, ok := a.StretchOf(r.bytes()[6:])
 				if !ok {
 					t.Fatal("got no place of a frame that lies in a region")
 				}
 				f.Refer(where, first+uint32(len(frames)))
-				r.Release() // the log is the only user now
+				r.release() // the log is the only user now
 				frames = append(frames, b)
 			case n < 6 && from < len(frames):
 				from += 1 + rng.IntN(len(frames)-from)

@@ -37,8 +37,8 @@ func (t *Intake) isDue(a *Arena, n, least int) bool {
 
 // enlarge goes over to a region for n bytes, if there can be one.
 func (t *Intake) enlarge(a *Arena, n int) {
-	if t.large = a.NewRegion(n); t.large != nil {
-		t.large.Add(t.slab.Bytes())
+	if t.large = a.newRegion(n); t.large != nil {
+		t.large.add(t.slab.Bytes())
 		a.Orphan(&t.slab)
 	}
 }
@@ -50,7 +50,7 @@ func (t *Intake) Add(a *Arena, p []byte, least int) {
 		t.enlarge(a, least)
 	}
 	if t.large != nil {
-		t.large.Add(p)
+		t.large.add(p)
 		return
 	}
 	if t.slab.growth(len(p)) > 0 {
@@ -70,7 +70,7 @@ func (t *Intake) Bytes() []byte {
 	if t.large == nil {
 		return t.slab.Bytes()
 	}
-	return t.large.Bytes()
+	return t.large.bytes()
 }
 
 // Has reports whether b, which is not empty, lies in it.
@@ -104,33 +104,35 @@ func (t *Intake) Cut(a *Arena, n int) bool {
 		t.slab.Cut(n)
 	case rest <= LeastRegion/2:
 		was := t.large
-		t.slab.Add(was.Bytes()[n:])
+		t.slab.Add(was.bytes()[n:])
 		t.large = nil
-		was.Release()
+		was.release()
 	case t.large.users > 1 || rest > n:
 		return false
 	default:
-		t.large.used = copy(t.large.mem, t.large.Bytes()[n:])
+		t.large.used = copy(t.large.mem, t.large.bytes()[n:])
 	}
 	return true
 }
 
 // Rest empties it; a small slab stays for the next use.
 func (t *Intake) Rest() {
-	if t.large != nil {
-		t.large.Release()
-		t.large = nil
-	}
+	t.dropLarge()
 	t.slab.Rest()
 }
 
 // Release empties it and gives its memory back when the event is over.
 func (t *Intake) Release(a *Arena) {
-	if t.large != nil {
-		t.large.Release()
-		t.large = nil
-	}
+	t.dropLarge()
 	if t.slab.slab != nil {
 		a.Orphan(&t.slab)
+	}
+}
+
+// dropLarge takes its user away from the region, if it is one.
+func (t *Intake) dropLarge() {
+	if t.large != nil {
+		t.large.release()
+		t.large = nil
 	}
 }

@@ -66,7 +66,7 @@ func (s Stretch) Is() bool { return s.of != nil }
 func (s *Stretch) Release() {
 	if of := s.of; of != nil {
 		*s = Stretch{}
-		of.Release()
+		of.release()
 	}
 }
 
@@ -88,9 +88,9 @@ const MostRegions = 4096
 // firstRegion is how large a region is at first. Nothing of it is there before bytes come.
 const firstRegion = 4 << 20
 
-// NewRegion returns an empty region, for its one user, who expects n bytes; nil when there can be no
+// newRegion returns an empty region, for its one user, who expects n bytes; nil when there can be no
 // more.
-func (a *Arena) NewRegion(n int) *region {
+func (a *Arena) newRegion(n int) *region {
 	r := a.takeSpare()
 	if r == nil {
 		if len(a.regions) >= MostRegions {
@@ -110,8 +110,8 @@ func (a *Arena) NewRegion(n int) *region {
 	return r
 }
 
-// Add copies p to the end.
-func (r *region) Add(p []byte) {
+// add copies p to the end.
+func (r *region) add(p []byte) {
 	if len(r.mem)-r.used < len(p) {
 		r.grow(r.sizeFor(len(p)))
 	}
@@ -173,8 +173,8 @@ func (r *region) grow(n int) {
 	old.unmap()
 }
 
-// Bytes returns the content.
-func (r *region) Bytes() []byte { return r.mem[:r.used] }
+// bytes returns the content.
+func (r *region) bytes() []byte { return r.mem[:r.used] }
 
 // holds returns how many bytes of memory it is.
 func (r *region) holds() int64 {
@@ -187,8 +187,8 @@ func (r *region) holds() int64 {
 // retain adds a user.
 func (r *region) retain() { r.users++ }
 
-// Release takes a user away. The last one's going ends the region with the event.
-func (r *region) Release() {
+// release takes a user away. The last one's going ends the region with the event.
+func (r *region) release() {
 	if r.users--; r.users > 0 {
 		return
 	}
@@ -302,7 +302,7 @@ func (a *Arena) StretchOf(frame []byte) (Stretch, bool) {
 		return Stretch{}, false
 	}
 	for _, r := range a.regions {
-		if from, is := placeIn(r.Bytes(), frame); is {
+		if from, is := placeIn(r.bytes(), frame); is {
 			r.retain()
 			return Stretch{r, from, from + len(frame)}, true
 		}

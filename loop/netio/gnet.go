@@ -10,7 +10,6 @@ import (
 	"os"
 	"reflect"
 	"slices"
-	"unsafe"
 
 	"github.com/panjf2000/gnet/v2"
 	"github.com/panjf2000/gnet/v2/pkg/buffer/elastic"
@@ -65,10 +64,13 @@ type socket struct {
 	rest      memory.Stretch // what the kernel has not taken of a large write; it is a user of the region
 }
 
-// An Endpoint is who a connection belongs to: a session or a link.
+// An Endpoint is who a connection belongs to: a session or a link. It is called on the goroutine of the connection's event loop.
 type Endpoint interface {
+	// Opened gives it the connection, once and first.
 	Opened(Conn)
+	// Arrived gives it what was read, all of it. in is dead when it returns.
 	Arrived(in []byte)
+	// Closed tells that the connection is gone, once and last. polite: the peer has closed its half; cause is nil then.
 	Closed(cause error, polite bool)
 }
 
@@ -118,35 +120,41 @@ func (r *Reactor) addLoop() error {
 	return nil
 }
 
-// socketPair returns two connected unix sockets.
-func socketPair() (a *os.File, b net.Conn, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("socketpair: %w", err)
-	}
-	a = os.NewFile(uintptr(fds[0]), "anchor")
-	other := os.NewFile(uintptr(fds[1]), "anchor")
-	defer other.Close()
-	b, err = net.FileConn(other)
-	return a, b, err
-}
-
 // epollOf returns the descriptor of the epoll instance that watches a connection, or -1.
 // gnet has no way to suspend reading, so this reads a private field, and believes it only
 // if the kernel agrees that the descriptor watches this connection.
-func epollOf(c gnet.Conn) (fd int) {
-	defer func() {
-		if recover() != nil {
-			fd = -1 // gnet's fields have other names: reading cannot be suspended
-		}
-	}()
-	poller := reflect.ValueOf(c.EventLoop()).Elem().FieldByName("poller").Elem()
-	fd = int(poller.FieldByName("fd").Int())
-	ev := unix.EpollEvent{Fd: int32(c.Fd()), Events: unix.EPOLLIN | unix.EPOLLPRI}
-	if unix.EpollCtl(fd, unix.EPOLL_CTL_MOD, c.Fd(), &ev) != nil {
+func epollOf(c gnet.Conn) int {
+	poller := pollerOf(c.EventLoop())
+	if poller == nil {
 		return -1
 	}
-	return fd
+	fd := private[int](poller, "fd")
+	ev := unix.EpollEvent{Fd: int32(c.Fd()), Events: unix.EPOLLIN | unix.EPOLLPRI}
+	if fd == nil || unix.EpollCtl(*fd, unix.EPOLL_CTL_MOD, c.Fd(), &ev) != nil {
+		return -1
+	}
+	return *fd
+}
+
+// pollerOf returns the poller of an event loop, nil if gnet keeps it elsewhere.
+func pollerOf(el gnet.EventLoop) *netpoll.Poller {
+	if p := private[*netpoll.Poller](el, "poller"); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// private returns a field of the struct that x points to, nil if it has none of that name and type.
+func private[T any](x any, name string) *T {
+	v := reflect.Indirect(reflect.ValueOf(x))
+	if v.Kind() != reflect.Struct {
+		return nil
+	}
+	field := v.FieldByName(name)
+	if !field.IsValid() || field.Type() != reflect.TypeFor[T]() {
+		return nil
+	}
+	return (*T)(field.Addr().UnsafePointer())
 }
 
 // Suspends reports whether reading can be suspended on every loop.
@@ -188,19 +196,6 @@ func (r *Reactor) Turns(i int, task func()) (ask func()) {
 	r.anchors[i].turn = task
 	fd := int(r.peers[i].Fd())
 	return func() { _, _ = unix.Write(fd, []byte{0}) } // fails only when stopped
-}
-
-// pollerOf returns the poller of an event loop, nil if gnet keeps it elsewhere.
-func pollerOf(el gnet.EventLoop) *netpoll.Poller {
-	v := reflect.Indirect(reflect.ValueOf(el))
-	if v.Kind() != reflect.Struct {
-		return nil
-	}
-	field := v.FieldByName("poller")
-	if !field.IsValid() || field.Type() != reflect.TypeFor[*netpoll.Poller]() {
-		return nil
-	}
-	return (*netpoll.Poller)(field.UnsafePointer())
 }
 
 // A runnable is a function that gnet can run.
@@ -346,19 +341,6 @@ func (s *socket) stayPaused() {
 	}
 }
 
-// send offers bytes to a socket that never blocks, and returns how many it took. It does not
-// tell the scheduler of the call, which takes the thread's place away meanwhile (a send on
-// loopback delivers, and lasts for 10 us), and goes round the layer of files: 0.90 x the CPU
-// of a request with 50 clients, 0.94 x for MGET (bench -loads '^(get|mget)$', 5 rounds).
-func send(fd int, b []byte) int {
-	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))),
-		uintptr(len(b)), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
-	if errno != 0 {
-		return 0
-	}
-	return int(n)
-}
-
 // Writev implements Conn.
 func (s *socket) Writev(a, b []byte) {
 	if s.conn != nil {
@@ -384,15 +366,6 @@ func (s *socket) queued(which uint) int {
 		return 0
 	}
 	return queued(s.conn.Fd(), which)
-}
-
-// queued returns the length of one of the kernel's queues of a descriptor.
-func queued(fd int, which uint) int {
-	n, err := unix.IoctlGetInt(fd, which)
-	if err != nil {
-		return 0 // only when closed
-	}
-	return n
 }
 
 // Pause implements Conn. gnet turns reading on again when a backlog has drained; then one
@@ -457,7 +430,7 @@ func (s *socket) Linger() Conn {
 	if s.conn == nil || s.rest.Is() { // a rest is a link's
 		return nil
 	}
-	kept := unwritten(s.conn)
+	kept := private[elastic.Buffer](s.conn, "outboundBuffer")
 	if kept == nil && s.conn.OutboundBuffered() > 0 {
 		return nil
 	}
@@ -478,29 +451,7 @@ func (s *socket) Linger() Conn {
 	return last
 }
 
-// unwritten returns the buffer of what gnet has not written of a connection, nil if gnet keeps
-// it elsewhere. It is the connection's: valid until OnClose returns.
-func unwritten(c gnet.Conn) *elastic.Buffer {
-	v := reflect.Indirect(reflect.ValueOf(c))
-	if v.Kind() != reflect.Struct {
-		return nil
-	}
-	field := v.FieldByName("outboundBuffer")
-	if !field.IsValid() || field.Type() != reflect.TypeFor[elastic.Buffer]() {
-		return nil
-	}
-	return (*elastic.Buffer)(field.Addr().UnsafePointer())
-}
-
 // Addresses implements Conn.
 func (s *socket) Addresses() (remote, local string) {
 	return addressText(s.conn.RemoteAddr()), addressText(s.conn.LocalAddr())
-}
-
-// addressText prints an address; that of an unnamed unix socket is empty.
-func addressText(a net.Addr) string {
-	if a == nil {
-		return ""
-	}
-	return a.String()
 }
